@@ -1,0 +1,1 @@
+"""Altair charts: a tidy table in, a chart out."""

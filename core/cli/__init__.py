@@ -1,0 +1,58 @@
+"""The command line over all rooms: `multifair COMMAND`.
+
+Each module of this package named in `COMMANDS` offers `add_parser(subparsers)`,
+which sets `run=function(args) -> int` as a default.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from core import __version__
+from core.errors import UserError
+
+COMMANDS: tuple[str, ...] = ()
+
+
+def common(parser: argparse.ArgumentParser) -> None:
+    """Flags that every command takes."""
+    parser.add_argument("--workspace", metavar="DIR", help="where cohorts, runs and results are kept (default: $MULTIFAIR_HOME, then the user's data directory)")
+    parser.add_argument("--json", action="store_true", help="print one JSON document to stdout")
+
+
+def emit(value: Any) -> None:
+    """One JSON document to stdout; undefined values must already be null."""
+    json.dump(value, sys.stdout, indent=1, allow_nan=False, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def progress(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="multifair", description="Train, audit and compare multimodal medical classifiers for fairness. Nothing leaves this machine.")
+    parser.add_argument("--version", action="version", version=f"multifair {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        importlib.import_module(f"core.cli.{name}").add_parser(subparsers)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = build_parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except UserError as error:
+        print(f"multifair: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("multifair: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0

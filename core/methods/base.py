@@ -1,0 +1,209 @@
+"""What a training method may change about plain training, and how it is registered.
+
+A method is only what differs from plain training (ERM on the fused network). The
+loop in `core.training` calls these hooks and knows no method by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from core.models.batch import Batch, Fused, cross_entropy
+
+if TYPE_CHECKING:
+    from core.models.network import Network
+
+Family = Literal["none", "balance", "fairness", "both"]
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a reader must know of a method before choosing it."""
+
+    title: str
+    family: Family
+    paper: str
+    summary: str
+    """One plain sentence: what it does."""
+    inference_needs: str = "the modalities"
+    limits: str = "none known"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a method knows of the run before the first step."""
+
+    modalities: tuple[str, ...]
+    groups: tuple[str, ...]
+    n_classes: int
+    group_label_counts: Tensor
+    """(C, K) training counts; samples of unknown group are not in it."""
+    n_train: int
+    steps_per_epoch: int
+    epochs: int
+    feature_dim: int
+    device: torch.device
+    generator: torch.Generator
+    """On the CPU; the only source of a method's randomness."""
+    selection: Literal["auc"] = "auc"
+
+
+@dataclass
+class Step:
+    """One training step as a method sees it: one forward pass has been made."""
+
+    network: Network
+    batch: Batch
+    features: Tensor
+    """(N, M, D) encoder outputs, attached to the encoders' graph."""
+    fused: Fused
+    modality_logits: Tensor
+    """(N, M, K) modality classifiers: on detached features for probes (the default),
+    on attached features when the method sets `joint_classifiers`."""
+    epoch: int
+    index: int
+    """Steps taken so far in the whole run."""
+    cache: dict[str, Any] = field(default_factory=dict)
+
+    def fused_loss(self) -> Tensor:
+        """Mean cross-entropy of the fused logits, a scalar."""
+        return cross_entropy(self.fused.logits, self.batch.y).mean()
+
+    def modality_losses(self) -> Tensor:
+        """(M,) mean cross-entropy of each modality classifier over the samples that have it."""
+        n, m, k = self.modality_logits.shape
+        y = self.batch.y[:, None].expand(n, m)
+        losses = cross_entropy(self.modality_logits.reshape(n * m, k), y.reshape(-1)).view(n, m)
+        weight = self.batch.present.to(losses.dtype)
+        return (losses * weight).sum(0) / weight.sum(0).clamp_min(1)
+
+
+@dataclass(frozen=True)
+class EpochView:
+    """What is known at the end of an epoch, for methods that adapt between epochs.
+
+    Losses are mean cross-entropies; per-modality tensors have shape (M,).
+    """
+
+    epoch: int
+    train_fused_loss: float
+    train_modality_losses: Tensor
+    validation_fused_loss: float
+    validation_modality_losses: Tensor
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Predicted labels from scores, fitted on validation. `randomised` says whether two
+    calls can differ; `needs_group` whether the sensitive attribute is needed at inference."""
+
+    predict: Any
+    """Callable (scores (N,), groups (N,) of names, seed) -> int (N,)."""
+    randomised: bool
+    needs_group: bool
+
+
+class Method:
+    """Plain training; subclasses override what differs. All tensors on `context.device`."""
+
+    name: ClassVar[str]
+    card: ClassVar[Card]
+
+    @dataclass(frozen=True)
+    class Settings:
+        """Hyperparameters with the paper's defaults. Subclasses declare their own."""
+
+    joint_classifiers: ClassVar[bool] = False
+    """True: modality classifiers see attached features and the method's own loss trains
+    them. False: they are probes on detached features, trained by their own AdamW."""
+
+    search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
+    """Candidate values per setting for hyperparameter search (equal budgets for all)."""
+
+    def __init__(self, settings: Method.Settings, context: Context) -> None:
+        self.settings: Any = settings
+        self.context = context
+
+    @classmethod
+    def parse_settings(cls, values: Mapping[str, Any]) -> Method.Settings:
+        """Settings from a mapping; ValueError names an unknown key and the known ones."""
+        known = {f.name for f in fields(cls.Settings)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ValueError(f"{cls.name} has no setting {', '.join(unknown)}; it has: {', '.join(sorted(known)) or 'none'}")
+        return cls.Settings(**values)
+
+    @classmethod
+    def modalities(cls, settings: Method.Settings, available: tuple[str, ...]) -> tuple[str, ...]:
+        """The modalities that the network is built with."""
+        return available
+
+    def extra_modules(self) -> nn.Module | None:
+        """Further trainable parts (an adversary's head), optimised with the network."""
+        return None
+
+    def fused(self, network: Network, features: Tensor, present: Tensor, group: Tensor) -> Fused:
+        """Logits from features: used in training, evaluation and every telemetry pass."""
+        return network.fuse(features, present)
+
+    def transform(self, step_features: Tensor, batch: Batch, training: bool) -> Tensor:
+        """Change features between encoders and fusion (dropping, normalising). Identity here."""
+        return step_features
+
+    def loss(self, step: Step) -> Tensor:
+        """The scalar that is minimised."""
+        return step.fused_loss()
+
+    def feature_gradient_factors(self, step: Step) -> Tensor | None:
+        """(M,) or (N, M): what the gradient at each encoder's output is multiplied by."""
+        return None
+
+    def backward(self, step: Step, loss: Tensor) -> None:
+        """Gradients of `loss` into the parameters. One backward pass unless the method says so."""
+        loss.backward()
+
+    def after_backward(self, step: Step) -> None:
+        """Change parameters' gradients before clipping and the optimizer's step."""
+
+    def update_factors(self, step: Step) -> Tensor | None:
+        """(M,): what each encoder's parameter *update* is multiplied by (AdamW cannot cancel it)."""
+        return None
+
+    def after_step(self, step: Step) -> None:
+        """Bookkeeping after the optimizer's step; no host synchronisation (`.item()`) here."""
+
+    def on_epoch_end(self, view: EpochView) -> None:
+        """Adapt between epochs."""
+
+    def fit_decision(self, scores: Any, y: Any, groups: Any) -> Decision | None:
+        """A rule from scores to predicted labels, fitted on validation; None: a threshold does."""
+        return None
+
+    def state(self) -> dict[str, Tensor]:
+        """Running state as tensors, saved in checkpoints."""
+        return {}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Restore `state()`; training then continues bit for bit on the CPU."""
+
+    def series(self) -> dict[str, Tensor]:
+        """Named internals of the last step, as device tensors: a scalar, (M,) by modality,
+        (C,) by group when the name ends in `_by_group`, or (M, C). Averaged per epoch by
+        the loop. Examples: `balance` (M,), `factor` (M, C), `gate` ()."""
+        return {}
+
+
+REGISTRY: dict[str, type[Method]] = {}
+
+
+def register(cls: type[Method]) -> type[Method]:
+    """Class decorator: make a method known by its `name`."""
+    if cls.name in REGISTRY:
+        raise ValueError(f"two methods are named {cls.name}")
+    REGISTRY[cls.name] = cls
+    return cls

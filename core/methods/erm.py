@@ -1,0 +1,18 @@
+"""Empirical risk minimisation on the fused network: the reference for every other method."""
+
+from __future__ import annotations
+
+from core.methods.base import Card, Method, register
+
+
+@register
+class ERM(Method):
+    """Mean cross-entropy of the fused logits, nothing else."""
+
+    name = "erm"
+    card = Card(
+        title="ERM (fused)",
+        family="none",
+        paper="Vapnik, Principles of risk minimization, NeurIPS 1991",
+        summary="Trains the fused network on the average loss of all patients.",
+    )

@@ -1,0 +1,1 @@
+"""Encoders, fusion and modality classifiers: one network that every method trains."""

@@ -1,0 +1,1 @@
+"""Comparison reports from the same tables and charts as the pages."""

@@ -1,0 +1,1 @@
+"""The DuckDB results cache, rebuilt from run folders at any time."""
