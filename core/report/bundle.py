@@ -1,0 +1,126 @@
+"""Report files: HTML, a zip of everything, JSON; written whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from core import __version__
+from core.errors import UserError
+from core.report.document import Report
+from core.report.html import render_html
+from core.report.svg import chart_svg
+from core.report.tables import csv_text, plain, records
+from core.workspace import write_atomic
+
+FORMATS = ("html", "zip", "json")
+LATER = ("pdf", "latex")
+
+
+def parse_formats(text: str) -> tuple[str, ...]:
+    """`html,zip` as a tuple without repeats.
+
+    Raises
+    ------
+    UserError
+        For a format that is unknown, or known and not made by this version.
+    """
+    asked = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
+    if not asked:
+        raise UserError(f"--format is empty; choose from {', '.join(FORMATS)}")
+    for name in asked:
+        if name in LATER:
+            raise UserError(f"--format {name}: this version does not write {name}; choose from {', '.join(FORMATS)}")
+        if name not in FORMATS:
+            raise UserError(f"--format {name}: unknown; choose from {', '.join(FORMATS)}")
+    return asked
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """The report without its drawings: sentences, tables as records, the data behind them."""
+    return {
+        "title": report.title,
+        "subtitle": report.subtitle,
+        "created": report.created,
+        "version": __version__,
+        "facts": dict(report.facts),
+        "sections": [
+            {"title": section.title, "sentence": section.sentence, "tag": section.tag or None, "notes": list(section.notes)}
+            for section in report.sections
+        ],
+        "tables": {table.name: records(table.frame) for table in report.tables()},
+        "charts": {chart.name: {"title": chart.title, "text": chart.alt_text} for chart in report.charts()},
+        "data": plain(report.data),
+        "provenance": plain(report.provenance),
+    }
+
+
+def json_text(report: Report) -> str:
+    return json.dumps(report_json(report), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def tables_zip(report: Report) -> bytes:
+    """The tables alone, one CSV each."""
+    return _zip((f"{safe_stem(table.name)}.csv", csv_text(table.frame)) for table in report.tables())
+
+
+def report_zip(report: Report, html: str | None = None) -> bytes:
+    """The report with its tables as CSV, its drawings as SVG and its JSON."""
+
+    def files() -> Iterable[tuple[str, str]]:
+        yield "report.html", html or render_html(report)
+        yield "report.json", json_text(report)
+        for table in report.tables():
+            yield f"tables/{safe_stem(table.name)}.csv", csv_text(table.frame)
+        for chart in report.charts():
+            yield f"charts/{safe_stem(chart.name)}.svg", chart_svg(chart.chart)
+
+    return _zip(files())
+
+
+def _zip(files: Iterable[tuple[str, str]]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files:
+            # A fixed date keeps the same report the same bytes.
+            archive.writestr(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)), text, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def write(report: Report, out: Path, formats: Iterable[str]) -> list[Path]:
+    """Write the chosen formats into `out` (made when absent); returns the files.
+
+    Raises
+    ------
+    UserError
+        When the folder cannot be made or written.
+    """
+    stem = safe_stem(report.name)
+    html = render_html(report) if {"html", "zip"} & set(formats) else None
+    made: list[Path] = []
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for kind in formats:
+            path = out / f"{stem}.{kind}"
+            if kind == "html" and html is not None:
+                write_atomic(path, html)
+            elif kind == "zip":
+                write_atomic(path, report_zip(report, html))
+            elif kind == "json":
+                write_atomic(path, json_text(report))
+            else:
+                raise ValueError(f"{kind} is not one of {FORMATS}")
+            made.append(path)
+    except OSError as error:
+        raise UserError(f"{out}: the report cannot be written there ({error.strerror}); name another --out folder") from error
+    return made
+
+
+def safe_stem(name: str) -> str:
+    """A file name's stem without separators, spaces or leading dots."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:80] or "report"

@@ -1,0 +1,82 @@
+"""What a report is: a title, an answer, and sections of sentences, charts and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class ChartBlock:
+    """One figure: the chart, the finding it shows, and a sentence for those who cannot see it."""
+
+    name: str
+    """File stem, unique in a report: `group_auc`."""
+    title: str
+    chart: alt.TopLevelMixin
+    alt_text: str
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class TableBlock:
+    """One table. `frame` is exported as it is; `shown` (default: `frame`) is what is read."""
+
+    name: str
+    title: str
+    frame: pd.DataFrame
+    shown: pd.DataFrame | None = None
+    caption: str = ""
+    folded: bool = False
+    """True: the reader opens it; for long tables."""
+
+    @property
+    def display(self) -> pd.DataFrame:
+        return self.frame if self.shown is None else self.shown
+
+
+@dataclass(frozen=True)
+class Section:
+    """A question, the sentence that answers it, and the evidence."""
+
+    title: str
+    sentence: str = ""
+    blocks: tuple[ChartBlock | TableBlock, ...] = ()
+    notes: tuple[str, ...] = ()
+    tag: str = ""
+    """A verdict beside the title: `disparity`, `no disparity found`, `not enough data`."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole report. `data` is the machine-readable part of the JSON export."""
+
+    name: str
+    """File stem: letters, digits and dashes."""
+    title: str
+    subtitle: str
+    created: str
+    """UTC, ISO 8601 to the minute."""
+    facts: tuple[tuple[str, str], ...]
+    """Label and value pairs shown under the title."""
+    sections: tuple[Section, ...]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    def tables(self) -> Iterator[TableBlock]:
+        for section in self.sections:
+            yield from (block for block in section.blocks if isinstance(block, TableBlock))
+
+    def charts(self) -> Iterator[ChartBlock]:
+        for section in self.sections:
+            yield from (block for block in section.blocks if isinstance(block, ChartBlock))
+
+    def __post_init__(self) -> None:
+        names = [block.name for section in self.sections for block in section.blocks]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two blocks of one report are named {', '.join(twice)}")
