@@ -1,1 +1,1 @@
-"""Encoders, fusion and modality classifiers: one network that every method trains."""
+"""The network that every method trains: encoders, fusion, modality classifiers."""

@@ -1,1 +1,1 @@
-"""The one training loop, its telemetry and its checkpoints."""
+"""The one loop that every method is trained by, what it measures, and its checkpoints."""

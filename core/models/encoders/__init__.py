@@ -1,0 +1,57 @@
+"""Encoders: one modality's input to features of the network's common width."""
+
+from __future__ import annotations
+
+from core.errors import UserError
+from core.models.encoders.base import Backbone, Encoder
+from core.models.encoders.image import SmallImage
+from core.models.encoders.tabular import SmallTabular
+from core.models.encoders.text import SmallText
+from core.models.encoders.vector import Vector
+from core.models.encoders.volume import Volume
+from core.models.spec import EncoderChoice, ModalityShape, NetworkSpec
+
+__all__ = ["Backbone", "Encoder", "build_backbone", "build_encoder"]
+
+
+def build_encoder(spec: NetworkSpec, name: str, shape: ModalityShape) -> Encoder:
+    """The encoder of modality `name`: a backbone and its projection to the common width."""
+    return Encoder(build_backbone(spec, name, shape), spec.width, spec.dropout)
+
+
+def build_backbone(spec: NetworkSpec, name: str, shape: ModalityShape) -> Backbone:
+    """The backbone that `spec` chooses; UserError when it cannot read this kind of input."""
+    if shape.kind == "vector":
+        return Vector(shape.size[0])
+    if shape.kind == "tabular":
+        return SmallTabular(shape.size[0], spec.width)
+    choice = spec.encoder(name, shape.kind)
+    if shape.kind == "text":
+        return _text(choice, name, shape, spec)
+    if shape.kind == "image":
+        return _image(choice, name, shape.size[0])
+    return Volume(_image(choice, name, 1), shape.size[0], spec.width, spec.dropout)
+
+
+def _image(choice: EncoderChoice, name: str, channels: int) -> Backbone:
+    from core.models.encoders import pretrained
+
+    if choice.name == "small":
+        return SmallImage(channels)
+    if choice.name == "efficientnet-lite0":
+        return pretrained.efficientnet_lite0()
+    if choice.name in ("hf", "hf-random"):
+        return pretrained.hf_image(choice.source)
+    raise UserError(f"encoder {choice} cannot read images (modality {name!r})")
+
+
+def _text(choice: EncoderChoice, name: str, shape: ModalityShape, spec: NetworkSpec) -> Backbone:
+    from core.models.encoders import pretrained
+
+    if choice.name == "small":
+        return SmallText(shape.vocabulary, shape.size[0], spec.width)
+    if choice.name == "minilm":
+        return pretrained.minilm()
+    if choice.name in ("hf", "hf-random"):
+        return pretrained.hf_text(choice.source)
+    raise UserError(f"encoder {choice} cannot read text (modality {name!r})")

@@ -1,0 +1,24 @@
+"""Features that a frozen encoder has computed once for the whole cohort."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from core.models.encoders.base import Backbone
+
+
+class Vector(Backbone):
+    """Normalised features; all that learns is the encoder's projection."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+
+    @property
+    def last_block(self) -> nn.Module:
+        return self.norm
+
+    def forward(self, features: Tensor) -> Tensor:
+        """float32 (N, F) -> (N, F)."""
+        return self.norm(features)

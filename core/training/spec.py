@@ -1,0 +1,132 @@
+"""What decides the numbers of a training run, apart from the cohort."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal
+
+from core.errors import UserError
+from core.models.spec import NetworkSpec
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long and how hard a network is trained."""
+
+    epochs: int = 10
+    batch_size: int = 32
+    lr: float = 1e-3
+    classifier_lr: float = 1e-3
+    """Learning rate of the modality classifiers' own AdamW."""
+    weight_decay: float = 1e-3
+    classifier_weight_decay: float = 3e-3
+    schedule: Literal["constant", "cosine"] = "cosine"
+    clip: float | None = None
+    """Norm to which the gradient of all parameters is clipped; None: not."""
+    augment: Literal["none", "flip"] = "none"
+    """`flip`: random mirror images of images and volumes in training."""
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch_size < 1:
+            raise UserError(f"epochs ({self.epochs}) and batch_size ({self.batch_size}) must be at least 1")
+        if not (self.lr > 0 and self.classifier_lr > 0):
+            raise UserError(f"learning rates must be positive, not {self.lr} and {self.classifier_lr}")
+        if self.schedule not in ("constant", "cosine"):
+            raise UserError(f"schedule is 'constant' or 'cosine', not {self.schedule!r}")
+        if self.augment not in ("none", "flip"):
+            raise UserError(f"augment is 'none' or 'flip', not {self.augment!r}")
+
+
+@dataclass(frozen=True)
+class TelemetrySpec:
+    """What is measured while training, the same for every method. It never changes the weights."""
+
+    enabled: bool = True
+    baseline: bool = True
+    """Also measure contribution before the first step (epoch -1)."""
+    probe_every: int = 50
+    """Steps between group-by-modality conflict measurements on a probe batch."""
+    update_every: int = 10
+    """Steps between measurements of the relative update per encoder."""
+    bootstrap: int = 200
+    """Patient resamples behind the intervals."""
+
+
+@dataclass(frozen=True)
+class TrainSpec:
+    """One training: method, settings, attribute, seed, network, budget.
+
+    `to_dict` is plain JSON and `from_dict` its inverse; two specifications that train
+    alike have equal dictionaries.
+    """
+
+    method: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """The method's hyperparameters that differ from its defaults."""
+    attribute: str | None = None
+    """Sensitive attribute that the method and the telemetry see; None: one group of all."""
+    seed: int = 0
+    preset: str = "quick"
+    network: NetworkSpec = field(default_factory=NetworkSpec)
+    budget: Budget = field(default_factory=Budget)
+    precision: Literal["fp32", "bf16"] = "fp32"
+    telemetry: TelemetrySpec = field(default_factory=TelemetrySpec)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "method": self.method,
+            "settings": dict(sorted(self.settings.items())),
+            "attribute": self.attribute,
+            "seed": self.seed,
+            "preset": self.preset,
+            "network": self.network.to_dict(),
+            "budget": asdict(self.budget),
+            "precision": self.precision,
+            "telemetry": asdict(self.telemetry),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TrainSpec:
+        parts = dict(values)
+        parts["network"] = NetworkSpec(**parts.get("network", {}))
+        parts["budget"] = Budget(**parts.get("budget", {}))
+        parts["telemetry"] = TelemetrySpec(**parts.get("telemetry", {}))
+        return cls(**parts)
+
+
+_PARTS = ("budget", "network", "telemetry")
+
+
+def override(spec: TrainSpec, values: Mapping[str, Any], method_settings: tuple[str, ...]) -> TrainSpec:
+    """`spec` with values by name, as `--set key=value` gives them.
+
+    A key is one of the method's settings, `precision`, a field of Budget, NetworkSpec or
+    TelemetrySpec (bare, or with its part before it: `budget.clip`), or `encoder.NAME` for
+    the encoder of a modality or a kind. UserError names an unknown key and the known ones.
+    """
+    settings = dict(spec.settings)
+    for key, value in values.items():
+        part, _, name = key.rpartition(".")
+        if not part and key in method_settings:
+            settings[key] = value
+        elif key == "precision":
+            if value not in ("fp32", "bf16"):
+                raise UserError(f"precision is 'fp32' or 'bf16', not {value!r}")
+            spec = replace(spec, precision=value)
+        elif key.startswith("encoder."):
+            chosen = {**spec.network.encoders, key.removeprefix("encoder."): str(value)}
+            spec = replace(spec, network=replace(spec.network, encoders=chosen))
+        else:
+            spec = _override_part(spec, key, part, name, value, method_settings)
+    return replace(spec, settings=settings)
+
+
+def _override_part(spec: TrainSpec, key: str, part: str, name: str, value: Any, method_settings: tuple[str, ...]) -> TrainSpec:
+    for candidate in _PARTS if not part else (part,):
+        owner = getattr(spec, candidate, None) if candidate in _PARTS else None
+        if owner is not None and name in {f.name for f in fields(owner)} - {"encoders"}:
+            return replace(spec, **{candidate: replace(owner, **{name: value})})  # type: ignore[arg-type]
+    known = [*method_settings, "precision", "encoder.NAME"]
+    known += [f.name for p in _PARTS for f in fields(getattr(spec, p)) if f.name != "encoders"]
+    raise UserError(f"{spec.method} has no setting {key!r}; known: {', '.join(known)}")
