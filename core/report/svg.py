@@ -7,20 +7,20 @@ import re
 import altair as alt
 import vl_convert
 
-_ID = re.compile(r'\b(id="|url\(#|href="#)')
 _VERSION = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
+_DEFINED = re.compile(r'\bid="([^"]+)"')
+_NAMED = re.compile(r'(\bid="|url\(#|href="#)([^")]+)')
 
 
 def chart_svg(chart: alt.TopLevelMixin, prefix: str = "") -> str:
-    """The chart as one `<svg>` element.
+    """The chart as one `<svg>` element; the same chart gives the same text.
 
     Parameters
     ----------
     chart : altair chart
         With its data inside; at most 5,000 rows (aggregate first).
     prefix : str
-        Put before every id. Vega numbers its clip paths from zero in every drawing,
-        so two drawings in one page would otherwise clip each other.
+        Put before every id, so that two drawings in one page do not clip each other.
 
     Notes
     -----
@@ -28,4 +28,6 @@ def chart_svg(chart: alt.TopLevelMixin, prefix: str = "") -> str:
     instead of fetching it.
     """
     svg = str(vl_convert.vegalite_to_svg(chart.to_dict(), vl_version=_VERSION, allowed_base_urls=[]))
-    return _ID.sub(lambda found: found.group(1) + prefix, svg) if prefix else svg
+    # The renderer numbers ids on from its last drawing; count from zero in each instead.
+    ids = {name: f"{prefix}i{index}" for index, name in enumerate(dict.fromkeys(_DEFINED.findall(svg)))}
+    return _NAMED.sub(lambda found: found.group(1) + ids.get(found.group(2), found.group(2)), svg)
