@@ -1,0 +1,97 @@
+"""AGM: modulate each encoder by its Shapley-valued competition strength."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from math import factorial
+
+import torch
+from torch import Tensor
+
+from core.methods.base import Card, Context, Method, Step, register
+from core.models.batch import cross_entropy
+
+MOST_MODALITIES = 6
+"""2^M fusion passes a step: above this the method is refused rather than made very slow."""
+
+
+@register
+class AGM(Method):
+    """Encoder gradients times exp(alpha min(r*_m - r_m, cap)).
+
+    The logits of modality m are its Shapley value in the fused network (M = 2:
+    (z_12 - z_2 + z_1) / 2), s_m their mean cross-entropy, r_m = exp(mean over m' of
+    s_m' - s_m) the competition strength (above 1: ahead), r*_m its mean over all steps
+    so far. The fusion alone is repeated, on detached features.
+    """
+
+    name = "agm"
+    card = Card(
+        title="AGM",
+        family="balance",
+        paper="Li et al., Boosting Multi-modal Model Performance with Adaptive Gradient Modulation, ICCV 2023",
+        summary="Takes each modality's part of the fused decision as its Shapley value and slows the encoder that runs ahead of its own average.",
+        limits=f"2^M fusion passes a step, so at most {MOST_MODALITIES} modalities; knows nothing of the sensitive attribute",
+    )
+    search_space = {"alpha": (0.3, 1.0, 3.0), "cap": (0.5, 1.0)}
+
+    @dataclass(frozen=True)
+    class Settings(Method.Settings):
+        alpha: float = 1.0
+        cap: float = 1.0
+
+    def __init__(self, settings: Method.Settings, context: Context) -> None:
+        super().__init__(settings, context)
+        if len(context.modalities) > MOST_MODALITIES:
+            raise ValueError(f"agm supports at most {MOST_MODALITIES} modalities, not {len(context.modalities)}")
+        self._mean_strength = torch.zeros(len(context.modalities), device=context.device)
+        self._steps = torch.zeros((), device=context.device)
+        self._factor = torch.ones(len(context.modalities), device=context.device)
+
+    @torch.no_grad()
+    def shapley_logits(self, step: Step) -> Tensor:
+        """(N, M, K): each modality's Shapley value in the fused logits; nothing present gives logits 0."""
+        features, present = step.features.detach(), step.batch.present
+        count = features.shape[1]
+        value: dict[frozenset[int], Tensor] = {frozenset(): torch.zeros_like(step.fused.logits)}
+        for size in range(1, count + 1):
+            for members in combinations(range(count), size):
+                mask = torch.zeros(count, dtype=torch.bool, device=features.device)
+                mask[list(members)] = True
+                value[frozenset(members)] = self.fused(step.network, features, present & mask, step.batch.group).logits
+        parts = []
+        for m in range(count):
+            others = [i for i in range(count) if i != m]
+            part = torch.zeros_like(step.fused.logits)
+            for size in range(count):
+                weight = factorial(size) * factorial(count - size - 1) / factorial(count)
+                for members in combinations(others, size):
+                    part = part + weight * (value[frozenset(members) | {m}] - value[frozenset(members)])
+            parts.append(part)
+        return torch.stack(parts, 1)
+
+    @torch.no_grad()
+    def strengths(self, logits: Tensor, y: Tensor) -> Tensor:
+        """r, shape (M,), from Shapley logits (N, M, K)."""
+        loss = torch.stack([cross_entropy(logits[:, m], y).mean() for m in range(logits.shape[1])])
+        others = (loss.sum() - loss) / (len(loss) - 1)
+        return torch.exp(others - loss)
+
+    def feature_gradient_factors(self, step: Step) -> Tensor | None:
+        strength = self.strengths(self.shapley_logits(step), step.batch.y)
+        self._steps = self._steps + 1
+        self._mean_strength = self._mean_strength + (strength - self._mean_strength) / self._steps
+        self._factor = torch.exp(self.settings.alpha * (self._mean_strength - strength).clamp(max=self.settings.cap))
+        return self._factor
+
+    def state(self) -> dict[str, Tensor]:
+        return {"mean_strength": self._mean_strength, "steps": self._steps}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        self._mean_strength = state["mean_strength"].to(self.context.device)
+        self._steps = state["steps"].to(self.context.device)
+
+    def series(self) -> dict[str, Tensor]:
+        return {"factor": self._factor, "reference": self._mean_strength}

@@ -1,0 +1,68 @@
+"""OPM: drop the leading modality's features for some samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.methods.arithmetic import over_smallest_other, true_class_confidence
+from core.methods.base import Card, Context, Method, Step, register
+from core.models.batch import Batch
+
+
+@register
+class OPM(Method):
+    """Features of modality m become 0 with probability q_m = q_b (1 + lambda tanh(rho_m - 1)) where rho_m > 1, else 0.
+
+    rho is read from the modality classifiers of the step before, because dropping comes
+    before they are evaluated; the weakest modality is never dropped.
+    """
+
+    name = "opm"
+    card = Card(
+        title="OPM",
+        family="balance",
+        paper="Wei et al., On-the-fly Modulation for Balanced Multimodal Learning, IEEE TPAMI 2024",
+        summary="Drops the features of the modality that is ahead for a random share of the samples, so that the other one has to learn.",
+        limits="knows nothing of the sensitive attribute",
+    )
+    search_space = {"base": (0.2, 0.5), "strength": (0.1, 0.5, 1.0)}
+
+    @dataclass(frozen=True)
+    class Settings(Method.Settings):
+        base: float = 0.5
+        """q_b."""
+        strength: float = 0.5
+        """lambda."""
+
+    def __init__(self, settings: Method.Settings, context: Context) -> None:
+        super().__init__(settings, context)
+        self._ratio = torch.ones(len(context.modalities), device=context.device)
+
+    def probabilities(self) -> Tensor:
+        """q, shape (M,)."""
+        q = self.settings.base * (1 + self.settings.strength * torch.tanh(self._ratio - 1))
+        return torch.where(self._ratio > 1, q.clamp(0, 1), torch.zeros_like(q))
+
+    def transform(self, step_features: Tensor, batch: Batch, training: bool) -> Tensor:
+        if not training:
+            return step_features
+        draw = torch.rand(step_features.shape[:2], generator=self.context.generator).to(step_features.device)
+        keep = draw >= self.probabilities().to(step_features.device)
+        return step_features * keep[..., None]
+
+    def after_step(self, step: Step) -> None:
+        confidence = true_class_confidence(step.modality_logits.detach(), step.batch.y, step.batch.present)
+        self._ratio = over_smallest_other(confidence)
+
+    def state(self) -> dict[str, Tensor]:
+        return {"ratio": self._ratio}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        self._ratio = state["ratio"].to(self.context.device)
+
+    def series(self) -> dict[str, Tensor]:
+        return {"drop": self.probabilities()}

@@ -1,0 +1,145 @@
+"""A tiny network, batches and a bare training step, shared by the tests of all methods.
+
+The step makes the calls of the training loop in its order, without telemetry or files,
+so that a failing test points at the method.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.methods import get
+from core.methods.base import Context, Method, Step
+from core.models.batch import Batch
+from core.models.network import Network, build
+from core.models.spec import ModalityShape, NetworkSpec
+
+WIDTH = 8
+INPUTS = 5
+
+
+def network(n_modalities: int = 2, n_classes: int = 2, seed: int = 0, dropout: float = 0.0) -> Network:
+    torch.manual_seed(seed)
+    shapes = {f"m{i}": ModalityShape("vector", (INPUTS,)) for i in range(n_modalities)}
+    return build(NetworkSpec(width=WIDTH, heads=2, layers=1, dropout=dropout), shapes, n_classes)
+
+
+def batch(n: int = 16, n_modalities: int = 2, n_classes: int = 2, n_groups: int = 2, seed: int = 0, missing: bool = False) -> Batch:
+    """Random inputs; labels and groups run through all combinations."""
+    generator = torch.Generator().manual_seed(seed)
+    present = torch.ones(n, n_modalities, dtype=torch.bool)
+    if missing:
+        present[::3, 0] = False
+    return Batch(
+        inputs={f"m{i}": torch.randn(n, INPUTS, generator=generator) for i in range(n_modalities)},
+        present=present,
+        y=torch.arange(n) % n_classes,
+        group=(torch.arange(n) // n_classes) % n_groups,
+        index=torch.arange(n),
+    )
+
+
+def take(source: Batch, rows: Tensor) -> Batch:
+    """The batch with only these rows, in this order."""
+    inputs = {name: value[rows] for name, value in source.inputs.items() if isinstance(value, Tensor)}
+    return Batch(inputs, source.present[rows], source.y[rows], source.group[rows], source.index[rows])
+
+
+def context(n_modalities: int = 2, n_classes: int = 2, n_groups: int = 2, seed: int = 0) -> Context:
+    counts = 10.0 * (1 + torch.arange(n_groups * n_classes, dtype=torch.float32)).view(n_groups, n_classes)
+    return Context(
+        modalities=tuple(f"m{i}" for i in range(n_modalities)),
+        groups=tuple(f"g{i}" for i in range(n_groups)),
+        n_classes=n_classes,
+        group_label_counts=counts,
+        n_train=int(counts.sum()),
+        steps_per_epoch=4,
+        epochs=3,
+        feature_dim=WIDTH,
+        device=torch.device("cpu"),
+        generator=torch.Generator().manual_seed(seed),
+    )
+
+
+@dataclass
+class Bench:
+    """A method with its network and optimizers, ready to take steps."""
+
+    name: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    n_modalities: int = 2
+    n_classes: int = 2
+    n_groups: int = 2
+    seed: int = 0
+    clip: float | None = None
+    optimizer: str = "adamw"
+
+    def __post_init__(self) -> None:
+        cls = get(self.name)
+        self.network = network(self.n_modalities, self.n_classes, self.seed)
+        self.context = context(self.n_modalities, self.n_classes, self.n_groups, self.seed)
+        self.method: Method = cls(cls.parse_settings(self.settings), self.context)
+        extra = self.method.extra_modules()
+        main = self.network.main_parameters() + (list(extra.parameters()) if extra is not None else [])
+        make = torch.optim.AdamW if self.optimizer == "adamw" else torch.optim.SGD
+        self.main = make(main, lr=1e-2)
+        self.classifiers = make(self.network.classifier_parameters(), lr=1e-2)
+        self.parameters = main
+        self.index = 0
+
+    def forward(self, data: Batch) -> Step:
+        net, method = self.network, self.method
+        encoded = net.encode(data.inputs, data.present)
+        features = method.transform(encoded, data, True)
+        fused = method.fused(net, features, data.present, data.group)
+        seen = features if method.joint_classifiers else encoded.detach()
+        return Step(net, data, features, fused, net.classify(seen), 0, self.index)
+
+    def gradients(self, data: Batch) -> Step:
+        """Forward and backward: gradients are left in the parameters."""
+        step = self.forward(data)
+        method = self.method
+        factors = method.feature_gradient_factors(step)
+        loss = method.loss(step)
+        if factors is not None:
+            wide = factors if factors.dim() == 2 else factors[None].expand(len(data), -1)
+            step.features.register_hook(lambda g: g * wide[..., None].to(g.dtype))
+            step.cache["factors"] = factors
+        method.backward(step, loss)
+        if not method.joint_classifiers:
+            step.modality_losses().sum().backward()
+        method.after_backward(step)
+        step.cache["loss"] = loss.detach()
+        return step
+
+    def step(self, data: Batch) -> Step:
+        self.main.zero_grad()
+        self.classifiers.zero_grad()
+        step = self.gradients(data)
+        if self.clip is not None:
+            torch.nn.utils.clip_grad_norm_(self.parameters, self.clip)
+        update = self.method.update_factors(step)
+        before = [[p.detach().clone() for p in self.network.encoder_parameters(m)] for m in range(self.n_modalities)]
+        self.main.step()
+        self.classifiers.step()
+        if update is not None:
+            with torch.no_grad():
+                for m, old in enumerate(before):
+                    for parameter, previous in zip(self.network.encoder_parameters(m), old, strict=True):
+                        parameter.copy_(previous + update[m] * (parameter - previous))
+        self.method.after_step(step)
+        self.index += 1
+        return step
+
+    def run(self, steps: int, first: int = 0, n: int = 16, missing: bool = False) -> Tensor:
+        """Take steps on different batches; all weights afterwards as one vector."""
+        for t in range(first, first + steps):
+            self.step(batch(n, self.n_modalities, self.n_classes, self.n_groups, seed=100 + t, missing=missing))
+        return self.weights()
+
+    def weights(self) -> Tensor:
+        return torch.cat([p.detach().flatten() for p in self.network.main_parameters()])
