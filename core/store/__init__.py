@@ -1,1 +1,5 @@
 """The DuckDB results cache, rebuilt from run folders at any time."""
+
+from core.store.store import Store
+
+__all__ = ["Store"]

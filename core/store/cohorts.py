@@ -1,0 +1,55 @@
+"""Cohort folders into the cache. Cohorts never change, so each is read once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core.store.ingest import utc
+from core.workspace import Workspace, read_json
+
+
+def refresh_cohorts(cursor: duckdb.DuckDBPyConnection, workspace: Workspace) -> None:
+    """Add new cohorts and drop those whose folder is gone."""
+    known = {row[0] for row in cursor.execute("SELECT cohort_id FROM cohorts").fetchall()}
+    there = {path.name: path for path in workspace.cohorts.iterdir() if not path.name.startswith(".") and (path / "manifest.json").exists()}
+    gone = sorted(known - set(there))
+    if gone:
+        cursor.execute("BEGIN")
+        cursor.execute("DELETE FROM cohorts WHERE cohort_id IN (SELECT unnest(?))", [gone])
+        cursor.execute("DELETE FROM attributes WHERE cohort_id IN (SELECT unnest(?))", [gone])
+        cursor.execute("COMMIT")
+    for cohort_id in sorted(set(there) - known):
+        _add(cursor, cohort_id, there[cohort_id])
+
+
+def _add(cursor: duckdb.DuckDBPyConnection, cohort_id: str, folder: Path) -> None:
+    manifest = read_json(folder / "manifest.json")
+    roles = manifest["roles"]
+    attributes = list(roles["attributes"])
+    table = pq.ParquetFile(folder / "table.parquet").read(columns=["sample_id", *attributes])
+    sample_id = table["sample_id"].cast(pa.string())
+    cursor.execute("BEGIN")
+    try:
+        for name in attributes:
+            n = table.num_rows
+            rows = pa.table(
+                [pa.repeat(pa.scalar(cohort_id), n), pa.array(range(n), pa.int32()), sample_id, pa.repeat(pa.scalar(name), n), table[name].cast(pa.string())],
+                names=["cohort_id", "position", "sample_id", "attribute", "value"],
+            )
+            cursor.register("new_attributes", rows)
+            cursor.execute("INSERT INTO attributes SELECT * FROM new_attributes")
+            cursor.unregister("new_attributes")
+        modalities = [item["name"] for item in roles["modalities"]]
+        cursor.execute(
+            "INSERT INTO cohorts VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [cohort_id, manifest["name"], manifest["n"], manifest["n_patients"], utc(manifest["created"]), json.dumps(modalities), json.dumps(attributes)],
+        )
+        cursor.execute("COMMIT")
+    except BaseException:
+        cursor.execute("ROLLBACK")
+        raise

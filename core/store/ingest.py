@@ -1,0 +1,214 @@
+"""Run folders into the cache: only what is new, and the same result however often it is done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core.runs.folder import RunFolder
+from core.store.journal import EPOCH_COLUMNS, TELEMETRY_KEY, JournalPart, head_mark, read_part
+from core.store.schema import RUN_TABLES
+
+ROWS_PER_TRANSACTION = 400_000
+
+_EPOCHS = pa.schema([("run_id", pa.string()), ("epoch", pa.int64()), *((name, pa.float64()) for name in EPOCH_COLUMNS[1:])])
+_TELEMETRY = pa.schema(
+    [("run_id", pa.string()), ("epoch", pa.int64()), *((name, pa.string()) for name in TELEMETRY_KEY[1:]),
+     ("value", pa.float64()), ("low", pa.float64()), ("high", pa.float64()), ("n", pa.int64())]
+)  # fmt: skip
+_PREDICTIONS = pa.schema(
+    [("sample_id", pa.string()), ("patient_id", pa.string()), ("split", pa.string()), ("y", pa.int8()), ("score", pa.float64()), ("prediction", pa.int8())]
+)
+
+
+Marks = tuple[str | None, str | None, str | None]
+"""Of a run's status, journal and predictions; unchanged marks mean no news."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """How far a run folder has been read."""
+
+    status_mark: str
+    journal_head: str | None
+    journal_offset: int
+    journal_skipped: int
+    predictions_mark: str | None
+
+
+def file_mark(path: Path) -> str | None:
+    """Changes when the file is replaced or written; None where there is no file."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
+    return f"{stat.st_mtime_ns}-{stat.st_size}-{stat.st_ino}"
+
+
+def marks_of(folder: RunFolder) -> Marks:
+    return file_mark(folder.status_file), file_mark(folder.journal), file_mark(folder.predictions)
+
+
+def utc(seconds: float | None) -> datetime | None:
+    """Unix seconds as naive UTC, the only kind of time in the database."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+
+
+@dataclass
+class Batch:
+    """Rows of several runs, written in one transaction."""
+
+    afresh: list[str] = field(default_factory=list)
+    """Runs whose journal began anew: their rows go first."""
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    sources: dict[str, Source] = field(default_factory=dict)
+    journals: list[tuple[str, JournalPart, bool]] = field(default_factory=list)
+    """(run_id, part, whether rows of this run may be there already)"""
+    predictions: list[tuple[str, Path | None]] = field(default_factory=list)
+    rows: int = 0
+    seen: dict[str, Marks] = field(default_factory=dict)
+
+    def add(self, folder: RunFolder, known: Source | None, marks: Marks) -> None:
+        """Read what is new in `folder`; nothing is written yet."""
+        # Marks are taken before the files are read, so that a change in between is news next
+        # time; the status before the journal, so that a run shown as done has its whole journal.
+        self.seen[folder.run_id] = marks
+        status_mark, _, predictions_mark = marks
+        self.runs.append(_run_row(folder.read_spec(), folder.read_status()))
+        head = head_mark(folder.journal)
+        continues = known is not None and known.journal_head == head and _size(folder.journal) >= known.journal_offset
+        start = known.journal_offset if known is not None and continues else 0
+        part = read_part(folder.journal, start)
+        if known is not None and not continues:
+            self.afresh.append(folder.run_id)
+        self.journals.append((folder.run_id, part, start > 0))
+        self.rows += len(part.telemetry) + len(part.epochs)
+        if known is None or known.predictions_mark != predictions_mark:
+            self.predictions.append((folder.run_id, folder.predictions if predictions_mark else None))
+            self.rows += pq.read_metadata(folder.predictions).num_rows if predictions_mark else 0
+        skipped = part.skipped + (known.journal_skipped if known is not None and continues else 0)
+        self.sources[folder.run_id] = Source(status_mark or "", head, part.offset, skipped, predictions_mark)
+
+    def write(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """All of it or nothing."""
+        cursor.execute("BEGIN")
+        try:
+            if self.afresh:
+                cursor.execute("DELETE FROM epochs WHERE run_id IN (SELECT unnest(?))", [self.afresh])
+                cursor.execute("DELETE FROM telemetry WHERE run_id IN (SELECT unnest(?))", [self.afresh])
+            self._write_runs(cursor)
+            self._write_journals(cursor)
+            self._write_predictions(cursor)
+            cursor.execute("COMMIT")
+        except BaseException:
+            cursor.execute("ROLLBACK")
+            raise
+
+    def _write_runs(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        new_runs = pa.Table.from_pylist(self.runs, schema=_RUNS)
+        marks = [{"run_id": run_id, **vars(source)} for run_id, source in self.sources.items()]
+        new_sources = pa.Table.from_pylist(marks, schema=_SOURCES)
+        cursor.register("new_runs", new_runs)
+        cursor.register("new_sources", new_sources)
+        cursor.execute("INSERT OR REPLACE INTO runs BY NAME SELECT * FROM new_runs")
+        cursor.execute("INSERT OR REPLACE INTO sources BY NAME SELECT * FROM new_sources")
+        cursor.unregister("new_runs")
+        cursor.unregister("new_sources")
+
+    def _write_journals(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        epochs = _columns(_EPOCHS, ((run_id, epoch, *values) for run_id, part, _ in self.journals for epoch, values in part.epochs.items()))
+        telemetry = _columns(_TELEMETRY, ((run_id, *key, *values) for run_id, part, _ in self.journals for key, values in part.telemetry.items()))
+        older = [run_id for run_id, _, may_repeat in self.journals if may_repeat]
+        cursor.register("new_epochs", epochs)
+        cursor.register("new_telemetry", telemetry)
+        if older:
+            cursor.execute(
+                "DELETE FROM epochs USING new_epochs AS new"
+                " WHERE epochs.run_id IN (SELECT unnest(?)) AND epochs.run_id = new.run_id AND epochs.epoch = new.epoch",
+                [older],
+            )
+            cursor.execute(
+                "DELETE FROM telemetry USING new_telemetry AS new"
+                " WHERE telemetry.run_id IN (SELECT unnest(?)) AND telemetry.run_id = new.run_id AND telemetry.epoch = new.epoch"
+                " AND telemetry.name = new.name AND telemetry.stat = new.stat"
+                " AND telemetry.modality IS NOT DISTINCT FROM new.modality AND telemetry.modality_b IS NOT DISTINCT FROM new.modality_b"
+                ' AND telemetry.group_name IS NOT DISTINCT FROM new."group" AND telemetry.group_b IS NOT DISTINCT FROM new.group_b',
+                [older],
+            )
+        cursor.execute("INSERT INTO epochs SELECT * FROM new_epochs")
+        cursor.execute("INSERT INTO telemetry SELECT * FROM new_telemetry")
+        cursor.unregister("new_epochs")
+        cursor.unregister("new_telemetry")
+
+    def _write_predictions(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        if not self.predictions:
+            return
+        cursor.execute("DELETE FROM predictions WHERE run_id IN (SELECT unnest(?))", [[run_id for run_id, _ in self.predictions]])
+        tables = [_read_predictions(run_id, path) for run_id, path in self.predictions if path is not None]
+        if tables:
+            cursor.register("new_predictions", pa.concat_tables(tables))
+            cursor.execute("INSERT INTO predictions SELECT * FROM new_predictions")
+            cursor.unregister("new_predictions")
+
+
+_RUNS = pa.schema(
+    [("run_id", pa.string()), ("key", pa.string()), ("cohort_id", pa.string()), ("method", pa.string()), ("label", pa.string()),
+     ("family", pa.string()), ("attribute", pa.string()), ("seed", pa.int64()), ("preset", pa.string()), ("status", pa.string()),
+     ("reason", pa.string()), ("created", pa.timestamp("us")), ("started", pa.timestamp("us")), ("finished", pa.timestamp("us")),
+     ("seconds", pa.float64()), ("device", pa.string()), ("settings", pa.string()), ("network", pa.string()), ("budget", pa.string()),
+     ("epoch", pa.int64()), ("epochs", pa.int64()), ("seconds_left", pa.float64()), ("attempt", pa.int64()), ("order", pa.float64())]
+)  # fmt: skip
+_SOURCES = pa.schema(
+    [("run_id", pa.string()), ("status_mark", pa.string()), ("journal_head", pa.string()), ("journal_offset", pa.int64()),
+     ("journal_skipped", pa.int64()), ("predictions_mark", pa.string())]
+)  # fmt: skip
+
+
+def _run_row(named: Mapping[str, Any], status: Mapping[str, Any]) -> dict[str, Any]:
+    spec = named["spec"]
+    progress = status.get("progress") or {}
+    started, finished = status["started"], status["finished"]
+    return {
+        **{name: named[name] for name in ("run_id", "key", "label", "family")},
+        **{name: spec.get(name) for name in ("cohort_id", "method", "attribute", "seed", "preset")},
+        **{name: json.dumps(spec.get(name) or {}, sort_keys=True, ensure_ascii=False) for name in ("settings", "network", "budget")},
+        **{name: status.get(name) for name in ("status", "reason", "device", "attempt", "order")},
+        **{name: progress.get(name) for name in ("epoch", "epochs", "seconds_left")},
+        "created": utc(status["created"]),
+        "started": utc(started),
+        "finished": utc(finished),
+        "seconds": finished - started if finished is not None and started is not None else None,
+    }
+
+
+def _columns(schema: pa.Schema, rows: Any) -> pa.Table:
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    return pa.table([pa.array(column, type=item.type) for column, item in zip(columns, schema, strict=True)], schema=schema)
+
+
+def _read_predictions(run_id: str, path: Path) -> pa.Table:
+    with pq.ParquetFile(path) as file:
+        table = file.read(columns=[name for name in _PREDICTIONS.names if name in file.schema_arrow.names])
+    n = table.num_rows
+    arrays = [table[f.name].cast(f.type) if f.name in table.column_names else pa.nulls(n, f.type) for f in _PREDICTIONS]
+    return pa.table([pa.repeat(pa.scalar(run_id), n), pa.array(range(n), pa.int32()), *arrays], names=["run_id", "position", *_PREDICTIONS.names])
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def forget(cursor: duckdb.DuckDBPyConnection, run_ids: list[str]) -> None:
+    """Remove every row of runs whose folders are gone."""
+    cursor.execute("BEGIN")
+    for table in RUN_TABLES:
+        cursor.execute(f"DELETE FROM {table} WHERE run_id IN (SELECT unnest(?))", [run_ids])  # noqa: S608 -- names from our own schema
+    cursor.execute("COMMIT")

@@ -1,0 +1,73 @@
+"""From a run's journal to columns, from any byte offset on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.workspace import whole_lines
+
+EPOCH_COLUMNS = ("epoch", "train_loss", "validation_loss", "validation_auc", "seconds")
+TELEMETRY_KEY = ("epoch", "name", "modality", "modality_b", "group", "group_b", "stat")
+TELEMETRY_VALUES = ("value", "low", "high", "n")
+
+
+@dataclass
+class JournalPart:
+    """What the journal says between two offsets. Of repeated entries the last one holds."""
+
+    offset: int
+    """Bytes read so far, always at the end of a whole line."""
+    epochs: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+    """epoch -> (train_loss, validation_loss, validation_auc, seconds)"""
+    telemetry: dict[tuple[Any, ...], tuple[Any, ...]] = field(default_factory=dict)
+    """TELEMETRY_KEY -> TELEMETRY_VALUES"""
+    skipped: int = 0
+    """Whole lines that are not JSON objects: the remains of a killed writer."""
+
+
+def read_part(path: Path, offset: int = 0) -> JournalPart:
+    """Whole lines after `offset`; a torn last line waits for the next call.
+
+    Reading in any number of parts and applying them in order gives the same rows as
+    reading at once, because every row has a key and the last write of a key holds. A
+    run that was resumed from a checkpoint repeats an epoch; its second telling counts.
+    """
+    part = JournalPart(offset)
+    if not path.exists():
+        return part
+    for after, line in whole_lines(path, offset):
+        part.offset = after
+        try:
+            event = json.loads(line)
+        except json.JSONDecodeError:
+            part.skipped += 1
+            continue
+        if not isinstance(event, dict):
+            part.skipped += 1
+            continue
+        kind = event.get("event")
+        if kind == "epoch":
+            part.epochs[int(event["epoch"])] = tuple(event.get(name) for name in EPOCH_COLUMNS[1:])
+        elif kind == "telemetry":
+            epoch = int(event["epoch"])
+            for row in event["rows"]:
+                get = row.get
+                key = (epoch, get("name"), get("modality"), get("modality_b"), get("group"), get("group_b"), get("stat") or "mean")
+                part.telemetry[key] = (get("value"), get("low"), get("high"), get("n"))
+    return part
+
+
+def head_mark(path: Path) -> str | None:
+    """A mark of the first whole line, None when there is none yet.
+
+    A run started afresh begins a new journal; its mark differs, so its rows are read anew.
+    """
+    if not path.exists():
+        return None
+    with path.open("rb") as file:
+        line = file.readline()
+    return hashlib.sha256(line).hexdigest()[:16] if line.endswith(b"\n") else None

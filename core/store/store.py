@@ -1,0 +1,217 @@
+"""The results cache: what pages, audits and reports query."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from core.runs.folder import RunFolder, folders
+from core.store import ingest
+from core.store.cohorts import refresh_cohorts
+from core.store.database import delete_database, open_database
+from core.store.scores import modality_scores
+from core.store.slots import Slot, acquire
+from core.workspace import Workspace
+
+class Store:
+    """One process's cache of a workspace's run folders and cohorts.
+
+    Safe to use from several threads: each query has a cursor of its own, and a lock
+    keeps writes in a row. Frames hold missing text as NaN and times as naive UTC.
+    """
+
+    def __init__(self, workspace: Workspace, slot: Slot, connection: duckdb.DuckDBPyConnection) -> None:
+        self.workspace = workspace
+        self._slot = slot
+        self._connection = connection
+        self._writing = threading.RLock()
+        self._sources: dict[str, ingest.Source] = {}
+        self._seen: dict[str, ingest.Marks] = {}
+        self._load_sources()
+
+    @classmethod
+    def open(cls, workspace: Workspace | str | Path) -> Store:
+        """Own a cache file of `workspace` and bring it up to date.
+
+        Raises UserError when too many programs use the workspace at once.
+        """
+        place = workspace if isinstance(workspace, Workspace) else Workspace.open(workspace)
+        slot = acquire(place.root)
+        try:
+            store = cls(place, slot, open_database(slot.database))
+        except BaseException:
+            slot.release()
+            raise
+        store.refresh()
+        return store
+
+    @property
+    def database(self) -> Path:
+        """The file that this process owns."""
+        return self._slot.database
+
+    def close(self) -> None:
+        with self._writing:
+            self._connection.close()
+            self._slot.release()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def refresh(self) -> int:
+        """Take in what is new in the run and cohort folders; returns how many runs had news.
+
+        Doing it again, at any moment and from any number of processes, changes nothing.
+        """
+        with self._writing:
+            cursor = self._connection.cursor()
+            refresh_cohorts(cursor, self.workspace)
+            batch, there, news = ingest.Batch(), set(), 0
+            for folder in folders(self.workspace):
+                there.add(folder.run_id)
+                marks = ingest.marks_of(folder)
+                if self._seen.get(folder.run_id) == marks:
+                    continue
+                batch.add(folder, self._sources.get(folder.run_id), marks)
+                news += 1
+                if batch.rows > ingest.ROWS_PER_TRANSACTION:
+                    self._write(batch, cursor)
+                    batch = ingest.Batch()
+            self._write(batch, cursor)
+            gone = sorted(set(self._sources) - there)
+            if gone:
+                ingest.forget(cursor, gone)
+                for run_id in gone:
+                    self._sources.pop(run_id)
+                    self._seen.pop(run_id, None)
+            return news + len(gone)
+
+    def rebuild(self) -> int:
+        """Throw the cache away and read every folder again; returns the number of runs."""
+        with self._writing:
+            self._connection.close()
+            delete_database(self.database)
+            self._connection = open_database(self.database)
+            self._sources, self._seen = {}, {}
+            return self.refresh()
+
+    def runs(self, cohort_id: str | None = None, status: str | Sequence[str] | None = None) -> pd.DataFrame:
+        """One row per run, in the order in which they were asked for.
+
+        Columns: run_id, key, cohort_id, method, label, family, attribute, seed, preset,
+        status, reason, created, started, finished, seconds, device, settings, network,
+        budget (JSON texts), epoch, epochs, seconds_left, attempt, order.
+        """
+        statuses = [status] if isinstance(status, str) else None if status is None else list(status)
+        return self._frame(
+            "SELECT * FROM runs WHERE (?::VARCHAR IS NULL OR cohort_id = ?) AND (? OR status IN (SELECT unnest(?::VARCHAR[])))"
+            " ORDER BY created, run_id",
+            [cohort_id, cohort_id, statuses is None, statuses or []],
+            epoch="Int64",
+            epochs="Int64",
+        )
+
+    def epochs(self, run_ids: Iterable[str]) -> pd.DataFrame:
+        """Columns: run_id, epoch (0-based; -1 before training), train_loss, validation_loss, validation_auc, seconds."""
+        return self._frame("SELECT * FROM epochs WHERE run_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY run_id, epoch", [_many(run_ids)])
+
+    def telemetry(self, run_ids: Iterable[str], names: Iterable[str] | None = None) -> pd.DataFrame:
+        """Columns: run_id, epoch, name, modality, modality_b, group, group_b, stat, value, low, high, n.
+
+        `names`: exact names, or a prefix that ends in a dot (`method.`); None for all.
+        """
+        chosen = None if names is None else _many(names)
+        return self._frame(
+            'SELECT run_id, epoch, name, modality, modality_b, group_name AS "group", group_b, stat, value, low, high, n FROM telemetry'
+            " WHERE run_id IN (SELECT unnest(?::VARCHAR[]))"
+            " AND (? OR name IN (SELECT unnest(?::VARCHAR[])) OR len(list_filter(?::VARCHAR[], lambda p: p.ends_with('.') AND name.starts_with(p))) > 0)"
+            " ORDER BY run_id, epoch, name, stat, modality NULLS FIRST, modality_b NULLS FIRST, group_name NULLS FIRST, group_b NULLS FIRST",
+            [_many(run_ids), chosen is None, chosen or [], chosen or []],
+            n="Int64",
+        )
+
+    def predictions(self, run_id: str | Iterable[str], split: str | None = None) -> pd.DataFrame:
+        """Columns: run_id, sample_id, patient_id, split, y, score, prediction (missing where a threshold decides).
+
+        Rows of one run keep the order of its file, which is the cohort's row order.
+        """
+        return self._frame(
+            "SELECT * EXCLUDE (position) FROM predictions"
+            " WHERE run_id IN (SELECT unnest(?::VARCHAR[])) AND (?::VARCHAR IS NULL OR split = ?) ORDER BY run_id, position",
+            [_many(run_id), split, split],
+            prediction="Int8",
+        )
+
+    def modality_scores(self, run_id: str, split: str | None = None) -> pd.DataFrame:
+        """Columns: run_id, sample_id, split, kind ('unimodal' | 'without'), modality, score."""
+        return modality_scores(self.folder(run_id), split)
+
+    def attributes(self, cohort_id: str, attribute: str | None = None) -> pd.DataFrame:
+        """Columns: cohort_id, sample_id, attribute, value (missing where unknown), in cohort row order."""
+        return self._frame(
+            "SELECT * EXCLUDE (position) FROM attributes WHERE cohort_id = ? AND (?::VARCHAR IS NULL OR attribute = ?) ORDER BY attribute, position",
+            [cohort_id, attribute, attribute],
+        )
+
+    def cohorts(self) -> pd.DataFrame:
+        """Columns: cohort_id, name, n, n_patients, created, modalities, attributes (tuples of names)."""
+        frame = self._frame("SELECT * FROM cohorts ORDER BY created, cohort_id", [])
+        for name in ("modalities", "attributes"):
+            frame[name] = pd.Series([tuple(json.loads(text)) for text in frame[name]], dtype=object, index=frame.index)
+        return frame
+
+    def folder(self, run_id: str) -> RunFolder:
+        """The run's folder; raises KeyError for a run that the cache does not know."""
+        if run_id not in self._sources:
+            raise KeyError(f"no run {run_id} in this workspace")
+        return RunFolder(self.workspace.runs / run_id)
+
+    def mark(self, run_id: str) -> str:
+        """Changes when the run's predictions change: put it into keys given to `cached`."""
+        return self._sources[run_id].predictions_mark or ""
+
+    def cached(self, kind: str, key: str, compute: Callable[[], Any]) -> Any:
+        """The JSON value stored under (kind, key), computed and stored when it is not there.
+
+        `compute` runs outside the lock, so that one slow audit does not hold up the pages;
+        two threads may then both compute, and one of the equal results is kept.
+        """
+        row = self._cursor().execute("SELECT payload FROM cache WHERE kind = ? AND key = ?", [kind, key]).fetchone()
+        if row is not None:
+            return json.loads(row[0])
+        payload = json.dumps(compute(), allow_nan=False, ensure_ascii=False)
+        with self._writing:
+            now = datetime.now(UTC).replace(tzinfo=None)
+            self._cursor().execute("INSERT OR REPLACE INTO cache VALUES (?, ?, ?, ?)", [kind, key, payload, now])
+        return json.loads(payload)
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        return self._connection.cursor()
+
+    def _frame(self, query: str, parameters: list[Any], **nullable: str) -> pd.DataFrame:
+        # Whether a whole number may be missing must not depend on the rows asked for.
+        return self._cursor().execute(query, parameters).df().astype(nullable)
+
+    def _write(self, batch: ingest.Batch, cursor: duckdb.DuckDBPyConnection) -> None:
+        if batch.sources:
+            batch.write(cursor)
+            self._sources.update(batch.sources)
+            self._seen.update(batch.seen)
+
+    def _load_sources(self) -> None:
+        rows = self._cursor().execute("SELECT * FROM sources").fetchall()
+        self._sources = {row[0]: ingest.Source(*row[1:]) for row in rows}
+
+
+def _many(values: str | Iterable[str]) -> list[str]:
+    return [values] if isinstance(values, str) else list(values)
