@@ -1,0 +1,72 @@
+"""Which share of each group has each modality at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from core.charts.figure import Figure, Panel, Width, nothing
+from core.charts.text import count, percent
+from core.charts.theme import Look
+
+
+def availability(shares: pd.DataFrame, attribute: str) -> Figure:
+    """A cell per group and modality with the share in it.
+
+    Parameters
+    ----------
+    shares : columns modality, group (None where missing), n, present (counts).
+    attribute : name for people.
+    """
+    name = "availability"
+    if shares.empty:
+        return nothing(name, "No modality to look for.")
+    frame = shares.copy()
+    frame["group"] = frame["group"].astype(object).where(frame["group"].notna(), "(missing)").astype(str)
+    frame["share"] = frame["present"] / frame["n"]
+    groups = sorted(set(frame["group"]), key=lambda g: (g == "(missing)", g))
+    modalities = list(dict.fromkeys(frame["modality"]))
+    spread = {name: float(np.ptp(frame.loc[frame["modality"] == name, "share"])) for name in modalities}
+    widest = max(spread, key=spread.__getitem__)
+    if float(frame["share"].min()) == 1.0:
+        title = "Every modality is there for everyone."
+    elif spread[widest] < 0.005:
+        title = f"Modalities are missing about equally in all groups by {attribute}."
+    else:
+        part = frame[frame["modality"] == widest].sort_values("share", kind="stable")
+        low, high = part.iloc[0], part.iloc[-1]
+        title = f"{widest} is there for {percent(low['share'])} of {low['group']} and {percent(high['share'])} of {high['group']}."
+    cells = zip(frame["modality"], frame["group"], frame["share"], frame["n"], strict=True)
+    text = "; ".join(f"{m}, {g}: {percent(s)} of {count(n)}" for m, g, s, n in cells)
+    return Figure(
+        name=name,
+        title=title,
+        alt=f"{title} {text}.",
+        data=frame[["modality", "group", "n", "present", "share"]],
+        panels=(Panel(lambda look, width: _draw(frame, groups, modalities, look, width)),),
+        terms=("availability",),
+        table={"modality": "modality", "group": attribute, "n": "samples", "present": "with the modality", "share": "share"},
+    )
+
+
+def _draw(frame: pd.DataFrame, groups: list[str], modalities: list[str], look: Look, width: Width) -> Any:
+    base = alt.Chart(frame).encode(
+        y=alt.Y("group:N", sort=groups, axis=alt.Axis(title=None)),
+        x=alt.X("modality:N", sort=modalities, axis=alt.Axis(orient="top", labelAngle=0, title=None, domain=False)),
+        tooltip=[
+            alt.Tooltip("modality:N"), alt.Tooltip("group:N"), alt.Tooltip("present:Q", title="with the modality"),
+            alt.Tooltip("n:Q", title="samples"), alt.Tooltip("share:Q", format=".1%"),
+        ],
+    )  # fmt: skip
+    cells = base.mark_rect(stroke=look.background, strokeWidth=3, cornerRadius=6).encode(
+        color=alt.Color("share:Q", scale=alt.Scale(domain=[0, 1], range=list(look.sequential)), legend=None)
+    )
+    dark = look.mode == "dark"
+    numbers = base.mark_text(fontWeight=600).encode(
+        text=alt.Text("share:Q", format=".0%"),
+        color=alt.condition("datum.share > .55", alt.value("#0E1116" if dark else "#FFFFFF"), alt.value(look.text)),
+    )
+    return alt.layer(cells, numbers).properties(width=width, height=36 * len(groups) + 4)

@@ -1,0 +1,88 @@
+"""What a chart function returns: the drawing with everything a reader needs around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from core.charts.theme import LIGHT, Look, config
+
+Width = int | str
+Draw = Callable[[Look, Width], Any]
+"""(look, width in pixels or "container") -> an Altair chart without configuration."""
+
+PANEL_WIDTH = 300
+FULL_WIDTH = 860
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One drawing. Small multiples are several panels with a heading each; scales are shared
+    by giving all of them the same domains."""
+
+    draw: Draw
+    heading: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart with its finding.
+
+    title : the finding as a sentence; it changes with the data. Plain text (may hold user
+        text: whoever shows it escapes it).
+    alt : one or two sentences that give a reader who cannot see the chart the same message.
+    data : tidy table behind the drawing; what the CSV download and the table hold.
+    columns : panels per row at full width.
+    terms : keys of `core.charts.glossary` explained at the title.
+    note : one line under the chart (a caveat, what is hatched), plain text.
+    """
+
+    name: str
+    title: str
+    alt: str
+    data: pd.DataFrame
+    panels: tuple[Panel, ...]
+    columns: int = 3
+    terms: tuple[str, ...] = ()
+    note: str = ""
+    empty: str = ""
+    """Set when there is nothing to draw: the reason, as a sentence. `panels` is then empty."""
+    table: dict[str, str] = field(default_factory=dict)
+    """Column of `data` -> heading in the table on demand; empty: all columns as they are."""
+
+    def chart(self, look: Look = LIGHT, title: bool = True, width: int | None = None) -> Any:
+        """All panels as one Altair chart with its title: for downloads and reports."""
+        if not self.panels:
+            raise ValueError(f"{self.name} has nothing to draw: {self.empty}")
+        many = len(self.panels) > 1
+        inner = width or (PANEL_WIDTH if many else FULL_WIDTH)
+        drawn = []
+        for panel in self.panels:
+            chart = panel.draw(look, inner)
+            drawn.append(chart.properties(title=alt.TitleParams(panel.heading, fontSize=13)) if panel.heading else chart)
+        whole = alt.concat(*drawn, columns=self.columns) if many else drawn[0]
+        properties: dict[str, Any] = {"description": self.alt}
+        if title:
+            properties["title"] = alt.TitleParams(_wrapped(self.title, 110 if many or inner > 600 else 60))
+        whole = whole.properties(**properties)
+        return whole.configure(**{**config(look), "background": look.background})
+
+
+def _wrapped(text: str, characters: int) -> list[str]:
+    """Lines of at most `characters`, broken at spaces: Vega does not wrap titles."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and len(lines[-1]) + 1 + len(word) <= characters:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines or [""]
+
+
+def nothing(name: str, why: str) -> Figure:
+    """A figure without data: `why` is a sentence that also says what would bring some."""
+    return Figure(name=name, title=why, alt=why, data=pd.DataFrame(), panels=(), empty=why)

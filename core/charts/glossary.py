@@ -1,0 +1,65 @@
+"""Every term on the pages: one line, and its formula. Shown a hover away from where it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Term:
+    """`formula` is LaTeX without dollar signs, or empty."""
+
+    name: str
+    line: str
+    formula: str = ""
+
+
+GLOSSARY: dict[str, Term] = {
+    "auc": Term("AUC", "How often a random positive scores above a random negative; ties count half. .5 is chance.", r"P(s^+ > s^-) + \tfrac12 P(s^+ = s^-)"),
+    "group_auc": Term("Group AUC", "The AUC among one group's own positives and negatives.", r"AUC_g"),
+    "interval": Term("Interval", "95 % confidence interval: on this many patients the estimate could as well have been anywhere in it."),
+    "es_auc": Term("ES-AUC", "The AUC, divided by how far the groups' AUCs are from it in sum. It falls with the number of groups: compare it only within one attribute, and read it beside the group AUCs and the gap.", r"\frac{AUC}{1 + \sum_g |AUC_g - AUC|}"),
+    "max_gap": Term("Gap", "Highest minus lowest group AUC among the groups that can be estimated.", r"\max_g AUC_g - \min_g AUC_g"),
+    "worst_group": Term("Worst-group AUC", "The lowest group AUC among the groups that can be estimated.", r"\min_g AUC_g"),
+    "null": Term("Permutation null", "What the gap would be if the group labels meant nothing: patients are dealt to groups at random, keeping group sizes and outcomes, and the gap is computed again and again. Small groups have gaps by chance alone."),
+    "p": Term("p value", "Share of random deals with a gap at least as large as the one observed."),
+    "dpd": Term("DPD", "Demographic parity difference: range over groups of the share predicted positive.", r"\max_g P(\hat y = 1 | g) - \min_g P(\hat y = 1 | g)"),
+    "deodds": Term("DEOdds", "Difference in equalised odds: the larger of the ranges of true and false positive rates.", r"\max(\mathrm{range}_g\,TPR,\ \mathrm{range}_g\,FPR)"),
+    "tpr": Term("TPR", "Sensitivity: share of the positives that are predicted positive.", r"P(\hat y = 1 | y = 1)"),
+    "fpr": Term("FPR", "Share of the negatives that are predicted positive.", r"P(\hat y = 1 | y = 0)"),
+    "ppv": Term("PPV", "Share of the predicted positives that are positive.", r"P(y = 1 | \hat y = 1)"),
+    "selected": Term("Selected", "Patients predicted positive at this threshold: score at least the threshold.", r"P(\hat y = 1)"),
+    "threshold": Term("Threshold", "A patient is predicted positive when the score is at least the threshold.", r"\hat y = [s \ge t]"),
+    "ece": Term("ECE", "Expected calibration error: mean distance between predicted probability and observed frequency, over bins.", r"\sum_b \frac{n_b}{n} |\bar y_b - \bar s_b|"),
+    "roc": Term("ROC curve", "True against false positive rate as the threshold moves from high to low."),
+    "calibration": Term("Calibration", "Observed frequency of the outcome where the model predicts a probability of so much. On the diagonal, the probabilities can be taken at their word."),
+    "phi": Term("Shapley value", "What a modality adds to the AUC, averaged over every order in which modalities can be added; it is negative when the model does better without. Absent modalities are replaced by their training mean.", r"\phi_m = \sum_{S \not\ni m} \tfrac{|S|!(M-|S|-1)!}{M!}\,[v(S \cup m) - v(S)],\ v(S) = AUC(S) - .5"),
+    "ratio": Term("Contribution ratio", "A modality's share of what all modalities contribute, by size.", r"\frac{|\phi_m|}{\sum_k |\phi_k|}"),
+    "unimodal": Term("Unimodal AUC", "AUC of the small classifier on one modality's own features."),
+    "take_away": Term("Take away", "AUC of the fused model when one modality is replaced by its training mean."),
+    "cosine": Term("Cosine", "Direction of two gradients: 1 together, 0 unrelated, below 0 working against each other.", r"\cos(a, b) = \frac{a \cdot b}{|a|\,|b|}"),
+    "p10": Term("Tenth percentile", "One step in ten has a cosine below this."),
+    "share_negative": Term("Conflicting steps", "Share of the epoch's steps in which the cosine is negative.", r"P(\cos < 0)"),
+    "magnitude": Term("Magnitude similarity", "1 when two gradients are equally long, near 0 when one dwarfs the other.", r"\frac{2|a||b|}{|a|^2 + |b|^2}"),
+    "factor": Term("Factor applied", "What the method multiplied an encoder's gradient (or update) by, as it reports it."),
+    "relative_update": Term("Relative update", "How far the encoder's weights really moved in a step. AdamW divides out a lasting scaling of gradients, so a factor need not show here.", r"\frac{|\Delta\theta_m|}{|\theta_m|}"),
+    "conflict_heat": Term("Group and modality conflict", "Cosine between the gradient of a group's loss and of a modality's loss in that modality's encoder, on a stratified probe batch."),
+    "cross_auc": Term("Cross-group AUC", "How often a positive of the row's group scores above a negative of the column's group. Off the diagonal it shows groups whose scores sit higher or lower than others'.", r"P(s^+_a > s^-_b)"),
+    "intersection": Term("Intersection", "Patients who share the values of several attributes. Branches end where fewer than ten positives or negatives are left."),
+    "pareto": Term("Pareto front", "Methods that no other method beats on both axes at once. Intervals may still overlap."),
+    "paired": Term("Paired difference", "Difference between two methods on the same patients; its interval is narrower than those of the two methods apart."),
+    "seed": Term("Seed", "Runs that differ in the seed only show how much chance there is in training."),
+    "es_trap": Term("Why not ES-AUC alone", "It counts ranking between groups as unfairness and falls with every further group; one-class groups left out make it better."),
+    "availability": Term("Availability", "Share of a group's patients who have the modality at all."),
+}  # fmt: skip
+
+
+def explain(terms: Iterable[str]) -> str:
+    """Markdown for a tooltip: each term's name, line and formula. KeyError: an unknown term."""
+    parts = []
+    for key in terms:
+        term = GLOSSARY[key]
+        formula = f"\n\n${term.formula}$" if term.formula else ""
+        parts.append(f"**{term.name}.** {term.line}{formula}")
+    return "\n\n".join(parts)

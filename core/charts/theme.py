@@ -1,0 +1,169 @@
+"""One look for every chart: colours that keep their meaning on all pages and in reports.
+
+Groups take the Okabe-Ito palette (Okabe & Ito 2008, "Color Universal Design") in a fixed
+order, methods a second fixed palette with the family told by the shape, modalities a
+third. Good and bad are blue and orange, never green and red; what cannot be estimated
+is grey, and hatched where an area is filled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+FONT = '"Inter", "Source Sans", "Source Sans 3", "Segoe UI", "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
+
+OKABE_ITO_LIGHT = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8A7B00", "#333333")
+OKABE_ITO_DARK = ("#3A9BDC", "#E69F00", "#1DB98C", "#DD8FBB", "#F0743A", "#7CC8F2", "#F0E442", "#D0D0D0")
+
+MODALITY_LIGHT = ("#5B4FCF", "#B8326B", "#0F8B8D", "#8F6A00", "#4B5D7A", "#A6431B")
+MODALITY_DARK = ("#9D94FF", "#F07BAA", "#3CC4C0", "#D9B34A", "#9FB3D1", "#F0935F")
+
+METHOD_ORDER = (
+    "erm",
+    "multifair-plus",
+    "multifair",
+    "multifair-released",
+    "unimodal",
+    "late-fusion",
+    "joint",
+    "ogm-ge",
+    "cggm",
+    "agm",
+    "pmr",
+    "mmpareto",
+    "opm",
+    "g-blending",
+    "reweighing",
+    "group-dro",
+    "adversarial",
+    "fin",
+    "fis",
+    "sinkhorn",
+    "threshold-optimizer",
+)
+"""Fixes each method's colour and place in lists. A method that is not named here is
+shown like any other: it takes the colours in turn, after these."""
+
+METHOD_LIGHT = (
+    "#4A4F57", "#6A2FB5", "#3D5BD9", "#8FA3E8", "#9A9FA8", "#7A8B3A", "#B0862B", "#117733", "#44AA99", "#2F8AA8",
+    "#882255", "#AA4499", "#C2607A", "#A35C2E", "#5F6B1E", "#0E6E6E", "#93306B", "#6F4E37", "#53789E", "#B04A3A", "#7D6AA8",
+)  # fmt: skip
+METHOD_DARK = (
+    "#B9BEC7", "#B98CF5", "#8CA2FF", "#66739F", "#878D97", "#B5C76A", "#E0B65A", "#4FBF7A", "#6FD3C2", "#67BEDB",
+    "#D9719F", "#DB84CB", "#EE98AC", "#DE9A6A", "#A8B55A", "#49B5B5", "#D56FAA", "#BE9577", "#8FB4DA", "#EE8A7A", "#B7A5E2",
+)  # fmt: skip
+
+FAMILY_SHAPES: Mapping[str, str] = {"none": "circle", "balance": "triangle-up", "fairness": "square", "both": "diamond"}
+FAMILY_NAMES: Mapping[str, str] = {
+    "none": "plain training",
+    "balance": "modality balance",
+    "fairness": "group fairness",
+    "both": "balance and fairness",
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """The colours of one theme. `mode` is "light" or "dark"; all values are CSS colours."""
+
+    mode: str
+    background: str
+    text: str
+    muted: str
+    faint: str
+    grid: str
+    accent: str
+    better: str
+    worse: str
+    neutral: str
+    no_estimate: str
+    groups: tuple[str, ...]
+    modalities: tuple[str, ...]
+    methods: tuple[str, ...]
+    diverging: tuple[str, str, str]
+    """Worse (negative), nothing, better (positive)."""
+    sequential: tuple[str, str]
+
+    def group_colors(self, groups: Sequence[str]) -> dict[str, str]:
+        """Colour per group; `groups` is the attribute's full list in its fixed (sorted) order."""
+        return {group: self.groups[i % len(self.groups)] for i, group in enumerate(groups)}
+
+    def modality_colors(self, modalities: Sequence[str]) -> dict[str, str]:
+        """Colour per modality; `modalities` in the cohort's order."""
+        return {name: self.modalities[i % len(self.modalities)] for i, name in enumerate(modalities)}
+
+    def method_color(self, method: str) -> str:
+        return self.methods[method_rank(method) % len(self.methods)]
+
+
+LIGHT = Look(
+    mode="light", background="#FFFFFF", text="#1B1F27", muted="#5B6472", faint="#98A0AD", grid="#E9ECF1",
+    accent="#3549B8", better="#1F6FB5", worse="#C7650A", neutral="#F2F3F6", no_estimate="#B4BAC4",
+    groups=OKABE_ITO_LIGHT, modalities=MODALITY_LIGHT, methods=METHOD_LIGHT,
+    diverging=("#C7650A", "#F5F6F8", "#1F6FB5"), sequential=("#EEF2FA", "#2F4FA8"),
+)  # fmt: skip
+DARK = Look(
+    mode="dark", background="#12151B", text="#E8EBF0", muted="#A3ACBA", faint="#6C7685", grid="#252B36",
+    accent="#93A6FF", better="#62AEEA", worse="#F0A04B", neutral="#232935", no_estimate="#59626F",
+    groups=OKABE_ITO_DARK, modalities=MODALITY_DARK, methods=METHOD_DARK,
+    diverging=("#E08A2E", "#262C38", "#4C9FE0"), sequential=("#1E2736", "#7FA6F5"),
+)  # fmt: skip
+LOOKS: Mapping[str, Look] = {"light": LIGHT, "dark": DARK}
+
+
+def method_rank(method: str) -> int:
+    """Place of a method in lists and palettes; unknown names follow the known ones, stably."""
+    if method in METHOD_ORDER:
+        return METHOD_ORDER.index(method)
+    return len(METHOD_ORDER) + sum(map(ord, method)) % len(METHOD_LIGHT)
+
+
+def color_scale(colors: Mapping[str, str]) -> alt.Scale:
+    """A scale that gives each name its colour, whichever names are in the data."""
+    return alt.Scale(domain=list(colors), range=list(colors.values()))
+
+
+def shape_scale() -> alt.Scale:
+    """Shape by method family."""
+    return alt.Scale(domain=list(FAMILY_SHAPES), range=list(FAMILY_SHAPES.values()))
+
+
+def config(look: Look) -> dict[str, Any]:
+    """Vega-Lite configuration of a look: no frame, light grid, text that can be read."""
+    return {
+        "background": "transparent",
+        "font": FONT,
+        "padding": {"left": 4, "top": 6, "right": 12, "bottom": 4},
+        "view": {"stroke": None, "continuousHeight": 240},
+        "axis": {
+            "domain": False, "ticks": False, "gridColor": look.grid, "labelColor": look.muted, "titleColor": look.muted,
+            "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "labelPadding": 6, "titlePadding": 10,
+            "labelLimit": 150,
+        },
+        "axisX": {"titleAnchor": "end", "titleAlign": "right", "grid": False},
+        "axisY": {"titleAnchor": "end", "titleAngle": 0, "titleAlign": "left", "titleX": 0, "titleY": -12, "titleBaseline": "bottom"},
+        "header": {"labelColor": look.text, "labelFontSize": 13, "labelFontWeight": 600, "titleColor": look.muted, "labelPadding": 8},
+        "legend": {
+            "labelColor": look.muted, "titleColor": look.muted, "labelFontSize": 12, "titleFontSize": 12,
+            "titleFontWeight": "normal", "orient": "top", "symbolSize": 90, "offset": 8, "labelLimit": 200,
+        },
+        "title": {"color": look.text, "subtitleColor": look.muted, "anchor": "start", "fontSize": 15, "subtitleFontSize": 12, "fontWeight": 600, "offset": 14},
+        "text": {"color": look.text, "fontSize": 12},
+        "rule": {"color": look.faint},
+        "line": {"strokeWidth": 2.2, "strokeCap": "round", "strokeJoin": "round"},
+        "area": {"opacity": 0.16},
+        "point": {"filled": True, "size": 70, "opacity": 1},
+        "bar": {"color": look.accent},
+        "range": {"category": list(look.groups), "diverging": list(look.diverging), "heatmap": list(look.sequential)},
+        "concat": {"spacing": 28},
+        "facet": {"spacing": 24},
+    }  # fmt: skip
+
+
+def styled(chart: Any, look: Look) -> Any:
+    """`chart` with the configuration of `look`; call once, on the outermost chart."""
+    return chart.configure(**config(look))

@@ -1,0 +1,65 @@
+"""What a run does while it trains: validation AUC and losses, epoch by epoch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from core.charts.figure import Figure, Panel, Width, nothing
+from core.charts.text import decimal, plural
+from core.charts.theme import Look
+
+AUC, LOSS = "validation_auc", "validation_loss"
+
+
+def training_curves(epochs: pd.DataFrame, runs: pd.DataFrame) -> Figure:
+    """Validation AUC and loss of several runs.
+
+    Parameters
+    ----------
+    epochs : columns run_id, epoch, train_loss, validation_loss, validation_auc.
+    runs : columns run_id, method, label, seed, status.
+    """
+    name = "training_curves"
+    frame = epochs.merge(runs[["run_id", "method", "label", "seed", "status"]], on="run_id")
+    frame = frame[frame["epoch"] >= 0].assign(epoch=lambda f: f["epoch"] + 1)
+    if frame.empty or not frame["validation_auc"].notna().any():
+        return nothing(name, "No epoch is finished yet: the curves begin with the first.")
+    best = frame.iloc[int(frame["validation_auc"].fillna(-1.0).to_numpy().argmax())]
+    going = int((runs["status"] == "running").sum())
+    state = f"{plural(going, 'run')} under way" if going else "All runs have settled"
+    title = f"{state}; the best validation AUC so far is {decimal(best['validation_auc'])} ({best['label']}, seed {best['seed']}, epoch {int(best['epoch'])})."
+    panels = tuple(
+        Panel(lambda look, width, column=column: _draw(frame, column, look, width), heading)  # type: ignore[misc]
+        for column, heading in ((AUC, "Validation AUC"), (LOSS, "Validation loss (solid) and training loss (dashed)"))
+    )
+    columns = ["run_id", "label", "seed", "epoch", "train_loss", "validation_loss", "validation_auc"]
+    return Figure(name=name, title=title, alt=title, data=frame[columns], panels=panels, columns=2, terms=("auc",))
+
+
+def _draw(frame: pd.DataFrame, column: str, look: Look, width: Width) -> Any:
+    methods = list(dict.fromkeys(frame.sort_values("method")["label"]))
+    names = frame.drop_duplicates("label").set_index("label")["method"]
+    colors = alt.Scale(domain=methods, range=[look.method_color(str(names[label])) for label in methods])
+    last = int(frame["epoch"].max())
+    x = alt.X("epoch:Q", scale=alt.Scale(domain=[1, max(last, 2)]), axis=alt.Axis(title="epoch", tickMinStep=1, format="d", grid=False))
+    title = "AUC" if column == AUC else "loss"
+    y = alt.Y(f"{column}:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=title, format=".2f"))
+    legend = alt.Legend(title=None, columns=3, symbolType="stroke") if len(methods) > 1 else None
+    base = alt.Chart(frame).encode(
+        x=x,
+        color=alt.Color("label:N", scale=colors, legend=legend),
+        detail="run_id:N",
+        tooltip=[
+            alt.Tooltip("label:N", title="method"), alt.Tooltip("seed:Q"), alt.Tooltip("epoch:Q"),
+            alt.Tooltip("validation_auc:Q", title="validation AUC", format=".3f"),
+            alt.Tooltip("validation_loss:Q", title="validation loss", format=".3f"),
+            alt.Tooltip("train_loss:Q", title="training loss", format=".3f"),
+        ],
+    )  # fmt: skip
+    layers = [base.mark_line().encode(y=y), base.mark_point(size=28).encode(y=y)]
+    if column == LOSS:
+        layers.insert(0, base.mark_line(strokeDash=[4, 4], strokeWidth=1.4, opacity=0.8).encode(y=alt.Y("train_loss:Q")))
+    return alt.layer(*layers).properties(width=width, height=220)

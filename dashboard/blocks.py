@@ -1,0 +1,90 @@
+"""The chart block: finding as a title, the chart, its sentence for readers who cannot see
+it, downloads that are rendered only when asked for, and the table on demand."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import altair as alt
+import streamlit as st
+
+from core.charts.figure import Figure
+from core.charts.glossary import explain
+from core.charts.theme import LIGHT, styled
+from dashboard import state
+from dashboard.escape import md
+
+PNG_SCALE = 2.0
+
+
+def chart_block(figure: Figure, key: str | None = None, level: int = 4) -> None:
+    """Show `figure` in the place where it is called.
+
+    key : unique on the page; the figure's name by default.
+    level : heading level of the title.
+    """
+    key = key or figure.name
+    with st.container(key=f"block-{key}", gap="small"):
+        st.markdown(f"{'#' * level} {md(figure.title)}", help=explain(figure.terms) or None)
+        if figure.empty:
+            return
+        look = state.look()
+        for start in range(0, len(figure.panels), figure.columns):
+            row = figure.panels[start : start + figure.columns]
+            places = st.columns(figure.columns, gap="medium") if len(figure.panels) > 1 else [st.container()]
+            for offset, (place, panel) in enumerate(zip(places, row, strict=False)):
+                with place:
+                    if panel.heading:
+                        st.markdown(f"**{md(panel.heading)}**")
+                    st.altair_chart(styled(panel.draw(look, "container"), look), theme=None, width="stretch", key=f"chart-{key}-{start + offset}", alt=_alt(figure, panel.heading))
+        _below(figure, key)
+
+
+def _alt(figure: Figure, heading: str) -> str:
+    return f"{heading}: {figure.alt}" if heading else figure.alt
+
+
+@st.fragment
+def _below(figure: Figure, key: str) -> None:
+    """Note on the left, table and downloads on the right."""
+    with st.container(horizontal=True, vertical_alignment="center", key=f"below-{key}"):
+        st.caption(md(figure.note) if figure.note else " ", width="stretch")
+        with st.popover("Table", icon=":material/table:", type="tertiary", on_change="rerun", key=f"table-{key}") as table:
+            if table.open:
+                shown = figure.data[list(figure.table)].rename(columns=figure.table) if figure.table else figure.data
+                st.dataframe(shown, hide_index=True, width="stretch", height=min(420, 36 * (len(shown) + 1) + 4), alt=figure.alt)
+        with st.popover("Download", icon=":material/download:", type="tertiary", on_change="rerun", key=f"get-{key}") as get:
+            if get.open:
+                _downloads(figure, key)
+
+
+def _downloads(figure: Figure, key: str) -> None:
+    kinds: tuple[tuple[str, str, Callable[[], bytes]], ...] = (
+        ("PNG", "image/png", lambda: image(figure, "png")),
+        ("SVG", "image/svg+xml", lambda: image(figure, "svg")),
+        ("CSV", "text/csv", lambda: table_csv(figure)),
+    )
+    for kind, mime, render in kinds:
+        st.download_button(kind, render, f"{figure.name}.{kind.lower()}", mime, key=f"get-{key}-{kind}", on_click="ignore", type="tertiary", icon=":material/download:", width="stretch")
+
+
+def image(figure: Figure, kind: str) -> bytes:
+    """The figure as it goes into a paper: light, with its title. `kind`: "png" or "svg"."""
+    chart: Any = figure.chart(LIGHT)
+    buffer = io.BytesIO() if kind == "png" else io.StringIO()
+    with alt.data_transformers.enable("default", max_rows=None):
+        chart.save(buffer, format=kind, **({"scale_factor": PNG_SCALE} if kind == "png" else {}))
+    value = buffer.getvalue()
+    return value if isinstance(value, bytes) else value.encode()
+
+
+def table_csv(figure: Figure) -> bytes:
+    """The data behind the figure, one row per mark. Cells that a spreadsheet would run as a
+    formula are led by an apostrophe."""
+    safe = figure.data.copy()
+    for column in safe.columns:
+        if safe[column].dtype.kind not in "iufb":
+            safe[column] = [f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell for cell in safe[column]]
+    return safe.to_csv(index=False).encode()

@@ -1,0 +1,103 @@
+"""What all pages are built of. Text that may come from a user is escaped here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import streamlit as st
+
+from core.charts.glossary import explain
+from dashboard.blocks import chart_block
+from dashboard.context import View, context_bar
+from dashboard.escape import md
+from dashboard.navigation import page_path
+from dashboard.style import STYLE
+
+__all__ = [
+    "View", "answer", "chart_block", "context_bar", "empty_state", "error_state", "finding_tag", "frame", "how_to_read",
+    "md", "no_cohort", "no_runs", "page_title", "section", "too_little_data",
+]  # fmt: skip
+
+Verdict = Literal["disparity", "no disparity found", "not enough data"]
+
+TAGS: dict[str, tuple[str, Literal["orange", "blue", "gray"], str]] = {
+    "disparity": ("disparity", "orange", ":material/error:"),
+    "no disparity found": ("none found", "blue", ":material/check_circle:"),
+    "not enough data": ("not enough data", "gray", ":material/help:"),
+}
+"""Verdict -> words, colour, icon. The icon says it as well, for those who do not see the colour."""
+
+
+def frame() -> None:
+    """What surrounds every page: the style sheet (static, holds no user text) and the name."""
+    st.html(f"<style>{STYLE}</style>")
+    with st.sidebar.container(key="brand"):
+        st.markdown("**MultiFair**  \nNothing leaves this machine.")
+
+
+def page_title(question: str) -> None:
+    """The question that the page answers."""
+    st.title(question, anchor=False)
+
+
+def answer(sentence: str, verdict: Verdict | None = None, detail: str = "", terms: Iterable[str] = ()) -> None:
+    """The page's one-sentence answer, before any chart. Plain text: it may name groups."""
+    with st.container(key="answer", gap="small"):
+        if verdict:
+            finding_tag(verdict)
+        st.markdown(md(sentence), help=explain(terms) or None)
+        if detail:
+            st.caption(md(detail))
+
+
+def finding_tag(verdict: Verdict, help_text: str | None = None) -> None:
+    """Orange disparity, blue none found, grey not enough data: a word and an icon each."""
+    words, color, icon = TAGS[verdict]
+    st.badge(words, color=color, icon=icon, help=help_text)
+
+
+def section(title: str, help_terms: Iterable[str] = ()) -> None:
+    """A heading between charts."""
+    st.markdown(f"### {md(title)}", help=explain(help_terms) or None)
+
+
+def how_to_read(text: str, terms: Iterable[str] = ()) -> None:
+    """The folded explanation. `text` is our own Markdown, never a user's."""
+    with st.expander("How to read this", icon=":material/menu_book:"):
+        st.markdown(text)
+        explained = explain(terms)
+        if explained:
+            st.markdown(explained)
+
+
+def empty_state(title: str, text: str, page: str | None = None, label: str = "", key: str = "empty") -> None:
+    """Nothing to show: why, and the button that changes it."""
+    with st.container(key=f"state-{key}", border=True, horizontal_alignment="center", gap="small"):
+        st.markdown(f"#### {md(title)}", text_alignment="center")
+        st.markdown(md(text), text_alignment="center")
+        if page and st.button(label, type="primary", key=f"go-{key}"):
+            st.switch_page(page_path(page))
+
+
+def error_state(title: str, reason: str, key: str = "error") -> None:
+    """Something that the user can mend; `reason` says how."""
+    with st.container(key=f"state-{key}"):
+        st.error(f"**{md(title)}**  \n{md(reason)}", icon=":material/error:")
+
+
+def too_little_data(what: str, reason: str, key: str = "little") -> None:
+    """A statistic that this data cannot give: said where the chart would be, in grey."""
+    with st.container(key=f"state-{key}"):
+        finding_tag("not enough data")
+        st.markdown(f"**{md(what)}**  \n{md(reason)}")
+
+
+def no_cohort(key: str = "no-cohort") -> None:
+    """The empty state of a page before there is any cohort."""
+    empty_state("No cohort yet", "Open the sample cohort of skin lesions, or bring your own table and images.", "cohort", "Go to Cohort", key)
+
+
+def no_runs(cohort: str, key: str = "no-runs") -> None:
+    """The empty state of an analysis page of a cohort without finished runs."""
+    empty_state("No finished runs to look at", f"Nothing has been trained on {cohort} yet, or no run is chosen above. Three quick methods take a few minutes.", "train", "Go to Train", key)

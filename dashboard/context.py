@@ -1,0 +1,158 @@
+"""The bar above every analysis page: cohort, attribute, runs. The choice lives in the URL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from core.charts.text import count, plural
+from core.charts.theme import method_rank
+from core.store import Store
+from dashboard import state
+
+MOST_RUNS = 6
+"""Small multiples beyond this cannot be read side by side; Compare shows every run."""
+DEFAULT_RUNS = 3
+
+
+@dataclass(frozen=True)
+class View:
+    """What the reader has chosen.
+
+    groups : the attribute's groups in their fixed order (the order of the palette).
+    runs : chosen finished runs with `name`, unique and readable, in method order.
+    finished : all finished runs of the cohort, likewise.
+    """
+
+    store: Store
+    cohort_id: str
+    cohort_name: str
+    modalities: tuple[str, ...]
+    attribute: str | None
+    groups: tuple[str, ...]
+    runs: pd.DataFrame
+    finished: pd.DataFrame
+
+    @property
+    def run_ids(self) -> list[str]:
+        return list(self.runs["run_id"])
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Run id -> name of the chosen runs, in order."""
+        return dict(zip(self.runs["run_id"], self.runs["name"], strict=True))
+
+
+def named(runs: pd.DataFrame) -> pd.DataFrame:
+    """`runs` with a `name` that tells them apart, in method, then seed order.
+
+    The label alone where that is enough; else the seed, the attribute it was trained
+    for, and as a last resort the start of the run's key.
+    """
+    ordered = runs.assign(_rank=[method_rank(str(m)) for m in runs["method"]]).sort_values(["_rank", "method", "label", "seed", "run_id"])
+    ordered = ordered.drop(columns="_rank").reset_index(drop=True)
+    name = ordered["label"].astype(str)
+    for extra in (
+        " · seed " + ordered["seed"].astype(str),
+        " · " + ordered["attribute"].fillna("no attribute").astype(str),
+        " · " + ordered["preset"].fillna("own").astype(str),
+        " · " + ordered["key"].astype(str).str[:6],
+    ):
+        twice = name.duplicated(keep=False)
+        name = name.where(~twice, name + extra)
+    return ordered.assign(name=name)
+
+
+def default_runs(finished: pd.DataFrame, attribute: str | None) -> list[str]:
+    """One run per method: plain training first, then the methods in their order; unimodal
+    networks only when there is nothing else. Runs trained for `attribute` go first."""
+    several = finished[finished["method"] != "unimodal"]
+    pool = several if len(several) else finished
+    pool = pool.assign(_other=(pool["attribute"] != attribute).astype(int))
+    first = pool.sort_values(["_other", "seed"], kind="stable").drop_duplicates("method")
+    chosen = set(first.sort_values("_other", kind="stable")["run_id"].head(DEFAULT_RUNS)) if len(first) > DEFAULT_RUNS else set(first["run_id"])
+    return [run for run in finished["run_id"] if run in chosen]
+
+
+def context_bar(choose_runs: bool = True) -> View | None:
+    """Draw the bar and return the choice; None when there is no cohort yet.
+
+    The URL holds `cohort`, `attribute` and `runs` (ids, comma separated): a link reopens
+    the view. What a link names that is not there is left out, and the bar says so.
+    """
+    store = state.store()
+    cohorts = store.cohorts()
+    if cohorts.empty:
+        return None
+    memory = st.session_state.setdefault("_view", {})
+    ids = list(cohorts["cohort_id"])[::-1]
+    names = dict(zip(cohorts["cohort_id"], cohorts["name"], strict=True))
+    sizes = dict(zip(cohorts["cohort_id"], cohorts["n_patients"], strict=True))
+    with st.container(key="context-bar", horizontal=True, vertical_alignment="bottom", gap="small"):
+        _seed("view_cohort", _wanted("cohort", memory), ids, ids[0])
+        cohort_id = st.selectbox("Cohort", ids, key="view_cohort", format_func=lambda i: f"{names[i]} · {count(sizes[i])} patients", width=270)
+        known = state.attributes(cohort_id)
+        attribute = None
+        if known:
+            options = list(known)
+            _seed("view_attribute", _wanted("attribute", memory), options, _usual_attribute(store, cohort_id, options))
+            attribute = st.selectbox("Sensitive attribute", options, key="view_attribute", width=190)
+        finished = named(store.runs(cohort_id, status="done"))
+        chosen = _choose(finished, attribute, memory) if choose_runs else list(finished["run_id"])
+    memory.update(cohort=cohort_id, attribute=attribute or "")
+    if choose_runs:
+        memory["runs"] = ",".join(chosen)
+    for name, value in memory.items():
+        if value and st.query_params.get(name) != value:
+            st.query_params[name] = value
+    row = cohorts.set_index("cohort_id").loc[cohort_id]
+    return View(
+        store=store,
+        cohort_id=cohort_id,
+        cohort_name=str(row["name"]),
+        modalities=tuple(row["modalities"]),
+        attribute=attribute,
+        groups=known.get(attribute, ()) if attribute else (),
+        runs=finished[finished["run_id"].isin(chosen)].reset_index(drop=True),
+        finished=finished,
+    )
+
+
+def _wanted(name: str, memory: dict[str, str]) -> str | None:
+    return st.query_params.get(name) or memory.get(name)
+
+
+def _seed(key: str, wanted: str | None, options: list[str], usual: str) -> None:
+    """Give the widget its first value; a value that is no longer offered is replaced."""
+    if st.session_state.get(key) not in options:
+        st.session_state[key] = wanted if wanted in options else usual
+
+
+def _usual_attribute(store: Store, cohort_id: str, options: list[str]) -> str:
+    """The attribute that most runs were trained for, else the first."""
+    trained = store.runs(cohort_id)["attribute"].dropna()
+    common = [a for a in trained.value_counts().index if a in options]
+    return common[0] if common else options[0]
+
+
+def _choose(finished: pd.DataFrame, attribute: str | None, memory: dict[str, str]) -> list[str]:
+    """The multiselect of runs, at most MOST_RUNS of them."""
+    options = list(finished["run_id"])
+    key = "view_runs"
+    if key not in st.session_state or not set(st.session_state[key]) <= set(options):
+        wanted = [run for run in (_wanted("runs", memory) or "").split(",") if run in set(options)]
+        st.session_state[key] = wanted[:MOST_RUNS] or default_runs(finished, attribute)
+    names = dict(zip(finished["run_id"], finished["name"], strict=True))
+    return st.multiselect(
+        f"Runs ({plural(len(options), 'finished run')})",
+        options,
+        key=key,
+        format_func=lambda run: names.get(run, run),
+        max_selections=MOST_RUNS,
+        placeholder="Choose runs" if options else "None yet",
+        disabled=not options,
+        select_all=False,
+        width="stretch",
+    )
