@@ -13,6 +13,13 @@ from core.charts.text import count, percent
 from core.charts.theme import Look
 
 
+MISSING = "(missing)"
+
+
+def _who(group: str, attribute: str) -> str:
+    return f"those without a known {attribute}" if group == MISSING else group
+
+
 def availability(shares: pd.DataFrame, attribute: str) -> Figure:
     """A cell per group and modality with the share in it.
 
@@ -25,9 +32,9 @@ def availability(shares: pd.DataFrame, attribute: str) -> Figure:
     if shares.empty:
         return nothing(name, "No modality to look for.")
     frame = shares.copy()
-    frame["group"] = frame["group"].astype(object).where(frame["group"].notna(), "(missing)").astype(str)
+    frame["group"] = frame["group"].astype(object).where(frame["group"].notna(), MISSING).astype(str)
     frame["share"] = frame["present"] / frame["n"]
-    groups = sorted(set(frame["group"]), key=lambda g: (g == "(missing)", g))
+    groups = sorted(set(frame["group"]), key=lambda g: (g == MISSING, g))
     modalities = list(dict.fromkeys(frame["modality"]))
     spread = {name: float(np.ptp(frame.loc[frame["modality"] == name, "share"])) for name in modalities}
     widest = max(spread, key=spread.__getitem__)
@@ -38,7 +45,7 @@ def availability(shares: pd.DataFrame, attribute: str) -> Figure:
     else:
         part = frame[frame["modality"] == widest].sort_values("share", kind="stable")
         low, high = part.iloc[0], part.iloc[-1]
-        title = f"{widest} is there for {percent(low['share'])} of {low['group']} and {percent(high['share'])} of {high['group']}."
+        title = f"{widest}: there for {percent(low['share'])} of {_who(low['group'], attribute)} and {percent(high['share'])} of {_who(high['group'], attribute)}."
     cells = zip(frame["modality"], frame["group"], frame["share"], frame["n"], strict=True)
     text = "; ".join(f"{m}, {g}: {percent(s)} of {count(n)}" for m, g, s, n in cells)
     return Figure(

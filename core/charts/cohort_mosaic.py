@@ -81,7 +81,7 @@ def _draw(frame: pd.DataFrame, look: Look, width: Width, unit: str) -> Any:
         alt.Tooltip("group:N"), alt.Tooltip("n:Q", title=unit), alt.Tooltip("n_pos:Q", title="with the outcome"),
         alt.Tooltip("n_neg:Q", title="without"), alt.Tooltip("share:Q", title="share", format=".1%"),
     ]  # fmt: skip
-    axis = alt.Axis(title=None, labelExpr="split(datum.label, '\\n')", labelLineHeight=15, labelLimit=160)
+    axis = alt.Axis(title=None, labelExpr="split(datum.label, '\\n')", labelLineHeight=15, labelLimit=160, labelOffset=-7)
     base = alt.Chart(data).encode(
         y=alt.Y("label:N", sort=order, axis=axis),
         color=alt.Color("color:N", scale=None),
