@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from core.methods.base import Card, Context, Method, Step, register
+from core.methods.base import Card, Context, Method, SearchSpace, Step, register
 from core.models.batch import cross_entropy
 
 
@@ -42,7 +42,7 @@ class Adversarial(Method):
         summary="Trains a head to recognise the group and the network to hide it.",
         limits="removes the group even where it carries medical information; training can oscillate",
     )
-    search_space = {"strength": (0.03, 0.1, 0.3, 1.0)}
+    search_space: ClassVar[SearchSpace] = {"strength": (0.03, 0.1, 0.3, 1.0)}
 
     @dataclass(frozen=True)
     class Settings(Method.Settings):

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from math import factorial
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from core.methods.base import Card, Context, Method, Step, register
+from core.methods.base import Card, Context, Method, SearchSpace, Step, register
 from core.models.batch import cross_entropy
 
 MOST_MODALITIES = 6
@@ -35,7 +36,7 @@ class AGM(Method):
         summary="Takes each modality's part of the fused decision as its Shapley value and slows the encoder that runs ahead of its own average.",
         limits=f"2^M fusion passes a step, so at most {MOST_MODALITIES} modalities; knows nothing of the sensitive attribute",
     )
-    search_space = {"alpha": (0.3, 1.0, 3.0), "cap": (0.5, 1.0)}
+    search_space: ClassVar[SearchSpace] = {"alpha": (0.3, 1.0, 3.0), "cap": (0.5, 1.0)}
 
     @dataclass(frozen=True)
     class Settings(Method.Settings):

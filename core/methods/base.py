@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from core.models.network import Network
 
 Family = Literal["none", "balance", "fairness", "both"]
+SearchSpace = Mapping[str, tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class Method:
     """True: modality classifiers see attached features and the method's own loss trains
     them. False: they are probes on detached features, trained by their own AdamW."""
 
-    search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
+    search_space: ClassVar[SearchSpace] = {}
     """Candidate values per setting for hyperparameter search (equal budgets for all)."""
 
     def __init__(self, settings: Method.Settings, context: Context) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from core.methods.arithmetic import balancing_factors, last_layer_gradient
-from core.methods.base import Card, Context, Method, Step, register
+from core.methods.base import Card, Context, Method, SearchSpace, Step, register
 
 
 @register
@@ -34,7 +35,7 @@ class CGGM(Method):
         summary="Speeds up the modality whose classifier improves least and turns the fused gradient towards it.",
         limits="changes of accuracy from one batch to the next are mostly noise; knows nothing of the sensitive attribute",
     )
-    search_space = {"rho": (1.0, 1.3, 2.0), "weight": (0.05, 0.1, 0.2)}
+    search_space: ClassVar[SearchSpace] = {"rho": (1.0, 1.3, 2.0), "weight": (0.05, 0.1, 0.2)}
 
     @dataclass(frozen=True)
     class Settings(Method.Settings):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from core.methods.base import Card, Context, Method, register
+from core.methods.base import Card, Context, Method, SearchSpace, register
 from core.models.batch import Fused
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class FIN(Method):
         inference_needs="the modalities and the sensitive attribute",
         limits="cannot be used where the attribute is not recorded or must not be used; patients of unknown group are not normalised",
     )
-    search_space = {"momentum": (0.1, 0.3, 0.7)}
+    search_space: ClassVar[SearchSpace] = {"momentum": (0.1, 0.3, 0.7)}
 
     @dataclass(frozen=True)
     class Settings(Method.Settings):

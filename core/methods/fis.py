@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from core.methods.arithmetic import group_means
-from core.methods.base import Card, Method, Step, register
+from core.methods.base import Card, Method, SearchSpace, Step, register
 from core.models.batch import cross_entropy
 
 
@@ -29,7 +30,7 @@ class FIS(Method):
         summary="Gives more weight to patients, and to groups, with a higher loss.",
         limits="weights mislabelled patients up as well",
     )
-    search_space = {"c": (0.3, 0.5, 0.8), "temperature": (0.5, 1.0)}
+    search_space: ClassVar[SearchSpace] = {"c": (0.3, 0.5, 0.8), "temperature": (0.5, 1.0)}
 
     @dataclass(frozen=True)
     class Settings(Method.Settings):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from core.methods.base import Card, Context, EpochView, Method, Step, register
+from core.methods.base import Card, Context, EpochView, Method, SearchSpace, Step, register
 
 
 def blend(generalisation: Tensor, overfitting: Tensor) -> Tensor:
@@ -40,7 +41,7 @@ class GBlending(Method):
         limits="uses validation losses to set its weights, so validation figures are slightly optimistic; knows nothing of the sensitive attribute",
     )
     joint_classifiers = True
-    search_space = {"super_epoch": (1, 2, 4)}
+    search_space: ClassVar[SearchSpace] = {"super_epoch": (1, 2, 4)}
 
     @dataclass(frozen=True)
     class Settings(Method.Settings):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from core.methods.arithmetic import group_means
-from core.methods.base import Card, Context, Method, Step, register
+from core.methods.base import Card, Context, Method, SearchSpace, Step, register
 from core.models.batch import cross_entropy
 
 
@@ -29,7 +30,7 @@ class GroupDRO(Method):
         summary="Moves weight to the group with the highest loss while training.",
         limits="patients of unknown group are not learned from (unless a whole batch is unknown); can overfit a small group",
     )
-    search_space = {"rate": (0.003, 0.01, 0.03, 0.1)}
+    search_space: ClassVar[SearchSpace] = {"rate": (0.003, 0.01, 0.03, 0.1)}
 
     @dataclass(frozen=True)
     class Settings(Method.Settings):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
-from core.methods.base import Card, Method, Step, register
+from core.methods.base import Card, Method, SearchSpace, Step, register
 
 
 @register
@@ -22,7 +23,7 @@ class Joint(Method):
         limits="knows nothing of the sensitive attribute",
     )
     joint_classifiers = True
-    search_space = {"weight": (0.3, 1.0, 3.0)}
+    search_space: ClassVar[SearchSpace] = {"weight": (0.3, 1.0, 3.0)}
 
     @dataclass(frozen=True)
     class Settings(Method.Settings):

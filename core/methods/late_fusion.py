@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
 
-from core.methods.base import Card, Method, Step, register
+from core.methods.base import Card, Method, SearchSpace, Step, register
 from core.models.batch import Fused
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class LateFusion(Method):
         limits="modalities cannot interact; has no fused last layer, so fused-gradient telemetry is not available",
     )
     joint_classifiers = True
-    search_space = {"independent": (True, False)}
+    search_space: ClassVar[SearchSpace] = {"independent": (True, False)}
 
     @dataclass(frozen=True)
     class Settings(Method.Settings):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from core.methods.base import Card, Method, Step, register
+from core.methods.base import Card, Method, SearchSpace, Step, register
 
 
 def pareto_direction(fused: Tensor, unimodal: Tensor) -> tuple[Tensor, Tensor]:
@@ -46,7 +47,7 @@ class MMPareto(Method):
         limits="two backward passes a step; knows nothing of the sensitive attribute",
     )
     joint_classifiers = True
-    search_space = {"magnify": (1.0, 1.5, 2.0)}
+    search_space: ClassVar[SearchSpace] = {"magnify": (1.0, 1.5, 2.0)}
 
     @dataclass(frozen=True)
     class Settings(Method.Settings):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from core.methods.arithmetic import noise_generator, over_smallest_other, true_class_confidence
-from core.methods.base import Card, Method, Step, register
+from core.methods.base import Card, Method, SearchSpace, Step, register
 
 
 @register
@@ -28,7 +29,7 @@ class OGMGE(Method):
         summary="Shrinks the gradient of the encoder whose modality is ahead and adds noise that helps generalisation.",
         limits="AdamW divides out a persistent scaling of gradients, so the modulation is weaker than with SGD; knows nothing of the sensitive attribute",
     )
-    search_space = {"alpha": (0.1, 0.3, 0.8), "noise": (True, False)}
+    search_space: ClassVar[SearchSpace] = {"alpha": (0.1, 0.3, 0.8), "noise": (True, False)}
 
     @dataclass(frozen=True)
     class Settings(Method.Settings):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from core.methods.arithmetic import over_smallest_other, true_class_confidence
-from core.methods.base import Card, Context, Method, Step, register
+from core.methods.base import Card, Context, Method, SearchSpace, Step, register
 from core.models.batch import Batch
 
 
@@ -29,7 +30,7 @@ class OPM(Method):
         summary="Drops the features of the modality that is ahead for a random share of the samples, so that the other one has to learn.",
         limits="knows nothing of the sensitive attribute",
     )
-    search_space = {"base": (0.2, 0.5), "strength": (0.1, 0.5, 1.0)}
+    search_space: ClassVar[SearchSpace] = {"base": (0.2, 0.5), "strength": (0.1, 0.5, 1.0)}
 
     @dataclass(frozen=True)
     class Settings(Method.Settings):

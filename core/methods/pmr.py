@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from core.methods.base import Card, Context, Method, Step, register
+from core.methods.base import Card, Context, Method, SearchSpace, Step, register
 from core.models.batch import cross_entropy
 
 
@@ -32,7 +33,7 @@ class PMR(Method):
         summary="Adds a loss that draws the features of slower modalities to the prototype of their class.",
         limits="without the paper's entropy term for early training; knows nothing of the sensitive attribute",
     )
-    search_space = {"alpha": (0.3, 1.0, 3.0)}
+    search_space: ClassVar[SearchSpace] = {"alpha": (0.3, 1.0, 3.0)}
 
     @dataclass(frozen=True)
     class Settings(Method.Settings):

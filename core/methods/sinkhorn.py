@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import log
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from core.methods.base import Card, Method, Step, register
+from core.methods.base import Card, Method, SearchSpace, Step, register
 
 
 def transport_cost(x: Tensor, y: Tensor, epsilon: float, iterations: int) -> Tensor:
@@ -49,7 +50,7 @@ class Sinkhorn(Method):
         summary="Pulls the distribution of the scores in each group towards that of everybody.",
         limits="equal score distributions are wrong where groups differ in prevalence",
     )
-    search_space = {"weight": (0.01, 0.1, 0.3, 1.0)}
+    search_space: ClassVar[SearchSpace] = {"weight": (0.01, 0.1, 0.3, 1.0)}
 
     @dataclass(frozen=True)
     class Settings(Method.Settings):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from core.methods.base import Card, Context, Decision, Method, register
+from core.methods.base import Card, Context, Decision, Method, SearchSpace, register
 
-OTHERS = "(other)"
-"""Name under which samples of groups that cannot be fitted alone are pooled."""
+EVERYBODY = ""
+"""Stands for the rule fitted on all patients, used for unknown groups and those too small for their own."""
 FEWEST_PER_CLASS = 2
+"""Positives and negatives a group needs in validation to have a rule of its own."""
 
 
 class Passthrough:
@@ -46,9 +47,9 @@ class ThresholdOptimizer(Method):
         summary="Chooses thresholds per group on validation, after plain training.",
         inference_needs="the modalities and the sensitive attribute",
         limits="two classes only; randomised; no scores of its own, so its AUC is the base model's; "
-        "groups without both labels in validation share one rule",
+        "a group without enough of both labels in validation gets the rule of everybody",
     )
-    search_space = {"constraint": ("equalized_odds", "demographic_parity")}
+    search_space: ClassVar[SearchSpace] = {"constraint": ("equalized_odds", "demographic_parity")}
 
     @dataclass(frozen=True)
     class Settings(Method.Settings):
@@ -62,41 +63,36 @@ class ThresholdOptimizer(Method):
 
     def fit_decision(self, scores: Any, y: Any, groups: Any) -> Decision | None:
         """None where validation has one class only: there is nothing to choose a threshold by."""
-        from fairlearn.postprocessing import ThresholdOptimizer as Fitter
-
-        scores, y = np.asarray(scores, dtype=float), np.asarray(y, dtype=int)
-        names = _names(groups)
+        scores, y, names = np.asarray(scores, dtype=float), np.asarray(y, dtype=int), _names(groups)
         if len(np.unique(y)) < 2:
             return None
-        fitted = {
-            name
-            for name in np.unique(names)
-            if name != OTHERS and all((y[names == name] == label).sum() >= FEWEST_PER_CLASS for label in (0, 1))
-        }
-        pooled = _pool(names, fitted)
-        # A rule for groups that are too small or unknown; when they lack a class, everybody's.
-        rest = pooled == OTHERS
-        if rest.any() and len(np.unique(y[rest])) < 2 or not rest.any():
-            scores = np.concatenate([scores, scores])
-            y = np.concatenate([y, y])
-            pooled = np.concatenate([np.where(rest, OTHERS, pooled), np.full(len(rest), OTHERS)])
-            keep = np.concatenate([~rest, np.ones(len(rest), dtype=bool)])
-            scores, y, pooled = scores[keep], y[keep], pooled[keep]
-        rule = Fitter(estimator=Passthrough(), constraints=self.settings.constraint, prefit=True, predict_method="predict")
-        rule.fit(scores[:, None], y, sensitive_features=pooled)
+        everybody = self._rule(scores, y, np.full(len(y), EVERYBODY))
+        enough = [name for name in np.unique(names) if name != EVERYBODY and _both_classes(y[names == name])]
+        own = np.isin(names, enough)
+        rule = self._rule(scores[own], y[own], names[own]) if enough else everybody
 
         def predict(scores: Any, groups: Any, seed: int) -> Any:
-            column = np.asarray(scores, dtype=float)[:, None]
-            labels = rule.predict(column, sensitive_features=_pool(_names(groups), fitted), random_state=seed)
-            return np.asarray(labels).astype(np.int8).ravel()
+            scores, names = np.asarray(scores, dtype=float), _names(groups)
+            own = np.isin(names, enough)
+            labels = np.zeros(len(scores), dtype=np.int8)
+            for rows, fitted, sensitive in ((own, rule, names), (~own, everybody, np.full(len(scores), EVERYBODY))):
+                if rows.any():
+                    labels[rows] = fitted.predict(scores[rows, None], sensitive_features=sensitive[rows], random_state=seed)
+            return labels
 
         return Decision(predict=predict, randomised=True, needs_group=True)
 
+    def _rule(self, scores: Any, y: Any, names: Any) -> Any:
+        from fairlearn.postprocessing import ThresholdOptimizer as Fitter
+
+        rule = Fitter(estimator=Passthrough(), constraints=self.settings.constraint, prefit=True, predict_method="predict")
+        return rule.fit(scores[:, None], y, sensitive_features=names)
+
 
 def _names(groups: Any) -> Any:
-    """Group names as an object array; a missing one becomes OTHERS."""
-    return np.array([g if isinstance(g, str) and g else OTHERS for g in groups], dtype=object)
+    """Group names as an array of str; a missing one becomes EVERYBODY."""
+    return np.array([g if isinstance(g, str) and g else EVERYBODY for g in groups], dtype=str)
 
 
-def _pool(names: Any, fitted: set[str]) -> Any:
-    return np.array([name if name in fitted else OTHERS for name in names], dtype=object)
+def _both_classes(y: Any) -> bool:
+    return all((y == label).sum() >= FEWEST_PER_CLASS for label in (0, 1))

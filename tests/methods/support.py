@@ -6,6 +6,7 @@ so that a failing test points at the method.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,9 +80,13 @@ class Bench:
     optimizer: str = "adamw"
 
     def __post_init__(self) -> None:
-        cls = get(self.name)
         self.network = network(self.n_modalities, self.n_classes, self.seed)
-        self.context = context(self.n_modalities, self.n_classes, self.n_groups, self.seed)
+        self.rebuild(context(self.n_modalities, self.n_classes, self.n_groups, self.seed))
+
+    def rebuild(self, chosen: Context) -> None:
+        """Make the method and the optimizers anew, for another context or changed weights."""
+        cls = get(self.name)
+        self.context = chosen
         self.method: Method = cls(cls.parse_settings(self.settings), self.context)
         extra = self.method.extra_modules()
         main = self.network.main_parameters() + (list(extra.parameters()) if extra is not None else [])
@@ -140,6 +145,53 @@ class Bench:
         for t in range(first, first + steps):
             self.step(batch(n, self.n_modalities, self.n_classes, self.n_groups, seed=100 + t, missing=missing))
         return self.weights()
+
+    def swap_modalities(self) -> None:
+        """Exchange everything that belongs to the first modality with the second's."""
+        state = self.network.state_dict()
+        swapped = dict(state)
+        for key, value in state.items():
+            if key.startswith("encoders.0."):
+                other = key.replace("encoders.0.", "encoders.1.")
+                swapped[key], swapped[other] = state[other].clone(), value.clone()
+            elif key in ("missing", "classifier_weight", "classifier_bias", "fusion.modality"):
+                swapped[key] = value.flip(0).clone()
+        self.network.load_state_dict(swapped)
+
+    def relabel_groups(self, mapping: Tensor) -> None:
+        """Move what a method's own modules hold for group g to mapping[g]."""
+        extra = self.method.extra_modules()
+        for parameter in extra.parameters() if extra is not None else ():
+            if len(parameter) == self.n_groups:
+                old = parameter.detach().clone()
+                with torch.no_grad():
+                    parameter[mapping] = old
+
+    def save(self) -> dict[str, Any]:
+        """Everything that a checkpoint holds."""
+        extra = self.method.extra_modules()
+        return copy.deepcopy(
+            {
+                "network": self.network.state_dict(),
+                "extra": extra.state_dict() if extra is not None else {},
+                "main": self.main.state_dict(),
+                "classifiers": self.classifiers.state_dict(),
+                "method": self.method.state(),
+                "generator": self.context.generator.get_state(),
+                "index": self.index,
+            }
+        )
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        self.network.load_state_dict(saved["network"])
+        extra = self.method.extra_modules()
+        if extra is not None:
+            extra.load_state_dict(saved["extra"])
+        self.main.load_state_dict(saved["main"])
+        self.classifiers.load_state_dict(saved["classifiers"])
+        self.method.load_state(saved["method"])
+        self.context.generator.set_state(saved["generator"])
+        self.index = saved["index"]
 
     def weights(self) -> Tensor:
         return torch.cat([p.detach().flatten() for p in self.network.main_parameters()])
