@@ -1,0 +1,237 @@
+"""Where the gradients fight: three strips on one epoch axis with a linked brush."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from core.charts import text
+from core.charts.figure import Figure, Panel, Width, nothing
+from core.charts.parts import (
+    THREE_DECIMALS, colored, decimal_axis, domain, end_labels, epoch_axis, heat_map, reference_line, tooltips,
+)  # fmt: skip
+from core.charts.theme import Look, color_scale
+
+STRIP = 128
+PAIR = " · "
+SLATE = "strip"
+
+
+def conflict(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence[str], groups: Sequence[str], brushed: tuple[int, int]) -> Figure:
+    """The three strips and, under them, the heat map of the brushed epochs; one column per run.
+
+    `frame`: telemetry rows `conflict.*`, `effect.relative_update` and `method.*`.
+    `brushed`: first and last epoch (as trained, from 1) that the brush starts with.
+    """
+    rows = prepared(frame, names)
+    if rows[rows["name"] == "conflict.fused"].empty:
+        return nothing("gradient-conflict", "These runs recorded no gradient conflict.")
+    last = int(rows["trained"].max())
+    fused = rows[(rows["name"] == "conflict.fused") & (rows["stat"] != "share_negative")]
+    between = rows[(rows["name"] == "conflict.groups") & (rows["stat"] == "mean")]
+    limits = (domain([fused["value"]], [0.0]), domain([between["value"]], [0.0]))
+    panels = tuple(
+        Panel(partial(_strips, rows[rows["run_id"] == run_id].reset_index(drop=True), modalities, groups, last, limits, brushed), name)
+        for run_id, name in names.items()
+        if ((rows["run_id"] == run_id) & (rows["name"] == "conflict.fused")).any()
+    )
+    title = finding(rows, names, brushed)
+    columns = {"run": "Run", "trained": "Epoch", "name": "Quantity", "stat": "Statistic", "modality": "Modality", "group": "Group", "group_b": "Other group", "value": "Value"}
+    drawn = rows[rows["name"].isin(["conflict.fused", "conflict.groups", "effect.relative_update", "conflict.group_modality"]) | rows["name"].str.startswith("method.")]
+    return Figure(
+        name="gradient-conflict", title=title,
+        alt=f"Three strips over {text.plural(last, 'epoch')} and a heat map, one column per run: cosine of each modality's gradient with the fused one, cosine between groups, the factor applied beside the relative update. {title}.",
+        data=drawn[list(columns)].reset_index(drop=True), table=columns, panels=panels, columns=min(3, max(1, len(panels))),
+        terms=("cosine", "p10", "share_negative", "factor", "relative_update", "conflict_heat"),
+        note="Lines: mean over the epoch's steps; thin lines: tenth percentile; shading: share of conflicting steps. Drag across a strip to choose the epochs of the heat map, double-click to clear.",
+    )  # fmt: skip
+
+
+def prepared(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """Telemetry of the chosen runs with `run`, `trained` (epochs, from 1), `pair` and `shown`."""
+    rows = frame[frame["run_id"].isin(list(names)) & (frame["epoch"] >= 0)].copy()
+    rows["run"] = rows["run_id"].map(dict(names))
+    rows["trained"] = rows["epoch"] + 1
+    rows["pair"] = rows["group"].fillna("") + " / " + rows["group_b"].fillna("")
+    rows["shown"] = [text.decimal(v, 3, True) for v in rows["value"]]
+    return rows
+
+
+def finding(rows: pd.DataFrame, names: Mapping[str, str], brushed: tuple[int, int]) -> str:
+    """The modality that conflicts most often with the fused gradient, per run, over the brushed epochs."""
+    share = rows[(rows["name"] == "conflict.fused") & (rows["stat"] == "share_negative") & rows["trained"].between(*brushed) & rows["value"].notna()]
+    parts = []
+    for run_id, name in names.items():
+        of_run = share[share["run_id"] == run_id]
+        if not of_run.empty:
+            means = of_run.groupby("modality", sort=False)["value"].mean()
+            parts.append(f"{means.idxmax()} fights the fused gradient in {text.percent(means.max())} of steps under {name}")
+    sentence = text.listing(parts, 3) or "Gradients over the chosen epochs"
+    return sentence[:1].upper() + sentence[1:]
+
+
+def _strips(rows: pd.DataFrame, modalities: Sequence[str], groups: Sequence[str], last: int, limits: tuple[list[float], list[float]],
+            brushed: tuple[int, int], look: Look, width: Width) -> Any:  # fmt: skip
+    brush = alt.selection_interval(name="epochs", encodings=["x"], value={"x": [brushed[0] - 0.4, brushed[1] + 0.4]},
+                                   mark=alt.BrushConfig(fill=look.accent, fillOpacity=0.08, stroke=look.accent, strokeOpacity=0.5, cursor="col-resize"))  # fmt: skip
+    x = alt.X("trained:Q", scale=alt.Scale(domain=[0.5, 0.5 + last * 1.3], nice=False), axis=epoch_axis(last, None))
+    strips = [_modality_strip(rows, modalities, x, limits[0], look).add_params(brush)]
+    if (rows["name"] == "conflict.groups").any():
+        strips.append(_group_strip(rows, x, limits[1], look).add_params(brush))
+    strips.append(_factor_strip(rows, modalities, x, look).add_params(brush))
+    strips.append(_update_strip(rows, modalities, x.copy().axis(epoch_axis(last)) if hasattr(x.copy(), "axis") else x, look).add_params(brush))
+    inner = {} if width == "container" else {"width": width}
+    drawn = [strip.properties(height=STRIP, **inner) for strip in strips]
+    heat = rows[(rows["name"] == "conflict.group_modality") & rows["group"].isin(list(groups))]
+    if not heat.empty:
+        drawn.append(_brushed_heat(heat, modalities, groups, brush, look).properties(**inner))
+    return alt.vconcat(*drawn, spacing=26).resolve_scale(color="independent")
+
+
+def _headed(chart: Any, title: str, look: Look) -> Any:
+    return chart.properties(title=alt.TitleParams(title, fontSize=12, fontWeight="normal", color=look.muted, offset=6))
+
+
+def _modality_strip(rows: pd.DataFrame, modalities: Sequence[str], x: alt.X, limits: list[float], look: Look) -> Any:
+    part = rows[rows["name"] == "conflict.fused"]
+    colors = look.modality_colors(modalities)
+    mean, tenth, share = (part[part["stat"] == stat].reset_index(drop=True) for stat in ("mean", "p10", "share_negative"))
+    worst = share.groupby("trained", as_index=False)["value"].max()
+    y = alt.Y("value:Q", scale=alt.Scale(domain=limits, nice=False), axis=decimal_axis(None, tickCount=4))
+    shading = alt.Chart(worst.assign(left=worst["trained"] - 0.5, right=worst["trained"] + 0.5)).mark_rect(color=look.worse).encode(
+        x=alt.X("left:Q", scale=x.scale, axis=x.axis), x2="right:Q", opacity=alt.Opacity("value:Q", scale=alt.Scale(domain=[0, 1], range=[0, 0.5]), legend=None)
+    )
+    wide = mean.merge(tenth[["trained", "modality", "shown"]].rename(columns={"shown": "tenth"}), on=["trained", "modality"], how="left")
+    wide = wide.merge(share[["trained", "modality", "value"]].rename(columns={"value": "share"}), on=["trained", "modality"], how="left")
+    wide["share"] = [text.percent(v) for v in wide["share"]]
+    color = colored("modality", colors)
+    lines = alt.Chart(mean).mark_line().encode(x=x, y=y, color=color)
+    thin = alt.Chart(tenth).mark_line(strokeWidth=1, strokeDash=[2, 2], opacity=0.9).encode(x=x, y=y, color=color)
+    dots = alt.Chart(wide).mark_point(size=36).encode(
+        x=x, y=y, color=color,
+        tooltip=tooltips({"run": "Run", "modality": "Modality", "trained": "Epoch", "shown": "Mean cosine", "tenth": "Tenth percentile", "share": "Conflicting steps"}),
+    )  # fmt: skip
+    labels = _labels(mean, "modality", limits, x, color)
+    return _headed(shading + reference_line(look, 0.0) + thin + lines + dots + labels, "Cosine with the fused gradient, by modality", look)
+
+
+def _group_strip(rows: pd.DataFrame, x: alt.X, limits: list[float], look: Look) -> Any:
+    part = rows[(rows["name"] == "conflict.groups") & (rows["stat"] == "mean")].reset_index(drop=True)
+    pairs = list(dict.fromkeys(part["pair"]))
+    y = alt.Y("value:Q", scale=alt.Scale(domain=limits, nice=False), axis=decimal_axis(None, tickCount=4))
+    dash = alt.StrokeDash("pair:N", scale=alt.Scale(domain=pairs, range=[[1, 0], [6, 3], [2, 3], [8, 3, 2, 3], [4, 2], [1, 2]]), legend=None)
+    lines = alt.Chart(part).mark_line(color=look.text, strokeWidth=1.8, opacity=0.8).encode(x=x, y=y, strokeDash=dash, detail="pair:N")
+    dots = alt.Chart(part).mark_point(size=34, color=look.text).encode(x=x, y=y, tooltip=tooltips({"run": "Run", "pair": "Groups", "trained": "Epoch", "shown": "Mean cosine"}))
+    labels = _labels(part, "pair", limits, x, alt.value(look.text), size=11)
+    return _headed(reference_line(look, 0.0) + lines + dots + labels, "Cosine between groups' gradients", look)
+
+
+def _factor_strip(rows: pd.DataFrame, modalities: Sequence[str], x: alt.X, look: Look) -> Any:
+    """B_m, f_mg, gate: whatever the method reports, told apart by dash, coloured by modality."""
+    part = rows[rows["name"].str.startswith("method.") & rows["value"].notna()].copy()
+    if part.empty:
+        none = pd.DataFrame({"trained": [1.0], "said": ["this method applies no factor"]})
+        return _headed(alt.Chart(none).mark_text(align="left", color=look.faint, fontStyle="italic").encode(x=x, y=alt.value(STRIP / 2), text="said:N"), "Factor applied", look)
+    part["series"] = part["name"].str.removeprefix("method.")
+    part["of"] = part["modality"].fillna("all")
+    part["line"] = [" ".join(str(v) for v in (s, m, g) if isinstance(v, str)) for s, m, g in zip(part["series"], part["modality"], part["group"], strict=True)]
+    series = list(dict.fromkeys(part["series"]))
+    limits = domain([part["value"]], least=0.2)
+    colors = {**look.modality_colors(modalities), "all": look.text}
+    color = alt.Color("of:N", scale=color_scale(colors), legend=None)
+    y = alt.Y("value:Q", scale=alt.Scale(domain=limits, nice=False), axis=decimal_axis(None, tickCount=4))
+    dash = alt.StrokeDash("series:N", scale=alt.Scale(domain=series, range=[[1, 0], [5, 3], [2, 2], [8, 3, 2, 3]]), legend=None)
+    lines = alt.Chart(part).mark_line(strokeWidth=1.6).encode(x=x, y=y, color=color, strokeDash=dash, detail="line:N")
+    dots = alt.Chart(part).mark_point(size=26).encode(x=x, y=y, color=color, tooltip=tooltips({"run": "Run", "line": "Series", "trained": "Epoch", "shown": "Value"}))
+    few = part if part["line"].nunique() <= 7 else part.drop_duplicates(["series", "of", "trained"]).assign(line=lambda d: d["series"] + " " + d["of"])
+    return _headed(lines + dots + _labels(few, "line", limits, x, color, size=10), "Factor applied, as the method reports it", look)
+
+
+def _update_strip(rows: pd.DataFrame, modalities: Sequence[str], x: alt.X, look: Look) -> Any:
+    part = rows[rows["name"] == "effect.relative_update"].copy()
+    part["shown"] = [text.decimal(v, 5) for v in part["value"]]
+    limits = domain([part["value"]], [0.0], least=1e-6)
+    color = colored("modality", look.modality_colors(modalities))
+    y = alt.Y("value:Q", scale=alt.Scale(domain=limits, nice=False), axis=alt.Axis(title=None, labelExpr=THREE_DECIMALS, tickCount=4))
+    lines = alt.Chart(part).mark_line().encode(x=x, y=y, color=color)
+    dots = alt.Chart(part).mark_point(size=36).encode(x=x, y=y, color=color, tooltip=tooltips({"run": "Run", "modality": "Modality", "trained": "Epoch", "shown": "Relative update"}))
+    return _headed(lines + dots + _labels(part, "modality", limits, x, color), "Relative update that reached each encoder", look)
+
+
+def _labels(part: pd.DataFrame, name: str, limits: list[float], x: alt.X, color: Any, size: int = 12) -> Any:
+    ends = end_labels(part, "trained", name, limits, STRIP, size)
+    return alt.Chart(ends).mark_text(align="left", dx=7, fontSize=size, fontWeight=600).encode(x=x, y=alt.Y("label_y:Q", scale=alt.Scale(domain=limits, nice=False)), text=f"{name}:N", color=color)
+
+
+def _brushed_heat(heat: pd.DataFrame, modalities: Sequence[str], groups: Sequence[str], brush: Any, look: Look) -> Any:
+    """Mean of the brushed epochs' cosines, computed in the browser as the brush moves."""
+    base = (
+        alt.Chart(heat[["trained", "modality", "group", "value"]])
+        .transform_filter(brush)
+        .transform_aggregate(value="mean(value)", known="valid(value)", groupby=["modality", "group"])
+        .transform_calculate(shown="datum.known ? replace(replace(format(datum.value, '+.2f'), '0.', '.'), '-', '\u2212') : 'n/e'")
+        .encode(
+            x=alt.X("modality:N", scale=alt.Scale(domain=[m for m in modalities if m in set(heat["modality"])]), axis=alt.Axis(title=None, labelAngle=0)),
+            y=alt.Y("group:N", scale=alt.Scale(domain=list(groups)), axis=alt.Axis(title=None)),
+            tooltip=[alt.Tooltip("group:N", title="Group"), alt.Tooltip("modality:N", title="Modality"), alt.Tooltip("shown:N", title="Mean cosine"), alt.Tooltip("known:Q", title="Epochs")],
+        )
+    )
+    most = 0.5
+    cells = base.mark_rect(cornerRadius=3, stroke=look.background, strokeWidth=2).encode(
+        color=alt.condition("datum.known > 0", alt.Color("value:Q", scale=alt.Scale(domain=[-most, 0, most], range=list(look.diverging), clamp=True), legend=None), alt.value(look.neutral))
+    )
+    strong = f"datum.known > 0 && abs(datum.value) > {0.62 * most}"
+    numbers = base.mark_text(fontSize=12).encode(text="shown:N", color=alt.condition(strong, alt.value("#FFFFFF" if look.mode == "light" else "#0C0F14"), alt.value(look.text)))
+    return _headed((cells + numbers).properties(height=max(60, 34 * len(groups))), "Group by modality: mean cosine over the brushed epochs", look)
+
+
+def heat_at_epoch(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence[str], groups: Sequence[str], attribute: str, epoch: int) -> Figure:
+    """Group x modality conflict at one epoch (as trained, from 1), one panel per run."""
+    rows = prepared(frame, names)
+    rows = rows[(rows["name"] == "conflict.group_modality") & (rows["trained"] == epoch) & rows["group"].isin(list(groups))]
+    if rows.empty:
+        return nothing("conflict-heat", f"No conflict by group was recorded at epoch {epoch}: these runs were trained for another attribute than {attribute}, or the epoch had no probe batch.")
+    rows = rows.assign(shown=[text.decimal(v, 2, True) for v in rows["value"]])
+    low = rows.loc[rows["value"].idxmin()] if rows["value"].notna().any() else None
+    title = f"At epoch {epoch}, " + ("no cell can be estimated" if low is None else f"the strongest conflict is {low['modality']} for {low['group']} under {low['run']}: cosine {text.decimal(low['value'], 2, True)}" if low["value"] < 0 else "no group's gradient works against a modality's")
+    columns = {"run": "Run", "trained": "Epoch", "group": attribute, "modality": "Modality", "value": "Cosine"}
+    panels = tuple(Panel(partial(_heat_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), modalities, groups), name) for run_id, name in names.items() if (rows["run_id"] == run_id).any())
+    return Figure(
+        name="conflict-heat", title=title, alt=f"Heat map of cosines, groups of {attribute} by modality, one panel per run. {title}.", data=rows[list(columns)], table=columns,
+        panels=panels, columns=min(3, max(1, len(panels))), terms=("conflict_heat", "cosine"), note="Orange: the group's gradient works against the modality's. Hatched: no estimate at this epoch.",
+    )  # fmt: skip
+
+
+def _heat_panel(rows: pd.DataFrame, modalities: Sequence[str], groups: Sequence[str], look: Look, width: Width) -> Any:
+    present = [m for m in modalities if m in set(rows["modality"])]
+    return heat_map(rows, look, width, x="modality", y="group", x_order=present, y_order=groups, limits=(-0.5, 0.0, 0.5), x_title=None, y_title=None,
+                    tips={"run": "Run", "group": "Group", "modality": "Modality", "shown": "Cosine", "trained": "Epoch"})  # fmt: skip
+
+
+def magnitudes(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence[str]) -> Figure:
+    """Magnitude similarity of each modality's gradient with the fused one, over epochs."""
+    rows = prepared(frame, names)
+    rows = rows[(rows["name"] == "magnitude.fused") & rows["value"].notna()]
+    if rows.empty:
+        return nothing("magnitude", "These runs recorded no gradient magnitudes.")
+    last = int(rows["trained"].max())
+    ends = rows[rows["trained"] == last]
+    low = ends.loc[ends["value"].idxmin()]
+    title = f"The most unequal gradients at the end: {low['modality']} and the fused one under {low['run']}, similarity {text.decimal(low['value'], 2)}"
+    columns = {"run": "Run", "trained": "Epoch", "modality": "Modality", "value": "Magnitude similarity"}
+    panels = tuple(Panel(partial(_magnitude_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), modalities, last), name) for run_id, name in names.items() if (rows["run_id"] == run_id).any())
+    return Figure(name="magnitude", title=title, alt=f"Lines of magnitude similarity over {text.plural(last, 'epoch')}, one panel per run. {title}.", data=rows[list(columns)], table=columns,
+                  panels=panels, columns=min(3, max(1, len(panels))), terms=("magnitude",))  # fmt: skip
+
+
+def _magnitude_panel(rows: pd.DataFrame, modalities: Sequence[str], last: int, look: Look, width: Width) -> Any:
+    limits = [0.0, 1.05]
+    x = alt.X("trained:Q", scale=alt.Scale(domain=[0.5, 0.5 + last * 1.3], nice=False), axis=epoch_axis(last))
+    color = colored("modality", look.modality_colors(modalities))
+    base = alt.Chart(rows).encode(x=x, y=alt.Y("value:Q", scale=alt.Scale(domain=limits), axis=decimal_axis("Magnitude similarity", tickCount=4)), color=color)
+    dots = base.mark_point(size=36).encode(tooltip=tooltips({"run": "Run", "modality": "Modality", "trained": "Epoch", "shown": "Similarity"}))
+    return (base.mark_line() + dots + _labels(rows, "modality", limits, x, color)).properties(width=width, height=STRIP)

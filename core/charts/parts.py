@@ -1,0 +1,120 @@
+"""Pieces that several charts share. Everything here draws or reshapes; nothing estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from core.charts import text
+from core.charts.theme import Look, color_scale
+
+HATCH = "M-1,.5L-.5,1M-1,-.25L.25,1M-1,-1L1,1M-.25,-1L1,.25M.5,-1L1,-.5"
+"""Path of a hatched square, for cells that cannot be estimated."""
+
+DECIMALS = "replace(replace(format(datum.value, '.2f'), /^(-?)0\\./, '$1.'), '-', '\u2212')"
+"""Axis label without the leading zero."""
+THREE_DECIMALS = "replace(replace(format(datum.value, '.3f'), /^(-?)0\\./, '$1.'), '-', '\u2212')"
+
+
+def decimal_axis(title: str | None, **more: Any) -> alt.Axis:
+    """Axis of a quantity near one: .5, not 0.50."""
+    return alt.Axis(title=title, labelExpr=DECIMALS, **more)
+
+
+def epoch_axis(last: int, title: str | None = "Epochs trained") -> alt.Axis:
+    """Whole epochs only, few enough to read on a narrow panel."""
+    step = max(1, -(-last // 6))
+    return alt.Axis(title=title, values=list(range(0, last + 1, step)), format="d")
+
+
+def interval_texts(frame: pd.DataFrame, digits: int = 3, signed: bool = False) -> list[str]:
+    """`value [low, high]` of each row."""
+    return [text.interval(v, lo, hi, digits, signed) for v, lo, hi in zip(frame["value"], frame["low"], frame["high"], strict=True)]
+
+
+def tooltips(fields: Mapping[str, str]) -> list[alt.Tooltip]:
+    """Tooltip of columns (all already text or whole numbers): column -> heading."""
+    return [alt.Tooltip(f"{column}:N", title=heading) for column, heading in fields.items()]
+
+
+def domain(frames: Iterable[pd.Series], include: Sequence[float] = (), pad: float = 0.06, least: float = 0.05) -> list[float]:
+    """One domain for several panels: covers every finite value and `include`, with some air."""
+    values = [float(v) for series in frames for v in series.dropna()]
+    values += list(include)
+    if not values:
+        return [0.0, 1.0]
+    low, high = min(values), max(values)
+    room = max(high - low, least)
+    return [low - pad * room, high + pad * room]
+
+
+def spread(positions: Sequence[float], gap: float) -> list[float]:
+    """Move labels apart so that neighbours are at least `gap` away, each as little as possible.
+
+    Overlapping neighbours are centred on their common mean, repeatedly.
+    """
+    order = sorted(range(len(positions)), key=lambda i: positions[i])
+    blocks: list[tuple[float, list[int]]] = []
+    for index in order:
+        blocks.append((positions[index], [index]))
+        while len(blocks) > 1:
+            (low, first), (high, second) = blocks[-2], blocks[-1]
+            if high - low >= gap * (len(first) + len(second)) / 2:
+                break
+            centre = (low * len(first) + high * len(second)) / (len(first) + len(second))
+            blocks[-2:] = [(centre, first + second)]
+    placed = list(positions)
+    for centre, members in blocks:
+        for step, index in enumerate(members):
+            placed[index] = centre + gap * (step - (len(members) - 1) / 2)
+    return placed
+
+
+def end_labels(frame: pd.DataFrame, x: str, name: str, limits: Sequence[float], height: int, font: int = 12) -> pd.DataFrame:
+    """One row per `name` at its last `x`, with `label_y` moved apart for text of `font` pixels."""
+    last = frame.dropna(subset=["value"]).sort_values(x).groupby(name, sort=False).tail(1).copy()
+    gap = (limits[1] - limits[0]) * (font + 3) / height
+    last["label_y"] = spread(list(last["value"].astype(float)), gap)
+    return last
+
+
+def colored(field: str, colors: Mapping[str, str], legend: alt.Legend | None = None) -> alt.Color:
+    """Colour by name with the fixed palette; direct labels stand in for a legend by default."""
+    return alt.Color(f"{field}:N", scale=color_scale(colors), legend=legend)
+
+
+def reference_line(look: Look, value: float, axis: str = "y", dash: tuple[int, int] = (4, 4)) -> alt.Chart:
+    """A thin line at `value`: chance, zero, the overall estimate."""
+    data = pd.DataFrame({"value": [value]})
+    return alt.Chart(data).mark_rule(color=look.faint, strokeDash=list(dash), strokeWidth=1).encode(**{axis: alt.Datum(value)})
+
+
+def heat_map(
+    frame: pd.DataFrame, look: Look, width: int | str, *, x: str, y: str, x_order: Sequence[str], y_order: Sequence[str],
+    limits: tuple[float, float, float], tips: Mapping[str, str], x_title: str | None, y_title: str | None, cell: int = 44,
+) -> Any:  # fmt: skip
+    """Cells with their numbers in them; `frame` has value (missing: hatched), shown (text), `x`, `y`.
+
+    `limits` are the values of the three diverging colours.
+    """
+    base = alt.Chart(frame).encode(
+        x=alt.X(f"{x}:N", sort=list(x_order), scale=alt.Scale(domain=list(x_order)), axis=alt.Axis(title=x_title, orient="top", labelAngle=0, domain=False, labelLimit=110)),
+        y=alt.Y(f"{y}:N", sort=list(y_order), scale=alt.Scale(domain=list(y_order)), axis=alt.Axis(title=y_title)),
+        tooltip=tooltips(tips),
+    )
+    known = alt.datum.value != None  # noqa: E711 - a Vega expression, not a Python comparison
+    cells = base.transform_filter(known).mark_rect(cornerRadius=3, stroke=look.background, strokeWidth=2).encode(
+        color=alt.Color("value:Q", scale=alt.Scale(domain=list(limits), range=list(look.diverging), clamp=True), legend=None)
+    )
+    span = max(abs(limits[0] - limits[1]), abs(limits[2] - limits[1]))
+    numbers = base.transform_filter(known).mark_text(fontSize=12).encode(
+        text="shown:N",
+        color=alt.condition(f"abs(datum.value - {limits[1]}) > {0.62 * span}", alt.value("#FFFFFF" if look.mode == "light" else "#0C0F14"), alt.value(look.text)),
+    )
+    unknown = base.transform_filter(alt.datum.value == None)  # noqa: E711
+    blank = unknown.mark_rect(cornerRadius=3, stroke=look.background, strokeWidth=2, color=look.neutral)
+    hatched = unknown.mark_point(shape=HATCH, size=420, filled=False, stroke=look.no_estimate, strokeWidth=1)
+    return (blank + hatched + cells + numbers).properties(width=width, height=cell * len(y_order))
