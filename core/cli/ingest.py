@@ -1,0 +1,130 @@
+"""`multifair ingest`: save a table and its files as a cohort."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.cli import common, emit, progress
+from core.errors import UserError
+
+if TYPE_CHECKING:
+    from core.cohort import Cohort, Roles
+
+EPILOG = """what is not given is guessed from names and values; a manifest.toml beside the table is used when no
+role is given. Rows whose files cannot be read safely are set aside and reported.
+
+examples:
+  multifair ingest clinic.csv --images photos.zip --label malignant --attribute sex
+  multifair ingest cohort.csv --image fundus=fundus_path --tabular labs=age,bmi --split '' --json"""
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser("ingest", help="save a table and its images as a cohort", description="Read a table (CSV, TSV, Parquet) and its files, check them, and save them as a cohort.", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
+    common(parser)
+    parser.add_argument("table", metavar="TABLE", help="CSV, TSV or Parquet file, or a folder that holds cohort.csv")
+    parser.add_argument("--images", metavar="FOLDER_OR_ZIP", help="where the files named in the table are (default: the table's folder)")
+    parser.add_argument("--manifest", metavar="FILE.toml", help="roles of the columns, as TOML or JSON")
+    parser.add_argument("--id", metavar="COL", help="column that identifies a row")
+    parser.add_argument("--patient", metavar="COL", help="column that identifies the patient")
+    parser.add_argument("--label", metavar="COL", help="column to predict")
+    parser.add_argument("--positive", metavar="VALUE", help="the label's value that counts as positive")
+    parser.add_argument("--split", metavar="COL", help="column with train, validation, test; '' has splits made")
+    parser.add_argument("--attribute", metavar="COL", action="append", default=[], help="sensitive attribute (repeat for more)")
+    for kind, form in (("image", "NAME=COL"), ("volume", "NAME=COL"), ("text", "NAME=COL"), ("tabular", "NAME=COL,COL")):
+        parser.add_argument(f"--{kind}", metavar=form, action="append", default=[], help=f"{kind} modality (repeat for more)")
+    parser.add_argument("--drop", metavar="COL", action="append", default=[], help="column that no model may see (repeat for more)")
+    parser.add_argument("--name", help="what to call the cohort")
+    parser.add_argument("--size", type=int, metavar="PIXELS", help="edge kept of images and slices (default: from the files, at most 128)")
+    parser.add_argument("--seed", type=int, default=0, help="of the splits, when they are made (default 0)")
+    parser.add_argument("--strict", action="store_true", help="refuse the cohort when any row would be set aside")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from core.cohort.ingest import ingest
+    from core.workspace import Workspace
+
+    if args.size is not None and not 8 <= args.size <= 1024:
+        raise UserError(f"--size {args.size}: use 8 to 1024 pixels")
+    roles, name = _roles(args)
+    cohort = ingest(Workspace.open(args.workspace), args.table, args.images, roles, args.name or name, args.strict, progress, size=args.size, seed=args.seed)
+    if args.json:
+        emit(describe(cohort))
+    else:
+        print_cohort(cohort)
+    return 0
+
+
+def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None]:
+    """Roles from the flags, on top of the manifest where one is given; None when nothing is given."""
+    from dataclasses import replace
+
+    from core.cohort.guess import guess_roles
+    from core.cohort.ingest import find_table
+    from core.cohort.manifest import read_manifest
+    from core.cohort.schema import Modality
+    from core.cohort.sources import open_source
+    from core.cohort.tables import read_table
+
+    modalities = [_modality(kind, text) for kind in ("image", "volume", "text", "tabular") for text in getattr(args, kind)]
+    flags = (args.id, args.patient, args.label, args.positive, args.split, args.attribute, modalities, args.drop)
+    if args.manifest:
+        roles, name = read_manifest(Path(args.manifest))
+        names = {m.name for m in modalities}
+        drop = set(args.drop)
+        kept = [Modality(m.name, m.kind, tuple(c for c in m.columns if c not in drop)) for m in roles.modalities if m.name not in names]
+        return replace(
+            roles,
+            sample_id=args.id or roles.sample_id,
+            patient_id=args.patient or roles.patient_id,
+            label=args.label or roles.label,
+            positive=args.positive or roles.positive,
+            split=roles.split if args.split is None else args.split or None,
+            attributes=tuple(args.attribute) or roles.attributes,
+            modalities=(*(m for m in kept if m.columns), *modalities),
+            dropped=(*roles.dropped, *(c for c in args.drop if c not in roles.dropped)),
+        ), name
+    if not any(f not in (None, [], ()) for f in flags):
+        return None, None
+    table = find_table(args.table)
+    frame = read_table(table)
+    source = open_source(args.images or table.parent)
+    guess = guess_roles(frame, source, label=args.label, positive=args.positive, sample_id=args.id, patient_id=args.patient, split=args.split, attributes=args.attribute, modalities=modalities, dropped=args.drop)
+    return guess.roles, None
+
+
+def _modality(kind: str, text: str) -> Any:
+    from core.cohort.schema import Modality
+
+    name, sign, columns = text.partition("=")
+    names = tuple(c.strip() for c in columns.split(",") if c.strip()) if kind in ("tabular", "text") else (columns.strip(),)
+    if not sign or not name.strip() or not names or not names[0]:
+        raise UserError(f"--{kind} {text}: write NAME=COLUMN, for example --{kind} {'labs=age,bmi' if kind == 'tabular' else f'{kind}=path'}")
+    return Modality(name.strip(), kind, names)  # type: ignore[arg-type]
+
+
+def describe(cohort: Cohort) -> dict[str, Any]:
+    """The cohort as cli.md words it."""
+    return {
+        "cohort_id": cohort.cohort_id,
+        "name": cohort.name,
+        "n": cohort.n,
+        "n_patients": cohort.n_patients,
+        "modalities": list(cohort.modality_names),
+        "attributes": list(cohort.roles.attributes),
+        "findings": [f.to_dict() for f in cohort.findings],
+        "roles": cohort.roles.to_dict(),
+        "set_aside": cohort.set_aside,
+    }
+
+
+def print_cohort(cohort: Cohort) -> None:
+    """The cohort in words, for people."""
+    print(f"{cohort.name} ({cohort.cohort_id}): {cohort.n} samples of {cohort.n_patients} patients, {int(cohort.y.sum())} positive")
+    print("modalities: " + ", ".join(f"{m.name} ({m.kind})" for m in cohort.roles.modalities) + f"; attributes: {', '.join(cohort.roles.attributes) or 'none'}")
+    for finding in cohort.findings:
+        print(f"{finding.severity:>7}  {finding.code}: {finding.message}\n{'':9}{finding.remedy}")
+    if not cohort.findings:
+        print("all checks passed")

@@ -1,0 +1,27 @@
+"""`multifair sample`: save the sample cohort in the workspace."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from core.cli import common, emit, progress
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser("sample", help="save the sample cohort (real skin lesion photographs with clinical records)", description="Save the sample cohort that ships with the project: 746 skin lesion photographs of 583 patients with clinical records (PAD-UFES-20, CC BY 4.0). Prints what the checks found in it.")
+    common(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from core.cli.ingest import describe, print_cohort
+    from core.cohort.sample import ingest_sample
+    from core.workspace import Workspace
+
+    cohort = ingest_sample(Workspace.open(args.workspace), progress)
+    if args.json:
+        emit(describe(cohort))
+    else:
+        print_cohort(cohort)
+    return 0

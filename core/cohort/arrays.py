@@ -1,0 +1,67 @@
+"""File modalities of a saved cohort at the size that is asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.cohort.decode import Decoder, decode_all
+from core.cohort.images import decode_image, resize
+from core.cohort.sources import ImageSource, reopen
+from core.cohort.volumes import decode_volume
+from core.errors import UserError
+from core.workspace import read_json
+
+MIN_SIZE, MAX_SIZE = 8, 1024
+_lock = threading.Lock()
+
+
+def array_path(folder: Path, modality: str, size: int) -> Path:
+    return folder / "arrays" / f"{quote(modality, safe='')}-{size}.npy"
+
+
+def decoder(source: ImageSource, files: Mapping[str, Any], size: int) -> Decoder:
+    """A function from a file's name to its pixels, as the modality's record `files` says."""
+    if files["kind"] == "image":
+        return lambda name: decode_image(source.read(name), size=size, channels=files["channels"])
+    return lambda name: decode_volume(source.read(name), size=size, slices=files["slices"], key=files.get("key"))
+
+
+def array_shape(files: Mapping[str, Any], size: int) -> tuple[int, int, int]:
+    return (files["channels"] if files["kind"] == "image" else files["slices"], size, size)
+
+
+def file_array(folder: Path, files: Mapping[str, Any], modality: str, size: int | None) -> NDArray[np.uint8]:
+    """uint8 (n, C|S, size, size), memory-mapped read-only; made once per size.
+
+    Smaller sizes come from the array kept at ingestion. Larger ones go back to
+    the files when these hold more detail. Raises UserError when they are gone.
+    """
+    size = size or int(files["size"])
+    if not MIN_SIZE <= size <= MAX_SIZE:
+        raise UserError(f"image size {size}: use {MIN_SIZE} to {MAX_SIZE} pixels")
+    path = array_path(folder, modality, size)
+    with _lock:
+        if not path.is_file():
+            _make(path, folder, files, modality, size)
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _make(path: Path, folder: Path, files: Mapping[str, Any], modality: str, size: int) -> None:
+    kept = np.load(array_path(folder, modality, int(files["size"])), mmap_mode="r", allow_pickle=False)
+    if size <= files["size"] or files["size"] >= files["native"]:
+        rows: list[str | None] = [str(i) for i in range(len(kept))]
+        decode_all(path, rows, array_shape(files, size), lambda row: resize(kept[int(row)], size), label=modality)
+        return
+    source = reopen(files["source"])
+    names = read_json(folder / "files.json")[modality]
+    problems = decode_all(path, names, array_shape(files, size), decoder(source, files, size), label=modality)
+    if problems:
+        path.unlink()
+        raise UserError(f"modality {modality!r} at {size} pixels: {len(problems)} files that were readable at ingestion no longer are; put them back under {source.describe().get('path', 'the upload folder')} or use size {files['size']}")

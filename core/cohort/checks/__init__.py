@@ -1,0 +1,60 @@
+"""Questions put to a cohort before anyone trains on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from core.cohort.checks import groups, leakage, missing, structure
+from core.cohort.checks.base import Check, CheckInput, CheckResult, SetAside
+from core.cohort.schema import Finding, Roles
+from core.cohort.splits import WORDS
+
+CHECKS: tuple[Check, ...] = (
+    leakage.ConstantLabel(),
+    leakage.LabelMissing(),
+    leakage.LabelNotBinary(),
+    structure.DuplicateIds(),
+    structure.PatientInTwoSplits(),
+    structure.UnusableFiles(),
+    leakage.LabelLeakage(),
+    missing.InformativeMissingness(),
+    missing.ModalityMissingness(),
+    structure.DuplicateImages(),
+    structure.BlankImages(),
+    groups.AttributeAsFeature(),
+    groups.IdAsFeature(),
+    groups.TinyGroups(),
+    groups.ManyGroups(),
+    groups.ConstantAttribute(),
+    groups.AttributeVaries(),
+    missing.AttributeMissing(),
+    structure.SplitImbalance(),
+    structure.NoPatientId(),
+    structure.FewPatients(),
+    groups.ConstantColumns(),
+    groups.AttributesKeptOut(),
+)
+_RANK = {"error": 0, "warning": 1, "info": 2}
+
+
+def run_checks(data: CheckInput) -> list[CheckResult]:
+    """Every check's result, in the order of `CHECKS`."""
+    return [check.run(data) for check in CHECKS]
+
+
+def findings_of(results: Sequence[CheckResult]) -> list[Finding]:
+    """All findings, the gravest first."""
+    return sorted((f for r in results for f in r.findings), key=lambda f: _RANK[f.severity])
+
+
+def check(table: pd.DataFrame, roles: Roles, **known: Any) -> list[Finding]:
+    """What is wrong with a table under these roles; `known` as in `CheckInput`."""
+    if roles.split is not None and "split" not in known:
+        known["split"] = [WORDS.get(str(v).lower()) for v in table[roles.split]]
+    return findings_of(run_checks(CheckInput(table, roles, **known)))
+
+
+__all__ = ["CHECKS", "Check", "CheckInput", "CheckResult", "SetAside", "check", "findings_of", "run_checks"]

@@ -1,0 +1,114 @@
+"""What a check is: an object with a code and a title that looks at a cohort and says what it found."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from core.cohort.labels import parse_label
+from core.cohort.schema import Finding, Roles, Severity
+
+Outcome = Literal["passed", "failed", "not applicable"]
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A row that cannot be used, and why."""
+
+    row: int
+    """0-based row of the user's table."""
+    sample_id: str
+    code: str
+    """Code of the finding that reports it."""
+    reason: str
+    column: str | None = None
+
+
+@dataclass(frozen=True)
+class CheckInput:
+    """All that checks may look at. Shapes: n rows of the user's table."""
+
+    table: pd.DataFrame
+    """Text or None, as `read_table` returns it."""
+    roles: Roles
+    split: Sequence[str | None] | None = None
+    """Per row train/validation/test; None when not made yet."""
+    present: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    """Per file modality: which rows have it."""
+    digests: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
+    """Per file modality: a hash of each row's content; equal hashes are equal content."""
+    blank: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    """Per file modality: rows whose pixels are all the same."""
+    set_aside: Sequence[SetAside] = ()
+
+    @cached_property
+    def y(self) -> NDArray[np.float64]:
+        """1 positive, 0 negative, NaN where the label is missing."""
+        return parse_label(self.table[self.roles.label], self.roles.positive)
+
+    @cached_property
+    def patients(self) -> NDArray[np.object_]:
+        """Patient of each row; a row without one is a patient of its own."""
+        own = np.array([f"row {i + 1}" for i in range(len(self.table))], dtype=object)
+        if self.roles.patient_id is None:
+            return own
+        values = self.table[self.roles.patient_id].to_numpy(dtype=object)
+        return np.where(pd.isna(values), own, values)
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What came of one check on one cohort."""
+
+    code: str
+    title: str
+    outcome: Outcome
+    reason: str
+    """Why it does not apply; what was looked at otherwise."""
+    findings: tuple[Finding, ...] = ()
+
+
+class Check(ABC):
+    """One question put to the data. Instances hold no state."""
+
+    code: ClassVar[str]
+    title: ClassVar[str]
+    """What is looked for, in a few words."""
+    severity: ClassVar[Severity]
+    remedy: ClassVar[str]
+
+    def applies(self, data: CheckInput) -> str | None:
+        """None, or why this check cannot be made on this data."""
+        return None
+
+    @abstractmethod
+    def find(self, data: CheckInput) -> list[Finding]:
+        """All findings; none means passed."""
+
+    def run(self, data: CheckInput) -> CheckResult:
+        reason = self.applies(data)
+        if reason is not None:
+            return CheckResult(self.code, self.title, "not applicable", reason)
+        findings = tuple(self.find(data))
+        return CheckResult(self.code, self.title, "failed" if findings else "passed", f"{len(data.table)} rows", findings)
+
+    def finding(self, message: str, rows: int, columns: Sequence[str] = (), *, severity: Severity | None = None, remedy: str | None = None) -> Finding:
+        return Finding(self.code, severity or self.severity, message, rows, remedy or self.remedy, tuple(columns))
+
+
+def listed(values: Sequence[str], limit: int = 6) -> str:
+    """A few of the values in words."""
+    shown = ", ".join(str(v) for v in values[:limit])
+    return shown if len(values) <= limit else f"{shown} and {len(values) - limit} more"
+
+
+def counted(n: int, noun: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -1,0 +1,138 @@
+"""Sensitive attributes: are the groups large enough, and do they stay out of the features?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.cohort.checks.base import Check, CheckInput, counted, listed
+from core.cohort.schema import Finding
+
+MIN_PER_CLASS = 10
+MAX_GROUPS = 20
+
+
+class _NeedsAttribute(Check):
+    def applies(self, data: CheckInput) -> str | None:
+        return None if data.roles.attributes else "no sensitive attribute"
+
+
+class TinyGroups(_NeedsAttribute):
+    code = "tiny-group"
+    title = "Groups too small to say anything about"
+    severity = "warning"
+    remedy = "Merge them into a meaningful larger group, or collect more patients; results for them will read 'not enough data'."
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        found = []
+        for attribute in data.roles.attributes:
+            tiny, rows = [], 0
+            values = data.table[attribute]
+            for group in sorted(values.dropna().unique()):
+                mine = (values == group).to_numpy()
+                positive, negative = int((data.y[mine] == 1).sum()), int((data.y[mine] == 0).sum())
+                if min(positive, negative) < MIN_PER_CLASS:
+                    tiny.append(f"{group} ({positive} positive, {negative} negative)")
+                    rows += int(mine.sum())
+            if tiny:
+                found.append(self.finding(f"{attribute}: fewer than {MIN_PER_CLASS} patients of a class in {listed(tiny)}", rows, [attribute]))
+        return found
+
+
+class ManyGroups(_NeedsAttribute):
+    code = "many-groups"
+    title = "An attribute with very many values"
+    severity = "warning"
+    remedy = "Band it (for example age into age bands) before auditing by it."
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        counts = {a: int(data.table[a].nunique()) for a in data.roles.attributes}
+        return [self.finding(f"{a} has {n} different values", len(data.table), [a]) for a, n in counts.items() if n > MAX_GROUPS]
+
+
+class ConstantAttribute(_NeedsAttribute):
+    code = "constant-attribute"
+    title = "An attribute with a single group"
+    severity = "warning"
+    remedy = "Nothing can be compared by it; choose another attribute."
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        return [self.finding(f"{a} has {counted(int(data.table[a].nunique()), 'value')}", len(data.table), [a]) for a in data.roles.attributes if data.table[a].nunique() < 2]
+
+
+class AttributeVaries(_NeedsAttribute):
+    code = "attribute-varies"
+    title = "An attribute differs between rows of one patient"
+    severity = "info"
+    remedy = "Fine for age; for others, check the entries. Each row counts in the group that it names."
+
+    def applies(self, data: CheckInput) -> str | None:
+        return super().applies(data) or (None if data.roles.patient_id else "no patient column")
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        found = []
+        for attribute in data.roles.attributes:
+            kinds = data.table[attribute].groupby(data.patients).nunique()
+            patients = [str(p) for p in kinds.index[kinds > 1]]
+            if patients:
+                rows = int(np.isin(data.patients.astype(str), patients).sum())
+                found.append(self.finding(f"{attribute} differs between rows of {counted(len(patients), 'patient')}: {listed(patients)}", rows, [attribute]))
+        return found
+
+
+class AttributeAsFeature(Check):
+    code = "attribute-as-feature"
+    title = "A sensitive attribute or an id is a feature"
+    severity = "warning"
+    remedy = "Take it out of the modality unless the model is meant to know it."
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        special = {*data.roles.attributes, data.roles.sample_id, data.roles.patient_id, data.roles.split} - {None}
+        found = []
+        for modality in data.roles.modalities:
+            used = [c for c in modality.columns if c in special]
+            if used and modality.kind in ("tabular", "text"):
+                found.append(self.finding(f"modality {modality.name!r} is given {listed(used)}", len(data.table), used))
+        return found
+
+
+class AttributesKeptOut(_NeedsAttribute):
+    code = "attribute-kept-out"
+    title = "Sensitive attributes are not features"
+    severity = "info"
+    remedy = "Name them in a modality if the model should know them."
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        kept = [a for a in data.roles.attributes if a not in data.roles.feature_columns]
+        tabular = any(m.kind == "tabular" for m in data.roles.modalities)
+        return [self.finding(f"no model is given {listed(kept)}", len(data.table), kept)] if kept and tabular else []
+
+
+class ConstantColumns(Check):
+    code = "constant-column"
+    title = "Feature columns with a single value"
+    severity = "info"
+    remedy = "They cannot help; drop them (--drop)."
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        constant = [c for m in data.roles.modalities if m.kind == "tabular" for c in m.columns if data.table[c].nunique() < 2]
+        return [self.finding(f"the same value in every row that has one: {listed(constant)}", len(data.table), constant)] if constant else []
+
+
+class IdAsFeature(Check):
+    code = "id-as-feature"
+    title = "A feature that names rows instead of describing them"
+    severity = "warning"
+    remedy = "Drop it (--drop): a network can memorise it and learns nothing that carries over."
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        named = []
+        for modality in data.roles.modalities:
+            if modality.kind != "tabular":
+                continue
+            for column in modality.columns:
+                values = data.table[column].dropna()
+                texts = not values.astype(str).str.fullmatch(r"[-+\d.,eE\s]*").all()
+                tokens = column.lower().replace("-", "_").split("_")
+                if len(values) >= MIN_PER_CLASS and values.nunique() > 0.5 * len(values) and (texts or "id" in tokens):
+                    named.append(column)
+        return [self.finding(f"nearly every row has a value of its own in {listed(named)}", len(data.table), named)] if named else []

@@ -1,0 +1,160 @@
+"""Rows, patients, splits and files: is the table what it claims to be?"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+import numpy as np
+import pandas as pd
+
+from core.cohort.checks.base import Check, CheckInput, counted, listed
+from core.cohort.schema import Finding
+
+MIN_PATIENTS = 30
+SPLIT_DIFFERENCE = 0.15
+
+
+class DuplicateIds(Check):
+    code = "duplicate-id"
+    title = "A sample id occurs twice"
+    severity = "error"
+    remedy = "Only the first row of each id is used. Name the column that identifies a row (--id), and the patient with --patient."
+
+    def applies(self, data: CheckInput) -> str | None:
+        return None if data.roles.sample_id else "rows are numbered, there is no id column"
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        ids = data.table[data.roles.sample_id].dropna()
+        repeats = int(ids.duplicated().sum())
+        named = list(dict.fromkeys(ids[ids.duplicated()]))
+        aside = [s for s in data.set_aside if s.code == self.code]
+        repeats += len(aside)
+        named += [s.sample_id for s in aside if s.sample_id not in named]
+        return [self.finding(f"{counted(repeats, 'row')} repeat the id of an earlier row: {listed(named)}", repeats, [str(data.roles.sample_id)])] if repeats else []
+
+
+class PatientInTwoSplits(Check):
+    code = "patient-in-two-splits"
+    title = "A patient is in two splits"
+    severity = "error"
+    remedy = "All rows of such a patient are moved to the earliest of train, validation, test; mend the split column so that patients stay whole."
+
+    def applies(self, data: CheckInput) -> str | None:
+        if data.split is None:
+            return "no split column"
+        return None if data.roles.patient_id else "no patient column: every row counts as a patient"
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        splits: dict[str, set[str]] = defaultdict(set)
+        for patient, split in zip(data.patients, data.split or (), strict=True):
+            if split is not None:
+                splits[patient].add(split)
+        both = [p for p, s in splits.items() if len(s) > 1]
+        if not both:
+            return []
+        rows = int(np.isin(data.patients.astype(str), both).sum())
+        return [self.finding(f"{counted(len(both), 'patient')} in more than one split: {listed(both)}", rows, [str(data.roles.split or data.roles.patient_id)])]
+
+
+class SplitImbalance(Check):
+    code = "split-imbalance"
+    title = "Splits differ in their share of positives"
+    severity = "warning"
+    remedy = "Thresholds and calibration carry over badly between such splits; make splits that are stratified by label (leave the split column out)."
+
+    def applies(self, data: CheckInput) -> str | None:
+        return None if data.split is not None else "no split column"
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        split = np.array(data.split, dtype=object)
+        y = data.y
+        shares: dict[str, tuple[float, int]] = {}
+        for name in ("train", "validation", "test"):
+            known = (split == name) & ~np.isnan(y)
+            if known.sum() >= MIN_PATIENTS:
+                shares[name] = float(y[known].mean()), int(known.sum())
+        if len(shares) < 2:
+            return []
+        low, high = min(shares, key=lambda k: shares[k][0]), max(shares, key=lambda k: shares[k][0])
+        (a, n), (b, m) = shares[low], shares[high]
+        pooled = (a * n + b * m) / (n + m)
+        noise = np.sqrt(max(pooled * (1 - pooled), 1e-9) * (1 / n + 1 / m))
+        if b - a < SPLIT_DIFFERENCE or b - a < 4 * noise:
+            return []
+        return [self.finding(f"{b:.0%} positive in {high}, {a:.0%} in {low}", n + m, [data.roles.label])]
+
+
+class DuplicateImages(Check):
+    code = "duplicate-image"
+    title = "The same picture belongs to two patients"
+    severity = "warning"
+    remedy = "Find out whose it is. While it stays, the same picture may be in training and test."
+
+    def applies(self, data: CheckInput) -> str | None:
+        return None if data.digests else "no image or volume modality, or its files were not read"
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        found = []
+        for modality, digests in data.digests.items():
+            owners: dict[str, set[str]] = defaultdict(set)
+            blank = data.blank.get(modality, np.zeros(len(digests), bool))
+            for digest, patient, empty in zip(digests, data.patients, blank, strict=True):
+                if digest is not None and not empty:
+                    owners[digest].add(patient)
+            shared = {d for d, p in owners.items() if len(p) > 1}
+            if shared:
+                rows = sum(d in shared for d in digests)
+                patients = sorted({p for d in shared for p in owners[d]})
+                found.append(self.finding(f"modality {modality!r}: {counted(len(shared), 'picture')} shared by different patients ({listed(patients)})", rows, [modality]))
+        return found
+
+
+class BlankImages(Check):
+    code = "blank-image"
+    title = "Pictures of one colour only"
+    severity = "warning"
+    remedy = "Look at them: the file may have been exported wrongly."
+
+    def applies(self, data: CheckInput) -> str | None:
+        return None if data.blank else "no image or volume modality, or its files were not read"
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        return [self.finding(f"modality {name!r}: {counted(int(blank.sum()), 'picture')} without any content", int(blank.sum()), [name]) for name, blank in data.blank.items() if blank.any()]
+
+
+class UnusableFiles(Check):
+    code = "unusable-file"
+    title = "Files that cannot be read safely"
+    severity = "warning"
+    remedy = "Their rows are set aside. Mend or remove the files; with --strict such a cohort is refused."
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        aside = [s for s in data.set_aside if s.code == self.code]
+        if not aside:
+            return []
+        reasons = [f"{reason} ({n})" for reason, n in Counter(s.reason for s in aside).most_common()]
+        return [self.finding(f"{counted(len(aside), 'row')} set aside: {listed(reasons, 4)}", len(aside), sorted({s.column for s in aside if s.column}))]
+
+
+class NoPatientId(Check):
+    code = "no-patient-id"
+    title = "Patients are not identified"
+    severity = "info"
+    remedy = "If a patient can have several rows, name the patient column (--patient); else intervals are too narrow and splits leak."
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        if data.roles.patient_id is None:
+            return [self.finding("no patient column: every row counts as a patient of its own", len(data.table))]
+        gap = int(data.table[data.roles.patient_id].isna().sum())
+        return [self.finding(f"{counted(gap, 'row')} without a patient: each counts as a patient of its own", gap, [data.roles.patient_id])] if gap else []
+
+
+class FewPatients(Check):
+    code = "few-patients"
+    title = "Very few patients"
+    severity = "warning"
+    remedy = "Expect wide intervals: most comparisons will end as not enough data."
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        n = len(pd.unique(data.patients))
+        return [self.finding(f"{counted(n, 'patient')} in all", len(data.table))] if n < MIN_PATIENTS else []

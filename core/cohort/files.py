@@ -1,0 +1,141 @@
+"""The files of one modality while a cohort is being built: found, hashed, decoded."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from core.cohort.arrays import array_path, array_shape, decoder
+from core.cohort.decode import Progress, decode_all, keep_rows
+from core.cohort.images import inspect_image
+from core.cohort.schema import Roles
+from core.cohort.sources import ImageSource, Unreadable
+from core.cohort.volumes import N_SLICES, volume_shape
+from core.errors import UserError
+
+DEFAULT_MAX_SIZE = 128
+WHOLE_HASH_BYTES = 4 << 30
+"""Up to this much in all, files are hashed whole; beyond, by length and both ends, or a first look would take hours."""
+ENDS = 64 << 10
+
+
+@dataclass
+class FileModality:
+    """Lists have one entry per row."""
+
+    name: str
+    kind: str
+    column: str
+    names: list[str | None]
+    """The file in the source; None where the row has none."""
+    digests: list[str | None]
+    problems: dict[int, str]
+    edges: list[int]
+    """Longer edge in pixels of the files looked at."""
+    gray: bool
+    size: int = 0
+    pixel_digests: list[str | None] = field(default_factory=list)
+    blank: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+
+    @property
+    def native(self) -> int:
+        """Median longer edge in pixels."""
+        return int(np.median(self.edges)) if self.edges else 0
+
+    def record(self, source: ImageSource) -> dict[str, Any]:
+        """What later reads need to know."""
+        return {"kind": self.kind, "size": self.size, "native": self.native, "channels": 1 if self.gray else 3, "slices": N_SLICES, "source": source.describe()}
+
+    def keep(self, folder: Path, rows: NDArray[np.int64]) -> None:
+        """Restrict to these rows, in the array too, and describe its content."""
+        path = array_path(folder, self.name, self.size)
+        if len(rows) < len(self.names):
+            keep_rows(path, rows)
+            self.names = [self.names[i] for i in rows]
+        pixels = np.load(path, mmap_mode="r", allow_pickle=False)
+        self.pixel_digests = [None if n is None else hashlib.blake2b(pixels[i].tobytes(), digest_size=16).hexdigest() for i, n in enumerate(self.names)]
+        self.blank = np.array([n is not None and int(pixels[i].min()) == int(pixels[i].max()) for i, n in enumerate(self.names)], bool)
+
+
+def collect(table: pd.DataFrame, roles: Roles, source: ImageSource) -> dict[str, FileModality]:
+    """Find and hash the files of all image and volume modalities.
+
+    Raises UserError when a modality has no usable file at all.
+    """
+    found: dict[str, FileModality] = {}
+    for modality in roles.modalities:
+        if modality.kind not in ("image", "volume"):
+            continue
+        column = modality.columns[0]
+        names: list[str | None] = []
+        problems: dict[int, str] = {}
+        for row, reference in enumerate(table[column]):
+            resolved = source.resolve(str(reference)) if reference is not None else None
+            names.append(resolved.name if resolved else None)
+            if resolved and resolved.name is None:
+                problems[row] = resolved.problem or "file not found"
+        item = FileModality(modality.name, modality.kind, column, names, [None] * len(names), problems, [], True)
+        _hash(item, source)
+        if not item.edges:
+            row = min(item.problems, default=0)
+            reason = item.problems.get(row, "the column is empty")
+            raise UserError(f"modality {modality.name!r}, column {column!r}: no file can be used; the first, row {row + 2}: {table[column].iloc[row]!r}: {reason}. Say where the files are with --images FOLDER_OR_ZIP")
+        found[modality.name] = item
+    return found
+
+
+def _hash(item: FileModality, source: ImageSource) -> None:
+    rows = [i for i, n in enumerate(item.names) if n is not None]
+    whole = _total(item, rows, source) <= WHOLE_HASH_BYTES
+
+    def look(row: int) -> tuple[int, str, int, bool] | tuple[int, str]:
+        name = str(item.names[row])
+        try:
+            data = source.read(name)
+            digest = hashlib.sha256(data if whole else b"%d" % len(data) + data[:ENDS] + data[-ENDS:]).hexdigest()
+            if item.kind == "volume":
+                _, height, width = volume_shape(data)
+                return row, digest, max(height, width), True
+            info = inspect_image(data)
+            return row, digest, max(info.height, info.width), info.gray
+        except Unreadable as error:
+            return row, str(error)
+
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        for result in pool.map(look, rows):
+            if len(result) == 2:
+                item.problems[result[0]] = result[1]
+                item.names[result[0]] = None
+            else:
+                row, item.digests[row], edge, gray = result
+                item.edges.append(edge)
+                item.gray &= gray
+
+
+def _total(item: FileModality, rows: list[int], source: ImageSource) -> int:
+    total = 0
+    for row in rows:
+        try:
+            total += source.size(str(item.names[row]))
+        except Unreadable:
+            continue
+    return total
+
+
+def decode_modality(folder: Path, item: FileModality, source: ImageSource, size: int | None, progress: Progress) -> dict[int, str]:
+    """Decode all rows into the modality's array; the reason per row that failed."""
+    item.size = size or int(np.clip(item.native, 8, DEFAULT_MAX_SIZE))
+    record: Mapping[str, Any] = item.record(source)
+    failed = decode_all(array_path(folder, item.name, item.size), item.names, array_shape(record, item.size), decoder(source, record, item.size), label=item.name, progress=progress)
+    for row in failed:
+        item.names[row] = None
+    return failed

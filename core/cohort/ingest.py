@@ -1,0 +1,227 @@
+"""From a table and its files to a saved cohort."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.cohort import cohort as saved
+from core.cohort.arrays import array_path
+from core.cohort.checks import CheckInput, SetAside, findings_of, run_checks
+from core.cohort.decode import Progress, silent
+from core.cohort.files import FileModality, collect, decode_modality
+from core.cohort.guess import guess_roles
+from core.cohort.lock import locked
+from core.cohort.manifest import read_manifest
+from core.cohort.schema import Roles, stored_name, validate
+from core.cohort.sources import ImageSource, open_source
+from core.cohort.splits import SPLITS, make_split, parse_split
+from core.cohort.tables import read_table, to_number
+from core.errors import UserError
+from core.workspace import Workspace, write_json
+
+FORMAT = 1
+"""Raised when what a cohort folder holds changes its meaning, so that old and new never share an id."""
+
+
+def ingest(
+    workspace: Workspace,
+    table_path: str | Path,
+    images: str | Path | Mapping[str, Path] | ImageSource | None = None,
+    roles: Roles | None = None,
+    name: str | None = None,
+    strict: bool = False,
+    progress: Progress = silent,
+    *,
+    size: int | None = None,
+    seed: int = 0,
+) -> saved.Cohort:
+    """Save a cohort and return it; the same content and roles answer at once.
+
+    `table_path`: CSV, TSV, Parquet, or a folder that holds `cohort.csv`.
+    `images`: folder, zip, or uploaded files; the table's own folder when None.
+    `roles`: else those of a manifest beside the table, else guessed. `size`:
+    edge in pixels kept of images and slices (else from the files, at most 128).
+    `strict`: refuse the cohort when any row has to be set aside. `seed`: of the
+    splits, when they have to be made. Raises UserError.
+    """
+    path = find_table(table_path)
+    if path.suffix.lower() in (".parquet", ".pq"):
+        progress(f"reading {path.name}")
+    table = read_table(path)
+    source = open_source(images) if images is not None else open_source(path.parent)
+    manifest_name = None
+    if roles is None:
+        roles, manifest_name = _own_roles(path, table, source)
+    validate(roles, list(table.columns))
+    progress(f"reading the files of {len(table)} rows")
+    collected = collect(table, roles, source)
+    cohort_id = _content_id(table, roles, collected, size=size, seed=seed)
+    wanted = name or manifest_name or (path.stem if path.stem != "cohort" else path.parent.name) or "cohort"
+    with locked(workspace.cohorts / f".{cohort_id}.lock"):
+        final = workspace.cohorts / cohort_id
+        if not (final / "manifest.json").is_file():
+            building = workspace.cohorts / f".building-{cohort_id}"
+            _build(building, cohort_id, saved.free_name(workspace, wanted), table, roles, source, collected, strict=strict, size=size, seed=seed, progress=progress)
+            shutil.rmtree(final, ignore_errors=True)
+            os.replace(building, final)
+        found = saved.Cohort(final)
+    if strict and found.set_aside:
+        raise UserError(_refusal(path, [SetAside(s["row"] - 1, s["sample_id"], s["code"], s["reason"]) for s in found.set_aside]))
+    if name is not None and name != found.name and saved.free_name(workspace, name) == name:
+        saved.add_alias(workspace, name, cohort_id)
+    return found
+
+
+def find_table(where: str | Path) -> Path:
+    """The table itself, or the one inside a folder. Raises UserError."""
+    path = Path(where).expanduser()
+    if not path.is_dir():
+        return path
+    if (path / "cohort.csv").is_file():
+        return path / "cohort.csv"
+    tables = sorted(p for p in path.iterdir() if p.suffix.lower() in (".csv", ".tsv", ".parquet") and not p.name.startswith("."))
+    if len(tables) != 1:
+        raise UserError(f"{where}: holds {len(tables)} tables; name the one to ingest")
+    return tables[0]
+
+
+def _own_roles(path: Path, table: pd.DataFrame, source: ImageSource) -> tuple[Roles, str | None]:
+    for manifest in (path.parent / "manifest.toml", path.parent / "manifest.json"):
+        if manifest.is_file():
+            return read_manifest(manifest)
+    return guess_roles(table, source).roles, None
+
+
+def _content_id(table: pd.DataFrame, roles: Roles, collected: dict[str, FileModality], *, size: int | None, seed: int) -> str:
+    digest = hashlib.sha256(json.dumps([FORMAT, roles.to_dict(), size, seed, list(table.columns)], sort_keys=True).encode())
+    digest.update(json.dumps(table.to_numpy(dtype=object).tolist(), ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    for name in sorted(collected):
+        digest.update(json.dumps([name, collected[name].digests, sorted(collected[name].problems.items())]).encode())
+    return digest.hexdigest()[:12]
+
+
+def _refusal(path: Path, aside: list[SetAside]) -> str:
+    first = aside[0]
+    return f"{path}: {len(aside)} rows cannot be used, the first is row {first.row + 2} ({first.sample_id}): {first.reason}; mend them, or ingest without --strict to set them aside"
+
+
+def _build(folder: Path, cohort_id: str, name: str, table: pd.DataFrame, roles: Roles, source: ImageSource, collected: dict[str, FileModality], *, strict: bool, size: int | None, seed: int, progress: Progress) -> None:
+    (folder / "arrays").mkdir(parents=True, exist_ok=True)
+    ids = [str(v) if v is not None else f"row {i + 1}" for i, v in enumerate(table[roles.sample_id])] if roles.sample_id else [f"row {i + 1}" for i in range(len(table))]
+    full = CheckInput(table, roles)
+    aside = _unusable_rows(table, roles, full, ids)
+    for modality in collected.values():
+        taken = {s.row for s in aside}
+        aside += [SetAside(row, ids[row], "unusable-file", reason, modality.column) for row, reason in sorted(modality.problems.items()) if row not in taken]
+    for modality in collected.values():
+        failed = decode_modality(folder, modality, source, size, progress)
+        taken = {s.row for s in aside}
+        aside += [SetAside(row, ids[row], "unusable-file", reason, modality.column) for row, reason in sorted(failed.items()) if row not in taken]
+    if strict and aside:
+        shutil.rmtree(folder)
+        raise UserError(_refusal(Path(roles.label), sorted(aside, key=lambda s: s.row)).removeprefix(f"{roles.label}: "))
+    gone = {s.row for s in aside}
+    rows = np.array([i for i in range(len(table)) if i not in gone], dtype=np.int64)
+    if not len(rows):
+        shutil.rmtree(folder)
+        raise UserError(f"no row can be used; the first: row {aside[0].row + 2} ({aside[0].sample_id}): {aside[0].reason}")
+    kept = table.iloc[rows].reset_index(drop=True)
+    for modality in collected.values():
+        modality.keep(folder, rows)
+    present = _present(kept, roles, collected)
+    data = CheckInput(kept, roles)
+    y = data.y.astype(np.int8)
+    patients = [str(p) for p in data.patients]
+    given = parse_split(kept[roles.split], roles.split) if roles.split else None
+    split = _whole_patients(given, patients) if given is not None else make_split(patients, y, [kept[a].tolist() for a in roles.attributes], seed=seed)
+    progress("checking")
+    results = run_checks(
+        CheckInput(
+            kept,
+            roles,
+            split=None if given is None else given.tolist(),
+            present={n: present[:, i] for i, n in enumerate(m.name for m in roles.modalities) if n in collected},
+            digests={n: m.pixel_digests for n, m in collected.items()},
+            blank={n: m.blank for n, m in collected.items()},
+            set_aside=aside,
+        )
+    )
+    _save_table(folder / "table.parquet", kept, roles, [ids[i] for i in rows], patients, y, split)
+    np.save(folder / "arrays" / "present.npy", present, allow_pickle=False)
+    write_json(folder / "files.json", {n: m.names for n, m in collected.items()})
+    checks = [{"code": r.code, "title": r.title, "outcome": r.outcome, "reason": r.reason} for r in results]
+    aside_json = [{"row": s.row + 1, "sample_id": s.sample_id, "code": s.code, "reason": s.reason} for s in sorted(aside, key=lambda s: s.row)]
+    write_json(folder / "findings.json", {"findings": [f.to_dict() for f in findings_of(results)], "checks": checks, "set_aside": aside_json})
+    write_json(
+        folder / "manifest.json",
+        {
+            "format": FORMAT,
+            "cohort_id": cohort_id,
+            "name": name,
+            "created": saved.now(),
+            "n": len(rows),
+            "n_patients": len(set(patients)),
+            "splits_made": given is None,
+            "seed": seed,
+            "roles": roles.to_dict(),
+            "files": {n: m.record(source) for n, m in collected.items()},
+        },
+    )
+
+
+def _unusable_rows(table: pd.DataFrame, roles: Roles, data: CheckInput, ids: list[str]) -> list[SetAside]:
+    aside = [SetAside(int(i), ids[i], "label-missing", "no label", roles.label) for i in np.flatnonzero(np.isnan(data.y))]
+    taken = {s.row for s in aside}
+    if roles.sample_id:
+        repeated = table[roles.sample_id].duplicated() & table[roles.sample_id].notna()
+        aside += [SetAside(int(i), ids[i], "duplicate-id", "repeats the id of an earlier row", roles.sample_id) for i in np.flatnonzero(repeated) if int(i) not in taken]
+    return aside
+
+
+def _present(table: pd.DataFrame, roles: Roles, collected: Mapping[str, FileModality]) -> np.ndarray:
+    columns = []
+    for modality in roles.modalities:
+        if modality.name in collected:
+            columns.append(np.array([n is not None for n in collected[modality.name].names], bool))
+        elif modality.kind == "text":
+            columns.append(table[list(modality.columns)].notna().any(axis=1).to_numpy(dtype=bool))
+        else:
+            # An empty tabular row still gets donated or learned values: its absence must not be a signal of its own.
+            columns.append(np.ones(len(table), bool))
+    return np.stack(columns, axis=1)
+
+
+def _whole_patients(split: np.ndarray, patients: list[str]) -> np.ndarray:
+    """Each patient's rows all in the earliest split that any of them is in."""
+    rank = {s: i for i, s in enumerate(SPLITS)}
+    first: dict[str, int] = {}
+    for patient, name in zip(patients, split, strict=True):
+        first[patient] = min(first.get(patient, len(SPLITS)), rank[name])
+    return np.array([SPLITS[first[p]] for p in patients], dtype=object)
+
+
+def _save_table(path: Path, kept: pd.DataFrame, roles: Roles, ids: list[str], patients: list[str], y: np.ndarray, split: np.ndarray) -> None:
+    columns: dict[str, Any] = {"sample_id": ids, "patient_id": patients, "y": y, "split": split}
+    for attribute in roles.attributes:
+        columns[attribute] = kept[attribute].to_numpy(dtype=object)
+    spent = {roles.sample_id, roles.patient_id, roles.label, roles.split} - set(roles.feature_columns)
+    for column in kept.columns:
+        if column in spent or column in roles.attributes:
+            continue
+        numbers = to_number(kept[column]) if kept[column].dropna().astype(str).str.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?").all() else None
+        if numbers is not None and numbers.notna().all() and (numbers % 1 == 0).all() and numbers.abs().max() < 2**53:
+            numbers = numbers.astype("int64")
+        columns[stored_name(column)] = kept[column].to_numpy(dtype=object) if numbers is None else numbers.to_numpy()
+    pd.DataFrame(columns).to_parquet(path, index=False)
+
+
+__all__ = ["array_path", "find_table", "ingest"]

@@ -1,0 +1,131 @@
+"""What a cohort is made of: the role of each column, and what was found wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
+
+from core.errors import UserError
+
+Kind = Literal["image", "volume", "text", "tabular"]
+Severity = Literal["error", "warning", "info"]
+KINDS: tuple[str, ...] = get_args(Kind)
+RESERVED = ("sample_id", "patient_id", "y", "split")
+"""Columns of a cohort's table whose meaning is fixed."""
+
+
+@dataclass(frozen=True)
+class Modality:
+    """One kind of evidence about a patient.
+
+    Image and volume modalities name one column of file paths; text one or more
+    columns that are read in order; tabular any number of value columns.
+    """
+
+    name: str
+    kind: Kind
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which column plays which part. Column names are those of the user's table."""
+
+    sample_id: str | None
+    """None: rows are numbered."""
+    patient_id: str | None
+    """None: every row is a patient of its own."""
+    label: str
+    positive: str
+    """The label's value that counts as the positive class."""
+    split: str | None
+    """None: splits are made at ingestion."""
+    attributes: tuple[str, ...]
+    modalities: tuple[Modality, ...]
+    dropped: tuple[str, ...] = ()
+    """Columns that reach no model; kept in the table for reading."""
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """Names for people, where the column's own name will not do."""
+
+    def title(self, column: str) -> str:
+        return self.titles.get(column, column.replace("_", " "))
+
+    @property
+    def feature_columns(self) -> tuple[str, ...]:
+        """Columns whose values reach a model."""
+        return tuple(c for m in self.modalities for c in m.columns)
+
+    def to_dict(self) -> dict[str, Any]:
+        value = asdict(self)
+        value["titles"] = dict(sorted(self.titles.items()))
+        return value
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Roles:
+        return cls(
+            sample_id=value.get("sample_id"),
+            patient_id=value.get("patient_id"),
+            label=value["label"],
+            positive=str(value["positive"]),
+            split=value.get("split"),
+            attributes=tuple(value.get("attributes", ())),
+            modalities=tuple(Modality(m["name"], m["kind"], tuple(m["columns"])) for m in value.get("modalities", ())),
+            dropped=tuple(value.get("dropped", ())),
+            titles=dict(value.get("titles", {})),
+        )
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something a reader must know about the data, and what to do about it."""
+
+    code: str
+    severity: Severity
+    message: str
+    rows: int
+    """How many rows are concerned."""
+    remedy: str
+    columns: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"columns": list(self.columns)}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Finding:
+        return cls(value["code"], value["severity"], value["message"], int(value["rows"]), value["remedy"], tuple(value.get("columns", ())))
+
+
+def validate(roles: Roles, columns: list[str]) -> None:
+    """Raise UserError when the roles do not fit a table with these columns."""
+    named = [roles.sample_id, roles.patient_id, roles.label, roles.split, *roles.attributes, *roles.feature_columns, *roles.dropped]
+    for column in named:
+        if column is not None and column not in columns:
+            raise UserError(f"column {column!r} is not in the table; it has: {', '.join(columns)}")
+    if not roles.modalities:
+        raise UserError("no modality: name at least one with --image, --volume, --text or --tabular")
+    names = [m.name for m in roles.modalities]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"two modalities are called {name!r}; give each a name of its own")
+        if not name or not all(c.isalnum() or c in "_- ." for c in name) or name.startswith(".") or "__" in name:
+            raise UserError(f"modality name {name!r}: use letters, digits, space, '-', '_' (not doubled) and '.'")
+    for modality in roles.modalities:
+        if modality.kind not in KINDS:
+            raise UserError(f"modality {modality.name!r} has kind {modality.kind!r}; use one of {', '.join(KINDS)}")
+        if not modality.columns:
+            raise UserError(f"modality {modality.name!r} names no column")
+        if modality.kind in ("image", "volume") and len(modality.columns) != 1:
+            raise UserError(f"modality {modality.name!r}: an {modality.kind} modality takes one column of paths, not {len(modality.columns)}")
+        if roles.label in modality.columns:
+            raise UserError(f"column {roles.label!r} is the label and cannot be an input of modality {modality.name!r}")
+    for attribute in roles.attributes:
+        if attribute == roles.label:
+            raise UserError(f"column {attribute!r} is the label and cannot be a sensitive attribute")
+        if attribute in RESERVED:
+            raise UserError(f"a sensitive attribute cannot be called {attribute!r}; rename the column")
+
+
+def stored_name(column: str) -> str:
+    """The name under which a column of the user's table is kept in the cohort's table."""
+    return f"{column} (column)" if column in RESERVED else column

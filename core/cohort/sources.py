@@ -1,0 +1,290 @@
+"""Where a cohort's files come from: a folder, a zip, or a list of uploaded files.
+
+A path in a table is text from outside. Nothing outside the source is ever
+opened, nothing is unpacked to disk, and every read has a limit.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from core.errors import UserError
+
+MAX_FILE_BYTES = 512 << 20
+MAX_ENTRIES = 2_000_000
+MAX_RATIO = 200
+"""Highest honest compression: photographs stay near 1, blank volumes reach about 100 before deflate's limit."""
+RATIO_FLOOR = 16 << 20
+"""Files that unpack to less than this cannot hurt, however well they compress."""
+
+
+class Unreadable(Exception):
+    """A file that cannot be used; the message is the reason in a few words."""
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What a reference in the table points to: a name in the source, or why there is none."""
+
+    name: str | None
+    problem: str | None = None
+    unsafe: bool = False
+
+
+def safe_name(reference: str) -> str | None:
+    """A reference as a relative name with forward slashes; None when it leaves the source."""
+    text = reference.strip().replace("\\", "/")
+    if not text or "\x00" in text or text.startswith(("/", "~")) or (len(text) > 1 and text[1] == ":"):
+        return None
+    parts = [p for p in text.split("/") if p not in ("", ".")]
+    if not parts or ".." in parts or any(p.startswith(".") or p == "__MACOSX" for p in parts):
+        return None
+    if len(text) > 4096 or any(len(p.encode("utf-8", "surrogatepass")) > 255 for p in parts):
+        return None
+    return "/".join(parts)
+
+
+class ImageSource(ABC):
+    """Files by relative name."""
+
+    @abstractmethod
+    def names(self) -> list[str]:
+        """Safe names of all regular, visible files, sorted."""
+
+    @abstractmethod
+    def read(self, name: str) -> bytes:
+        """The file's bytes. Raises Unreadable."""
+
+    @abstractmethod
+    def size(self, name: str) -> int:
+        """Bytes of the file once read. Raises Unreadable."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """Enough to open the source again (see `reopen`)."""
+
+    def has(self, name: str) -> bool:
+        return name in self._index
+
+    @cached_property
+    def _index(self) -> frozenset[str]:
+        return frozenset(self.names())
+
+    @cached_property
+    def _loose(self) -> dict[str, str | None]:
+        """Lower-case path suffixes and stems -> name; None where two files fit."""
+        loose: dict[str, str | None] = {}
+        for name in self.names():
+            path = PurePosixPath(name.lower())
+            keys = {"/".join(path.parts[i:]) for i in range(len(path.parts))}
+            keys |= {k.rsplit(".", 1)[0] for k in keys if "." in k.rsplit("/", 1)[-1]}
+            for key in keys:
+                loose[key] = None if loose.get(key, name) != name else name
+        return loose
+
+    def resolve(self, reference: str) -> Resolved:
+        """Find the file meant: by its path, else by a unique end of its path, with or without extension."""
+        name = safe_name(reference)
+        if name is None:
+            return Resolved(None, "path leaves the folder, is hidden, or is no file name", unsafe=True)
+        if self.has(name):
+            return Resolved(name)
+        key = name.lower()
+        while True:
+            if key in self._loose:
+                found = self._loose[key]
+                return Resolved(found) if found else Resolved(None, "several files fit this name")
+            if "/" not in key:
+                return Resolved(None, "file not found")
+            key = key.split("/", 1)[1]
+
+
+class FolderSource(ImageSource):
+    """A folder on this machine. Links that lead out of it are not followed."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root).expanduser().resolve()
+        if not self.root.is_dir():
+            raise UserError(f"{root}: no such folder")
+
+    def names(self) -> list[str]:
+        found: list[str] = []
+        for folder, folders, files in os.walk(self.root, followlinks=False):
+            folders[:] = sorted(f for f in folders if not f.startswith(".") and f != "__MACOSX")
+            relative = Path(folder).relative_to(self.root).as_posix()
+            prefix = "" if relative == "." else relative + "/"
+            found += [prefix + f for f in files if not f.startswith(".") and not os.path.islink(os.path.join(folder, f))]
+            if len(found) > MAX_ENTRIES:
+                raise UserError(f"{self.root}: more than {MAX_ENTRIES} files; point --images at the cohort's own folder")
+        return sorted(found)
+
+    def has(self, name: str) -> bool:
+        # Asked file by file, so that a large folder is walked only when a name does not fit.
+        path = self.root / name
+        return path.is_file() and self._inside(path)
+
+    def _inside(self, path: Path) -> bool:
+        return path.resolve().is_relative_to(self.root)
+
+    def resolve(self, reference: str) -> Resolved:
+        text = reference.strip()
+        if os.path.isabs(text) and Path(text).is_relative_to(self.root):
+            reference = Path(text).relative_to(self.root).as_posix()
+        name = safe_name(reference)
+        if name is not None and (self.root / name).is_file() and not self._inside(self.root / name):
+            return Resolved(None, "link leads out of the folder", unsafe=True)
+        return super().resolve(reference)
+
+    def size(self, name: str) -> int:
+        try:
+            return (self.root / name).stat().st_size
+        except OSError as error:
+            raise Unreadable(f"cannot be opened ({error.strerror})") from error
+
+    def read(self, name: str) -> bytes:
+        path = self.root / name
+        try:
+            if not self._inside(path):
+                raise Unreadable("link leads out of the folder")
+            with path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    raise Unreadable("not a regular file")
+                if status.st_size > MAX_FILE_BYTES:
+                    raise Unreadable(f"larger than {MAX_FILE_BYTES >> 20} MiB")
+                return file.read(MAX_FILE_BYTES + 1)
+        except OSError as error:
+            raise Unreadable(f"cannot be opened ({error.strerror})") from error
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "folder", "path": str(self.root)}
+
+
+class FilesSource(ImageSource):
+    """Uploaded files: name as uploaded -> where its bytes lie."""
+
+    def __init__(self, files: Mapping[str, Path]) -> None:
+        self.files = {safe: Path(path) for name, path in files.items() if (safe := safe_name(name)) and not Path(path).is_symlink()}
+
+    def names(self) -> list[str]:
+        return sorted(self.files)
+
+    def size(self, name: str) -> int:
+        return self.files[name].stat().st_size
+
+    def read(self, name: str) -> bytes:
+        if self.size(name) > MAX_FILE_BYTES:
+            raise Unreadable(f"larger than {MAX_FILE_BYTES >> 20} MiB")
+        try:
+            return self.files[name].read_bytes()
+        except OSError as error:
+            raise Unreadable(f"cannot be opened ({error.strerror})") from error
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "files", "files": {k: str(v.resolve()) for k, v in sorted(self.files.items())}}
+
+
+class ZipSource(ImageSource):
+    """A zip read in place: entries are never written to disk."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).expanduser().resolve()
+        self.refused: dict[str, str] = {}
+        """Entries left out, each with the reason."""
+        self._entries: dict[str, zipfile.ZipInfo] = {}
+        self._handles = threading.local()
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                infos = archive.infolist()
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            raise UserError(f"{path}: not a readable zip ({error})") from error
+        if len(infos) > MAX_ENTRIES:
+            raise UserError(f"{path}: more than {MAX_ENTRIES} entries")
+        for info in infos:
+            if info.is_dir():
+                continue
+            name = safe_name(info.filename)
+            reason = "hidden, or its path leaves the archive" if name is None else self._refuse(info)
+            if reason or name is None:
+                self.refused[info.filename] = str(reason)
+            elif name in self._entries:
+                self.refused[info.filename] = "the name occurs twice"
+            else:
+                self._entries[name] = info
+
+    @staticmethod
+    def _refuse(info: zipfile.ZipInfo) -> str | None:
+        mode = info.external_attr >> 16
+        if mode and stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+            return "a link or device, not a file"
+        if info.flag_bits & 0x1:
+            return "encrypted"
+        if info.file_size > MAX_FILE_BYTES:
+            return f"unpacks to more than {MAX_FILE_BYTES >> 20} MiB"
+        if info.file_size > RATIO_FLOOR and info.file_size > MAX_RATIO * max(info.compress_size, 1):
+            return "unpacks to far more than any image would"
+        return None
+
+    def names(self) -> list[str]:
+        return sorted(self._entries)
+
+    def resolve(self, reference: str) -> Resolved:
+        resolved = super().resolve(reference)
+        if resolved.name is None and reference.strip() in self.refused:
+            return Resolved(None, self.refused[reference.strip()], unsafe=True)
+        return resolved
+
+    def size(self, name: str) -> int:
+        return self._entries[name].file_size
+
+    def read(self, name: str) -> bytes:
+        info = self._entries[name]
+        try:
+            with self._archive().open(info) as entry:
+                data = entry.read(info.file_size + 1)
+        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError) as error:
+            raise Unreadable(f"damaged in the zip ({error})") from error
+        if len(data) != info.file_size:
+            raise Unreadable("damaged in the zip (length differs from what it declares)")
+        return data
+
+    def _archive(self) -> zipfile.ZipFile:
+        # One handle per thread: a shared one seeks under a lock, and opening parses every entry.
+        archive = getattr(self._handles, "archive", None)
+        if archive is None:
+            archive = self._handles.archive = zipfile.ZipFile(self.path)
+        return archive
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "zip", "path": str(self.path)}
+
+
+def open_source(where: str | Path | Mapping[str, Path] | ImageSource) -> ImageSource:
+    """A folder, a zip, a mapping of uploaded files, or a source that is open already."""
+    if isinstance(where, ImageSource):
+        return where
+    if isinstance(where, Mapping):
+        return FilesSource(where)
+    path = Path(where).expanduser()
+    if path.is_dir():
+        return FolderSource(path)
+    if path.is_file():
+        return ZipSource(path)
+    raise UserError(f"{where}: no such folder or zip")
+
+
+def reopen(description: Mapping[str, Any]) -> ImageSource:
+    """The source that `describe` described. Raises UserError when it is gone."""
+    if description["kind"] == "files":
+        return FilesSource({k: Path(v) for k, v in description["files"].items()})
+    return open_source(description["path"])

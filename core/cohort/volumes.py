@@ -1,0 +1,127 @@
+"""One volume file as uint8 slices: NumPy arrays, multi-page TIFF, multi-frame DICOM."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.cohort.images import DAMAGE, MAX_PIXELS, frames, is_dicom, resize, to_bytes
+from core.cohort.sources import MAX_RATIO, Unreadable
+
+SUFFIXES = (".npy", ".npz")
+N_SLICES = 10
+MAX_VALUES = 8 * MAX_PIXELS
+_DAMAGE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, *DAMAGE)
+
+
+def read_array(data: bytes, key: str | None = None) -> NDArray:
+    """The array in an NPY file, or under `key` in an NPZ (its only 3-D array when None).
+
+    Pickled objects are refused: opening one runs whatever code its author put
+    there. Raises Unreadable.
+    """
+    try:
+        if data[:6] == b"\x93NUMPY":
+            _check_header(io.BytesIO(data))
+            return np.load(io.BytesIO(data), allow_pickle=False)
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return _from_archive(archive, key)
+    except _DAMAGE as error:
+        raise Unreadable(str(error).splitlines()[0][:200] if str(error) else type(error).__name__) from error
+
+
+def read_fields(data: bytes, keys: tuple[str, ...]) -> dict[str, NDArray]:
+    """Those of `keys` that an NPZ file has, without unpacking its other arrays. Raises Unreadable."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            there = set(archive.namelist())
+            return {key: _from_archive(archive, key) for key in keys if f"{key}.npy" in there}
+    except _DAMAGE as error:
+        raise Unreadable(str(error).splitlines()[0][:200] if str(error) else type(error).__name__) from error
+
+
+def decode_volume(data: bytes, *, size: int, slices: int = N_SLICES, key: str | None = None) -> NDArray[np.uint8]:
+    """`slices` evenly spaced slices along the first axis, uint8 (S, size, size). Raises Unreadable."""
+    stack = _stack(data, key)
+    chosen = np.rint(np.linspace(0, len(stack) - 1, slices)).astype(int)
+    return resize(np.ascontiguousarray(stack[chosen]), size)
+
+
+def volume_shape(data: bytes, key: str | None = None) -> tuple[int, int, int]:
+    """Slices, height, width. Raises Unreadable."""
+    depth, height, width = _stack(data, key).shape
+    return depth, height, width
+
+
+def _stack(data: bytes, key: str | None) -> NDArray[np.uint8]:
+    if data[:6] == b"\x93NUMPY" or data[:4] == b"PK\x03\x04":
+        values = read_array(data, key)
+    elif is_dicom(data):
+        values = _dicom_frames(data)
+    else:
+        pages = frames(data)
+        if len({p.shape for p in pages}) != 1:
+            raise Unreadable("its pages differ in size")
+        values = np.stack(pages)
+    if values.ndim == 2:
+        values = values[None]
+    if values.ndim != 3 or 0 in values.shape:
+        raise Unreadable(f"an array of shape {values.shape} is not slices x height x width")
+    try:
+        return to_bytes(values)
+    except ValueError as error:
+        raise Unreadable(str(error)) from error
+
+
+def _from_archive(archive: zipfile.ZipFile, key: str | None) -> NDArray:
+    infos = {i.filename.removesuffix(".npy"): i for i in archive.infolist() if i.filename.endswith(".npy")}
+    if key is None:
+        three = [name for name, info in infos.items() if len(_shape(archive, info)) == 3]
+        if len(three) != 1:
+            raise Unreadable(f"holds {len(three)} arrays of three dimensions; exactly one is needed")
+        key = three[0]
+    if key not in infos:
+        raise Unreadable(f"has no array {key!r}; it has: {', '.join(sorted(infos))}")
+    info = infos[key]
+    _shape(archive, info)
+    if info.file_size > (1 << 24) and info.file_size > MAX_RATIO * max(info.compress_size, 1):
+        raise Unreadable("unpacks to far more than any volume would")
+    with archive.open(info) as entry:
+        return np.lib.format.read_array(entry, allow_pickle=False)
+
+
+def _shape(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[int, ...]:
+    with archive.open(info) as entry:
+        return _check_header(entry)
+
+
+def _check_header(file: IO[bytes]) -> tuple[int, ...]:
+    """The declared shape; refuses pickles and sizes that would fill the memory before anything is read."""
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    if dtype.hasobject:
+        raise Unreadable("holds pickled objects, which are never opened")
+    if int(np.prod([max(int(s), 1) for s in shape], dtype=object)) * dtype.itemsize > 4 * MAX_VALUES:
+        raise Unreadable("declares more values than is allowed")
+    return tuple(int(s) for s in shape)
+
+
+def _dicom_frames(data: bytes) -> NDArray:
+    try:
+        import pydicom
+    except ImportError as error:
+        raise Unreadable("DICOM: install the package pydicom to read it") from error
+    try:
+        record = pydicom.dcmread(io.BytesIO(data))
+        count = int(record.get("NumberOfFrames", 1)) * int(record.get("Rows", 0)) * int(record.get("Columns", 0))
+        if count > MAX_VALUES:
+            raise Unreadable("more pixels than is allowed")
+        return np.asarray(record.pixel_array)
+    except (AttributeError, *_DAMAGE) as error:
+        raise Unreadable(f"DICOM: {str(error)[:150]}") from error
