@@ -34,10 +34,10 @@ def build_backbone(spec: NetworkSpec, name: str, shape: ModalityShape) -> Backbo
 
 
 def _image(choice: EncoderChoice, name: str, channels: int) -> Backbone:
-    from core.models.encoders import pretrained
-
     if choice.name == "small":
         return SmallImage(channels)
+    from core.models.encoders import pretrained
+
     if choice.name == "efficientnet-lite0":
         return pretrained.efficientnet_lite0()
     if choice.name in ("hf", "hf-random"):
@@ -46,10 +46,10 @@ def _image(choice: EncoderChoice, name: str, channels: int) -> Backbone:
 
 
 def _text(choice: EncoderChoice, name: str, shape: ModalityShape, spec: NetworkSpec) -> Backbone:
-    from core.models.encoders import pretrained
-
     if choice.name == "small":
         return SmallText(shape.vocabulary, shape.size[0], spec.width)
+    from core.models.encoders import pretrained
+
     if choice.name == "minilm":
         return pretrained.minilm()
     if choice.name in ("hf", "hf-random"):

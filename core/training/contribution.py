@@ -1,0 +1,172 @@
+"""What each modality gives the fused model, measured on validation after an epoch.
+
+The encoders have run once; only the small fusion network is repeated on cached features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.metrics.auc import auc
+from core.training.evaluate import Evaluator, Outputs
+from core.training.rows import Row, row
+from core.training.shapley import shapley_weights
+
+PERMUTATIONS = 3
+LEVEL = 0.95
+MIN_RESAMPLES = 0.9
+"""An interval needs this share of resamples in which both classes are present."""
+
+
+def margin(logits: Tensor) -> np.ndarray:
+    """(n,) log-odds of the positive class: ranks like its probability, without its saturation."""
+    return (logits[:, 1] - logits[:, 0]).double().cpu().numpy()
+
+
+@dataclass(frozen=True)
+class Scopes:
+    """Overall and each group: (1 + C, n) membership over the evaluated samples."""
+
+    names: tuple[str | None, ...]
+    member: np.ndarray
+
+    @classmethod
+    def of(cls, outputs: Outputs, groups: Sequence[str]) -> Scopes:
+        group = outputs.group.cpu().numpy()
+        if len(groups) < 2:
+            return cls((None,), np.ones((1, len(group)), dtype=bool))
+        member = group[None] == np.arange(len(groups))[:, None]
+        return cls((None, *groups), np.concatenate([np.ones((1, len(group)), dtype=bool), member]))
+
+
+class ResampledAUC:
+    """AUCs of many score columns in every scope, with patient-resampled copies.
+
+    A resample weights each patient by how often it was drawn; its weighted AUC needs no
+    new sort, so that B resamples of n samples cost O(B n).
+    """
+
+    def __init__(self, y: np.ndarray, patients: np.ndarray, scopes: Scopes, resamples: int, rng: np.random.Generator) -> None:
+        self.y = y
+        self.scopes = scopes
+        _, patient = np.unique(patients, return_inverse=True)
+        count = int(patient.max()) + 1
+        drawn = rng.multinomial(count, np.full(count, 1 / count), size=resamples)
+        # The first row is the sample itself; samples lie along the first axis, which sums fastest.
+        self._weight = np.concatenate([np.ones((len(y), 1)), drawn[:, patient].T], axis=1)
+
+    def __call__(self, scores: np.ndarray, has: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """`scores` (R, n), samples outside `has` (n,) left out.
+
+        Returns AUCs (1 + C, R), NaN where a class is absent; resampled AUCs (1 + C, R, B);
+        and sample counts (1 + C,).
+        """
+        members = self.scopes.member if has is None else self.scopes.member & has
+        areas = np.stack([[weighted_aucs(self.y[m], score[m], self._weight[m]) for score in scores] for m in members])
+        return areas[..., 0], areas[..., 1:], members.sum(1)
+
+
+def weighted_aucs(y: np.ndarray, score: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """(B,) AUCs of one score under each column of `weight` (n, B), ties counting half; NaN where a class has no weight."""
+    order = np.argsort(score, kind="stable")
+    ordered = score[order]
+    positive = (y[order] == 1)[:, None]
+    weight = weight[order]
+    gained, lost = np.where(positive, weight, 0.0), np.where(positive, 0.0, weight)
+    if len(score) and (ordered[1:] == ordered[:-1]).any():
+        starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+        gained, lost = np.add.reduceat(gained, starts), np.add.reduceat(lost, starts)
+    below = np.cumsum(lost, axis=0) - 0.5 * lost
+    pairs = gained.sum(0) * lost.sum(0)
+    return np.where(pairs > 0, (gained * below).sum(0) / np.where(pairs > 0, pairs, 1), np.nan)
+
+
+def interval(copies: np.ndarray) -> tuple[float | None, float | None]:
+    """Percentile interval of resampled values (B,); None where too few could be computed."""
+    known = copies[np.isfinite(copies)]
+    if len(known) < max(2.0, MIN_RESAMPLES * len(copies)):
+        return None, None
+    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def contribution_rows(
+    evaluator: Evaluator,
+    outputs: Outputs,
+    mean: Tensor,
+    modalities: Sequence[str],
+    groups: Sequence[str],
+    patients: np.ndarray,
+    resamples: int,
+    rng: np.random.Generator,
+) -> list[Row]:
+    """Shapley contributions, take-away and unimodal AUCs, and the permutation cross-check.
+
+    v(S) = AUC(S) - .5 with the modalities outside S replaced by `mean` (M, D); v(nothing)
+    is 0 because all samples then have one score. `patients` (n,) are those of `outputs`.
+    """
+    y = outputs.y.cpu().numpy()
+    scopes = Scopes.of(outputs, groups)
+    measure = ResampledAUC(y, patients, scopes, resamples, rng)
+    coalitions, weights = shapley_weights(len(modalities), rng)
+    scores = np.stack([margin(evaluator.keeping(outputs, mean, keep)) for keep in coalitions])
+    point, copies, counts = measure(scores)
+    rows: list[Row] = []
+    for s, group in enumerate(scopes.names):
+        phi, phi_copies = weights @ (point[s] - 0.5), weights @ (copies[s] - 0.5)
+        ratio, ratio_copies = _share(phi), _share(phi_copies)
+        n = int(counts[s])
+        everything = coalitions.index((True,) * len(modalities))
+        low, high = interval(copies[s, everything])
+        rows.append(row("take_away.auc", point[s, everything], group=group, low=low, high=high, n=n))
+        for m, modality in enumerate(modalities):
+            without = coalitions.index(tuple(k != m for k in range(len(modalities))))
+            for name, value, copy in (
+                ("contribution.phi", phi[m], phi_copies[m]),
+                ("contribution.ratio", ratio[m], ratio_copies[m]),
+                ("take_away.auc", point[s, without], copies[s, without]),
+            ):
+                low, high = interval(copy) if np.isfinite(value) else (None, None)
+                rows.append(row(name, value, modality=modality, group=group, low=low, high=high, n=n))
+    rows += _unimodal_rows(measure, outputs, modalities)
+    rows += _permutation_rows(evaluator, outputs, modalities, y, point[0, coalitions.index((True,) * len(modalities))], rng)
+    return rows
+
+
+def _share(phi: np.ndarray) -> np.ndarray:
+    """|phi| over its sum along the first axis; NaN where all are 0."""
+    total = np.abs(phi).sum(0)
+    return np.abs(phi) / np.where(total > 0, total, np.nan)
+
+
+def _unimodal_rows(measure: ResampledAUC, outputs: Outputs, modalities: Sequence[str]) -> list[Row]:
+    rows = []
+    present = outputs.present.cpu().numpy()
+    for m, modality in enumerate(modalities):
+        point, copies, counts = measure(margin(outputs.modality_logits[:, m])[None], present[:, m])
+        for s, group in enumerate(measure.scopes.names):
+            low, high = interval(copies[s, 0])
+            rows.append(row("unimodal.auc", point[s, 0], modality=modality, group=group, low=low, high=high, n=int(counts[s])))
+    return rows
+
+
+def _permutation_rows(
+    evaluator: Evaluator, outputs: Outputs, modalities: Sequence[str], y: np.ndarray, full: float, rng: np.random.Generator
+) -> list[Row]:
+    """How much AUC is lost when one modality's features change hands between patients."""
+    rows = []
+    for m, modality in enumerate(modalities):
+        lost = []
+        for _ in range(PERMUTATIONS):
+            order = torch.from_numpy(rng.permutation(len(y))).to(outputs.features.device)
+            features, present = outputs.features.clone(), outputs.present.clone()
+            features[:, m], present[:, m] = features[order, m], present[order, m]
+            scores = margin(evaluator.fuse(features, present, outputs.group))
+            lost.append(full - auc(y, scores))
+        rows.append(row("contribution.permutation", float(np.mean(lost)), modality=modality, n=len(y)))
+    return rows

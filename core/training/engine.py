@@ -1,0 +1,187 @@
+"""One training step: a forward pass, a backward pass, the optimizer, the method's hooks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from core.methods.base import Context, Method, Step
+from core.methods import get
+from core.models.batch import Batch, Fused
+from core.models.network import build
+from core.training.data import Data
+from core.training.device import autocast
+from core.training.spec import TrainSpec
+from core.training.updates import EncoderUpdates
+
+N_CLASSES = 2
+WARMUP_SHARE = 0.05
+
+
+class Engine:
+    """Network, method and optimizers of one training, and the step that joins them.
+
+    Everything random comes from `generator` (order, augmentation), the method's own
+    generator, and torch's global one (initialisation, dropout), all set from the seed.
+    """
+
+    def __init__(self, data: Data, spec: TrainSpec) -> None:
+        budget = spec.budget
+        self.data = data
+        self.spec = spec
+        torch.manual_seed(spec.seed)
+        self.network = build(spec.network, data.shapes, N_CLASSES).to(data.device)
+        self.generator = torch.Generator().manual_seed(spec.seed)
+        self.method_generator = torch.Generator().manual_seed(spec.seed + 1)
+        self.n_train = len(data.rows["train"])
+        self.steps_per_epoch = math.ceil(self.n_train / budget.batch_size)
+        self.method = self._method()
+        extra = self.method.extra_modules()
+        self.extra: nn.Module | None = extra.to(data.device) if extra is not None else None
+        self.parameters = self.network.main_parameters()
+        if self.extra is not None:
+            self.parameters += [p for p in self.extra.parameters() if p.requires_grad]
+        # The fused kernel spares hundreds of small operations a step.
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=budget.lr, weight_decay=budget.weight_decay, fused=True)
+        self.classifier_optimizer = torch.optim.AdamW(
+            self.network.classifier_parameters(), lr=budget.classifier_lr, weight_decay=budget.classifier_weight_decay, fused=True
+        )
+        self.updates = EncoderUpdates(self.network)
+        self.steps_done = 0
+        self.network.train()
+
+    def _method(self) -> Method:
+        spec, data = self.spec, self.data
+        cls = get(spec.method)
+        context = Context(
+            modalities=self.network.modalities,
+            groups=data.groups,
+            n_classes=N_CLASSES,
+            group_label_counts=data.label_counts(N_CLASSES),
+            n_train=self.n_train,
+            steps_per_epoch=self.steps_per_epoch,
+            epochs=spec.budget.epochs,
+            feature_dim=spec.network.width,
+            device=data.device,
+            generator=self.method_generator,
+        )
+        return cls(cls.parse_settings(spec.settings), context)
+
+    def epoch_order(self) -> Tensor:
+        """The training rows in a new random order, on the device."""
+        order = torch.randperm(self.n_train, generator=self.generator)
+        return self.data.rows["train"][order.to(self.data.device)]
+
+    def forward(self, batch: Batch, epoch: int) -> tuple[Step, Tensor]:
+        """The step as the method sees it, and the features that the fusion got."""
+        method, network = self.method, self.network
+        with autocast(self.data.device, self.spec.precision):
+            features = network.encode(batch.inputs, batch.present)
+            transformed = method.transform(features, batch, training=True)
+            fused = method.fused(network, transformed, batch.present, batch.group)
+            seen = features if method.joint_classifiers else features.detach()
+            modality_logits = network.classify(seen).float()
+        last_input = fused.last_input.float() if fused.last_input is not None else None
+        step = Step(network, batch, features, Fused(fused.logits.float(), last_input), modality_logits, epoch, self.steps_done)
+        return step, transformed
+
+    def step(self, rows: Tensor, epoch: int, measure_update: bool = False) -> tuple[Step, Tensor, Tensor | None]:
+        """Train on `rows`; the step, the fusion's input, and (M,) |delta theta_m| / |theta_m| where measured."""
+        method = self.method
+        batch = self._augmented(self.data.batch(rows))
+        step, transformed = self.forward(batch, epoch)
+        loss = method.loss(step)
+        factors = method.feature_gradient_factors(step)
+        if factors is not None:
+            scale = factors.detach().unsqueeze(-1)
+            step.features.register_hook(lambda gradient: gradient * scale)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.classifier_optimizer.zero_grad(set_to_none=True)
+        method.backward(step, loss)
+        if not method.joint_classifiers:
+            # Probes: their graph ends at the detached features, so this costs one small layer.
+            step.modality_losses().sum().backward()
+        method.after_backward(step)
+        if self.spec.budget.clip is not None:
+            nn.utils.clip_grad_norm_(self.parameters, self.spec.budget.clip)
+        relative = self._update(step, measure_update)
+        self.steps_done += 1
+        method.after_step(step)
+        return step, transformed, relative
+
+    def _update(self, step: Step, measure: bool) -> Tensor | None:
+        rate = self.rate(self.steps_done)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.spec.budget.lr * rate
+        for group in self.classifier_optimizer.param_groups:
+            group["lr"] = self.spec.budget.classifier_lr * rate
+        factors = self.method.update_factors(step)
+        before = self.updates.copy() if measure or factors is not None else None
+        self.optimizer.step()
+        self.classifier_optimizer.step()
+        if before is None:
+            return None
+        if factors is not None:
+            self.updates.scale(before, factors)
+        return self.updates.relative(before) if measure else None
+
+    def rate(self, step: int) -> float:
+        """What the learning rates are multiplied by at `step`: linear warm-up, then half a cosine."""
+        if self.spec.budget.schedule == "constant":
+            return 1.0
+        total = self.steps_per_epoch * self.spec.budget.epochs
+        warmup = max(1, round(WARMUP_SHARE * total))
+        if step < warmup:
+            return (step + 1) / (warmup + 1)
+        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+
+    def _augmented(self, batch: Batch) -> Batch:
+        if self.spec.budget.augment == "none":
+            return batch
+        inputs: dict[str, Tensor | dict[str, Tensor]] = dict(batch.inputs)
+        for name, shape in self.data.shapes.items():
+            pixels = inputs[name]
+            if shape.kind in ("image", "volume") and isinstance(pixels, Tensor):
+                mirror = torch.rand(len(batch), generator=self.generator) < 0.5
+                inputs[name] = torch.where(mirror.to(pixels.device)[:, None, None, None], pixels.flip(3), pixels)
+        return Batch(inputs, batch.present, batch.y, batch.group, batch.index)
+
+    def state(self) -> dict[str, object]:
+        """All that the next step depends on, as tensors and plain values."""
+        cuda = torch.cuda.get_rng_state(self.data.device) if self.data.device.type == "cuda" else torch.empty(0, dtype=torch.uint8)
+        return {
+            "network": self.network.state_dict(),
+            "extra": self.extra.state_dict() if self.extra is not None else {},
+            "optimizer": self.optimizer.state_dict(),
+            "classifier_optimizer": self.classifier_optimizer.state_dict(),
+            "method": dict(self.method.state()),
+            "random": {
+                "global": torch.get_rng_state(),
+                "cuda": cuda,
+                "loop": self.generator.get_state(),
+                "method": self.method_generator.get_state(),
+            },
+            "steps_done": self.steps_done,
+        }
+
+    def load_state(self, state: Mapping[str, object]) -> None:
+        """Restore `state()`; on the CPU training then continues bit for bit."""
+        parts: dict[str, dict[str, Tensor]] = {k: v for k, v in state.items() if isinstance(v, dict)}
+        self.network.load_state_dict(parts["network"])
+        if self.extra is not None:
+            self.extra.load_state_dict(parts["extra"])
+        self.optimizer.load_state_dict(parts["optimizer"])
+        self.classifier_optimizer.load_state_dict(parts["classifier_optimizer"])
+        self.method.load_state(parts["method"])
+        random = parts["random"]
+        torch.set_rng_state(random["global"].cpu())
+        if self.data.device.type == "cuda" and len(random["cuda"]):
+            torch.cuda.set_rng_state(random["cuda"].cpu(), self.data.device)
+        self.generator.set_state(random["loop"].cpu())
+        self.method_generator.set_state(random["method"].cpu())
+        steps = state["steps_done"]
+        assert isinstance(steps, int)
+        self.steps_done = steps
