@@ -15,7 +15,7 @@ import streamlit as st  # noqa: E402
 from dashboard.components import frame  # noqa: E402
 from dashboard.navigation import navigation  # noqa: E402
 
-st.set_page_config(page_title="MultiFair", page_icon=":material/balance:", layout="wide", initial_sidebar_state="auto")
+st.set_page_config(page_title="MultiFair", page_icon=str(Path(__file__).with_name("icon.png")), layout="wide", initial_sidebar_state="auto")
 page = navigation()
 frame()
 page.run()

@@ -1,0 +1,142 @@
+"""A cohort that is still being brought: its files and choices lie on disk, so a reload loses nothing."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from core.cohort.sources import safe_name
+from core.errors import UserError
+from core.workspace import Workspace, read_json, write_json
+
+CHUNK = 1 << 20
+TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
+
+
+class Upload(Protocol):
+    """What Streamlit hands over: a named stream."""
+
+    name: str
+
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One folder in the workspace's uploads. `draft.json` holds the choices made so far:
+    `table` and `images` (paths), `roles`, `name`, `left_out` (files that were refused)."""
+
+    folder: Path
+
+    @classmethod
+    def new(cls, workspace: Workspace) -> Draft:
+        folder = workspace.uploads / secrets.token_hex(6)
+        folder.mkdir()
+        draft = cls(folder)
+        write_json(folder / "draft.json", {})
+        return draft
+
+    @classmethod
+    def open(cls, workspace: Workspace, token: str | None) -> Draft | None:
+        """The draft of a token from the URL; None when it names none."""
+        if not token or not re.fullmatch(r"[0-9a-f]{12}", token):
+            return None
+        folder = workspace.uploads / token
+        return cls(folder) if (folder / "draft.json").is_file() else None
+
+    @property
+    def token(self) -> str:
+        return self.folder.name
+
+    @property
+    def state(self) -> dict[str, Any]:
+        value = read_json(self.folder / "draft.json")
+        return dict(value)
+
+    def remember(self, **changes: Any) -> None:
+        write_json(self.folder / "draft.json", {**self.state, **changes})
+
+    @property
+    def table(self) -> Path | None:
+        value = self.state.get("table")
+        return Path(value) if value else None
+
+    @property
+    def images(self) -> Path | None:
+        value = self.state.get("images")
+        return Path(value) if value else None
+
+    def keep_table(self, upload: Upload) -> None:
+        """Copy an uploaded table to disk. UserError names a file that is no table."""
+        suffix = Path(upload.name).suffix.lower()
+        if suffix not in TABLES:
+            raise UserError(f"{upload.name}: not a table; bring one of {', '.join(TABLES)}")
+        stem = re.sub(r"[^\w-]+", "-", Path(upload.name.replace("\\", "/")).stem).strip("-")[:60] or "cohort"
+        path = self.folder / f"{stem}{suffix}"
+        copy(upload, path)
+        self.remember(table=str(path), table_name=Path(upload.name).name, roles=None, name=self.state.get("name") or stem.replace("_", " "))
+
+    def keep_images(self, uploads: Sequence[Upload]) -> None:
+        """Copy uploaded files to disk: one zip as it is, others under their cleaned names.
+
+        Files are added to those brought before; hidden files and names that would leave
+        the folder are left out and counted. UserError when a zip comes with other files.
+        """
+        zips = [u for u in uploads if u.name.lower().endswith(".zip")]
+        if zips and len(uploads) > 1:
+            raise UserError("bring one zip, or the image files themselves, not both at once")
+        if zips:
+            path = self.folder / "images.zip"
+            copy(zips[0], path)
+            self.remember(images=str(path), left_out=[])
+            return
+        root = self.folder / "files"
+        left_out = list(self.state.get("left_out", []))
+        for upload in uploads:
+            name = safe_name(upload.name)
+            if name is None:
+                left_out.append(upload.name)
+                continue
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            copy(upload, path)
+        self.remember(images=str(root) if root.is_dir() else None, left_out=left_out)
+
+    def point_to(self, table: str, images: str) -> None:
+        """Use files that lie on this machine already, where they are. UserError names what is not there."""
+        table_path = Path(table).expanduser()
+        if not table_path.is_file():
+            raise UserError(f"{table}: no such file on the machine that runs the dashboard")
+        if table_path.suffix.lower() not in TABLES:
+            raise UserError(f"{table}: not a table; name one of {', '.join(TABLES)}")
+        images_path = Path(images).expanduser() if images else None
+        if images_path is not None and not images_path.exists():
+            raise UserError(f"{images}: no such folder or zip on the machine that runs the dashboard")
+        self.remember(
+            table=str(table_path.resolve()), table_name=table_path.name, images=str(images_path.resolve()) if images_path else None,
+            left_out=[], roles=None, name=self.state.get("name") or table_path.stem.replace("_", " "),
+        )  # fmt: skip
+
+    def count_files(self) -> int:
+        """How many image files were uploaded one by one."""
+        root = self.folder / "files"
+        return sum(1 for path in root.rglob("*") if path.is_file()) if root.is_dir() else 0
+
+    def discard(self) -> None:
+        shutil.rmtree(self.folder)
+
+
+def copy(upload: Upload | IO[bytes], path: Path) -> None:
+    """Stream to disk a mebibyte at a time; the file appears whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    upload.seek(0)
+    with part.open("wb") as file:
+        while chunk := upload.read(CHUNK):
+            file.write(chunk)
+    part.replace(path)

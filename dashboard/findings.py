@@ -1,0 +1,49 @@
+"""What the checks of a cohort or of predictions found: how grave, what, and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import streamlit as st
+
+from core.charts.text import plural
+from dashboard.escape import md
+
+Color = Literal["red", "orange", "gray"]
+GRAVITY: Mapping[str, tuple[str, Color, str]] = {
+    "error": ("must be mended", "orange", ":material/block:"),
+    "warning": ("look at this", "orange", ":material/warning:"),
+    "info": ("good to know", "gray", ":material/info:"),
+}
+FIRST = 4
+_ORDER = tuple(GRAVITY)
+
+
+def show_findings(findings: Sequence[Any], none: str, key: str = "findings") -> None:
+    """The gravest first; what is only good to know is folded when there is much of it.
+
+    `findings`: objects with severity, message, rows, remedy (a cohort's or an audit's).
+    """
+    if not findings:
+        st.badge(none, color="blue", icon=":material/check_circle:")
+        return
+    ordered = sorted(findings, key=lambda f: _ORDER.index(f.severity))
+    open_now = [f for f in ordered if f.severity != "info"] or ordered[:FIRST]
+    rest = [f for f in ordered if f not in open_now]
+    with st.container(key=f"{key}-list", gap="small"):
+        for finding in open_now:
+            _one(finding)
+    if rest:
+        with st.expander(f"{plural(len(rest), 'note')} that are good to know" if len(rest) > 1 else "One note that is good to know"):
+            for finding in rest:
+                _one(finding)
+
+
+def _one(finding: Any) -> None:
+    words, color, icon = GRAVITY[finding.severity]
+    with st.container(border=True, gap="small"):
+        st.badge(f"{words} · {plural(finding.rows, 'row')}" if finding.rows else words, color=color, icon=icon)
+        st.markdown(md(finding.message))
+        if finding.remedy:
+            st.caption(f"**Remedy.** {md(finding.remedy)}")

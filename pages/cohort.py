@@ -1,0 +1,38 @@
+"""Who is in this cohort? Bringing data in three steps, then the datasheet."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.bring import bring
+from dashboard.components import context_bar, page_title
+from dashboard.datasheet import datasheet
+from dashboard.sample import offer_sample
+
+page_title("Who is in this cohort?")
+SHEET, BRING = "Datasheet", "Bring data"
+known = not state.store().cohorts().empty
+wanted = BRING if st.query_params.get("draft") or not known else SHEET
+if "cohort-part" not in st.session_state:
+    st.session_state["cohort-part"] = wanted
+part = st.segmented_control("Part", [SHEET, BRING], key="cohort-part", required=True, label_visibility="collapsed") if known else BRING
+
+if part == BRING:
+    if not known:
+        offer_sample()
+    saved = bring()
+    if saved:
+        state.store(fresh=True)
+        st.query_params.pop("draft", None)
+        st.session_state.update({"view_cohort": saved})
+        st.session_state.setdefault("_view", {}).update(cohort=saved, attribute="", runs="")
+        st.query_params["cohort"] = saved
+        st.session_state.pop("view_attribute", None)
+        st.session_state.pop("view_runs", None)
+        st.session_state.pop("cohort-part", None)
+        st.rerun()
+else:
+    view = context_bar(choose_runs=False)
+    if view is not None:
+        datasheet(view.cohort_id, view.attribute)
