@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from core.methods.base import Card, Context, Decision, Method, SearchSpace, register
 
@@ -15,10 +16,8 @@ FEWEST_PER_CLASS = 2
 """Positives and negatives a group needs in validation to have a rule of its own."""
 
 
-class Passthrough:
-    """A fitted classifier in scikit-learn's sense whose input already is its score."""
-
-    classes_ = np.array([0, 1])
+class Passthrough(BaseEstimator):
+    """A fitted estimator in scikit-learn's sense whose input already is its score."""
 
     def fit(self, x: Any, y: Any) -> Passthrough:
         return self
