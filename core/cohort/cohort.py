@@ -84,7 +84,8 @@ class Cohort:
         table = pd.read_parquet(self.folder / "table.parquet")
         for attribute in self.roles.attributes:
             values = [str(v) if isinstance(v, str) else None for v in table[attribute]]
-            table[attribute] = np.array(values, dtype=object)
+            # pandas would infer its own text type, in which None becomes NaN.
+            table[attribute] = pd.Series(values, index=table.index, dtype="object")
         return table
 
     @cached_property

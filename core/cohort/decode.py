@@ -7,6 +7,7 @@ unfinished array, and the array takes its name only when it is whole.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -45,13 +46,15 @@ def decode_all(path: Path, names: Sequence[str | None], shape: tuple[int, ...], 
             problems[row] = str(error)
 
     waiting = np.flatnonzero(~done)
+    said = time.monotonic()
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         for start in range(0, len(waiting), CHUNK):
             rows = waiting[start : start + CHUNK]
             list(pool.map(one, rows.tolist()))
             # Rows that failed stay unmarked: a next attempt reports them again.
             done[[r for r in rows.tolist() if r not in problems]] = True
-            if start + CHUNK < len(waiting):
+            if time.monotonic() - said > 2 and start + CHUNK < len(waiting):
+                said = time.monotonic()
                 pixels.flush()
                 done.flush()
                 progress(f"{label}: {start + len(rows)} of {len(waiting)} decoded")
