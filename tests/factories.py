@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def fake_cohort(
     folder.mkdir(parents=True, exist_ok=True)
     table.to_parquet(folder / "table.parquet", index=False)
     write_json(folder / "findings.json", [])
-    manifest = {"cohort_id": cohort_id, "name": name, "created": START, "n": n, "n_patients": patients, "roles": roles}
+    manifest = {"cohort_id": cohort_id, "name": name, "created": datetime.fromtimestamp(START, UTC).isoformat(), "n": n, "n_patients": patients, "roles": roles}
     write_json(folder / "manifest.json", manifest)
     return FakeCohort(cohort_id, tuple(kinds), tuple(attributes), table)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from core.store.ingest import utc
 from core.workspace import Workspace, read_json
 
 
@@ -25,6 +25,11 @@ def refresh_cohorts(cursor: duckdb.DuckDBPyConnection, workspace: Workspace) -> 
         cursor.execute("COMMIT")
     for cohort_id in sorted(set(there) - known):
         _add(cursor, cohort_id, there[cohort_id])
+
+
+def _created(value: str) -> datetime:
+    """The manifest's ISO 8601 text as naive UTC."""
+    return datetime.fromisoformat(value).astimezone(UTC).replace(tzinfo=None)
 
 
 def _add(cursor: duckdb.DuckDBPyConnection, cohort_id: str, folder: Path) -> None:
@@ -47,7 +52,7 @@ def _add(cursor: duckdb.DuckDBPyConnection, cohort_id: str, folder: Path) -> Non
         modalities = [item["name"] for item in roles["modalities"]]
         cursor.execute(
             "INSERT INTO cohorts VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [cohort_id, manifest["name"], manifest["n"], manifest["n_patients"], utc(manifest["created"]), json.dumps(modalities), json.dumps(attributes)],
+            [cohort_id, manifest["name"], manifest["n"], manifest["n_patients"], _created(manifest["created"]), json.dumps(modalities), json.dumps(attributes)],
         )
         cursor.execute("COMMIT")
     except BaseException:
