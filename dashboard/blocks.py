@@ -37,9 +37,17 @@ def chart_block(figure: Figure, key: str | None = None, level: int = 4) -> None:
             for offset, (place, panel) in enumerate(zip(places, row, strict=False)):
                 with place:
                     if panel.heading:
-                        st.markdown(f"**{md(panel.heading)}**")
-                    st.altair_chart(styled(panel.draw(look, "container"), look), theme=None, width="stretch", key=f"chart-{key}-{start + offset}", alt=_alt(figure, panel.heading))
+                        st.markdown(f":gray[**{md(panel.heading)}**]")
+                    chart = _fitted(styled(panel.draw(look, "container"), look))
+                    st.altair_chart(chart, theme=None, width="stretch", key=f"chart-{key}-{start + offset}", alt=_alt(figure, panel.heading))
         _below(figure, key)
+
+
+def _fitted(chart: Any) -> Any:
+    """Width from the page, height as drawn: Streamlit would otherwise squeeze the axes into the height."""
+    if isinstance(chart, alt.VConcatChart | alt.HConcatChart | alt.ConcatChart):
+        return chart
+    return chart.properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
 
 
 def _alt(figure: Figure, heading: str) -> str:

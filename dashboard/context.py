@@ -115,7 +115,8 @@ def context_bar(choose_runs: bool = True) -> View | None:
         modalities=tuple(row["modalities"]),
         attribute=attribute,
         groups=known.get(attribute, ()) if attribute else (),
-        runs=finished[finished["run_id"].isin(chosen)].reset_index(drop=True),
+        # Named among themselves: without the seed when it tells nothing apart.
+        runs=named(finished[finished["run_id"].isin(chosen)].drop(columns="name")),
         finished=finished,
     )
 

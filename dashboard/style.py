@@ -8,7 +8,7 @@ STYLE = """
 .st-key-answer [data-testid="stCaptionContainer"] p { font-size: .92rem; }
 .st-key-brand p { font-size: .85rem; line-height: 1.4; opacity: .75; }
 [class*="st-key-below-"] { margin-top: -.6rem; }
-[class*="st-key-block-"] h4 { padding-bottom: .1rem; line-height: 1.35; }
+[class*="st-key-block-"] h4 { padding: .9rem 0 .15rem 0; font-size: 1.12rem; line-height: 1.35; }
 [class*="st-key-block-"] [data-testid="stVegaLiteChart"] { overflow: visible; }
 #vg-tooltip-element table tr td.key { opacity: .7; font-weight: 400; }
 [class*="st-key-state-"] { padding-top: 1rem; }

@@ -1,8 +1,41 @@
 """Which modality does the model lean on, and for whom?"""
 
-from dashboard.components import context_bar, no_cohort, page_title
+import streamlit as st
+
+from core.audit import run_views
+from core.charts import contribution
+from core.charts.figure import nothing
+from dashboard.answers import modalities_answer
+from dashboard.components import answer, chart_block, context_bar, how_to_read, no_cohort, no_runs, page_title
 
 page_title("Which modality does the model lean on, and for whom?")
 view = context_bar()
 if view is None:
     no_cohort()
+    st.stop()
+if not view.run_ids:
+    no_runs(view.cohort_name)
+    st.stop()
+
+telemetry = view.store.telemetry(view.run_ids, ["contribution.ratio", "contribution.phi"])
+answer(*modalities_answer(telemetry, view), terms=("ratio", "phi"))
+chart_block(contribution.over_epochs(telemetry, view.names, view.modalities))
+
+if view.attribute is None:
+    chart_block(nothing("shapley-by-group", "This cohort has no sensitive attribute: for whom a modality works cannot be told."))
+else:
+    last = telemetry[telemetry["epoch"] == telemetry.groupby("run_id")["epoch"].transform("max")]
+    chart_block(contribution.by_group(last, view.names, view.modalities, view.groups, view.attribute))
+    performance = run_views.modality_performance(view.store, view.run_ids, view.attribute)
+    alone = performance[performance["kind"] == "unimodal"]
+    without = performance[performance["kind"].isin(["all", "without"])]
+    chart_block(contribution.unimodal(alone, view.names, view.modalities, view.groups, view.attribute))
+    chart_block(contribution.take_away(without, view.names, view.modalities, view.groups, view.attribute))
+
+how_to_read(
+    "The **ratio** says how much of what the model gets from its inputs comes from one modality; the **heat map** says for whom. "
+    "A modality that leads overall may serve the largest group only: look for a row in which its cell is pale while the other modality's "
+    "own AUC (third chart) is high. **Take it away** is the acid test: a flat line means that the fused model did not use the modality for that group. "
+    "Contributions are measured on the validation split while training, the AUCs on the test split afterwards.",
+    terms=("ratio", "phi", "unimodal", "take_away", "group_auc", "interval"),
+)

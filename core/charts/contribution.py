@@ -12,7 +12,15 @@ import pandas as pd
 from core.charts import text
 from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.parts import (
-    colored, decimal_axis, domain, end_labels, epoch_axis, heat_map, interval_texts, reference_line, tooltips,
+    colored,
+    decimal_axis,
+    domain,
+    end_labels,
+    epoch_axis,
+    heat_map,
+    interval_texts,
+    reference_line,
+    tooltips,
 )  # fmt: skip
 from core.charts.theme import Look
 
@@ -29,7 +37,7 @@ def leaning(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
         part = frame[(frame["run_id"] == run_id) & frame["group"].isna() & frame["value"].notna()]
         if not part.empty:
             last = part[part["epoch"] == part["epoch"].max()]
-            rows.append({**last.loc[last["value"].idxmax()].to_dict(), "run": name})
+            rows.append({**last.sort_values("value").iloc[-1].to_dict(), "run": name})
     return pd.DataFrame(rows)
 
 
@@ -53,11 +61,12 @@ def over_epochs(frame: pd.DataFrame, names: Mapping[str, str], modalities: Seque
         if rows.loc[rows["run_id"] == run_id, "value"].notna().any()
     )
     columns = {"run": "Run", "trained": "Epochs trained", "modality": "Modality", "value": "Ratio", "low": "Low", "high": "High", "n": "Patients"}
-    parts = [f"{row.modality} carries {text.percent(row.value)} under {row.run}" for row in leads.itertuples()]
+    ends = leads.to_dict("records")
+    parts = [f"{row['modality']} carries {text.percent(row['value'])} under {row['run']}" for row in ends]
     title = text.listing(parts, 3) or "Contribution of each modality"
     return Figure(
         name="contribution-ratio", title=title[:1].upper() + title[1:],
-        alt=f"Line chart of each modality's contribution ratio over {text.plural(last, 'epoch')}, one panel per run. At the end " + text.listing([f"{row.modality} has {text.interval(row.value, row.low, row.high)} in {row.run}" for row in leads.itertuples()], 6) + ".",
+        alt=f"Line chart of each modality's contribution ratio over {text.plural(last, 'epoch')}, one panel per run. At the end " + text.listing([f"{row['modality']} has {text.interval(row['value'], row['low'], row['high'])} in {row['run']}" for row in ends], 6) + ".",
         data=rows[list(columns)], table=columns, panels=panels, columns=min(3, max(1, len(panels))), terms=("ratio", "phi", "interval"),
         note="Bands are 95 % bootstrap intervals over validation patients. The dashed line is an equal share.",
     )  # fmt: skip
@@ -108,7 +117,8 @@ def group_finding(rows: pd.DataFrame, attribute: str) -> str:
     for (_, run, modality), part in rows[rows["value"].notna()].groupby(["run_id", "run", "modality"], sort=False):
         if len(part) < 2:
             continue
-        high, low = part.loc[part["value"].idxmax()], part.loc[part["value"].idxmin()]
+        ordered = part.sort_values("value")
+        high, low = ordered.iloc[-1], ordered.iloc[0]
         gap = float(high["value"] - low["value"])
         if gap > best[0]:
             overlap = ", intervals overlap" if low["high"] >= high["low"] else ""
@@ -138,8 +148,8 @@ def unimodal(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence
     limits = domain([rows["low"], rows["high"], rows["value"]], include=[0.5])
     columns = {"run": "Run", "modality": "Modality", "group": attribute, "value": "AUC", "low": "Low", "high": "High", "n_pos": "Positive", "n_neg": "Negative", "reason": "Why not estimable"}
     panels = tuple(Panel(partial(_unimodal_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), modalities, groups, limits), name) for run_id, name in names.items() if (rows["run_id"] == run_id).any())
-    best = rows.loc[rows.groupby("group")["value"].idxmax().dropna()]
-    title = "Alone, " + text.listing([f"{row.modality} serves {row.group} best ({text.decimal(row.value)}, {row.run})" for row in best.itertuples()], 3)
+    best = rows.dropna(subset=["value"]).sort_values("value").groupby("group").tail(1).sort_values("group").to_dict("records")
+    title = "Alone, " + text.listing([f"{row['modality']} serves {row['group']} best ({text.decimal(row['value'])}, {row['run']})" for row in best], 3)
     return Figure(
         name="unimodal-auc", title=title, alt=f"Dots with intervals: AUC of each modality alone, by {attribute}. {title}.", data=rows[list(columns)], table=columns,
         panels=panels, columns=min(3, max(1, len(panels))), terms=("unimodal", "group_auc", "interval"), note="Test split, DeLong 95 % intervals. Dashed: chance.",
@@ -173,21 +183,24 @@ def take_away(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequenc
     rows["counts"] = [text.positives(p, n) for p, n in zip(rows["n_pos"], rows["n_neg"], strict=True)]
     limits = domain([rows["low"], rows["high"], rows["value"]], include=[0.5])
     panels, falls = [], []
-    for run_id, name in names.items():
-        part = rows[rows["run_id"] == run_id]
-        whole = part[part["modality"].isna()]
-        for modality in [m for m in modalities if m in set(part["modality"].dropna())]:
-            ends = pd.concat([whole.assign(step="all"), part[part["modality"] == modality].assign(step=f"without {modality}")], ignore_index=True)
-            panels.append(Panel(partial(_slope_panel, ends, groups, f"without {modality}", limits), f"{name}: without {modality}"))
+    used = [m for m in modalities if m in set(rows["modality"].dropna())]
+    for modality in used:
+        after = f"without {modality}"
+        for run_id, name in names.items():
+            part = rows[rows["run_id"] == run_id]
+            if not (part["modality"] == modality).any():
+                continue
+            ends = pd.concat([part[part["modality"].isna()].assign(step="all"), part[part["modality"] == modality].assign(step=after)], ignore_index=True)
+            panels.append(Panel(partial(_slope_panel, ends, groups, after, limits), f"{name}, {after}"))
             wide = ends.pivot_table(index="group", columns="step", values="value", aggfunc="first")
-            if "all" in wide and f"without {modality}" in wide:
-                falls += [(float(fall), modality, str(group), name) for group, fall in (wide["all"] - wide[f"without {modality}"]).dropna().items()]
+            if "all" in wide and after in wide:
+                falls += [(float(fall), modality, str(group), name) for group, fall in (wide["all"] - wide[after]).dropna().items()]
     columns = {"run": "Run", "modality": "Taken away", "group": attribute, "value": "AUC", "low": "Low", "high": "High", "n_pos": "Positive", "n_neg": "Negative", "reason": "Why not estimable"}
     worst = max(falls, default=None)
     title = f"Without {worst[1]}, {worst[2]} falls furthest: {text.decimal(-worst[0], 3, True)} AUC under {worst[3]}" if worst and worst[0] > 0 else "Taking a modality away costs no group AUC"
     return Figure(
         name="take-away", title=title, alt=f"Slope charts from all modalities to all but one, a line per group of {attribute}. {title}.", data=rows[list(columns)], table=columns,
-        panels=tuple(panels), columns=min(4, max(2, len(panels))), terms=("take_away", "group_auc", "interval"), note="Test split, DeLong 95 % intervals. The modality is replaced by its training mean.",
+        panels=tuple(panels), columns=min(3, max(2, len(panels) // max(len(used), 1))), terms=("take_away", "group_auc", "interval"), note="Test split, DeLong 95 % intervals. The modality is replaced by its training mean.",
     )  # fmt: skip
 
 
@@ -197,7 +210,7 @@ def _slope_panel(rows: pd.DataFrame, groups: Sequence[str], after: str, limits: 
     labels = end_labels(known[known["step"] == after], "step", "group", limits, HEIGHT)
     x = alt.X("step:N", sort=["all", after], scale=alt.Scale(domain=["all", after], padding=0.5), axis=alt.Axis(title=None, labelAngle=0))
     y_scale = alt.Scale(domain=limits, nice=False, zero=False)
-    base = alt.Chart(known).encode(x=x, color=colored("group", colors), xOffset=alt.value(0))
+    base = alt.Chart(known).encode(x=x, color=colored("group", colors))
     line = base.mark_line(strokeWidth=2.5).encode(y=alt.Y("value:Q", scale=y_scale, axis=decimal_axis("AUC", tickCount=5)), detail="group:N")
     rule = base.mark_rule(strokeWidth=1.2, opacity=0.55).encode(y=alt.Y("low:Q", scale=y_scale), y2="high:Q")
     dots = base.mark_point(size=70).encode(y=alt.Y("value:Q", scale=y_scale), tooltip=tooltips({"run": "Run", "step": "Modalities", "group": "Group", "shown": "AUC", "counts": "Positive / negative"}))

@@ -12,7 +12,15 @@ import pandas as pd
 from core.charts import text
 from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.parts import (
-    THREE_DECIMALS, colored, decimal_axis, domain, end_labels, epoch_axis, heat_map, reference_line, tooltips,
+    THREE_DECIMALS,
+    colored,
+    decimal_axis,
+    domain,
+    end_labels,
+    epoch_axis,
+    heat_map,
+    reference_line,
+    tooltips,
 )  # fmt: skip
 from core.charts.theme import Look, color_scale
 

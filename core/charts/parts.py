@@ -14,7 +14,7 @@ from core.charts.theme import Look, color_scale
 HATCH = "M-1,.5L-.5,1M-1,-.25L.25,1M-1,-1L1,1M-.25,-1L1,.25M.5,-1L1,-.5"
 """Path of a hatched square, for cells that cannot be estimated."""
 
-DECIMALS = "replace(replace(format(datum.value, '.2f'), /^(-?)0\\./, '$1.'), '-', '\u2212')"
+DECIMALS = "datum.value == 0 ? '0' : replace(replace(format(datum.value, '.2f'), /^(-?)0\\./, '$1.'), '-', '\u2212')"
 """Axis label without the leading zero."""
 THREE_DECIMALS = "replace(replace(format(datum.value, '.3f'), /^(-?)0\\./, '$1.'), '-', '\u2212')"
 
@@ -89,7 +89,7 @@ def colored(field: str, colors: Mapping[str, str], legend: alt.Legend | None = N
 def reference_line(look: Look, value: float, axis: str = "y", dash: tuple[int, int] = (4, 4)) -> alt.Chart:
     """A thin line at `value`: chance, zero, the overall estimate."""
     data = pd.DataFrame({"value": [value]})
-    return alt.Chart(data).mark_rule(color=look.faint, strokeDash=list(dash), strokeWidth=1).encode(**{axis: alt.Datum(value)})
+    return alt.Chart(data).mark_rule(color=look.faint, strokeDash=list(dash), strokeWidth=1).encode(**{axis: alt.datum(value)})
 
 
 def heat_map(

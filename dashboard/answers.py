@@ -1,0 +1,61 @@
+"""The generated sentence at the top of each analysis page: estimate, interval, counts, certainty."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from core.charts import text
+from core.charts.contribution import leaning
+from dashboard.context import View
+
+Answer = tuple[str, None, str]
+
+
+def modalities_answer(telemetry: pd.DataFrame, view: View) -> Answer:
+    """Which modality leads, for which group it adds least, and how sure that is."""
+    ratio = telemetry[telemetry["name"] == "contribution.ratio"]
+    leads = leaning(ratio, view.names)
+    if leads.empty:
+        return "These runs use one modality each, so there is nothing to lean on.", None, ""
+    top = leads.iloc[0]
+    share = 1 / max(len(view.modalities), 1)
+    if pd.isna(top["low"]):
+        sure = "no interval was recorded"
+    elif top["low"] > share:
+        sure = f"the interval lies above an equal share of {text.percent(share)}"
+    else:
+        sure = f"the interval includes an equal share of {text.percent(share)}, so the lean may be chance"
+    sentence = f"{top['run']} leans on {top['modality']}: {text.interval(top['value'], top['low'], top['high'])} of the contribution"
+    groups = telemetry[(telemetry["name"] == "contribution.phi") & (telemetry["run_id"] == top["run_id"]) & (telemetry["modality"] == top["modality"])]
+    groups = groups[groups["group"].isin(view.groups) & (groups["epoch"] == top["epoch"]) & groups["value"].notna()]
+    if len(groups) > 1:
+        best, least = groups.loc[groups["value"].idxmax()], groups.loc[groups["value"].idxmin()]
+        apart = "intervals apart" if least["high"] < best["low"] else "intervals overlap"
+        sentence += (
+            f"; it adds {text.decimal(best['value'], 3, True)} AUC for {best['group']} (n = {text.count(best['n'])})"
+            f" and {text.decimal(least['value'], 3, True)} for {least['group']} (n = {text.count(least['n'])}), {apart}"
+        )
+    others = [f"{row['modality']} {text.percent(row['value'])} under {row['run']}" for row in leads.iloc[1:].to_dict("records")]
+    detail = f"{text.plural(int(top['n']), 'validation patient') if pd.notna(top['n']) else 'Validation split'}; {sure}."
+    return sentence + ".", None, detail + (f" Elsewhere: {text.listing(others, 5)}." if others else "")
+
+
+def gradients_answer(telemetry: pd.DataFrame, view: View, epochs: tuple[int, int]) -> Answer:
+    """Who conflicts most with the fused gradient, and whether the method's factor reached the weights."""
+    rows = telemetry[telemetry["run_id"].isin(view.run_ids) & (telemetry["epoch"] + 1).between(*epochs) & telemetry["value"].notna()]
+    share = rows[(rows["name"] == "conflict.fused") & (rows["stat"] == "share_negative")]
+    if share.empty:
+        return "No step of these runs was compared with the fused gradient.", None, ""
+    means = share.groupby(["run_id", "modality"], sort=False)["value"].mean()
+    run_id, modality = means.idxmax()
+    mean = rows[(rows["name"] == "conflict.fused") & (rows["stat"] == "mean") & (rows["run_id"] == run_id) & (rows["modality"] == modality)]["value"]
+    sentence = (
+        f"{modality} fights the fused gradient most, under {view.names[run_id]}: in {text.percent(means.max())} of steps over {text.plural(len(mean), 'epoch')}, "
+        f"with a cosine from {text.decimal(mean.min(), 2, True)} to {text.decimal(mean.max(), 2, True)}"
+    )
+    parts = []
+    for other, name in view.names.items():
+        moved = rows[(rows["name"] == "effect.relative_update") & (rows["run_id"] == other)].groupby("modality", sort=False)["value"].mean()
+        if len(moved) > 1 and moved.min() > 0:
+            parts.append(f"{moved.idxmax()} moves {moved.max() / moved.min():.1f} times as far as {moved.idxmin()} under {name}")
+    return sentence + ".", None, (f"What reached the weights: {text.listing(parts, 6)}." if parts else "")

@@ -1,0 +1,42 @@
+"""Where do the gradients fight, and what did the method do about it?"""
+
+import streamlit as st
+
+from core.charts import gradients
+from core.charts.figure import nothing
+from dashboard.answers import gradients_answer
+from dashboard.components import answer, chart_block, context_bar, how_to_read, no_cohort, no_runs, page_title
+
+page_title("Where do the gradients fight, and what did the method do about it?")
+view = context_bar()
+if view is None:
+    no_cohort()
+    st.stop()
+if not view.run_ids:
+    no_runs(view.cohort_name)
+    st.stop()
+
+telemetry = view.store.telemetry(view.run_ids, ["conflict.", "magnitude.", "effect.", "method."])
+trained = telemetry.loc[telemetry["epoch"] >= 0, "epoch"]
+if trained.empty:
+    chart_block(nothing("gradient-conflict", "These runs recorded no gradients: a network with one modality has none to compare."))
+    st.stop()
+last = int(trained.max()) + 1
+answer(*gradients_answer(telemetry, view, (1, last)), terms=("cosine", "share_negative", "relative_update"))
+
+with st.container(horizontal=True, key="epoch-range"):
+    brushed = st.slider("Epochs of the heat maps", 1, last, (max(1, last - 2), last), key="epochs", help="The brush of every column starts here; drag in a strip to move one alone.") if last > 1 else (1, 1)
+chart_block(gradients.conflict(telemetry, view.names, view.modalities, view.groups, brushed))
+
+if view.attribute is not None:
+    epoch = st.slider("Epoch", 1, last, last, key="epoch") if last > 1 else 1
+    chart_block(gradients.heat_at_epoch(telemetry, view.names, view.modalities, view.groups, view.attribute, epoch))
+chart_block(gradients.magnitudes(telemetry, view.names, view.modalities))
+
+how_to_read(
+    "**First strip**: above zero the modality's gradient and the fused one pull the same way; where the thin line lies below zero, at least one step "
+    "in ten is a conflict. **Second strip**: the same between groups; a falling line means that what helps one group begins to harm another. "
+    "**Third and fourth strip** belong together: a factor far from 1 with an unchanged relative update never reached the weights, because AdamW "
+    "divides out a lasting scaling of gradients. **Heat map**: for which group a modality's gradient works against the group's.",
+    terms=("cosine", "p10", "share_negative", "factor", "relative_update", "conflict_heat", "magnitude"),
+)

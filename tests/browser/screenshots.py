@@ -1,0 +1,107 @@
+"""Screenshots of every page: `python -m tests.browser.screenshots --out FOLDER --workspace DIR`.
+
+Each page at 1440 and 390 pixels, light and dark. Ends with 1 when a page logs an error in
+the browser's console, asks anything of another machine, shows an exception, or scrolls sideways.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.browser.helpers import ARGUMENTS, Watch, browser_path, dashboard, overflow, settle
+
+PAGES = ("overview", "cohort", "train", "modalities", "gradients", "groups", "compare", "audit", "reports")
+WIDTHS = (1440, 390)
+THEMES = ("light", "dark")
+
+
+def shoot(browser: Any, address: str, name: str, width: int, theme: str, out: Path, query: str = "", full: bool = True) -> list[str]:
+    """One screenshot of a page as a new visitor sees it; returns what was wrong with it."""
+    context = browser.new_context(viewport={"width": width, "height": 900 if width > 600 else 844}, color_scheme=theme, device_scale_factor=1)
+    try:
+        page, watch = context.new_page(), Watch()
+        watch.attach(page)
+        page.goto(f"{address}/{'' if name == 'overview' else name}{query}")
+        settle(page)
+        if full:
+            _grow(page, width)
+        page.screenshot(path=str(out / f"{name}-{width}-{theme}.png"), full_page=False)
+        problems = watch.problems
+        if page.locator("[data-testid=stException]").count():
+            problems.append("exception: " + page.locator("[data-testid=stException]").first.inner_text()[:300])
+        if overflow(page) > 0:
+            problems.append(f"scrolls sideways by {overflow(page)} px")
+        return [f"{name} {width} {theme}: {problem}" for problem in problems]
+    finally:
+        context.close()
+
+
+def _grow(page: Any, width: int) -> None:
+    """Make the window as tall as the page: Streamlit scrolls inside, so a full-page shot would cut."""
+    tall = page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollHeight")
+    page.set_viewport_size({"width": width, "height": int(min(max(tall, 600), 9000))})
+    settle(page)
+    page.wait_for_timeout(250)
+
+
+def run(workspace: Path, out: Path, pages: tuple[str, ...], widths: tuple[int, ...], themes: tuple[str, ...], address: str | None, query: str = "") -> list[str]:
+    """All screenshots into `out`; returns every problem found."""
+    from playwright.sync_api import sync_playwright
+
+    path = browser_path()
+    if path is None:
+        raise SystemExit("screenshots need Chrome or Chromium, and none was found on this machine")
+    out.mkdir(parents=True, exist_ok=True)
+    problems: list[str] = []
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=path, args=ARGUMENTS)
+
+        def all_of(server: str) -> None:
+            for name in pages:
+                for width in widths:
+                    for theme in themes:
+                        found = shoot(browser, server, name, width, theme, out, query)
+                        print(f"{name}-{width}-{theme}.png", "ok" if not found else "; ".join(found), file=sys.stderr, flush=True)
+                        problems.extend(found)
+
+        try:
+            if address:
+                all_of(address)
+            else:
+                with dashboard(workspace) as server:
+                    all_of(server)
+        finally:
+            browser.close()
+    return problems
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="folder for the PNG files")
+    parser.add_argument("--workspace", type=Path, help="a workspace with runs (default: a made-up one)")
+    parser.add_argument("--address", help="a dashboard that runs already, instead of starting one")
+    parser.add_argument("--pages", default=",".join(PAGES))
+    parser.add_argument("--widths", default=",".join(map(str, WIDTHS)))
+    parser.add_argument("--themes", default=",".join(THEMES))
+    parser.add_argument("--query", default="", help="appended to each address, for example '?attribute=sex'")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = args.workspace
+        if workspace is None and args.address is None:
+            from tests.factories import fake_workspace
+
+            workspace = fake_workspace(Path(folder) / "workspace", patients=2000, epochs=12).workspace.root
+        problems = run(
+            workspace or Path(folder), args.out, tuple(args.pages.split(",")), tuple(map(int, args.widths.split(","))), tuple(args.themes.split(",")), args.address, args.query
+        )
+    for problem in problems:
+        print(problem)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
