@@ -1,0 +1,120 @@
+"""An audit as the JSON document that the command line promises. Undefined values are null, with a reason."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from core.audit.estimates import GroupCounts, MetricTable
+from core.audit.operating import OperatingPoint
+from core.audit.summaries import ES_AUC_CAVEAT
+
+if TYPE_CHECKING:
+    from core.audit.result import AttributeAudit, Audit, ModelAudit
+
+
+def document(audit: Audit) -> dict[str, Any]:
+    """The first model at the top level, every model under `models`."""
+    models = {model.model: _model(model) for model in audit.models}
+    first = models[audit.models[0].model]
+    return {
+        "source": audit.source,
+        "n": audit.n,
+        "n_patients": audit.n_patients,
+        "model": audit.models[0].model,
+        "overall": first["overall"],
+        "attributes": first["attributes"],
+        "models": models,
+        "findings": [finding.to_dict() for finding in audit.findings],
+        "options": audit.options.to_dict(),
+        "notes": {"es_auc": ES_AUC_CAVEAT},
+    }
+
+
+def _model(model: ModelAudit) -> dict[str, Any]:
+    return {
+        "operating_point": _point(model.point),
+        "overall": _group(model.counts, model.tables, 0),
+        "attributes": {attribute.name: _attribute(attribute) for attribute in model.attributes},
+    }
+
+
+def _attribute(attribute: AttributeAudit) -> dict[str, Any]:
+    grouping, names = attribute.grouping, attribute.grouping.groups
+    summaries = {s.metric: s for s in attribute.summaries}
+    worst = summaries["worst_group_auc"]
+    return {
+        "attributes": list(grouping.attributes),
+        **{name: number(summary.value) for name, summary in summaries.items()},
+        "worst_group": worst.detail,
+        "summaries": {name: _summary(summary) for name, summary in summaries.items()},
+        "excluded": list(summaries["es_auc"].excluded),
+        "missing": grouping.n_missing,
+        "left_out": {"groups": grouping.left_out_groups, "rows": grouping.left_out_rows},
+        "operating_point": _point(attribute.point),
+        "verdicts": {v.metric: {"verdict": v.verdict, "reason": v.reason, "evidence": number(v.evidence), "p": number(v.p), "gap": number(v.gap)} for v in attribute.verdicts},
+        "groups": {name: _group(attribute.counts, attribute.tables, index) for index, name in enumerate(names)},
+        "tests": [
+            {
+                "metric": test.metric,
+                "group_a": names[test.group_a],
+                "group_b": names[test.group_b],
+                "difference": number(test.difference),
+                "ci": pair(test.low, test.high),
+                "p": number(test.p),
+                "p_adjusted": number(test.p_adjusted),
+                "method": test.method,
+            }
+            for test in attribute.tests
+        ],
+    }
+
+
+def _summary(summary: Any) -> dict[str, Any]:
+    return {
+        "value": number(summary.value),
+        "ci": pair(summary.low, summary.high),
+        "p_null": number(summary.p_null),
+        "null_median": number(summary.null_median),
+        "null_q95": number(summary.null_q95),
+        "reason": summary.reason,
+        "detail": summary.detail,
+    }
+
+
+def _point(point: OperatingPoint) -> dict[str, Any]:
+    return {"threshold": number(point.threshold), "by_group": point.by_group, "source": point.source, "reason": point.reason}
+
+
+def _group(counts: GroupCounts, tables: Any, index: int) -> dict[str, Any]:
+    """Counts, then every metric with its interval; `reasons` says why a metric is null or not judged."""
+    n, n_pos = int(counts.n[index]), int(counts.n_pos[index])
+    auc: MetricTable = tables["auc"]
+    result: dict[str, Any] = {
+        "n": n,
+        "n_pos": n_pos,
+        "n_neg": n - n_pos,
+        "n_patients": int(counts.patients[index]),
+        "prevalence": n_pos / n if n else None,
+        "estimable": bool(auc.judged[index]),
+        "reason": auc.reason[index],
+    }
+    reasons = {}
+    for name, table in tables.items():
+        result[name] = number(table.value[index])
+        result[f"{name}_ci"] = pair(table.low[index], table.high[index])
+        result[f"{name}_se"] = number(table.se[index]) if result[f"{name}_ci"] is not None else None
+        if table.reason[index] is not None:
+            reasons[name] = table.reason[index]
+    result["reasons"] = reasons
+    return result
+
+
+def number(value: float | None) -> float | None:
+    """None for None, NaN and infinities."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def pair(low: float | None, high: float | None) -> list[float] | None:
+    ends = number(low), number(high)
+    return None if ends[0] is None or ends[1] is None else [ends[0], ends[1]]

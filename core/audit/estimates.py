@@ -1,0 +1,204 @@
+"""Estimates of every metric in every group of one grouping."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from core.audit.influence import linearise_ratio
+from core.audit.options import AuditOptions
+from core.audit.scored import Scored
+from core.metrics.delong import group_delong
+from core.metrics.estimate import MinimumCounts
+from core.metrics.intervals import logit_interval, normal_quantile, score_interval
+from core.metrics.rates import confusion, effective_sizes, rate_counts, rate_estimates
+
+Floats = NDArray[np.float64]
+RATE_METRICS = ("tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy")
+NEEDS = {"tpr": "positives", "fpr": "negatives", "ppv": "selected rows", "npv": "rows not selected"}
+
+
+@dataclass(frozen=True)
+class MetricTable:
+    """One metric in the C groups of a grouping.
+
+    value, low, high, se : float64 (C,), NaN where undefined. A value may be defined where it is not
+    judged: it is then shown, but takes no part in tests and verdicts.
+    judged : bool (C,), enough data to be compared. reason : why not, per group, None where judged.
+    covariance : (C, C) where groups share patients, else None.
+    trials : float64 (C,), (effective) size of a rate's denominator; freedom : degrees of freedom of se.
+    """
+
+    metric: str
+    value: Floats
+    low: Floats
+    high: Floats
+    se: Floats
+    judged: NDArray[np.bool_]
+    reason: tuple[str | None, ...]
+    method: str
+    covariance: Floats | None = None
+    trials: Floats | None = None
+    freedom: Floats | None = None
+
+    @classmethod
+    def undefined(cls, metric: str, count: int, reason: str) -> MetricTable:
+        nan = np.full(count, np.nan)
+        return cls(metric, nan, nan, nan, nan, np.zeros(count, dtype=bool), (reason,) * count, "none")
+
+
+@dataclass(frozen=True)
+class GroupCounts:
+    """Rows of each group, all int64 (C,); `patients` equals `n` where no patient repeats."""
+
+    n: NDArray[np.int64]
+    n_pos: NDArray[np.int64]
+    n_neg: NDArray[np.int64]
+    patients: NDArray[np.int64]
+
+    def lacking(self, options: AuditOptions) -> tuple[str | None, ...]:
+        """Per group, the reason why it is too small to be judged, or None."""
+        least = MinimumCounts(options.min_positives, options.min_negatives)
+        reasons = []
+        for n, n_pos, n_neg in zip(self.n, self.n_pos, self.n_neg, strict=True):
+            reason = least.lacking(int(n_pos), int(n_neg))
+            if reason is None and n < options.min_rows:
+                reason = f"{n} rows, {options.min_rows} are needed"
+            reasons.append(reason)
+        return tuple(reasons)
+
+
+def group_counts(data: Scored, codes: NDArray[np.int64], count: int) -> GroupCounts:
+    inside = codes >= 0
+    n = np.bincount(codes[inside], minlength=count)
+    n_pos = np.bincount(codes[inside & data.y], minlength=count)
+    patients = n
+    if data.cluster is not None:
+        key = np.unique(data.cluster[inside] * count + codes[inside])
+        patients = np.bincount(key % count, minlength=count)
+    return GroupCounts(n, n_pos, n - n_pos, patients)
+
+
+def estimate_groups(data: Scored, codes: NDArray[np.int64], count: int, options: AuditOptions) -> tuple[GroupCounts, dict[str, MetricTable]]:
+    """Counts and every metric, by name, for the groups `codes` (-1: no part)."""
+    counts = group_counts(data, codes, count)
+    lacking = counts.lacking(options)
+    tables = [auc_table(data, codes, count, lacking, options), *rate_tables(data, codes, count, lacking, options), *mean_tables(data, codes, count, lacking, options)]
+    return counts, {table.metric: table for table in tables}
+
+
+def auc_table(data: Scored, codes: NDArray[np.int64], count: int, lacking: tuple[str | None, ...], options: AuditOptions) -> MetricTable:
+    """AUC with DeLong's variance; on the logit scale for groups that are judged, see `_auc_interval`."""
+    result = group_delong(data.y, data.score, codes, count, cluster=data.cluster, weight=data.weight)
+    value = result.auc
+    se = np.where(np.isfinite(value), result.se, np.nan)
+    reasons = tuple(_auc_reason(v, why) for v, why in zip(value, lacking, strict=True))
+    judged = np.array([why is None for why in reasons])
+    low, high = _auc_interval(value, se, result.clusters_pos, result.clusters_neg, judged, 1 - options.alpha)
+    covariance = result.covariance if data.cluster is not None else None
+    size = np.minimum(result.clusters_pos, result.clusters_neg).astype(float)
+    return MetricTable("auc", value, low, high, se, judged, reasons, "DeLong, logit scale", covariance, freedom=np.maximum(2 * size - 2, 1))
+
+
+def _auc_reason(value: float, lacking: str | None) -> str | None:
+    return lacking if lacking is not None or np.isfinite(value) else "no positives or no negatives"
+
+
+def _auc_interval(value: Floats, se: Floats, m: NDArray[np.int64], n: NDArray[np.int64], judged: NDArray[np.bool_], level: float) -> tuple[Floats, Floats]:
+    """Logit-scale intervals for judged groups, Newcombe's score interval where the AUC is 0 or 1.
+
+    Below the guards DeLong's plain interval is given for the record where its width is not zero.
+    """
+    low, high = logit_interval(value, se, level)
+    edge = judged & ~np.isfinite(low) & np.isfinite(value)
+    if edge.any():
+        score_low, score_high = score_interval(value, m, n, level)
+        low, high = np.where(edge, score_low, low), np.where(edge, score_high, high)
+    half = normal_quantile(level) * np.where(se > 0, se, np.nan)
+    low = np.where(judged, low, np.maximum(value - half, 0.0))
+    high = np.where(judged, high, np.minimum(value + half, 1.0))
+    return low, high
+
+
+def rate_tables(data: Scored, codes: NDArray[np.int64], count: int, lacking: tuple[str | None, ...], options: AuditOptions) -> list[MetricTable]:
+    """Rates at the operating point with Wilson's interval, on effective sizes where rows are weighted or clustered."""
+    if data.decision is None:
+        return [MetricTable.undefined(name, count, data.no_decision or "no operating point") for name in RATE_METRICS]
+    table = confusion(data.y, data.decision, codes, count, data.weight)
+    plain = table if data.weight is None else confusion(data.y, data.decision, codes, count)
+    tables = []
+    for name in RATE_METRICS:
+        effective = None if data.simple else effective_sizes(data.y, data.decision, codes, count, name, cluster=data.cluster, weight=data.weight)
+        estimates = rate_estimates(table, name, minimum=MinimumCounts(2, 2, 1), effective=effective, counts=plain, level=1 - options.alpha)
+        value, low, high, se = (_column(estimates, field) for field in ("value", "low", "high", "se"))
+        _, trials = rate_counts(plain, name)
+        reasons = tuple(_rate_reason(name, int(k), why, options) for k, why in zip(trials, lacking, strict=True))
+        judged = np.array([why is None for why in reasons])
+        size = trials if effective is None else effective
+        tables.append(MetricTable(name, value, low, high, se, judged, reasons, "Wilson" if effective is None else "Wilson, effective size", None, size))
+    return tables
+
+
+def _column(estimates: tuple[object, ...], field: str) -> Floats:
+    return np.array([np.nan if getattr(e, field) is None else getattr(e, field) for e in estimates], dtype=np.float64)
+
+
+def _rate_reason(name: str, trials: int, lacking: str | None, options: AuditOptions) -> str | None:
+    """Each rate is judged by its own denominator; those over all rows by the group's guards too."""
+    needed = {"tpr": options.min_positives, "fpr": options.min_negatives}.get(name, options.min_rows)
+    if trials < needed:
+        return f"{trials} {NEEDS.get(name, 'rows')}, {needed} are needed"
+    return lacking if name in ("accuracy", "selection_rate") else None
+
+
+def mean_tables(data: Scored, codes: NDArray[np.int64], count: int, lacking: tuple[str | None, ...], options: AuditOptions) -> list[MetricTable]:
+    """Metrics that are means over rows: Brier score and, at a threshold, net benefit."""
+    if data.no_probability:
+        return [MetricTable.undefined(name, count, data.no_probability) for name in ("brier", "net_benefit")]
+    rows: Mapping[str, Floats | str] = {
+        "brier": (data.score - data.y) ** 2,
+        "net_benefit": _net_benefit_rows(data),
+    }
+    tables = []
+    for name, row in rows.items():
+        if isinstance(row, str):
+            tables.append(MetricTable.undefined(name, count, row))
+            continue
+        linear = linearise_ratio(row, np.ones(row.size), codes, count, data.weight, data.cluster)
+        covariance = linear.covariance
+        se = np.where(np.isfinite(linear.value), np.sqrt(np.diag(covariance)), np.nan)
+        se = np.where(se > 0, se, np.nan)
+        counts = group_counts(data, codes, count)
+        freedom = np.maximum(counts.patients - 1.0, 1.0)
+        half = stdtrit(freedom, 1 - options.alpha / 2) * se
+        low = linear.value - half
+        reasons = tuple(why if why is not None else None if np.isfinite(v) else "no rows" for v, why in zip(linear.value, lacking, strict=True))
+        tables.append(
+            MetricTable(
+                name,
+                linear.value,
+                np.maximum(low, 0.0) if name == "brier" else low,
+                linear.value + half,
+                se,
+                np.array([why is None for why in reasons]),
+                reasons,
+                "Student's t",
+                covariance if data.cluster is not None else None,
+                freedom=freedom,
+            )
+        )
+    return tables
+
+
+def _net_benefit_rows(data: Scored) -> Floats | str:
+    """Each row's share of TP/n - FP/n * t/(1-t), or the reason why there is none."""
+    if data.decision is None:
+        return data.no_decision or "no operating point"
+    if data.threshold is None or not 0 < data.threshold < 1:
+        return "net benefit needs one threshold between 0 and 1, which states the price of a false positive"
+    odds = data.threshold / (1 - data.threshold)
+    return data.decision.astype(np.float64) * np.where(data.y, 1.0, -odds)

@@ -1,0 +1,67 @@
+"""Which column of a predictions table plays which role."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from core.errors import UserError
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Roles of the columns.
+
+    Several models come wide (`score` names one column per model, `prediction` as many or none)
+    or long (`model` names the column that tells them apart; `id` aligns their rows).
+    """
+
+    label: str
+    score: tuple[str, ...]
+    attributes: tuple[str, ...] = ()
+    id: str | None = None
+    patient: str | None = None
+    prediction: tuple[str, ...] = ()
+    model: str | None = None
+    weights: str | None = None
+    split: str | None = None
+    positive: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.score:
+            raise UserError("name the column that holds the score")
+        if self.model and len(self.score) > 1:
+            raise UserError("give several score columns or a model column, not both")
+        if self.model and not self.id:
+            raise UserError("a model column needs an id column: models are compared on the same samples")
+        if self.prediction and len(self.prediction) != len(self.score):
+            raise UserError(f"{len(self.score)} score columns but {len(self.prediction)} prediction columns: give one for each score")
+        for name in ("score", "attributes"):
+            names = getattr(self, name)
+            if len(set(names)) < len(names):
+                raise UserError(f"{name}: a column is named twice ({', '.join(names)})")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that is read, each once."""
+        single = [c for c in (self.label, self.id, self.patient, self.model, self.weights, self.split) if c]
+        return tuple(dict.fromkeys([*single, *self.score, *self.prediction, *self.attributes]))
+
+    def check(self, available: Sequence[str], source: str) -> None:
+        """Raise a UserError for the first column that the table does not have."""
+        for column in self.columns:
+            if column in available:
+                continue
+            close = difflib.get_close_matches(column, available, n=1)
+            hint = f"did you mean '{close[0]}'?" if close else "it has: " + ", ".join(available[:20]) + (" ..." if len(available) > 20 else "")
+            raise UserError(f"{source}: there is no column '{column}'; {hint}")
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> Mapping:
+        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
+        return cls(**plain)

@@ -1,0 +1,114 @@
+"""What the reader of an audit decides beforehand: operating point, tolerance, guards, corrections."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from core.errors import UserError
+
+TARGETS = ("sensitivity", "specificity", "selection_rate", "youden")
+DEFAULT_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class Target:
+    """An operating point asked for by its consequence rather than by its threshold."""
+
+    kind: str
+    value: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in TARGETS:
+            raise UserError(f"unknown target '{self.kind}': one of {', '.join(TARGETS)}")
+        if self.kind == "youden":
+            if self.value is not None:
+                raise UserError("the target 'youden' takes no value")
+        elif self.value is None or not 0 < self.value < 1:
+            raise UserError(f"the target {self.kind} needs a value between 0 and 1, for example {self.kind}=.9")
+
+    @classmethod
+    def parse(cls, text: str) -> Target:
+        """`sensitivity=.9`, `specificity=.95`, `selection_rate=.2` or `youden`."""
+        kind, _, value = text.partition("=")
+        try:
+            number = float(value) if value else None
+        except ValueError:
+            raise UserError(f"--target {text}: '{value}' is not a number; write for example sensitivity=.9") from None
+        return cls(kind.strip(), number)
+
+    def __str__(self) -> str:
+        return self.kind if self.value is None else f"{self.kind} {self.value:g}"
+
+
+@dataclass(frozen=True)
+class AuditOptions:
+    """Choices of one audit.
+
+    Attributes
+    ----------
+    threshold : a prediction is positive when its score is at least this; None means .5, which
+        asks for scores that are probabilities.
+    target : choose the threshold for a consequence instead, on the validation rows where there are any.
+    per_group_threshold : choose one threshold per group for the target (one for all otherwise).
+    tolerance : largest difference between groups that the reader is ready to accept, for every metric.
+    tolerances : the same for single metrics, over `tolerance`.
+    alpha : error rate per family (one attribute, one metric, one model); intervals cover 1 - alpha.
+    correction : "holm" (family-wise) or "bh" (false discovery rate) for pairwise tests. Verdicts always use Holm.
+    bootstrap, permutations : replicates; 0 leaves them out.
+    min_positives, min_negatives, min_rows : counts below which a group is not judged.
+    intersections : depth, 1 for none, 2 for pairs of attributes, ...
+    missing : missing attribute values as a group of their own ("group") or left out ("exclude").
+    bins : equal-width bins of [0, 1] for calibration, the same for every group.
+    gaps : AUC gap for which `power` says how many more patients a group would need (None: the tolerance).
+    """
+
+    threshold: float | None = None
+    target: Target | None = None
+    per_group_threshold: bool = False
+    tolerance: float = 0.05
+    tolerances: Mapping[str, float] = field(default_factory=dict)
+    alpha: float = 0.05
+    power: float = 0.8
+    correction: Literal["holm", "bh"] = "holm"
+    bootstrap: int = 1000
+    permutations: int = 1000
+    seed: int = 0
+    min_positives: int = 5
+    min_negatives: int = 5
+    min_rows: int = 10
+    intersections: int = 1
+    missing: Literal["group", "exclude"] = "group"
+    bins: int = 10
+    curves: bool = False
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not math.isfinite(self.threshold):
+            raise UserError("the threshold must be a finite number")
+        if self.threshold is not None and self.target is not None:
+            raise UserError("give a threshold or a target, not both")
+        if self.per_group_threshold and self.target is None:
+            raise UserError("thresholds per group need a target, for example --target sensitivity=.9")
+        for name, tolerance in {"tolerance": self.tolerance, **self.tolerances}.items():
+            if not 0 < tolerance < 1:
+                raise UserError(f"{name}: the tolerance must lie between 0 and 1 (it is {tolerance})")
+        if not 0 < self.alpha < 0.5 or not 0.5 <= self.power < 1:
+            raise UserError("alpha must lie between 0 and .5, power between .5 and 1")
+        if min(self.bootstrap, self.permutations) < 0 or self.seed < 0:
+            raise UserError("replicates and seed cannot be negative")
+        if 0 < self.bootstrap < 100:
+            raise UserError(f"{self.bootstrap} bootstrap replicates give no interval: ask for 100 or more, or 0 for none")
+        if min(self.min_positives, self.min_negatives) < 2:
+            raise UserError("a group needs at least 2 positives and 2 negatives for an interval: the guards cannot go lower")
+        if self.intersections < 1 or self.bins < 2:
+            raise UserError("the depth of intersections starts at 1, the number of bins at 2")
+        if self.correction not in ("holm", "bh") or self.missing not in ("group", "exclude"):
+            raise UserError("correction is holm or bh, missing is group or exclude")
+
+    def tolerance_of(self, metric: str) -> float:
+        return self.tolerances.get(metric, self.tolerance)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "target": str(self.target) if self.target else None, "tolerances": dict(self.tolerances)}

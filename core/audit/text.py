@@ -1,0 +1,92 @@
+"""An audit as plain text for a terminal: verdicts first, then the numbers behind them."""
+
+from __future__ import annotations
+
+import math
+
+from core.audit.estimates import MetricTable
+from core.audit.result import AttributeAudit, Audit, ModelAudit
+from core.audit.summaries import ES_AUC_CAVEAT, Summary
+from core.audit.verdicts import DISPARITY, NONE_FOUND, NOT_ENOUGH
+
+SIGNS = {DISPARITY: "!!", NONE_FOUND: "ok", NOT_ENOUGH: "? "}
+COLUMNS = ("auc", "tpr", "fpr", "ppv", "selection_rate", "ece")
+THIN = "\u2009"
+WIDTH = 15
+
+
+def render(audit: Audit) -> str:
+    """The whole report; every estimate comes with its interval and counts."""
+    lines = [f"Audit of {audit.source}: {count(audit.n)} samples" + (f" of {count(audit.n_patients)} patients" if audit.n_patients else "")]
+    lines += [f"  {finding.severity}: {finding.message}" for finding in audit.findings]
+    for model in audit.models:
+        lines += _model(model, several=len(audit.models) > 1)
+    if any(a.summary("es_auc").value is not None for m in audit.models for a in m.attributes):
+        lines += ["", ES_AUC_CAVEAT]
+    return "\n".join(lines)
+
+
+def _model(model: ModelAudit, several: bool) -> list[str]:
+    title = f"Model {model.model}: " if several else ""
+    point = model.point
+    at = f"threshold {point.threshold:.4g} ({point.source})" if point.threshold is not None else point.reason or point.source
+    auc = interval(model.tables["auc"], 0)
+    lines = ["", f"{title}AUC {auc}, {count(int(model.counts.n_pos[0]))} positives / {count(int(model.counts.n_neg[0]))} negatives; operating point: {at}"]
+    for attribute in model.attributes:
+        lines += _attribute(attribute)
+    return lines
+
+
+def _attribute(attribute: AttributeAudit) -> list[str]:
+    grouping = attribute.grouping
+    lines = ["", f"== {attribute.name} =="]
+    lines += [f"  {SIGNS[v.verdict]} {v.verdict}: {v.reason}" for v in attribute.verdicts]
+    if not grouping.groups:
+        return [*lines, f"  no group is large enough ({grouping.left_out_groups} groups with {count(grouping.left_out_rows)} rows left out)"]
+    width = max(12, *(len(name) for name in grouping.groups))
+    lines += ["", "  " + "group".ljust(width) + "n".rjust(10) + "pos / neg".rjust(18) + "".join(_short(c).rjust(WIDTH + 8) for c in COLUMNS if c in attribute.tables)]
+    for index, name in enumerate(grouping.groups):
+        classes = f"{count(int(attribute.counts.n_pos[index]))} / {count(int(attribute.counts.n_neg[index]))}"
+        cells = "".join(interval(attribute.tables[c], index).rjust(WIDTH + 8) for c in COLUMNS if c in attribute.tables)
+        note = attribute.tables["auc"].reason[index]
+        lines.append("  " + name.ljust(width) + count(int(attribute.counts.n[index])).rjust(10) + classes.rjust(18) + cells + (f"  ({note})" if note else ""))
+    if grouping.n_missing:
+        lines.append(f"  {count(grouping.n_missing)} rows have no value for this attribute")
+    if grouping.left_out_groups:
+        lines.append(f"  {grouping.left_out_groups} groups with {count(grouping.left_out_rows)} rows are too small to look at")
+    shown = [_summary(s) for s in attribute.summaries if s.value is not None]
+    return [*lines, "", *(f"  {text}" for text in shown)]
+
+
+def _summary(summary: Summary) -> str:
+    text = f"{summary.metric:<30} {'-' if summary.value is None else number(summary.value)}"
+    if summary.low is not None and summary.high is not None:
+        text += f" [{number(summary.low)}, {number(summary.high)}]"
+    if summary.null_q95 is not None and summary.p_null is not None:
+        text += f"; chance alone reaches {number(summary.null_q95)} in 5 of 100 (p = {summary.p_null:.3f})"
+    return text + (f"  ({summary.detail})" if summary.detail else "")
+
+
+def interval(table: MetricTable, index: int) -> str:
+    """`.842 [.810, .871]`, a bare value where there is no interval, a dash where it is undefined."""
+    value, low, high = float(table.value[index]), float(table.low[index]), float(table.high[index])
+    if not math.isfinite(value):
+        return "-"
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return number(value)
+    return f"{number(value)} [{number(low)}, {number(high)}]"
+
+
+def number(value: float) -> str:
+    """Three decimals without a leading zero."""
+    text = f"{value:.3f}"
+    return text.replace("0.", ".", 1) if abs(value) < 1 and not text.lstrip("-").startswith("1") else text
+
+
+def count(value: int | None) -> str:
+    """Thousands parted by thin spaces."""
+    return "-" if value is None else f"{value:,}".replace(",", THIN)
+
+
+def _short(metric: str) -> str:
+    return {"selection_rate": "selected"}.get(metric, metric.upper())

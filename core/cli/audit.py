@@ -1,0 +1,127 @@
+"""`multifair audit FILE`: audit anybody's predictions; needs no model and no cohort."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from core.cli import common, emit, progress
+from core.errors import UserError
+
+if TYPE_CHECKING:
+    from core.audit import AuditOptions, Mapping
+
+DESCRIPTION = """\
+Audit a CSV or Parquet file of predictions. A prediction is positive when its score is at least the
+threshold (.5 unless said). Several models: name several score columns, or a model column."""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser("audit", help="audit a file of predictions for fairness", description=DESCRIPTION)
+    common(parser)
+    parser.add_argument("file", metavar="FILE", help="CSV or Parquet, one row per sample (and model)")
+    roles = parser.add_argument_group("columns")
+    roles.add_argument("--label", metavar="COL", required=True, help="true label, two values")
+    roles.add_argument("--positive", metavar="VALUE", help="label value that means positive, where it cannot be guessed")
+    roles.add_argument("--score", metavar="COL[,COL]", required=True, action="append", help="score, higher means more likely positive; several columns are several models")
+    roles.add_argument("--attributes", "--attribute", metavar="A,B", action="append", required=True, help="sensitive attributes")
+    roles.add_argument("--id", metavar="COL", help="id of the sample; aligns several models")
+    roles.add_argument("--patient", metavar="COL", help="patient of the sample, where patients have several")
+    roles.add_argument("--prediction", metavar="COL[,COL]", action="append", help="predicted label, used for the rates instead of a threshold")
+    roles.add_argument("--model", metavar="COL", help="name of the model, for several models below each other")
+    roles.add_argument("--weights", metavar="COL", help="sampling weights")
+    roles.add_argument("--split", metavar="COL", help="train/validation/test: test is audited, a target's threshold is chosen on validation")
+    choices = parser.add_argument_group("choices")
+    choices.add_argument("--threshold", type=float, metavar="X", help="a prediction is positive from this score on (default .5)")
+    choices.add_argument("--target", metavar="KIND=VALUE", help="choose the threshold: sensitivity=.9, specificity=.9, selection_rate=.2 or youden")
+    choices.add_argument("--per-group-threshold", action="store_true", help="choose the target's threshold for every group by itself")
+    choices.add_argument("--tolerance", metavar="[METRIC=]X[,METRIC=X]", action="append", help="largest acceptable difference between groups (default .05), for all or single metrics")
+    choices.add_argument("--intersections", type=int, default=1, metavar="DEPTH", help="2 looks at pairs of attributes, 3 at triples, ... (default 1)")
+    choices.add_argument("--missing", choices=("group", "exclude"), default="group", help="missing attribute values are a group of their own or left out; they are counted either way")
+    choices.add_argument("--correction", choices=("holm", "bh"), default="holm", help="adjustment of the pairwise p-values (verdicts always use Holm)")
+    choices.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="bootstrap replicates, 0 for none (default 1000)")
+    choices.add_argument("--permutations", type=int, default=1000, metavar="N", help="permutations for the null of gaps, 0 for none (default 1000)")
+    choices.add_argument("--min-positives", type=int, default=5, metavar="N", help="a group with fewer positives is not judged (default 5)")
+    choices.add_argument("--min-negatives", type=int, default=5, metavar="N", help="the same for negatives (default 5)")
+    choices.add_argument("--seed", type=int, default=0, metavar="N")
+    parser.add_argument("--curves", action="store_true", help="with --json: reliability and decision curves per group as well")
+    parser.add_argument("--fail-on", choices=("disparity",), help="exit with 1 when a disparity is found")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from core.audit import audit, read_predictions
+
+    mapping, options = mapping_of(args), options_of(args)
+    predictions = read_predictions(args.file, mapping)
+    progress(f"{args.file}: {len(predictions)} samples, {len(predictions.models)} model{'s' if len(predictions.models) > 1 else ''}")
+    result = audit(predictions, options)
+    if args.json:
+        emit(result.to_dict())
+    else:
+        from core.audit.text import render
+
+        print(render(result))
+    return 1 if args.fail_on == "disparity" and result.has_disparity else 0
+
+
+def mapping_of(args: argparse.Namespace) -> Mapping:
+    """The roles of the columns as given."""
+    from core.audit import Mapping
+
+    return Mapping(
+        label=args.label,
+        score=names(args.score),
+        attributes=names(args.attributes),
+        id=args.id,
+        patient=args.patient,
+        prediction=names(args.prediction),
+        model=args.model,
+        weights=args.weights,
+        split=args.split,
+        positive=args.positive,
+    )
+
+
+def options_of(args: argparse.Namespace) -> AuditOptions:
+    """The choices as given."""
+    from core.audit import AuditOptions, Target
+
+    common_tolerance, single = tolerances(args.tolerance)
+    return AuditOptions(
+        threshold=args.threshold,
+        target=Target.parse(args.target) if args.target else None,
+        per_group_threshold=args.per_group_threshold,
+        tolerance=common_tolerance,
+        tolerances=single,
+        correction=args.correction,
+        bootstrap=args.bootstrap,
+        permutations=args.permutations,
+        seed=args.seed,
+        min_positives=args.min_positives,
+        min_negatives=args.min_negatives,
+        intersections=args.intersections,
+        missing=args.missing,
+        curves=args.curves,
+    )
+
+
+def names(given: list[str] | None) -> tuple[str, ...]:
+    """Comma-separated and repeated names as one list."""
+    return tuple(name.strip() for text in given or () for name in text.split(",") if name.strip())
+
+
+def tolerances(given: list[str] | None) -> tuple[float, dict[str, float]]:
+    """`.05`, `auc=.03` or both as (for all, for single metrics)."""
+    common_tolerance, single = 0.05, {}
+    for text in names(given):
+        metric, _, value = text.rpartition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            raise UserError(f"--tolerance {text}: '{value}' is not a number; write .05 or auc=.03") from None
+        if metric:
+            single[metric.strip()] = number
+        else:
+            common_tolerance = number
+    return common_tolerance, single
