@@ -29,7 +29,8 @@ class Network(nn.Module):
         self.encoders = nn.ModuleList(encoders)
         self.fusion = fusion
         self.missing = nn.Parameter(torch.randn(len(self.modalities), width) * 0.02)
-        self.classifier_weight = nn.Parameter(torch.randn(len(self.modalities), n_classes, width) * width**-0.5)
+        # Small, so that a probe shows what its features say and not what it started with.
+        self.classifier_weight = nn.Parameter(torch.randn(len(self.modalities), n_classes, width) * 0.01)
         self.classifier_bias = nn.Parameter(torch.zeros(len(self.modalities), n_classes))
 
     @property
@@ -55,7 +56,8 @@ class Network(nn.Module):
 
         With `detach_weights` a loss on them reaches the features only.
         """
-        weight, bias = self.classifier_weight, self.classifier_bias
+        weight: Tensor = self.classifier_weight
+        bias: Tensor = self.classifier_bias
         if detach_weights:
             weight, bias = weight.detach(), bias.detach()
         return torch.einsum("nmd,mkd->nmk", features, weight) + bias

@@ -73,7 +73,7 @@ class Data:
                     if on_host is None:
                         on_host = index.cpu().numpy()
                     taken[part] = torch.from_numpy(np.ascontiguousarray(stored[on_host])).to(self.device)
-            inputs[name] = taken[""] if "" in taken else taken
+            inputs[name] = taken.get("", taken)  # type: ignore[arg-type]
         pick = index.to(self.device)
         return Batch(inputs, self.present[pick], self.y[pick], self.group[pick], pick)
 
@@ -108,6 +108,7 @@ def load(
     for name in ("train", "validation"):
         if len(np.unique(y[rows[name]])) < 2:
             raise UserError(f"cohort {cohort.cohort_id}: the {name} split has {len(rows[name])} samples and fewer than two classes; a model cannot be trained or selected on it")
+    groups: tuple[str, ...]
     if attribute is None:
         groups, group = (ONE_GROUP,), np.zeros(len(y), dtype=np.int64)
     else:

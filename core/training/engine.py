@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from core.methods.base import Context, Method, Step
 from core.methods import get
+from core.methods.base import Context, Method, Step
 from core.models.batch import Batch, Fused
 from core.models.network import build
 from core.training.data import Data

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import UserError
@@ -19,7 +19,7 @@ class Preset:
     summary: str
     network: NetworkSpec
     budget: Budget
-    telemetry: TelemetrySpec = TelemetrySpec()
+    telemetry: TelemetrySpec = field(default_factory=TelemetrySpec)
 
 
 PRESETS: Mapping[str, Preset] = {

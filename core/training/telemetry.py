@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -18,6 +19,16 @@ from core.methods.arithmetic import group_membership, last_layer_gradient
 from core.methods.base import Step
 from core.models.batch import cross_entropy
 from core.training.rows import Row, row
+
+
+class Labels(TypedDict, total=False):
+    """Whom a value is about."""
+
+    modality: str
+    modality_b: str
+    group: str
+    group_b: str
+
 
 STATS = ("mean", "p10", "share_negative")
 
@@ -60,7 +71,7 @@ class _Pair:
     """Which two gradients are compared, and what the result is called."""
 
     kind: str
-    labels: dict[str, str]
+    labels: Labels
     a: int
     b: int
 
@@ -129,12 +140,16 @@ class StepTelemetry:
                 start += 1
         return rows
 
-    def _labels(self, name: str, position: tuple[int, ...]) -> dict[str, str]:
+    def _labels(self, name: str, position: tuple[int, ...]) -> Labels:
         if len(position) == 2:
-            return {"modality": self._modalities[position[0]], "group": self._groups[position[1]]}
+            return {"modality": self._modalities[position[0]], **self._group(position[1])}
         if len(position) == 1:
-            return {"group": self._groups[position[0]]} if name.endswith("_by_group") else {"modality": self._modalities[position[0]]}
+            return self._group(position[0]) if name.endswith("_by_group") else {"modality": self._modalities[position[0]]}
         return {}
+
+    def _group(self, position: int) -> Labels:
+        """Without a sensitive attribute all samples are one group, which has no name."""
+        return {"group": self._groups[position]} if self._groups else {}
 
 
 def confidence_share(step: Step) -> Tensor:
@@ -145,9 +160,13 @@ def confidence_share(step: Step) -> Tensor:
     return confidence / confidence.sum()
 
 
-def _summary(name: str, values: np.ndarray, stat: str, labels: dict[str, str]) -> Row:
+def _summary(name: str, values: np.ndarray, stat: str, labels: Labels) -> Row:
+    """One statistic of the finite values; null with n = 0 where there is none."""
     known = values[np.isfinite(values)]
-    if not len(known):
-        return row(name, None, stat=stat, n=0, **labels)
-    value = {"mean": np.mean, "p10": lambda v: np.quantile(v, 0.1), "share_negative": lambda v: np.mean(v < 0)}[stat](known)
-    return row(name, float(value), stat=stat, n=len(known), **labels)
+    value = None
+    if len(known):
+        if stat == "p10":
+            value = float(np.quantile(known, 0.1))
+        else:
+            value = float(np.mean(known < 0 if stat == "share_negative" else known))
+    return row(name, value, stat=stat, n=len(known), **labels)

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from core.errors import UserError
-from core.metrics.auc import auc
 from core.methods import get
 from core.methods.base import EpochView
+from core.metrics.auc import auc
 from core.training import checkpoint as checkpoints
 from core.training import device as devices
 from core.training.contribution import contribution_rows, margin

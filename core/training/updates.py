@@ -24,7 +24,8 @@ class EncoderUpdates:
         """theta_m <- before + factor_m (theta_m - before): what AdamW cannot divide out."""
         for m, (encoder, old) in enumerate(zip(self._parameters, before, strict=True)):
             for parameter, value in zip(encoder, old, strict=True):
-                parameter.sub_(value).mul_(factors[m]).add_(value)
+                # lerp, because a factor of 1 must leave the update exactly as it was.
+                parameter.copy_(torch.lerp(value, parameter, factors[m].to(value.dtype)))
 
     @torch.no_grad()
     def relative(self, before: list[list[Tensor]]) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -39,7 +41,7 @@ class SmallImage(Backbone):
         self.width = channels[-1]
         self.stem = nn.Conv2d(channels_in, channels[0], 5, 2, 2)
         self.stages = nn.Sequential(
-            *(Residual(a, b, 2) for a, b in zip(channels, channels[1:], strict=False))
+            *(Residual(a, b, 2) for a, b in pairwise(channels))
         )
 
     @property

@@ -1,0 +1,195 @@
+"""MultiFair: balance between modalities and fairness between groups in one training step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from core.methods.arithmetic import balancing_factors, group_membership, last_layer_gradient
+from core.methods.base import Card, Context, Method, Step, register
+from core.methods.rolling import RollingScores, surrogate_group_aucs
+
+
+@register
+class MultiFair(Method):
+    """L = CE + lambda L_gm + gate kappa F_G; encoder m's gradient is multiplied by rho B_m f_m.
+
+    The paper's method with its estimates made stable: AUCs over the last 512 training
+    samples instead of one batch, the change of AUC and the gap between groups smoothed,
+    f clamped, groups without enough of both classes skipped, L_gm in closed form so that it
+    needs no second backward pass, and F_G on attached features so that it trains them.
+    """
+
+    name = "multifair"
+    card = Card(
+        title="MultiFair",
+        family="both",
+        paper="MultiFair, arXiv 2510.07328, IEEE TMI 2026",
+        summary="Slows the modality that learns fastest, speeds up what serves weak groups, and aligns each modality's gradient with the fused one.",
+        limits="two classes; AdamW divides out a persistent scaling of gradients, so the modulation is weaker than its factors say",
+    )
+    search_space: ClassVar = {"lam": (0.05, 0.15, 0.3), "kappa": (0.25, 0.5, 1.0), "eta": (0.3, 0.5), "tau": (0.04, 0.07)}
+
+    @dataclass(frozen=True)
+    class Settings(Method.Settings):
+        rho: float = 1.2
+        lam: float = 0.15
+        """lambda, the weight of L_gm."""
+        tau: float = 0.04
+        kappa: float = 0.5
+        """Weight of the fairness loss F_G."""
+        eta: float = 0.3
+        clip: float | None = 0.8
+        """Norm to which the gradient of all parameters is clipped; None: not."""
+        buffer: int = 512
+        """Recent training samples behind A_m and A_mg."""
+        smoothing: float = 0.9
+        """Momentum of the changes of A_m and of the gap between groups; 0: none."""
+        min_per_class: int = 5
+        """An AUC counts with at least this many samples of both classes in the buffer."""
+        f_low: float = 0.5
+        f_high: float = 1.5
+        temperature: float = 1.0
+        """T of the surrogate AUC, in units of log-odds."""
+
+    def __init__(self, settings: Method.Settings, context: Context) -> None:
+        super().__init__(settings, context)
+        if context.n_classes != 2:
+            raise ValueError(f"multifair needs two classes, not {context.n_classes}: its AUCs are of a binary label")
+        count, device = len(context.modalities), context.device
+        # The fused score is one more column beside the modality classifiers' scores.
+        self._recent = RollingScores(self.settings.buffer, count + 1, len(context.groups), device)
+        self._auc = torch.full((count,), torch.nan, device=device)
+        self._change = torch.zeros(count, device=device)
+        self._gap = torch.zeros((), device=device)
+        self._series: dict[str, Tensor] = {}
+        self._factor = torch.ones(count, device=device)
+
+    def loss(self, step: Step) -> Tensor:
+        logits = step.network.classify(step.features.float(), detach_weights=True)
+        fairness = self.fairness_loss(step, logits)
+        aucs = self._observe(step)
+        balance = self._balance(aucs[:-1, 0])
+        gate = self._gate(aucs[-1, 1:])
+        f = self._group_factor(aucs[:-1, 1:], step.batch.group)
+        assert step.fused.last_input is not None
+        direction = direction_loss(step.fused.logits, step.fused.last_input, logits, step.features.float(), step.batch.y, step.batch.present, balance)
+        self._factor = self.settings.rho * balance * torch.where(gate > 0, f, torch.ones_like(f))
+        self._series = {
+            "balance": balance,
+            "fairness_factor": f,
+            "factor": self._factor,
+            "gate": gate,
+            "gap": self._gap,
+            "direction_loss": direction.detach(),
+            "fairness_loss": fairness.detach(),
+            "group_auc": aucs[:-1, 1:],
+        }
+        return step.fused_loss() + self.settings.lam * direction + gate * self.settings.kappa * fairness
+
+    def fairness_loss(self, step: Step, logits: Tensor) -> Tensor:
+        """F_G: mean over modalities and groups of |A_mg - Abar_m|, groups without a pair skipped; a scalar.
+
+        `logits` (N, M, K) come from attached features. Pairs are completed by the samples
+        of the buffer, which is why this runs before the batch is pushed there.
+        """
+        batch, recent, groups = step.batch, self._recent, len(self.context.groups)
+        member = group_membership(batch.group, groups)
+        past_member = group_membership(recent.group, groups)
+        deviations = []
+        for m in range(logits.shape[1]):
+            aucs = surrogate_group_aucs(
+                logits[:, m, 1] - logits[:, m, 0],
+                batch.y,
+                member * batch.present[:, m, None],
+                recent.score[:, m],
+                recent.y,
+                past_member * recent.valid[:, m, None],
+                self.settings.temperature,
+            )
+            deviations.append(aucs - _mean(aucs))
+        deviation = torch.stack(deviations)
+        known = deviation.isfinite()
+        return torch.where(known, deviation, 0.0).abs().sum() / known.sum().clamp_min(1)
+
+    @torch.no_grad()
+    def _observe(self, step: Step) -> Tensor:
+        """Push the batch and read the buffer: AUCs (M + 1, 1 + C), modalities first, fused last."""
+        batch = step.batch
+        logits = torch.cat([step.modality_logits, step.fused.logits[:, None]], dim=1)
+        valid = torch.cat([batch.present, torch.ones_like(batch.present[:, :1])], dim=1)
+        self._recent.push(logits[..., 1] - logits[..., 0], valid, batch.y, batch.group)
+        return self._recent.aucs(self.settings.min_per_class)
+
+    @torch.no_grad()
+    def _balance(self, auc: Tensor) -> Tensor:
+        """B (M,) from the smoothed |A_m(t) - A_m(t-1)|; an AUC that is not known changes nothing."""
+        change = (auc - self._auc).abs().nan_to_num(0.0)
+        self._change = self.settings.smoothing * self._change + (1 - self.settings.smoothing) * change
+        self._auc = torch.where(auc.isfinite(), auc, self._auc)
+        return balancing_factors(self._change)
+
+    @torch.no_grad()
+    def _gate(self, group_auc: Tensor) -> Tensor:
+        """1 while the smoothed gap of the fused model between groups exceeds tau, else 0; a scalar."""
+        known = group_auc.isfinite()
+        high = torch.where(known, group_auc, -torch.inf).max()
+        low = torch.where(known, group_auc, torch.inf).min()
+        gap = torch.where(known.sum() > 1, high - low, torch.zeros_like(high))
+        self._gap = self.settings.smoothing * self._gap + (1 - self.settings.smoothing) * gap
+        return (self._gap > self.settings.tau).to(gap.dtype)
+
+    @torch.no_grad()
+    def _group_factor(self, group_auc: Tensor, group: Tensor) -> Tensor:
+        """f (M,): sum_g pi_g [1 + eta (Abar_m - A_mg) / tau], clamped; a group that is not known counts as 1."""
+        member = group_membership(group, len(self.context.groups))
+        share = member.sum(0) / member.sum().clamp_min(1)
+        mean = torch.stack([_mean(row) for row in group_auc])
+        need = (self.settings.eta * (mean[:, None] - group_auc) / self.settings.tau).nan_to_num(0.0)
+        return (1 + (share * need).sum(1)).clamp(self.settings.f_low, self.settings.f_high)
+
+    def feature_gradient_factors(self, step: Step) -> Tensor | None:
+        return self._factor
+
+    def after_backward(self, step: Step) -> None:
+        if self.settings.clip is not None:
+            nn.utils.clip_grad_norm_(step.network.main_parameters(), self.settings.clip)
+
+    def state(self) -> dict[str, Tensor]:
+        return {**self._recent.state(), "auc": self._auc, "change": self._change, "gap": self._gap}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        device = self.context.device
+        self._recent.load_state(state)
+        self._auc, self._change, self._gap = (state[name].to(device) for name in ("auc", "change", "gap"))
+
+    def series(self) -> dict[str, Tensor]:
+        return self._series
+
+
+def direction_loss(
+    fused_logits: Tensor, fused_input: Tensor, modality_logits: Tensor, features: Tensor, y: Tensor, present: Tensor, balance: Tensor
+) -> Tensor:
+    """L_gm = mean over m of |B_m| - B_m cos(G_F, G_m), a differentiable scalar.
+
+    G is the gradient of the mean cross-entropy in the last linear layer, in closed form
+    (p - y)^T x / N; G_m takes the samples that have modality m. Where a gradient is 0 the
+    cosine counts as 0.
+
+    Shapes: fused_logits (N, K), fused_input (N, D), modality_logits (N, M, K), features
+    (N, M, D), y (N,), present (N, M), balance (M,). Source: CGGM, NeurIPS 2024.
+    """
+    fused = last_layer_gradient(fused_logits, y, fused_input).flatten()
+    own = last_layer_gradient(modality_logits, y, features, present).flatten(1)
+    cosine = nn.functional.cosine_similarity(own, fused[None], dim=1, eps=1e-12)
+    return (balance.abs() - balance * cosine).mean()
+
+
+def _mean(values: Tensor) -> Tensor:
+    """Mean of the finite values, NaN where there is none."""
+    known = values.isfinite()
+    return torch.where(known, values, 0.0).sum() / torch.where(known.any(), known.sum(), torch.nan)
