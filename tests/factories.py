@@ -29,6 +29,7 @@ from tests.fake_telemetry import Story, telemetry_rows
 
 EPOCH_SECONDS = 4.0
 START = 1_760_000_000.0
+CREATED = "2025-10-09T08:00:00Z"
 
 METHODS: dict[str, tuple[str, str, float]] = {
     "erm": ("ERM (fused)", "none", 0.15),
@@ -76,7 +77,7 @@ def fake_cohort(
     name: str = "Fake clinic",
     seed: int = 0,
 ) -> FakeCohort:
-    """Write a cohort folder: manifest, table and findings, no arrays.
+    """Write a cohort folder: manifest, table, findings and which modalities are present; no pixels.
 
     `modalities` may map names to kinds (default: the first an image, the others tabular).
     """
@@ -107,7 +108,13 @@ def fake_cohort(
     folder = workspace.cohorts / cohort_id
     folder.mkdir(parents=True, exist_ok=True)
     table.to_parquet(folder / "table.parquet", index=False)
-    write_json(folder / "findings.json", [])
+    write_json(folder / "findings.json", {"findings": [], "checks": [], "set_aside": []})
+    (folder / "arrays").mkdir(exist_ok=True)
+    # Every modality but the first is missing now and then, more often outside the largest group.
+    first = table[next(iter(attributes))]
+    lacks = rng.random((n, len(kinds))) < np.where(first == first.mode().iloc[0], 0.05, 0.15)[:, None]
+    lacks[:, 0] = False
+    np.save(folder / "arrays" / "present.npy", ~lacks)
     manifest = {"cohort_id": cohort_id, "name": name, "created": datetime.fromtimestamp(START, UTC).isoformat(), "n": n, "n_patients": patients, "roles": roles}
     write_json(folder / "manifest.json", manifest)
     return FakeCohort(cohort_id, tuple(kinds), tuple(attributes), table)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from core.cohort.decode import Decoder, decode_all
 from core.cohort.images import decode_image, resize
+from core.cohort.lock import locked
 from core.cohort.sources import ImageSource, reopen
 from core.cohort.volumes import decode_volume
 from core.errors import UserError
@@ -47,9 +48,11 @@ def file_array(folder: Path, files: Mapping[str, Any], modality: str, size: int 
     if not MIN_SIZE <= size <= MAX_SIZE:
         raise UserError(f"image size {size}: use {MIN_SIZE} to {MAX_SIZE} pixels")
     path = array_path(folder, modality, size)
-    with _lock:
-        if not path.is_file():
-            _make(path, folder, files, modality, size)
+    if not path.is_file():
+        # Two runs that begin together must not decode into one file.
+        with _lock, locked(path.with_suffix(".lock")):
+            if not path.is_file():
+                _make(path, folder, files, modality, size)
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 

@@ -11,11 +11,11 @@ KEY_LENGTH_IN_NAME = 10
 
 
 def canonical_json(value: Mapping[str, Any]) -> str:
-    """JSON with sorted keys and no spaces: equal values give equal text.
+    """JSON with sorted keys and no spaces: equal values give equal text, 1 and 1.0 too.
 
     Raises ValueError on NaN or infinity, which JSON cannot say.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
 
 
 def key_of(spec: Mapping[str, Any]) -> str:
@@ -26,3 +26,13 @@ def key_of(spec: Mapping[str, Any]) -> str:
 def run_id_of(method: str, seed: int, key: str) -> str:
     """Readable and unique: `<method>-s<seed>-<first ten of the key>`."""
     return f"{method}-s{seed}-{key[:KEY_LENGTH_IN_NAME]}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value

@@ -13,12 +13,14 @@ import duckdb
 import pandas as pd
 
 from core.runs.folder import RunFolder, folders
+from core.runs.settle import settle
 from core.store import ingest
 from core.store.cohorts import refresh_cohorts
 from core.store.database import delete_database, open_database
 from core.store.scores import modality_scores
 from core.store.slots import Slot, acquire
 from core.workspace import Workspace
+
 
 class Store:
     """One process's cache of a workspace's run folders and cohorts.
@@ -71,8 +73,10 @@ class Store:
     def refresh(self) -> int:
         """Take in what is new in the run and cohort folders; returns how many runs had news.
 
+        Runs whose process has died are settled first, so none is shown as running for ever.
         Doing it again, at any moment and from any number of processes, changes nothing.
         """
+        settle(self.workspace)
         with self._writing:
             cursor = self._connection.cursor()
             refresh_cohorts(cursor, self.workspace)

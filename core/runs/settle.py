@@ -1,0 +1,69 @@
+"""Noticing runs whose process is gone, and saying why."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+from core.runs.folder import RunFolder, folders
+from core.runs.locks import holding, is_held
+from core.runs.processes import is_alive
+from core.runs.reasons import of_death
+from core.workspace import Workspace
+
+WORKER_LOCK = "queue.lock"
+
+
+def worker_lock(workspace: Workspace) -> Path:
+    """Held by the workspace's one queue worker as long as it lives."""
+    return workspace.root / WORKER_LOCK
+
+
+def settle(workspace: Workspace) -> list[str]:
+    """Mark runs as failed whose process has died; returns their ids.
+
+    While a queue worker lives this is its work, because it alone sees by which signal
+    its jobs ended; then nothing is done here. Safe to call at any time from any process.
+    """
+    if is_held(worker_lock(workspace)):
+        return []
+    return [folder.run_id for folder in folders(workspace) if settle_dead(folder)]
+
+
+def settle_dead(folder: RunFolder, returncode: int | None = None) -> bool:
+    """Settle `folder` when it is said to run but its process is gone.
+
+    `returncode`: as subprocess gives it, when the caller was the parent; then a run that
+    died before it could say that it runs is settled too.
+    """
+    status = folder.read_status()
+    if status["status"] not in ("running", "queued") or (status["status"] == "queued" and not returncode):
+        return False
+    if status["status"] == "running" and is_alive(status["pid"], status["pid_created"]):
+        return False
+    with holding(folder.lock_file, wait=False) as got:
+        if not got:
+            return False
+        status = folder.read_status()
+        if status["status"] not in ("running", "queued") or is_alive(status["pid"], status["pid_created"]):
+            return False
+        if folder.cancel_flag.exists():
+            word, reason = "cancelled", "cancelled by the user; it did not stop by itself and was ended"
+        else:
+            word, reason = "failed", of_death(folder.log, returncode, status.get("oom_kills"))
+        _close_journal(folder, word, reason)
+        progress = status["progress"] | {"seconds_left": None}
+        folder.update_status(status=word, reason=reason, finished=time.time(), pid=None, pid_created=None, progress=progress)
+        return True
+
+
+def _close_journal(folder: RunFolder, status: str, reason: str) -> None:
+    """The last word that the dead process could not say; the lock makes us the only writer."""
+    if not folder.journal.exists():
+        return
+    raw = folder.journal.read_bytes()
+    with folder.journal.open("ab") as file:
+        # A torn last line stays a line of its own, which readers pass over.
+        lead = b"" if raw.endswith(b"\n") or not raw else b"\n"
+        file.write(lead + json.dumps({"event": "end", "time": time.time(), "status": status, "reason": reason}).encode() + b"\n")

@@ -1,0 +1,124 @@
+"""What a run is: a cohort and a training. Its hash is the cache key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from core.errors import UserError
+from core.runs.identity import key_of, run_id_of
+from core.training.spec import TrainSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from core.cohort import Cohort
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """A training on a cohort: everything that decides the numbers, and nothing else.
+
+    The device, the number of threads and the version of the code are not in it; they
+    are recorded in the run folder's environment.json.
+    """
+
+    cohort_id: str
+    train: TrainSpec
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"cohort_id": self.cohort_id, **self.train.to_dict()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RunSpec:
+        rest = dict(values)
+        return cls(rest.pop("cohort_id"), TrainSpec.from_dict(rest))
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 (hex) of the canonical JSON; another setting gives another key."""
+        return key_of(self.to_dict())
+
+    @property
+    def run_id(self) -> str:
+        return run_id_of(self.train.method, self.train.seed, self.key)
+
+    @property
+    def modality(self) -> str | None:
+        """The one modality of a unimodal run."""
+        return self.train.settings.get("modality") if self.train.method == "unimodal" else None
+
+    def describe(self) -> dict[str, Any]:
+        """Content of spec.json: the specification under its name, and how it is shown."""
+        from core.methods import get
+
+        card = get(self.train.method).card
+        label = card.title if self.modality is None else f"{card.title}: {self.modality}"
+        return {"run_id": self.run_id, "key": self.key, "label": label, "family": card.family, "spec": self.to_dict()}
+
+
+def plan(
+    cohort: Cohort,
+    methods: Iterable[str],
+    attribute: str | None = None,
+    seeds: Iterable[int] = (1,),
+    preset: str = "quick",
+    settings: Mapping[str, Any] | None = None,
+) -> list[RunSpec]:
+    """The runs that a request stands for: every method with every seed.
+
+    `unimodal` becomes one run per modality of the cohort. `attribute` defaults to the
+    cohort's first. `settings` are routed by name to the method, the budget or the
+    network; with several methods, a key is given to those that know it, and one that
+    none knows is an error. The method's whole settings are written into the
+    specification, so that a default that changes later is another run.
+
+    Raises UserError naming what is unknown and what there is.
+    """
+    from core.training.presets import make_spec
+
+    if attribute is None and cohort.roles.attributes:
+        attribute = cohort.roles.attributes[0]
+    if attribute is not None and attribute not in cohort.roles.attributes:
+        raise UserError(f"cohort {cohort.name!r} has no sensitive attribute {attribute!r}; it has: {', '.join(cohort.roles.attributes) or 'none'}")
+    names = list(dict.fromkeys(methods))
+    if not names:
+        raise UserError("no method is chosen; `multifair methods` lists them")
+    chosen = _settings_for(names, dict(settings or {}), preset, attribute)
+    specs = []
+    for name in names:
+        for variant in _variants(name, chosen[name], cohort):
+            base = make_spec(name, preset, attribute, 0, variant)
+            base = replace(base, settings=_whole_settings(base))
+            specs += [RunSpec(cohort.cohort_id, replace(base, seed=seed)) for seed in dict.fromkeys(seeds)]
+    return specs
+
+
+def _settings_for(names: list[str], settings: dict[str, Any], preset: str, attribute: str | None) -> dict[str, dict[str, Any]]:
+    """Settings by method. A key that belongs to some method only goes to those that have it."""
+    from core.methods import get
+    from core.training.presets import make_spec
+
+    of_method = {name: set(get(name).Settings.__dataclass_fields__) for name in names}
+    particular = set().union(*of_method.values())
+    if len(names) == 1 or not particular & set(settings):
+        return {name: settings for name in names}
+    shared = {key: value for key, value in settings.items() if key not in particular}
+    make_spec(names[0], preset, attribute, 0, shared)
+    return {name: shared | {key: value for key, value in settings.items() if key in of_method[name]} for name in names}
+
+
+def _variants(name: str, settings: dict[str, Any], cohort: Cohort) -> list[dict[str, Any]]:
+    if name != "unimodal":
+        return [settings]
+    if settings.get("modality") is not None:
+        return [{**settings, "modality": cohort.modality(str(settings["modality"])).name}]
+    return [{**settings, "modality": modality} for modality in cohort.modality_names]
+
+
+def _whole_settings(spec: TrainSpec) -> dict[str, Any]:
+    from core.methods import get
+
+    return dict(sorted(asdict(get(spec.method).parse_settings(spec.settings)).items()))
