@@ -64,28 +64,28 @@ def _files(draft: Draft | None) -> Draft | None:
         with left:
             table = st.file_uploader(f"Table with one row per sample ({', '.join(TABLES)})", key=f"table-{turn}")
         with right:
-            folder = st.toggle("Upload a whole folder", key="upload-folder")
+            folder = bool(st.session_state.get("upload-folder"))
             files = st.file_uploader(
                 "Images or volumes: many files, or one zip",
                 accept_multiple_files="directory" if folder else True,
                 key=f"images-{turn}-{'folder' if folder else 'files'}",
                 help="DICOM, PNG, JPEG, TIFF, NPZ, NPY. Names must match the paths in the table; folders in front of them may be left out.",
             )
+            st.toggle("Choose a whole folder", key="upload-folder")
         if table is not None or files:
             draft = draft or _begin()
             _keep(draft, table, files if isinstance(files, list) else [files] if files else [])
-    with server:
-        with st.form("on-server", border=False):
-            st.caption("For large cohorts: the files stay where they are and are read from there.")
-            path = st.text_input("Table", placeholder="/data/clinic/cohort.csv", key="server-table")
-            where = st.text_input("Folder or zip with the images (empty: the table's own folder)", placeholder="/data/clinic/images", key="server-images")
-            if st.form_submit_button("Use these files") and path:
-                try:
-                    chosen = draft or _begin()
-                    chosen.point_to(path.strip(), where.strip() or str(Path(path.strip()).expanduser().parent))
-                    draft = chosen
-                except UserError as error:
-                    st.error(md(error), icon=":material/error:")
+    with server, st.form("on-server", border=False):
+        st.caption("For large cohorts: the files stay where they are and are read from there.")
+        path = st.text_input("Table", placeholder="/data/clinic/cohort.csv", key="server-table")
+        where = st.text_input("Folder or zip with the images (empty: the table's own folder)", placeholder="/data/clinic/images", key="server-images")
+        if st.form_submit_button("Use these files") and path:
+            try:
+                chosen = draft or _begin()
+                chosen.point_to(path.strip(), where.strip() or str(Path(path.strip()).expanduser().parent))
+                draft = chosen
+            except UserError as error:
+                st.error(md(error), icon=":material/error:")
     problem = st.session_state.pop("_upload_problem", None)
     if problem:
         st.error(md(problem), icon=":material/error:")
@@ -190,7 +190,7 @@ def _roles(draft: Draft, table: pd.DataFrame, source: ImageSource) -> Roles | No
         key=f"roles-{draft.token}-{Path(draft.table or '').name}",
         hide_index=True,
         width="stretch",
-        height=min(36 * (len(table.columns) + 1) + 3, 420),
+        height=min(35 * (len(table.columns) + 1) + 2, 422),
         disabled=["column", "examples", "why"],
         column_config={
             "column": st.column_config.TextColumn("Column", pinned=True),

@@ -52,13 +52,13 @@ def presence(data: Cohort, attribute: str) -> pd.DataFrame:
 
 
 def split_counts(data: Cohort) -> pd.DataFrame:
-    """Columns split, samples, patients, positives, share."""
+    """Columns split, samples, patients, positives, share (percent)."""
     rows = []
     for split in SPLITS:
         part = data.table[data.table["split"] == split]
         rows.append(
             {"split": split, "samples": len(part), "patients": int(part["patient_id"].nunique()), "with the outcome": int(part["y"].sum()),
-             "share": float(part["y"].mean()) if len(part) else None}
+             "share": 100 * float(part["y"].mean()) if len(part) else None}
         )  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -104,7 +104,7 @@ def _splits(data: Cohort) -> None:
     st.dataframe(
         frame, hide_index=True, width="stretch",
         column_config={"split": "Split", "samples": "Samples", "patients": "Patients", "with the outcome": "With the outcome",
-                       "share": st.column_config.NumberColumn("Share", format="percent")},
+                       "share": st.column_config.NumberColumn("Share", format="%.0f%%")},
         alt="; ".join(f"{r['split']}: {r['samples']} samples" for r in frame.to_dict("records")),
     )  # fmt: skip
 

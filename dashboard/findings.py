@@ -31,7 +31,7 @@ def show_findings(findings: Sequence[Any], none: str, key: str = "findings") -> 
     ordered = sorted(findings, key=lambda f: _ORDER.index(f.severity))
     open_now = [f for f in ordered if f.severity != "info"] or ordered[:FIRST]
     rest = [f for f in ordered if f not in open_now]
-    with st.container(key=f"{key}-list", gap="small"):
+    with st.container(key=f"findings-{key}", gap="medium"):
         for finding in open_now:
             _one(finding)
     if rest:
@@ -42,8 +42,9 @@ def show_findings(findings: Sequence[Any], none: str, key: str = "findings") -> 
 
 def _one(finding: Any) -> None:
     words, color, icon = GRAVITY[finding.severity]
-    with st.container(border=True, gap="small"):
-        st.badge(f"{words} · {plural(finding.rows, 'row')}" if finding.rows else words, color=color, icon=icon)
-        st.markdown(md(finding.message))
+    with st.container(gap=None):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.badge(f"{words} · {plural(finding.rows, 'row')}" if finding.rows else words, color=color, icon=icon)
+            st.markdown(f"**{md(finding.message)}**" if finding.severity == "error" else md(finding.message), width="stretch")
         if finding.remedy:
-            st.caption(f"**Remedy.** {md(finding.remedy)}")
+            st.caption(md(finding.remedy))

@@ -12,7 +12,6 @@ from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.text import count, percent
 from core.charts.theme import Look
 
-
 MISSING = "(missing)"
 
 
@@ -39,8 +38,8 @@ def availability(shares: pd.DataFrame, attribute: str) -> Figure:
     spread = {name: float(np.ptp(frame.loc[frame["modality"] == name, "share"])) for name in modalities}
     widest = max(spread, key=spread.__getitem__)
     if float(frame["share"].min()) == 1.0:
-        title = "Every modality is there for everyone."
-    elif spread[widest] < 0.005:
+        return nothing(name, "Every modality is there for everyone.")
+    if spread[widest] < 0.005:
         title = f"Modalities are missing about equally in all groups by {attribute}."
     else:
         part = frame[frame["modality"] == widest].sort_values("share", kind="stable")
@@ -76,4 +75,4 @@ def _draw(frame: pd.DataFrame, groups: list[str], modalities: list[str], look: L
         text=alt.Text("share:Q", format=".0%"),
         color=alt.condition("datum.share > .55", alt.value("#0E1116" if dark else "#FFFFFF"), alt.value(look.text)),
     )
-    return alt.layer(cells, numbers).properties(width=width, height=36 * len(groups) + 4)
+    return alt.layer(cells, numbers).properties(width=width, height=alt.Step(36))

@@ -96,4 +96,4 @@ def _draw(frame: pd.DataFrame, look: Look, width: Width, unit: str) -> Any:
         .mark_text(align="left", dx=7, color=look.text, fontWeight=600)
         .encode(x=x, y=alt.Y("label:N", sort=order), text=alt.Text("share:Q", format=".0%"))
     )
-    return alt.layer(rest, part, label).properties(width=width, height=STEP * len(frame))
+    return alt.layer(rest, part, label).properties(width=width, height=alt.Step(STEP))

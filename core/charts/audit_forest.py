@@ -1,0 +1,100 @@
+"""One metric, group by group: a dot with its interval, counts beside the name, everybody as a line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from core.charts.audit_matrix import metric_name
+from core.charts.figure import Figure, Panel, Width, nothing
+from core.charts.parts import HATCH, decimal_axis, domain, interval_texts, tooltips
+from core.charts.text import interval, positives
+from core.charts.theme import Look
+
+ROW = 40
+LOWER_IS_BETTER = frozenset({"fpr", "brier", "ece"})
+NO_DIRECTION = frozenset({"selection_rate"})
+
+
+def metric_forest(groups: pd.DataFrame, overall: pd.DataFrame, attribute: str, metric: str) -> Figure:
+    """Forest plot of one attribute and metric, a panel per model.
+
+    Parameters
+    ----------
+    groups : columns model, group, n_pos, n_neg, value, low, high, estimable, reason.
+    overall : columns model, value: everybody together.
+    attribute : name for people.
+    metric : the metric's key.
+    """
+    name = f"{metric}_by_group"
+    frame = groups.reset_index(drop=True).copy()
+    known = frame["estimable"].astype(bool) & frame["value"].notna()
+    if not known.any():
+        return nothing(name, f"{metric_name(metric)} cannot be estimated in any group by {attribute}: too few positives or negatives.")
+    frame["known"] = known
+    frame.loc[~known, ["value", "low", "high"]] = float("nan")
+    frame["shown"] = interval_texts(frame)
+    frame["counts"] = [positives(p, q) for p, q in zip(frame["n_pos"], frame["n_neg"], strict=True)]
+    frame["label"] = frame["group"].astype(str) + "\n" + frame["counts"]
+    frame["reason"] = frame["reason"].fillna("")
+    models = list(dict.fromkeys(frame["model"]))
+    limits = domain([frame["value"], frame["low"], frame["high"], overall["value"]])
+    title = _finding(frame[known], attribute, metric, models)
+    values = "; ".join(f"{m}, {g}: {s}" for m, g, s in zip(frame["model"], frame["group"], frame["shown"], strict=True))
+    panels = []
+    for model in models:
+        part = frame[frame["model"] == model]
+        everybody = overall.loc[overall["model"] == model, "value"].dropna()
+        line = float(everybody.iloc[0]) if len(everybody) else None
+        panels.append(Panel(lambda look, width, part=part, line=line: _draw(part, frame, line, limits, metric, look, width), model if len(models) > 1 else ""))  # type: ignore[misc]
+    return Figure(
+        name=name,
+        title=title,
+        alt=f"{title} {values}.",
+        data=frame[["model", "group", "n_pos", "n_neg", "value", "low", "high", "reason"]],
+        panels=tuple(panels),
+        columns=2,
+        terms=(*((metric,) if metric in ("auc", "tpr", "fpr", "ppv", "ece") else ()), "interval"),
+        note="Dashed line: everybody together. Hatched: too few positives or negatives to estimate.",
+    )
+
+
+def _finding(known: pd.DataFrame, attribute: str, metric: str, models: list[str]) -> str:
+    part = known[known["model"] == models[0]].sort_values("value", kind="stable")
+    if len(part) < 2:
+        return f"{metric_name(metric)} can be estimated in only one group by {attribute}."
+    low, high = part.iloc[0], part.iloc[-1]
+    first, second = (high, low) if metric in LOWER_IS_BETTER or metric in NO_DIRECTION else (low, high)
+    word = "highest" if first is high else "lowest"
+    other = "lowest" if first is high else "highest"
+    head = f"{models[0]}: " if len(models) > 1 else ""
+    return (
+        f"{head}{metric_name(metric)} is {word} for {first['group']}, {interval(first['value'], first['low'], first['high'])},"
+        f" and {other} for {second['group']}, {interval(second['value'], second['low'], second['high'])}."
+    )
+
+
+def _draw(part: pd.DataFrame, whole: pd.DataFrame, line: float | None, limits: list[float], metric: str, look: Look, width: Width) -> Any:
+    order = list(part["label"])
+    colors = look.group_colors(sorted(set(map(str, whole["group"]))))
+    axis = alt.Axis(title=None, labelExpr="split(datum.label, '\\n')", labelLineHeight=15, labelLimit=170, labelOffset=-7)
+    base = alt.Chart(part.assign(color=[colors[str(g)] for g in part["group"]])).encode(
+        y=alt.Y("label:N", sort=order, scale=alt.Scale(domain=order), axis=axis),
+        color=alt.Color("color:N", scale=None),
+        tooltip=tooltips({"group": "group", "shown": metric_name(metric), "counts": "positives / negatives", "reason": "note"}),
+    )
+    scale = alt.Scale(domain=limits, nice=False)
+    known = base.transform_filter(alt.datum.known)
+    x = alt.X("value:Q", scale=scale, axis=decimal_axis(metric_name(metric), grid=True, gridColor=look.grid, tickCount=6))
+    layers: list[Any] = []
+    if line is not None:
+        layers.append(alt.Chart(pd.DataFrame({"line": [line]})).mark_rule(strokeDash=[4, 4], color=look.muted).encode(x=alt.X("line:Q", scale=scale)))
+    layers.append(known.mark_rule(strokeWidth=2.4).encode(x=alt.X("low:Q", scale=scale, title=None), x2="high:Q"))
+    layers.append(known.mark_point(size=95).encode(x=x))
+    layers.append(known.mark_text(dy=-13, fontSize=11.5, color=look.text).encode(x=x, text="shown:N", color=alt.value(look.text)))
+    unknown = base.transform_filter(~alt.datum.known)
+    middle = (limits[0] + limits[1]) / 2
+    layers.append(unknown.mark_point(shape=HATCH, size=260, filled=False, strokeWidth=1).encode(x=alt.datum(middle), color=alt.value(look.no_estimate)))
+    return alt.layer(*layers).properties(width=width, height=alt.Step(ROW))

@@ -1,0 +1,90 @@
+"""Every verdict at once: attributes down, metrics across, the strongest evidence first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from core.charts.figure import Figure, Panel, Width, nothing
+from core.charts.parts import HATCH, tooltips
+from core.charts.text import decimal, listing, missing, p_value, plural
+from core.charts.theme import Look
+
+DISPARITY, NONE, UNKNOWN = "disparity", "no disparity found", "not enough data"
+WORDS = {DISPARITY: "disparity", NONE: "none found", UNKNOWN: "not enough data"}
+SHORT = {
+    "auc": "AUC", "tpr": "TPR", "fpr": "FPR", "ppv": "PPV", "npv": "NPV", "selection_rate": "selected", "accuracy": "accuracy",
+    "brier": "Brier", "ece": "ECE", "net_benefit": "net benefit",
+}  # fmt: skip
+CELL = 46
+
+
+def metric_name(metric: str) -> str:
+    """Short name of a metric for axes and table headings."""
+    return SHORT.get(metric, metric.replace("_", " "))
+
+
+def verdict_matrix(verdicts: pd.DataFrame) -> Figure:
+    """Cells coloured by verdict with the gap in them.
+
+    Parameters
+    ----------
+    verdicts : columns attribute, metric, verdict, reason, evidence (-log10 p), p, gap; one model.
+    """
+    name = "verdicts"
+    if verdicts.empty:
+        return nothing(name, "No attribute was audited: choose at least one that splits the rows into two groups.")
+    frame = verdicts.copy()
+    # Nothing is bolder than a disparity: verdicts come first, the evidence within them second.
+    rank = {DISPARITY: 2, NONE: 1, UNKNOWN: 0}
+    frame["_rank"] = frame["verdict"].map(rank)
+    frame["_evidence"] = frame["evidence"].fillna(-1.0)
+    score = frame.assign(key=[(r == 2) * 1000.0 + e for r, e in zip(frame["_rank"], frame["_evidence"], strict=True)])
+    attributes = list(score.groupby("attribute", sort=False)["key"].max().sort_values(ascending=False, kind="stable").index)
+    metrics = [m for m in SHORT if m in set(frame["metric"])]
+    metrics += [m for m in dict.fromkeys(frame["metric"]) if m not in metrics]
+    frame["metric_name"] = frame["metric"].map(metric_name)
+    frame["shown"] = [decimal(gap) if not missing(gap) and v != UNKNOWN else "" for gap, v in zip(frame["gap"], frame["verdict"], strict=True)]
+    frame["gap_text"] = [decimal(gap) for gap in frame["gap"]]
+    frame["p_text"] = [p_value(p) for p in frame["p"]]
+    title = _finding(frame)
+    return Figure(
+        name=name,
+        title=title,
+        alt=f"{title} " + "; ".join(f"{a}, {m}: {WORDS[v]}" for a, m, v in zip(frame["attribute"], frame["metric_name"], frame["verdict"], strict=True)) + ".",
+        data=frame[["attribute", "metric", "verdict", "gap", "evidence", "p", "reason"]],
+        panels=(Panel(lambda look, width: _draw(frame, attributes, [metric_name(m) for m in metrics], look, width)),),
+        terms=("max_gap",),
+        note="Orange: disparity. Blue: none found. Hatched: not enough data. Numbers: largest gap between groups. Attributes with the strongest evidence first.",
+    )
+
+
+def _finding(frame: pd.DataFrame) -> str:
+    real = frame[frame["verdict"] == DISPARITY]
+    clear = int((frame["verdict"] == NONE).sum())
+    open_ = int((frame["verdict"] == UNKNOWN).sum())
+    if len(real):
+        by = listing(list(dict.fromkeys(real["attribute"])))
+        return f"{plural(len(real), 'disparity', 'disparities')} ({by}); {clear} shown to be within the tolerance, {open_} undecided."
+    if clear == len(frame):
+        return "No disparity: every gap is shown to lie within the tolerance."
+    return f"No disparity is proven; {clear} of {len(frame)} gaps are shown to be within the tolerance, {open_} are undecided for want of data."
+
+
+def _draw(frame: pd.DataFrame, attributes: list[str], metrics: list[str], look: Look, width: Width) -> Any:
+    ink = "#FFFFFF" if look.mode == "light" else "#0C0F14"
+    base = alt.Chart(frame).encode(
+        x=alt.X("metric_name:N", sort=metrics, axis=alt.Axis(title=None, orient="top", labelAngle=0, domain=False, labelLimit=90, labelOverlap=False)),
+        y=alt.Y("attribute:N", sort=attributes, axis=alt.Axis(title=None, labelLimit=170)),
+        tooltip=tooltips({"attribute": "attribute", "metric_name": "metric", "verdict": "verdict", "gap_text": "largest gap", "p_text": "evidence", "reason": "why"}),
+    )
+    known = base.transform_filter(alt.FieldOneOfPredicate("verdict", [DISPARITY, NONE]))
+    unknown = base.transform_filter(alt.datum.verdict == UNKNOWN)
+    look_up = alt.Scale(domain=[DISPARITY, NONE], range=[look.worse, look.better])
+    cells = known.mark_rect(cornerRadius=4, stroke=look.background, strokeWidth=3).encode(color=alt.Color("verdict:N", scale=look_up, legend=None))
+    numbers = known.mark_text(fontSize=12, fontWeight=600, color=ink).encode(text="shown:N")
+    blank = unknown.mark_rect(cornerRadius=4, stroke=look.background, strokeWidth=3, color=look.neutral)
+    hatched = unknown.mark_point(shape=HATCH, size=380, filled=False, stroke=look.no_estimate, strokeWidth=1)
+    return alt.layer(blank, hatched, cells, numbers).properties(width=width, height=alt.Step(CELL))

@@ -1,0 +1,103 @@
+"""The document of an audit (what `multifair audit --json` prints) as tidy tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from core.errors import UserError
+
+METRICS = ("auc", "tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy", "brier", "ece")
+GROUPS = ["model", "attribute", "group", "n", "n_pos", "n_neg", "metric", "value", "low", "high", "estimable", "reason"]
+TESTS = ["model", "attribute", "depth", "metric", "group_a", "group_b", "difference", "low", "high", "p", "p_adjusted", "method"]
+SUMMARIES = ["model", "attribute", "metric", "value", "low", "high", "p_null", "null_median", "null_q95", "reason"]
+VERDICTS = ["model", "attribute", "depth", "metric", "verdict", "gap", "p", "evidence", "reason"]
+OVERALL = "(all)"
+
+
+def models(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Model name -> its part of the document.
+
+    Raises
+    ------
+    UserError
+        When the document is not an audit.
+    """
+    found = document.get("models")
+    if isinstance(found, Mapping) and found and all(isinstance(part, Mapping) and "attributes" in part for part in found.values()):
+        return dict(found)
+    if isinstance(document.get("attributes"), Mapping) and isinstance(document.get("overall"), Mapping):
+        return {str(document.get("model", "model")): document}
+    raise UserError("this file is not an audit: it has no 'overall' and 'attributes'; make one with multifair audit ... --json")
+
+
+def groups_table(document: Mapping[str, Any]) -> pd.DataFrame:
+    """Columns `GROUPS`: an estimate per model, attribute, group and metric; everybody is `(all)`."""
+    rows = []
+    for model, part in models(document).items():
+        families = {OVERALL: {OVERALL: part["overall"]}, **{a: v["groups"] for a, v in part["attributes"].items()}}
+        for attribute, groups in families.items():
+            for group, values in groups.items():
+                rows += [_estimate(model, attribute, group, metric, values) for metric in METRICS if metric in values]
+    return _frame(rows, GROUPS)
+
+
+def _estimate(model: str, attribute: str, group: str, metric: str, values: Mapping[str, Any]) -> list[Any]:
+    low, high = _pair(values.get(f"{metric}_ci"))
+    reason = (values.get("reasons") or {}).get(metric) or (values.get("reason") if metric == "auc" else None)
+    estimable = values.get(metric) is not None and (reason is None)
+    counts = [values.get(name) for name in ("n", "n_pos", "n_neg")]
+    return [model, attribute, group, *counts, metric, values.get(metric), low, high, estimable, reason]
+
+
+def tests_table(document: Mapping[str, Any]) -> pd.DataFrame:
+    """Columns `TESTS`: a row per pair of groups and metric; `depth` counts the attributes that are crossed."""
+    rows = []
+    for model, part in models(document).items():
+        for attribute, values in part["attributes"].items():
+            for test in values.get("tests", ()):
+                low, high = _pair(test.get("ci"))
+                head = [model, attribute, _depth(values), test["metric"], test["group_a"], test["group_b"]]
+                rows.append([*head, test["difference"], low, high, test.get("p"), test.get("p_adjusted"), test.get("method")])
+    return _frame(rows, TESTS)
+
+
+def summaries_table(document: Mapping[str, Any]) -> pd.DataFrame:
+    """Columns `SUMMARIES`: ES-AUC, gap, DPD and the like, with interval and permutation null."""
+    rows = []
+    for model, part in models(document).items():
+        for attribute, values in part["attributes"].items():
+            for metric, summary in (values.get("summaries") or {}).items():
+                low, high = _pair(summary.get("ci"))
+                rows.append([model, attribute, metric, summary.get("value"), low, high, *(summary.get(k) for k in SUMMARIES[6:])])
+    return _frame(rows, SUMMARIES)
+
+
+def verdicts_table(document: Mapping[str, Any]) -> pd.DataFrame:
+    """Columns `VERDICTS`, disparities first, then by evidence."""
+    rows = []
+    for model, part in models(document).items():
+        for attribute, values in part["attributes"].items():
+            for metric, verdict in (values.get("verdicts") or {}).items():
+                rows.append([model, attribute, _depth(values), metric, verdict["verdict"], *(verdict.get(k) for k in VERDICTS[5:])])
+    frame = _frame(rows, VERDICTS)
+    rank = frame["verdict"].map({"disparity": 0, "no disparity found": 1, "not enough data": 2})
+    return frame.assign(_rank=rank).sort_values(["_rank", "evidence"], ascending=[True, False], kind="stable", na_position="last", ignore_index=True).drop(columns="_rank")
+
+
+def _depth(values: Mapping[str, Any]) -> int:
+    return len(values.get("attributes") or (1,))
+
+
+def _pair(value: Any) -> tuple[Any, Any]:
+    return (value[0], value[1]) if value else (None, None)
+
+
+def _frame(rows: list[list[Any]], columns: list[str]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=pd.Index(columns))
+    for name in ("value", "low", "high", "difference", "p", "p_adjusted", "p_null", "null_median", "null_q95", "gap", "evidence"):
+        if name in frame:
+            frame[name] = frame[name].astype("float64")
+    return frame

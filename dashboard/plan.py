@@ -1,0 +1,173 @@
+"""Choosing what to train: method cards, then the plan with its time and what is there already."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.charts.text import plural
+from core.charts.theme import FAMILY_NAMES, method_rank
+from core.cohort.cohort import Cohort
+from core.errors import UserError
+from core.methods.base import REGISTRY
+from core.runs.estimate import expected_seconds
+from core.runs.queue import parallel
+from core.runs.spec import RunSpec, plan
+from core.training.presets import PRESETS
+from dashboard import state
+from dashboard.escape import md
+
+FIRST_CHOICE = ("unimodal", "erm", "multifair")
+MOST_SEEDS = 20
+OPEN = ("none", "both")
+"""Families shown at once; the others are a click away."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the reader wants trained."""
+
+    methods: tuple[str, ...]
+    modalities: tuple[str, ...]
+    """Of the unimodal runs."""
+    attribute: str | None
+    seeds: tuple[int, ...]
+    preset: str
+    settings: dict[str, Any]
+
+
+def duration(seconds: float | None) -> str:
+    """`40 s`, `3 min`, `1 h 20 min`; `unknown` when there is nothing to go by."""
+    if seconds is None:
+        return "unknown"
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def method_cards(modalities: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Draw the cards by family; returns the methods chosen, and the modalities of the unimodal runs."""
+    chosen, alone = [], tuple(modalities)
+    families: dict[str, list[str]] = {}
+    for name, cls in sorted(REGISTRY.items(), key=lambda item: (method_rank(item[0]), item[0])):
+        families.setdefault(cls.card.family, []).append(name)
+    for family in (*OPEN, *(f for f in FAMILY_NAMES if f not in OPEN)):
+        names = families.get(family, [])
+        if not names:
+            continue
+        if family in OPEN:
+            st.markdown(f"##### {FAMILY_NAMES[family].capitalize()}")
+            chosen += _family(names)
+        else:
+            ticked = sum(bool(st.session_state.get(f"method-{name}")) for name in names)
+            label = f"{FAMILY_NAMES[family].capitalize()} · {plural(len(names), 'method')}" + (f", {ticked} chosen" if ticked else "")
+            with st.expander(label, key=f"family-{family}"):
+                chosen += _family(names)
+    if "unimodal" in chosen and len(modalities) > 1:
+        picked = st.pills("Unimodal networks of", list(modalities), default=list(modalities), selection_mode="multi", key="unimodal-modalities")
+        alone = tuple(m for m in modalities if m in picked) or tuple(modalities)
+    return tuple(chosen), alone
+
+
+def _family(names: Sequence[str]) -> list[str]:
+    chosen = []
+    for start in range(0, len(names), 2):
+        for place, name in zip(st.columns(2, gap="small"), names[start : start + 2], strict=False):
+            with place.container(border=True, key=f"card-{name}", gap=None, height="stretch"):
+                if _card(name):
+                    chosen.append(name)
+    return chosen
+
+
+def _card(name: str) -> bool:
+    card = REGISTRY[name].card
+    key = f"method-{name}"
+    st.session_state.setdefault(key, name in FIRST_CHOICE)
+    ticked = st.checkbox(f"**{md(card.title)}**", key=key, help=f"{md(card.paper)}\n\nAt inference it needs {md(card.inference_needs)}. Limits: {md(card.limits)}.")
+    st.caption(md(card.summary))
+    return ticked
+
+
+def budget_controls() -> tuple[tuple[int, ...], str, dict[str, Any]]:
+    """Seeds, preset and changed settings."""
+    preset = st.segmented_control("Budget", list(PRESETS), default="quick", required=True, key="train-preset", width="stretch")
+    st.caption(md(PRESETS[str(preset)].summary[:1].upper() + PRESETS[str(preset)].summary[1:] + "."))
+    number = st.number_input("Seeds", 1, MOST_SEEDS, 1, key="train-seeds", help="Runs of each method that differ in chance only. Three or more show how much chance there is.")
+    settings: dict[str, Any] = {}
+    with st.expander("Change settings"):
+        usual = PRESETS[str(preset)].budget.epochs
+        epochs = st.number_input("Epochs", 1, 1000, usual, key=f"train-epochs-{preset}")
+        if epochs != usual:
+            settings["epochs"] = int(epochs)
+        text = st.text_area("Further settings, one `key = value` a line", key="train-settings", height=90, placeholder="lr = 0.0005\nbatch_size = 64", help="Of the methods, the budget or the network; what a method does not know is not given to it.")
+        settings.update(parse_settings(text))
+    return tuple(range(1, int(number) + 1)), str(preset), settings
+
+
+def parse_settings(text: str) -> dict[str, Any]:
+    """`key = value` lines; values are JSON where they can be, else text. UserError names a bad line."""
+    settings: dict[str, Any] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        key, equals, value = line.partition("=")
+        if not equals or not key.strip() or not value.strip():
+            raise UserError(f"settings, line {number}: write key = value, for example lr = 0.0005")
+        try:
+            settings[key.strip()] = json.loads(value.strip())
+        except json.JSONDecodeError:
+            settings[key.strip()] = value.strip()
+    return settings
+
+
+def make_plan(cohort: Cohort, choice: Choice) -> list[RunSpec]:
+    """The runs of a choice. UserError when it does not fit."""
+    specs = plan(cohort, choice.methods, choice.attribute, choice.seeds, choice.preset, choice.settings)
+    return [spec for spec in specs if spec.modality is None or spec.modality in choice.modalities]
+
+
+def show_plan(specs: Sequence[RunSpec]) -> int:
+    """The plan as a table with its time; returns how many runs are still to be trained."""
+    workspace = state.workspace()
+    known = state.store().runs().set_index("key")["status"].to_dict()
+    seconds = expected_seconds(workspace, specs)
+    rows, waiting = [], []
+    for spec, length in zip(specs, seconds, strict=True):
+        status = known.get(spec.key)
+        there = {"done": "there already", "running": "running", "queued": "queued"}.get(str(status), "")
+        rows.append({"run": spec.describe()["label"], "seed": spec.train.seed, "time": there or duration(length)})
+        if not there:
+            waiting.append(length)
+    cached = sum(1 for row in rows if row["time"] == "there already")
+    jobs = parallel(workspace)
+    text = f"**{plural(len(specs), 'run')}**"
+    if cached:
+        text += f", {cached} there already"
+    if waiting:
+        total = makespan([s for s in waiting if s is not None], jobs) if all(s is not None for s in waiting) else None
+        text += f", {jobs} at a time" if jobs > 1 else ""
+        text += f", about **{duration(total)}**" if total is not None else ". How long they take is known once the first is done"
+    st.markdown(text + ".")
+    st.dataframe(
+        pd.DataFrame(rows), hide_index=True, width="stretch", height=min(35 * (len(rows) + 1) + 2, 282),
+        column_config={"run": "Run", "seed": "Seed", "time": "Time"}, alt="; ".join(f"{r['run']} seed {r['seed']}: {r['time']}" for r in rows),
+    )  # fmt: skip
+    return len(waiting)
+
+
+def makespan(lengths: Sequence[float], jobs: int) -> float:
+    """Seconds until all are done when the first free of `jobs` places takes the next one."""
+    places = [0.0] * max(1, jobs)
+    for length in lengths:
+        heapq.heappush(places, heapq.heappop(places) + length)
+    return max(places)
+

@@ -1,0 +1,136 @@
+"""The queue as it is now: progress, time left, cancel, retry, live curves. It lives in the run
+folders, so a closed tab or a restarted server loses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import psutil
+import streamlit as st
+
+from core.charts.text import listing, plural
+from core.charts.training_curves import training_curves
+from core.errors import UserError
+from core.runs.estimate import QueueItem, queue_state
+from core.runs.queue import cancel, ensure_worker, retry
+from core.runs.settle import settle
+from dashboard import state
+from dashboard.blocks import chart_block
+from dashboard.escape import md
+from dashboard.navigation import page_path
+from dashboard.plan import duration
+
+EVERY_SECONDS = 2.0
+CURVES = 8
+FAILED_SHOWN = 6
+ORDER = ["run_id", "method", "label", "seed", "status"]
+
+
+def queue_view(cohort_id: str) -> None:
+    """Draw the queue; it refreshes itself while anything is under way."""
+    workspace = state.workspace()
+    settle(workspace)
+    active = bool(queue_state(workspace))
+    if active:
+        # A queue whose worker died with the machine goes on as soon as somebody looks.
+        ensure_worker(workspace)
+    st.session_state["_queue_active"] = active
+    st.fragment(_live, run_every=EVERY_SECONDS if active else None, key="queue")(cohort_id)
+
+
+def _live(cohort_id: str) -> None:
+    items = queue_state(state.workspace())
+    store = state.store(fresh=True)
+    if st.session_state.get("_queue_active") and not items:
+        # The whole page changes once when the last run has ended: the plan, the buttons.
+        st.session_state["_queue_active"] = False
+        st.rerun(scope="app")
+    runs = store.runs(cohort_id)
+    st.markdown(f"### {_heading(items)}")
+    with st.container(key="queue-items", gap="small"):
+        for item in items:
+            _item(item)
+    _failed(runs)
+    _curves(runs, items)
+
+
+def _heading(items: Sequence[QueueItem]) -> str:
+    if not items:
+        return "Nothing is running"
+    left = [item.seconds_left for item in items]
+    longest = max((s for s in left if s is not None), default=None)
+    ends = f", done in about {duration(longest)}" if all(s is not None for s in left) else ""
+    running = sum(1 for item in items if item.position == 0)
+    return f"{plural(running, 'run')} under way, {len(items) - running} waiting{ends}"
+
+
+def _item(item: QueueItem) -> None:
+    share = 0.0
+    if item.position == 0 and item.epochs:
+        share = min(1.0, ((item.epoch if item.epoch is not None else -1) + 1) / item.epochs)
+    if item.cancelling:
+        words = "stopping"
+    elif item.position:
+        words = f"waiting, number {item.position}"
+    else:
+        words = f"epoch {max(0, (item.epoch if item.epoch is not None else -1) + 1)} of {item.epochs or '?'}"
+    if item.seconds_left is not None and not item.cancelling:
+        words += f" · {duration(item.seconds_left)} left"
+    if item.position == 0:
+        words += _device(item.run_id)
+    with st.container(horizontal=True, vertical_alignment="center", key=f"run-{item.run_id}"):
+        seed = item.run_id.rsplit("-", 2)[-2].removeprefix("s")
+        st.progress(share, text=f"**{md(item.label)}** · seed {md(seed)} · {md(words)}")
+        if st.button("Cancel", icon=":material/close:", key=f"cancel-{item.run_id}", type="tertiary", disabled=item.cancelling):
+            _do(cancel, item.run_id)
+
+
+def _device(run_id: str) -> str:
+    """Device and memory of a running job; empty when its process is not there to be asked."""
+    status = state.store().folder(run_id).read_status()
+    words = f" · {status['device']}" if status.get("device") else ""
+    if status.get("pid"):
+        try:
+            words += f" · {psutil.Process(status['pid']).memory_info().rss / 2**20:.0f} MB"
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            return words
+    return words
+
+
+def _failed(runs: pd.DataFrame) -> None:
+    """Failed and cancelled runs with the reason, and a button that tries them again."""
+    part = runs[runs["status"].isin(["failed", "cancelled"])].sort_values("finished", ascending=False)
+    if part.empty:
+        return
+    with st.container(key="queue-failed", gap="small"):
+        for row in part.head(FAILED_SHOWN).to_dict("records"):
+            with st.container(horizontal=True, vertical_alignment="center", key=f"failed-{row['run_id']}"):
+                st.badge(str(row["status"]), color="orange" if row["status"] == "failed" else "gray", icon=":material/error:" if row["status"] == "failed" else ":material/block:")
+                st.markdown(f"**{md(row['label'])}** · seed {row['seed']} · {md(row['reason'] or 'no reason was left')}", width="stretch")
+                if st.button("Try again", icon=":material/replay:", key=f"retry-{row['run_id']}", type="tertiary"):
+                    _do(retry, str(row["run_id"]))
+        if len(part) > FAILED_SHOWN:
+            st.caption(md(f"and {len(part) - FAILED_SHOWN} older: {listing(list(part['label'].iloc[FAILED_SHOWN:]))}"))
+
+
+def _curves(runs: pd.DataFrame, items: Sequence[QueueItem]) -> None:
+    """Curves of what is running, else of what ran last."""
+    running = {item.run_id for item in items if item.position == 0}
+    recent = runs[runs["status"].isin(["done", "running", "failed", "cancelled"])].sort_values("started", ascending=False, na_position="last")
+    chosen = recent[recent["run_id"].isin(running)] if len(recent[recent["run_id"].isin(running)]) else recent
+    last = recent[recent["status"] == "done"].head(max(0, CURVES - len(chosen)))
+    chosen = pd.concat([chosen.head(CURVES), last]).drop_duplicates("run_id").head(CURVES)
+    if chosen.empty:
+        return
+    chart_block(training_curves(state.store().epochs(list(chosen["run_id"])), chosen[ORDER]), key="training-curves")
+    if not items and (runs["status"] == "done").any() and st.button("See who is served worse", icon=":material/arrow_forward:", key="to-groups"):
+        st.switch_page(page_path("groups"))
+
+
+def _do(action: object, run_id: str) -> None:
+    try:
+        action(state.workspace(), run_id)  # type: ignore[operator]
+    except UserError as error:
+        st.session_state["_queue_problem"] = str(error)
+    st.rerun(scope="app")
