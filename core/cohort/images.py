@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from core.cohort.sources import Unreadable
 
-FORMATS = ("PNG", "JPEG", "MPO", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 """What is opened at all: every further format of the library is further attack surface."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".dcm", ".dicom")
 MAX_PIXELS = 64_000_000
@@ -23,7 +23,7 @@ DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, 
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """Read from the header alone: upright height and width in pixels, and whether there is colour."""
+    """Read from the header alone: height and width in pixels as stored, and whether there is colour."""
 
     height: int
     width: int
@@ -42,8 +42,6 @@ def inspect_image(data: bytes) -> ImageInfo:
     with _open(data) as image:
         width, height = image.size
         gray = image.mode in ("1", "L", "LA", "F", "I") or image.mode.startswith("I;16")
-        if image.getexif().get(0x0112, 1) in (5, 6, 7, 8):
-            width, height = height, width
         return ImageInfo(height, width, gray)
 
 

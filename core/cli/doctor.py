@@ -1,0 +1,96 @@
+"""`multifair doctor`: what this installation is and what it could run on."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import sys
+from importlib import metadata
+from typing import Any
+
+from core import __version__
+from core.cli import common, emit
+
+PACKAGES = ("torch", "numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "pillow", "duckdb", "altair", "streamlit", "vl-convert-python", "fairlearn", "typst", "transformers", "pydicom", "optuna", "ray", "playwright")
+OPTIONAL = frozenset({"typst", "transformers", "pydicom", "optuna", "ray", "playwright"})
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser("doctor", help="versions, device, memory, browser, state of the workspace", description="Say what is installed, which device and how much memory there is, whether a browser for the tests is found, and what the workspace holds.")
+    common(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from core.workspace import Workspace
+
+    report = {"multifair": __version__, "python": platform.python_version(), "system": platform.platform(), "packages": versions(), "hardware": hardware(), "browser": browser(), "workspace": workspace_state(Workspace.open(args.workspace))}
+    report["problems"] = problems(report)
+    if args.json:
+        emit(report)
+        return 0
+    print(f"multifair {__version__}, Python {report['python']}, {report['system']}")
+    for key in ("hardware", "workspace"):
+        print(f"{key}: " + ", ".join(f"{k} {v}" for k, v in report[key].items()))
+    print("packages: " + ", ".join(f"{k} {v or 'missing'}" for k, v in report["packages"].items()))
+    print(f"browser for tests: {report['browser'] or 'none found; browser tests are skipped (Debian: apt-get install chromium)'}")
+    print("\n".join(f"problem: {p}" for p in report["problems"]) or "no problem found")
+    return 0
+
+
+def versions() -> dict[str, str | None]:
+    """Installed version per package; None where it is not installed."""
+    found: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def hardware() -> dict[str, Any]:
+    """Device that training would choose, cores, threads, and memory in GiB."""
+    import psutil
+    import torch
+
+    memory = psutil.virtual_memory()
+    # A container may own fewer cores than the machine has.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    device = f"cuda ({torch.cuda.get_device_name(0)})" if torch.cuda.is_available() else "cpu"
+    return {"device": device, "cores": cores, "threads": torch.get_num_threads(), "memory_gib": round(memory.total / 2**30, 1), "memory_free_gib": round(memory.available / 2**30, 1)}
+
+
+def browser() -> str | None:
+    """Path of a Chrome or Chromium, which the browser tests drive; None when there is none."""
+    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+def workspace_state(workspace: Any) -> dict[str, Any]:
+    """Where it is, whether it can be written to, how many cohorts and runs, free space in GiB."""
+    runs = [f for f in workspace.runs.iterdir() if (f / "status.json").is_file()]
+    cohorts = [f for f in workspace.cohorts.iterdir() if (f / "manifest.json").is_file()]
+    return {
+        "path": str(workspace.root),
+        "writable": os.access(workspace.root, os.W_OK),
+        "cohorts": len(cohorts),
+        "runs": len(runs),
+        "disk_free_gib": round(shutil.disk_usage(workspace.root).free / 2**30, 1),
+    }
+
+
+def problems(report: dict[str, Any]) -> list[str]:
+    """What would stop someone from working, each with a remedy."""
+    found = [f"package {name} is missing: run make setup" for name, version in report["packages"].items() if version is None and name not in OPTIONAL]
+    if sys.version_info < (3, 11):
+        found.append(f"Python {report['python']} is too old: 3.11 or newer is needed")
+    if not report["workspace"]["writable"]:
+        found.append(f"the workspace {report['workspace']['path']} cannot be written to: choose another with --workspace")
+    if report["workspace"]["disk_free_gib"] < 1:
+        found.append(f"less than 1 GiB free at {report['workspace']['path']}")
+    if report["hardware"]["memory_free_gib"] < 1:
+        found.append("less than 1 GiB of memory free")
+    return found
