@@ -1,0 +1,71 @@
+"""The result type of every estimate, and the counts below which none is given."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+POSITIVES_SHORT = "{n_pos} positives, {needed} are needed"
+NEGATIVES_SHORT = "{n_neg} negatives, {needed} are needed"
+SAMPLES_SHORT = "{n} samples, {needed} are needed"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its interval, or the reason why there is none.
+
+    `value`, `low`, `high` and `se` are None where the quantity is undefined; `reason` then says
+    why. `method` names how the interval was made. `n_pos` and `n_neg` count samples.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    se: float | None
+    n_pos: int
+    n_neg: int
+    reason: str | None
+    method: str
+
+    @property
+    def estimable(self) -> bool:
+        return self.value is not None
+
+    @classmethod
+    def missing(cls, reason: str, n_pos: int = 0, n_neg: int = 0, method: str = "none") -> Estimate:
+        """An estimate that could not be made."""
+        return cls(None, None, None, None, int(n_pos), int(n_neg), reason, method)
+
+
+@dataclass(frozen=True)
+class MinimumCounts:
+    """Counts below which a group is reported as not estimable instead of estimated.
+
+    The AUC and its relatives need `positives` and `negatives`; a rate needs `samples` in its
+    denominator. At least two positives and two negatives are always needed for a variance.
+    """
+
+    positives: int = 5
+    negatives: int = 5
+    samples: int = 5
+
+    def __post_init__(self) -> None:
+        if self.positives < 2 or self.negatives < 2 or self.samples < 1:
+            raise ValueError("at least 2 positives, 2 negatives and 1 sample are needed for an interval")
+
+    def lacking(self, n_pos: int, n_neg: int) -> str | None:
+        """The reason why an AUC is not estimable with these counts, or None."""
+        if n_pos < self.positives:
+            return POSITIVES_SHORT.format(n_pos=int(n_pos), needed=self.positives)
+        if n_neg < self.negatives:
+            return NEGATIVES_SHORT.format(n_neg=int(n_neg), needed=self.negatives)
+        return None
+
+    def lacking_samples(self, n: float) -> str | None:
+        """The reason why a rate over `n` samples is not estimable, or None."""
+        return SAMPLES_SHORT.format(n=int(n), needed=self.samples) if n < self.samples else None
+
+
+def finite_or_none(value: float) -> float | None:
+    """None for NaN and infinities, which JSON and readers cannot use."""
+    return float(value) if math.isfinite(value) else None
