@@ -29,7 +29,6 @@ from tests.fake_telemetry import Story, telemetry_rows
 
 EPOCH_SECONDS = 4.0
 START = 1_760_000_000.0
-CREATED = "2025-10-09T08:00:00Z"
 
 METHODS: dict[str, tuple[str, str, float]] = {
     "erm": ("ERM (fused)", "none", 0.15),

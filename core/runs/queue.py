@@ -125,8 +125,11 @@ def cancel(workspace: Workspace, run_id: str) -> str:
     with holding(folder.lock_file, wait=False) as got:
         if got and folder.read_status()["status"] == "queued":
             folder.update_status(status="cancelled", reason="cancelled by the user before it began", finished=time.time())
-    ensure_worker(workspace)
-    return str(folder.read_status()["status"])
+    word = str(folder.read_status()["status"])
+    if word != "cancelled":
+        # Somebody must see to it that a job which does not listen is ended.
+        ensure_worker(workspace)
+    return word
 
 
 def waiting(workspace: Workspace) -> list[RunFolder]:

@@ -1,0 +1,42 @@
+"""Tables on standard output: aligned for reading, CSV, or JSON for machines."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from core.cli import emit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def formats(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--csv", action="store_true", help="print CSV to stdout")
+
+
+def show(frame: pd.DataFrame, args: argparse.Namespace, empty: str, columns: list[str] | None = None) -> None:
+    """`columns`: those that a reader gets; CSV and JSON hold all."""
+    if args.json:
+        emit(records(frame))
+    elif args.csv:
+        frame.to_csv(sys.stdout, index=False)
+    elif frame.empty:
+        print(empty)
+    else:
+        seen = frame if columns is None else frame[columns]
+        print(seen.to_string(index=False, na_rep="-", float_format=lambda value: f"{value:.3f}"))
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as JSON-ready dictionaries: missing values null, times ISO 8601 in UTC."""
+    import pandas as pd
+
+    plain = frame.copy()
+    for name in plain.columns:
+        if pd.api.types.is_datetime64_any_dtype(plain[name]):
+            plain[name] = plain[name].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    plain = plain.astype(object)
+    rows = plain.where(plain.notna(), None).to_dict(orient="records")
+    return [{str(name): value for name, value in row.items()} for row in rows]

@@ -1,0 +1,135 @@
+"""`multifair train`: train methods on a cohort and print what they reach on its test split."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from core.cli import common, emit, progress
+from core.errors import UserError
+
+DESCRIPTION = """\
+Train one or several methods on a saved cohort. What was trained before answers at once; runs go on when this
+command, the terminal or the dashboard ends (see multifair queue, cancel, retry). unimodal means one run per
+modality."""
+SEEDS_HELP = "a number N means the seeds 1 to N; a list such as 1,5,7 (or 5, for one) means exactly these (default: 1)"
+MAX_SEEDS = 100
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser("train", help="train methods on a cohort", description=DESCRIPTION)
+    common(parser)
+    parser.add_argument("--cohort", metavar="ID_OR_NAME", required=True, help="see multifair cohorts")
+    parser.add_argument("--method", metavar="NAME", required=True, nargs="+", action="extend", help="see multifair methods")
+    parser.add_argument("--attribute", metavar="NAME", help="sensitive attribute (default: the cohort's first)")
+    parser.add_argument("--seeds", metavar="N | A,B,C", default="1", help=SEEDS_HELP)
+    parser.add_argument("--preset", choices=("quick", "standard", "paper"), default="quick", help="network and budget (default: quick)")
+    parser.add_argument("--set", metavar="KEY=VALUE", dest="settings", action="append", default=[], help="a setting of the method, the budget (epochs, lr, ...) or the network (width, image_size, encoder.MODALITY, ...); may be repeated")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument("--launcher", choices=("local",), default="local", help="what runs the jobs (default: local, processes of this machine)")
+    parser.add_argument("--detach", action="store_true", help="return at once and leave the runs to themselves")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from core import cohort as cohorts
+    from core.runs import plan, submit
+    from core.runs.wait import wait
+    from core.store import Store
+    from core.training.device import choose
+    from core.workspace import Workspace
+
+    workspace = Workspace.open(args.workspace)
+    seeds, settings = parse_seeds(args.seeds), parse_settings(args.settings)
+    choose(args.device)
+    chosen = cohorts.load(workspace, args.cohort)
+    specs = plan(chosen, args.method, args.attribute, seeds, args.preset, settings)
+    handles = submit(workspace, specs, args.device)
+    cached = sum(handle.cached for handle in handles)
+    progress(f"{len(handles)} runs on {chosen.name}: {cached} known already, {len(handles) - cached} to train")
+    if not args.detach:
+        try:
+            wait(workspace, [handle.run_id for handle in handles if not handle.cached], progress)
+        except KeyboardInterrupt:
+            progress("The runs go on without this command: see multifair queue and multifair cancel.")
+            raise
+    with Store.open(workspace) as store:
+        answer = [_answer(store, handle, spec) for handle, spec in zip(handles, specs, strict=True)]
+    if args.json:
+        emit(answer)
+    else:
+        _print(answer)
+    return 0 if all(entry["status"] in ("done", "queued", "running") for entry in answer) else 1
+
+
+def parse_seeds(text: str) -> list[int]:
+    """`3` -> [1, 2, 3]; `1,5,7` -> [1, 5, 7]; `5,` -> [5]. UserError on anything else."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) > 1 and not parts[-1]:
+        parts.pop()
+    try:
+        numbers = [int(part) for part in parts]
+    except ValueError:
+        raise UserError(f"--seeds {text}: give a number of seeds such as 3, or seeds such as 1,5,7") from None
+    if "," in text:
+        if min(numbers) < 0:
+            raise UserError(f"--seeds {text}: a seed is 0 or more")
+        return list(dict.fromkeys(numbers))
+    if not 1 <= numbers[0] <= MAX_SEEDS:
+        raise UserError(f"--seeds {text}: the number of seeds is from 1 to {MAX_SEEDS}")
+    return list(range(1, numbers[0] + 1))
+
+
+def parse_settings(pairs: list[str]) -> dict[str, Any]:
+    """`key=value` pairs; a value is read as JSON (numbers, true, null) and else taken as text."""
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key.strip():
+            raise UserError(f"--set {pair}: write key=value, such as epochs=5")
+        if key.strip() in settings:
+            raise UserError(f"--set {key.strip()} is given twice")
+        try:
+            value = json.loads(text, parse_constant=_refuse)
+        except json.JSONDecodeError:
+            value = text
+        settings[key.strip()] = value
+    return settings
+
+
+def _refuse(word: str) -> Any:
+    raise UserError(f"{word} is no value for a setting; give a number")
+
+
+def _answer(store: Any, handle: Any, spec: Any) -> dict[str, Any]:
+    from core.store import test_summary
+
+    status = store.folder(handle.run_id).read_status()
+    done = status["status"] == "done"
+    return {
+        "run_id": handle.run_id,
+        "key": handle.key,
+        "method": spec.train.method,
+        "modality": spec.modality,
+        "seed": spec.train.seed,
+        "attribute": spec.train.attribute,
+        "status": status["status"],
+        "reason": status["reason"],
+        "cached": handle.cached,
+        "test": test_summary(store, handle.run_id) if done else None,
+    }
+
+
+def _print(answer: list[dict[str, Any]]) -> None:
+    from core.cli.results import short
+
+    for entry in answer:
+        test = entry["test"]
+        line = f"{entry['run_id']}  {entry['status']}{' (cached)' if entry['cached'] else ''}"
+        if test is not None:
+            line += "  " + "  ".join(f"{name} {short(test[name])}" for name in ("auc", "es_auc", "worst_group_auc", "max_gap", "dpd", "deodds"))
+            line += "  | " + "  ".join(f"{group} {short(value)}" for group, value in test["group_auc"].items())
+        elif entry["reason"]:
+            line += f"  {entry['reason']}"
+        print(line)
