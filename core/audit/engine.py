@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from core.audit.estimates import estimate_groups
+from core.audit import guards
+from core.audit.calibration_tables import calibration_tables, error_tests, judged_error
+from core.audit.estimates import GroupCounts, MetricTable, estimate_groups
+from core.audit.evidence import auc_null, with_intervals, with_null
 from core.audit.grouping import Grouping, groupings
 from core.audit.operating import OperatingPoint, operating_point
 from core.audit.options import AuditOptions
-from core.audit.pairwise import TESTED, pairwise
+from core.audit.pairwise import TESTED, PairTest, pairwise
+from core.audit.power import METRICS as POWERED
+from core.audit.power import power
 from core.audit.predictions import Attribute, AuditFinding, Predictions
+from core.audit.rest import RestTest, against_rest, correct_all
 from core.audit.result import AttributeAudit, Audit, ModelAudit
 from core.audit.scored import Scored, scored
 from core.audit.summaries import point_summaries
 from core.audit.verdicts import judge
+from core.metrics.auc import auc
+
+# An intersection's groups are looked at one against the rest; all pairs of more than these would be noise.
+MAX_PAIRED_GROUPS = 20
 
 
 def audit(predictions: Predictions, options: AuditOptions | None = None) -> Audit:
@@ -26,8 +38,8 @@ def audit(predictions: Predictions, options: AuditOptions | None = None) -> Audi
     UserError : for options that do not fit the data.
     """
     options = options or AuditOptions()
-    audited, validation = _by_split(predictions)
-    found: list[AuditFinding] = list(audited.findings)
+    audited, validation = by_split(predictions)
+    found: list[AuditFinding] = [*audited.findings, *guards.unused_weights(audited)]
     families = tuple(groupings(audited, options))
     models = []
     for name in audited.models:
@@ -44,7 +56,8 @@ def audit(predictions: Predictions, options: AuditOptions | None = None) -> Audi
     )
 
 
-def _by_split(predictions: Predictions) -> tuple[Predictions, Predictions | None]:
+def by_split(predictions: Predictions) -> tuple[Predictions, Predictions | None]:
+    """The rows to audit, and the validation rows where there are any."""
     if predictions.split is None:
         return predictions, None
     validation = predictions.split == "validation"
@@ -57,29 +70,62 @@ def _audit_model(
     point, findings = operating_point(name, audited, validation, options)
     found = list(findings)
     data = scored(audited, name, point)
-    everybody = np.zeros(len(audited), dtype=np.int64)
-    counts, tables = estimate_groups(data, everybody, 1, options)
-    attributes = []
+    counts, tables = _estimates(data, np.zeros(len(audited), dtype=np.int64), 1, options)
+    n_pos, n_neg = int(counts.n_pos[0]), int(counts.n_neg[0])
+    found += [*guards.one_class(name, n_pos, n_neg), *guards.leakage(data, float(tables["auc"].value[0]), n_pos, n_neg)]
+    attributes, rest = [], []
     for grouping in families:
         own_point, own_data = point, data
         if options.per_group_threshold and grouping.depth == 1:
             own_point, more = operating_point(name, audited, validation, options, grouping.name)
             found += more
             own_data = scored(audited, name, own_point, Attribute(grouping.groups, grouping.codes))
-        attributes.append(_audit_attribute(own_data, own_point, grouping, float(tables["auc"].value[0]), options))
-    return ModelAudit(name, point, counts, tables, tuple(attributes)), found
+        attribute, tests = _audit_attribute(own_data, own_point, grouping, options)
+        attributes.append(attribute)
+        rest += tests
+        found += guards.group_findings(name, grouping, attribute.tables, options)
+    return ModelAudit(name, point, counts, tables, tuple(attributes), correct_all(rest, options)), found
 
 
-def _audit_attribute(data: Scored, point: OperatingPoint, grouping: Grouping, overall_auc: float, options: AuditOptions) -> AttributeAudit:
-    counts, tables = estimate_groups(data, grouping.codes, len(grouping.groups), options)
-    tests = {name: pairwise(table, options.correction) for name, table in tables.items() if name in TESTED}
+def _estimates(data: Scored, codes: np.ndarray, count: int, options: AuditOptions) -> tuple[GroupCounts, dict[str, MetricTable]]:
+    counts, tables = estimate_groups(data, codes, count, options)
+    tables |= {table.metric: table for table in calibration_tables(data, codes, count, counts.lacking(options), options)}
+    return counts, tables
+
+
+def _audit_attribute(data: Scored, point: OperatingPoint, grouping: Grouping, options: AuditOptions) -> tuple[AttributeAudit, list[RestTest]]:
+    codes, groups = grouping.codes, grouping.groups
+    counts, tables = _estimates(data, codes, len(groups), options)
+    tests = _pairwise(data, grouping, tables, options)
+    null = auc_null(data, codes, len(groups), tables["auc"], options)
+    overall = _overall(data, codes)
+    summaries = point_summaries(overall, tables, groups)
+    summaries = with_null(with_intervals(summaries, data, codes, tables, overall, options), null)
     left_out = f"{grouping.left_out_rows} rows are in groups too small to look at" if grouping.left_out_rows else None
-    return AttributeAudit(
+    judged = {name: judged_error(tables) if name == "ece" else tables[name] for name in tests}
+    attribute = AttributeAudit(
         grouping=grouping,
         point=point,
         counts=counts,
         tables=tables,
         tests=tuple(test for group in tests.values() for test in group),
-        summaries=point_summaries(overall_auc, tables, grouping.groups),
-        verdicts=tuple(judge(tables[name], tests[name], grouping.groups, options, left_out) for name in tests),
+        summaries=summaries,
+        verdicts=tuple(judge(judged[name], tests[name], groups, options, left_out) for name in tests),
+        power=tuple(row for name in POWERED for row in power(tables[name], counts, groups, options)),
     )
+    return attribute, against_rest(data, codes, groups, grouping.name, tables, null, options)
+
+
+def _pairwise(data: Scored, grouping: Grouping, tables: Mapping[str, MetricTable], options: AuditOptions) -> dict[str, tuple[PairTest, ...]]:
+    """Tests per metric; none for intersections of so many groups that their pairs say nothing."""
+    if len(grouping.groups) > MAX_PAIRED_GROUPS and grouping.depth > 1:
+        return {}
+    tests = {name: pairwise(tables[name], options.correction) for name in TESTED if name != "ece"}
+    tests["ece"] = error_tests(data, grouping.codes, len(grouping.groups), dict(tables), options)
+    return tests
+
+
+def _overall(data: Scored, codes: np.ndarray) -> float:
+    """AUC of the rows that the grouping covers: what the group AUCs are set against in ES-AUC."""
+    inside = codes >= 0
+    return auc(data.y[inside], data.score[inside], None if data.weight is None else data.weight[inside])

@@ -12,9 +12,10 @@ from scipy.special import stdtrit
 from core.audit.influence import linearise_ratio
 from core.audit.options import AuditOptions
 from core.audit.scored import Scored
-from core.metrics.delong import group_delong
+from core.metrics.auc_interval import auc_interval
+from core.metrics.delong import AucCovariance, group_delong
 from core.metrics.estimate import MinimumCounts
-from core.metrics.intervals import logit_interval, normal_quantile, score_interval
+from core.metrics.intervals import normal_quantile
 from core.metrics.rates import confusion, effective_sizes, rate_counts, rate_estimates
 
 Floats = NDArray[np.float64]
@@ -92,46 +93,48 @@ def estimate_groups(data: Scored, codes: NDArray[np.int64], count: int, options:
 
 
 def auc_table(data: Scored, codes: NDArray[np.int64], count: int, lacking: tuple[str | None, ...], options: AuditOptions) -> MetricTable:
-    """AUC with DeLong's variance; on the logit scale for groups that are judged, see `_auc_interval`."""
+    """AUC with DeLong's variance and, for groups that are judged, an interval that covers with few positives too.
+
+    Below the guards DeLong's plain interval stands for the record where its width is not zero.
+    """
     result = group_delong(data.y, data.score, codes, count, cluster=data.cluster, weight=data.weight)
     value = result.auc
     se = np.where(np.isfinite(value), result.se, np.nan)
-    reasons = tuple(_auc_reason(v, why) for v, why in zip(value, lacking, strict=True))
-    judged = np.array([why is None for why in reasons])
-    low, high = _auc_interval(value, se, result.clusters_pos, result.clusters_neg, judged, 1 - options.alpha)
-    covariance = result.covariance if data.cluster is not None else None
-    size = np.minimum(result.clusters_pos, result.clusters_neg).astype(float)
-    return MetricTable("auc", value, low, high, se, judged, reasons, "DeLong, logit scale", covariance, freedom=np.maximum(2 * size - 2, 1))
-
-
-def _auc_reason(value: float, lacking: str | None) -> str | None:
-    return lacking if lacking is not None or np.isfinite(value) else "no positives or no negatives"
-
-
-def _auc_interval(value: Floats, se: Floats, m: NDArray[np.int64], n: NDArray[np.int64], judged: NDArray[np.bool_], level: float) -> tuple[Floats, Floats]:
-    """Logit-scale intervals for judged groups, Newcombe's score interval where the AUC is 0 or 1.
-
-    Below the guards DeLong's plain interval is given for the record where its width is not zero.
-    """
-    low, high = logit_interval(value, se, level)
-    edge = judged & ~np.isfinite(low) & np.isfinite(value)
-    if edge.any():
-        score_low, score_high = score_interval(value, m, n, level)
-        low, high = np.where(edge, score_low, low), np.where(edge, score_high, high)
-    half = normal_quantile(level) * np.where(se > 0, se, np.nan)
+    reasons = tuple(_auc_reason(*row) for row in zip(value, lacking, result.pos.clusters, result.neg.clusters, strict=True))
+    judged = np.array([why is None for why in reasons], dtype=bool)
+    low, high = auc_interval(result, 1 - options.alpha)
+    half = normal_quantile(1 - options.alpha) * np.where(se > 0, se, np.nan)
     low = np.where(judged, low, np.maximum(value - half, 0.0))
     high = np.where(judged, high, np.minimum(value + half, 1.0))
-    return low, high
+    covariance = result.covariance if data.cluster is not None else None
+    return MetricTable("auc", value, low, high, se, judged, reasons, "DeLong", covariance, freedom=_auc_freedom(result))
 
 
-def rate_tables(data: Scored, codes: NDArray[np.int64], count: int, lacking: tuple[str | None, ...], options: AuditOptions) -> list[MetricTable]:
+def _auc_reason(value: float, lacking: str | None, patients_pos: int, patients_neg: int) -> str | None:
+    if lacking is not None:
+        return lacking
+    if not np.isfinite(value):
+        return "no positives or no negatives"
+    return "all positives or all negatives are one patient's" if min(patients_pos, patients_neg) < 2 else None
+
+
+def _auc_freedom(result: AucCovariance) -> Floats:
+    """Satterthwaite's degrees of freedom of DeLong's variance, float64 (C,) (Brunner and Munzel 2000)."""
+    pos, neg = np.nan_to_num(result.pos.variance), np.nan_to_num(result.neg.variance)
+    spread = pos**2 / np.maximum(result.pos.clusters - 1, 1) + neg**2 / np.maximum(result.neg.clusters - 1, 1)
+    return np.divide((pos + neg) ** 2, spread, out=np.full(pos.shape, np.inf), where=spread > 0)
+
+
+def rate_tables(
+    data: Scored, codes: NDArray[np.int64], count: int, lacking: tuple[str | None, ...], options: AuditOptions, names: tuple[str, ...] = RATE_METRICS
+) -> list[MetricTable]:
     """Rates at the operating point with Wilson's interval, on effective sizes where rows are weighted or clustered."""
     if data.decision is None:
-        return [MetricTable.undefined(name, count, data.no_decision or "no operating point") for name in RATE_METRICS]
+        return [MetricTable.undefined(name, count, data.no_decision or "no operating point") for name in names]
     table = confusion(data.y, data.decision, codes, count, data.weight)
     plain = table if data.weight is None else confusion(data.y, data.decision, codes, count)
     tables = []
-    for name in RATE_METRICS:
+    for name in names:
         effective = None if data.simple else effective_sizes(data.y, data.decision, codes, count, name, cluster=data.cluster, weight=data.weight)
         estimates = rate_estimates(table, name, minimum=MinimumCounts(2, 2, 1), effective=effective, counts=plain, level=1 - options.alpha)
         value, low, high, se = (_column(estimates, field) for field in ("value", "low", "high", "se"))

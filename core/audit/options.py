@@ -62,7 +62,8 @@ class AuditOptions:
     intersections : depth, 1 for none, 2 for pairs of attributes, ...
     missing : missing attribute values as a group of their own ("group") or left out ("exclude").
     bins : equal-width bins of [0, 1] for calibration, the same for every group.
-    gaps : AUC gap for which `power` says how many more patients a group would need (None: the tolerance).
+    gap : difference for which `power` says how many more patients a group would need (None: twice the tolerance).
+    curves : reliability, decision and threshold curves per group as well.
     """
 
     threshold: float | None = None
@@ -82,6 +83,7 @@ class AuditOptions:
     intersections: int = 1
     missing: Literal["group", "exclude"] = "group"
     bins: int = 10
+    gap: float | None = None
     curves: bool = False
 
     def __post_init__(self) -> None:
@@ -94,6 +96,8 @@ class AuditOptions:
         for name, tolerance in {"tolerance": self.tolerance, **self.tolerances}.items():
             if not 0 < tolerance < 1:
                 raise UserError(f"{name}: the tolerance must lie between 0 and 1 (it is {tolerance})")
+        if self.gap is not None and not 0 < self.gap < 1:
+            raise UserError(f"the gap to plan for must lie between 0 and 1 (it is {self.gap})")
         if not 0 < self.alpha < 0.5 or not 0.5 <= self.power < 1:
             raise UserError("alpha must lie between 0 and .5, power between .5 and 1")
         if min(self.bootstrap, self.permutations) < 0 or self.seed < 0:
@@ -109,6 +113,9 @@ class AuditOptions:
 
     def tolerance_of(self, metric: str) -> float:
         return self.tolerances.get(metric, self.tolerance)
+
+    def stated_gap(self, metric: str) -> float:
+        return 2 * self.tolerance_of(metric) if self.gap is None else self.gap
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "target": str(self.target) if self.target else None, "tolerances": dict(self.tolerances)}

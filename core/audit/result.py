@@ -12,7 +12,9 @@ from core.audit.grouping import Grouping
 from core.audit.operating import OperatingPoint
 from core.audit.options import AuditOptions
 from core.audit.pairwise import PairTest
+from core.audit.power import Power
 from core.audit.predictions import AuditFinding
+from core.audit.rest import RestTest
 from core.audit.summaries import Summary
 from core.audit.verdicts import DISPARITY, Verdict
 
@@ -31,6 +33,7 @@ class AttributeAudit:
     tests: tuple[PairTest, ...]
     summaries: tuple[Summary, ...]
     verdicts: tuple[Verdict, ...]
+    power: tuple[Power, ...] = ()
 
     @property
     def name(self) -> str:
@@ -49,6 +52,7 @@ class ModelAudit:
     counts: GroupCounts
     tables: Mapping[str, MetricTable]
     attributes: tuple[AttributeAudit, ...]
+    against_rest: tuple[RestTest, ...] = ()
 
     def attribute(self, name: str) -> AttributeAudit:
         return next(a for a in self.attributes if a.name == name)

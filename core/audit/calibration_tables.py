@@ -1,0 +1,181 @@
+"""Calibration of every group on common bins, with intervals and pairwise tests for the calibration error.
+
+The plain ECE grows with noise, so a small group looks worse calibrated than a large one with the same
+model. Its interval is therefore the basic bootstrap one, which takes the noise's share off again, and
+groups are compared by their debiased errors. Scores enter a replicate as the mean of their cell (group,
+bin, label): inside a bin of width .1 the score varies far less than the label does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from core.audit.estimates import MetricTable
+from core.audit.options import AuditOptions
+from core.audit.pairwise import PairTest, correct
+from core.audit.scored import Scored
+from core.metrics.bootstrap import replicate_interval
+from core.metrics.calibration import Calibration, Reliability, calibration, debiased_ece, ece
+from core.metrics.intervals import difference_interval, normal_quantile
+from core.metrics.resampling import CellDraws, patient_strata
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+NAMES = ("ece", "ece_debiased", "calibration_intercept", "calibration_slope", "balanced_brier")
+MAX_SHUFFLED = 50_000_000
+
+
+def calibration_tables(data: Scored, codes: Ints, count: int, lacking: Sequence[str | None], options: AuditOptions) -> list[MetricTable]:
+    """ECE and debiased ECE (bootstrap), intercept and slope (Wald), balanced Brier score (value only)."""
+    if data.no_probability:
+        return [MetricTable.undefined(name, count, data.no_probability) for name in NAMES]
+    found = calibration(data.y, data.score, codes, count, bins=options.bins, weight=data.weight, cluster=data.cluster)
+    low, high, se = _error_intervals(data, codes, count, found, options)
+    nan = np.full(count, np.nan)
+    z = normal_quantile(1 - options.alpha)
+    # Fisher's information knows nothing of patients: no interval rather than one that is too short.
+    wald = np.nan if data.cluster is not None else z
+    return [
+        _table("ece", found.ece, low, high, se, lacking, "basic bootstrap"),
+        _table("ece_debiased", found.ece_debiased, low, high, se, lacking, "basic bootstrap of the plain error"),
+        _table("calibration_intercept", found.intercept, found.intercept - wald * found.intercept_se, found.intercept + wald * found.intercept_se, found.intercept_se, lacking, "Wald"),
+        _table("calibration_slope", found.slope, found.slope - wald * found.slope_se, found.slope + wald * found.slope_se, found.slope_se, lacking, "Wald"),
+        _table("balanced_brier", found.brier_balanced, nan, nan, nan, lacking, "none"),
+    ]
+
+
+def _table(name: str, value: Floats, low: Floats, high: Floats, se: Floats, lacking: Sequence[str | None], method: str) -> MetricTable:
+    undefined = "constant scores, perfectly separated classes or an absent class"
+    reasons = tuple(why or (None if np.isfinite(v) else undefined) for v, why in zip(value, lacking, strict=True))
+    return MetricTable(name, value, low, high, se, np.array([why is None for why in reasons]), reasons, method)
+
+
+def _error_intervals(data: Scored, codes: Ints, count: int, found: Calibration, options: AuditOptions) -> tuple[Floats, Floats, Floats]:
+    if not options.bootstrap:
+        nan = np.full(count, np.nan)
+        return nan, nan, nan
+    cell, mean_score, inside = _cells(data, codes, count, options.bins)
+    group, positive = codes[inside], data.y[inside]
+    weight = None if data.weight is None else data.weight[inside]
+    cluster = strata = None
+    if data.cluster is not None:
+        _, cluster = np.unique(data.cluster[inside], return_inverse=True)
+        strata = patient_strata(cluster, int(cluster.max()) + 1, group, positive, False)
+    draws = CellDraws.of(cell, mean_score.size, group, cluster=cluster, patient_stratum=strata, weight=weight)
+
+    def errors(table: Floats) -> Floats:
+        return ece(_curve(table, mean_score, options.bins)).reshape(-1, count)
+
+    replicates = np.concatenate(draws.tables(options.bootstrap, options.seed, errors))
+    low, high = replicate_interval(replicates, found.ece, level=1 - options.alpha, kind="basic")
+    se = np.nanstd(replicates, axis=0, ddof=1) if np.isfinite(replicates).any() else np.full(count, np.nan)
+    defined = np.isfinite(found.ece)
+    return np.where(defined, np.maximum(low, 0.0), np.nan), np.where(defined, np.maximum(high, 0.0), np.nan), np.where(defined, se, np.nan)
+
+
+def _cells(data: Scored, codes: Ints, count: int, bins: int) -> tuple[Ints, Floats, NDArray[np.bool_]]:
+    """Cell (group, bin, label) of each row that takes part, and the mean score of every cell."""
+    inside = codes >= 0
+    score = data.score[inside]
+    bucket = np.minimum((score * bins).astype(np.int64), bins - 1)
+    cell = (codes[inside] * bins + bucket) * 2 + data.y[inside]
+    size = np.bincount(cell, minlength=count * bins * 2)
+    total = np.bincount(cell, weights=score, minlength=count * bins * 2)
+    return cell, np.divide(total, size, out=np.zeros(size.size), where=size > 0), inside
+
+
+def _curve(table: Floats, mean_score: Floats, bins: int) -> Reliability:
+    """Reliability of every replicate and group, one below the other, from cell counts (R, C * bins * 2)."""
+    cells = table.reshape(-1, bins, 2)
+    scores = (table * mean_score).reshape(-1, bins, 2).sum(axis=2)
+    weight = cells.sum(axis=2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        predicted, observed = scores / weight, cells[:, :, 1] / weight
+    nan = np.full_like(weight, np.nan)
+    return Reliability(np.linspace(0, 1, bins + 1), weight, predicted, observed, nan, nan)
+
+
+def error_tests(data: Scored, codes: Ints, count: int, tables: dict[str, MetricTable], options: AuditOptions) -> tuple[PairTest, ...]:
+    """Pairwise differences of the debiased error, tested by shuffling the groups among rows (or patients).
+
+    Without permutations, or with weights, the bootstrap's standard error and a normal quantile take
+    their place.
+    """
+    table = tables["ece_debiased"]
+    judged = np.flatnonzero(table.judged)
+    if judged.size < 2:
+        return ()
+    null = _shuffled(data, codes, count, options)
+    tests = []
+    for a, b in combinations(judged, 2):
+        difference = float(table.value[a] - table.value[b])
+        low, high = difference_interval(table.value[a], table.low[a], table.high[a], table.value[b], table.low[b], table.high[b])
+        if null is None:
+            se = float(np.hypot(table.se[a], table.se[b]))
+            p, method = (2 * float(ndtr(-abs(difference) / se)) if se > 0 else np.nan), "debiased error, bootstrap"
+        else:
+            drawn = np.abs(null[:, a] - null[:, b])
+            beyond = int((drawn >= abs(difference) - 1e-12).sum())
+            se = float(np.sqrt((drawn**2).mean()))
+            p = (1 + beyond) / (1 + drawn.size)
+            if beyond == 0 and se > 0:
+                # Below the resolution of the shuffles the normal tail goes on.
+                p = min(p, 2 * float(ndtr(-abs(difference) / se)))
+            method = "debiased error, permutation"
+        known = np.isfinite(low) and np.isfinite(high)
+        tests.append(PairTest("ece", int(a), int(b), difference, float(low) if known else None, float(high) if known else None, se, p if np.isfinite(p) else None, None, method))
+    return correct(tests, options.correction)
+
+
+def judged_error(tables: dict[str, MetricTable]) -> MetricTable:
+    """The table by which verdicts about `ece` are made: debiased values under the plain name."""
+    return replace(tables["ece_debiased"], metric="ece")
+
+
+def _shuffled(data: Scored, codes: Ints, count: int, options: AuditOptions) -> Floats | None:
+    """Debiased errors (R, C) with group labels dealt out at random; None where that is not possible."""
+    if not options.permutations or data.weight is not None:
+        return None
+    rng = np.random.default_rng([options.seed, 17])
+    cell, mean_score, inside = _cells(data, np.where(codes >= 0, 0, -1), 1, options.bins)
+    group = codes[inside]
+    if data.cluster is None:
+        tables = _random_tables(np.bincount(cell, minlength=mean_score.size), np.bincount(group, minlength=count), options.permutations, rng)
+    elif group.size * options.permutations <= MAX_SHUFFLED:
+        tables = _shuffled_patients(cell, mean_score.size, group, count, data.cluster[inside], options.permutations, rng)
+    else:
+        return None
+    curve = _curve(tables.reshape(tables.shape[0], -1), np.tile(mean_score, count), options.bins)
+    return debiased_ece(curve).reshape(-1, count)
+
+
+def _random_tables(cells: Ints, groups: Ints, replicates: int, rng: np.random.Generator) -> Floats:
+    """Random tables (R, C, K) with both margins fixed: what shuffling labels gives, without shuffling."""
+    remaining = np.tile(cells, (replicates, 1))
+    result = np.zeros((replicates, groups.size, cells.size))
+    for g, size in enumerate(groups):
+        wanted = np.full(replicates, size)
+        others = remaining.sum(axis=1)
+        for k in range(cells.size):
+            others = others - remaining[:, k]
+            drawn = rng.hypergeometric(remaining[:, k], others, wanted)
+            result[:, g, k] = drawn
+            remaining[:, k] -= drawn
+            wanted = wanted - drawn
+    return result
+
+
+def _shuffled_patients(cell: Ints, n_cells: int, group: Ints, count: int, cluster: Ints, replicates: int, rng: np.random.Generator) -> Floats:
+    """The same with whole patients: a patient takes the group of another one along for all rows."""
+    _, first, member = np.unique(cluster, return_index=True, return_inverse=True)
+    own = group[first]
+    tables = np.empty((replicates, count, n_cells))
+    for r in range(replicates):
+        tables[r] = np.bincount(rng.permutation(own)[member] * n_cells + cell, minlength=count * n_cells).reshape(count, n_cells)
+    return tables
