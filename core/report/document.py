@@ -9,6 +9,9 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from core.charts.figure import Figure
+from core.charts.theme import LIGHT
+
 
 @dataclass(frozen=True)
 class ChartBlock:
@@ -20,6 +23,13 @@ class ChartBlock:
     chart: alt.TopLevelMixin
     alt_text: str
     caption: str = ""
+
+    @classmethod
+    def of(cls, figure: Figure, name: str = "") -> ChartBlock | None:
+        """A page's figure as a block; None when it has nothing to draw."""
+        if figure.empty:
+            return None
+        return cls(name or figure.name, figure.title, figure.chart(LIGHT, title=False), figure.alt, figure.note)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,72 @@
+"""`multifair report`: finished runs or an audit as files that need no network."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from core.cli import common, emit, progress
+from core.errors import UserError
+
+EPILOG = """examples:
+  multifair report --run erm-s1-0a1b2c3d4e multifair-s1-5f6a7b8c9d --out report
+  multifair report --audit audit.json --format html,zip,json --out report"""
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "report", help="write a report of runs or of an audit",
+        description="Write a comparison report of finished runs, or the report of an audit, as one HTML file that needs no network, a zip with tables and drawings, or JSON.",
+        epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    common(parser)
+    chosen = parser.add_mutually_exclusive_group(required=True)
+    chosen.add_argument("--run", metavar="ID", nargs="+", action="extend", help="runs to compare (ids, or their unambiguous beginnings)")
+    chosen.add_argument("--audit", metavar="FILE.json", help="what multifair audit --json printed")
+    parser.add_argument("--attribute", metavar="NAME", help="sensitive attribute to compare by (default: the runs' own)")
+    parser.add_argument("--format", default="html", metavar="LIST", help="html, zip, json, comma separated (default html)")
+    parser.add_argument("--out", metavar="FOLDER", default=".", help="where to write (default: here)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from core.report.bundle import parse_formats, write
+
+    formats = parse_formats(args.format)
+    if args.audit:
+        from core.report.of_audit import audit_report
+
+        path = Path(args.audit)
+        report = audit_report(_read(path), name=path.stem)
+    else:
+        from core.report.of_runs import runs_report
+        from core.runs.folder import find
+        from core.store import Store
+        from core.workspace import Workspace
+
+        workspace = Workspace.open(args.workspace)
+        run_ids = [find(workspace, name).run_id for name in args.run]
+        with Store.open(workspace) as store:
+            progress(f"comparing {len(run_ids)} runs")
+            report = runs_report(store, run_ids, args.attribute)
+    made = write(report, Path(args.out).expanduser(), formats)
+    if args.json:
+        emit({"title": report.title, "files": [str(file) for file in made]})
+    else:
+        for file in made:
+            print(file)
+    return 0
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not JSON ({error}); make it with multifair audit ... --json > {path.name}") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: not an audit; make it with multifair audit ... --json > {path.name}")
+    return value

@@ -1,0 +1,197 @@
+"""The report of an audit of predictions, from its document (`multifair audit --json`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from core.charts.audit_forest import metric_forest
+from core.charts.audit_matrix import DISPARITY, NONE, UNKNOWN, metric_name, verdict_matrix
+from core.charts.audit_volcano import volcano
+from core.charts.text import count, decimal, interval, missing, p_value, plural, positives
+from core.report.audit_tables import OVERALL, groups_table, models, summaries_table, tests_table, verdicts_table
+from core.report.document import ChartBlock, Report, Section, TableBlock
+from core.report.terms import glossary_section
+
+FORESTS = ("auc", "tpr", "fpr", "selection_rate", "ece")
+SHOWN_TESTS = 60
+SUMMARY_NAMES = {
+    "es_auc": "ES-AUC", "max_gap": "largest AUC gap", "worst_group_auc": "worst-group AUC", "dpd": "DPD", "dp_ratio": "DP ratio",
+    "deodds": "DEOdds", "eodds_ratio": "EOdds ratio", "equal_opportunity_difference": "equal opportunity difference",
+    "equal_opportunity_ratio": "equal opportunity ratio",
+}  # fmt: skip
+RANK = {DISPARITY: 2, UNKNOWN: 1, NONE: 0}
+
+
+def audit_report(document: Mapping[str, Any], name: str = "audit", created: datetime | None = None) -> Report:
+    """Compose the report.
+
+    Raises
+    ------
+    UserError
+        When `document` is not an audit.
+    """
+    parts = models(document)
+    verdicts = verdicts_table(document)
+    groups = groups_table(document)
+    tests = tests_table(document)
+    several = len(parts) > 1
+    source = str(document.get("source", "predictions"))
+    sections: list[Section | None] = [_found(verdicts, list(parts))]
+    singles = [a for a, v in next(iter(parts.values()))["attributes"].items() if len(v.get("attributes") or (1,)) == 1]
+    sections += [_attribute(a, groups, tests, verdicts, summaries_table(document), parts, several) for a in singles]
+    sections += _intersections(tests, verdicts, parts)
+    sections += [_warnings(document), glossary_section(["auc", "group_auc", "interval", "es_auc", "max_gap", "null", "p", "dpd", "deodds", "tpr", "fpr", "ece"])]
+    options = document.get("options") or {}
+    point = next(iter(parts.values())).get("operating_point") or {}
+    facts = [
+        ("Rows", count(document.get("n") or next(iter(parts.values()))["overall"]["n"])),
+        ("Patients", count(document["n_patients"]) if document.get("n_patients") else "one per row"),
+        ("Models", ", ".join(parts)),
+        ("Tolerance", decimal(options.get("tolerance"), 2) if options.get("tolerance") is not None else "not recorded"),
+        ("Threshold", f"{decimal(point['threshold'])} ({point.get('source')})" if point.get("threshold") is not None else str(point.get("reason") or "not recorded")),
+    ]
+    return Report(
+        name=name,
+        title="Fairness audit of predictions",
+        subtitle=source,
+        created=(created or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M"),
+        facts=tuple(facts),
+        sections=tuple(section for section in sections if section is not None),
+        provenance={"source": source, "options": options, "operating_point": point},
+        data={"audit": document},
+    )
+
+
+def worst_verdict(verdicts: pd.DataFrame) -> str:
+    """The word to put beside an attribute: a disparity outweighs an open question, that a clear answer."""
+    return max(verdicts["verdict"], key=RANK.__getitem__, default="")
+
+
+def _found(verdicts: pd.DataFrame, names: list[str]) -> Section:
+    blocks: list[ChartBlock | TableBlock] = []
+    for index, model in enumerate(names):
+        block = ChartBlock.of(verdict_matrix(verdicts[verdicts["model"] == model]), f"verdicts_{index + 1}")
+        if block is not None:
+            blocks.append(block)
+    shown = pd.DataFrame(
+        {
+            **({"model": verdicts["model"]} if len(names) > 1 else {}),
+            "attribute": verdicts["attribute"],
+            "metric": verdicts["metric"].map(metric_name),
+            "verdict": verdicts["verdict"],
+            "why": verdicts["reason"],
+        }
+    )
+    blocks.append(TableBlock("verdicts", "Every verdict with its reason", verdicts.drop(columns="depth"), shown, folded=True))
+    first = verdicts[verdicts["verdict"] == DISPARITY].head(1)
+    sentence = str(first["reason"].iloc[0]) if len(first) else "No disparity is proven on these predictions."
+    return Section("What was found?", sentence, tuple(blocks), tag=worst_verdict(verdicts))
+
+
+def _attribute(
+    attribute: str, groups: pd.DataFrame, tests: pd.DataFrame, verdicts: pd.DataFrame, summaries: pd.DataFrame, parts: Mapping[str, Any], several: bool
+) -> Section:
+    own = groups[groups["attribute"] == attribute]
+    overall = groups[groups["attribute"] == OVERALL]
+    judged = verdicts[verdicts["attribute"] == attribute]
+    stem = _stem(attribute, parts)
+    blocks: list[ChartBlock | TableBlock] = []
+    for metric in FORESTS:
+        part = own[own["metric"] == metric]
+        if part.empty:
+            continue
+        block = ChartBlock.of(metric_forest(part, overall[overall["metric"] == metric], attribute, metric), f"{stem}_{metric}")
+        if block is not None:
+            blocks.append(block)
+    blocks.append(TableBlock(f"{stem}_groups", "Estimates by group", own.drop(columns="attribute"), group_text(own, several)))
+    numbers = summaries[summaries["attribute"] == attribute]
+    if len(numbers):
+        blocks.append(TableBlock(f"{stem}_summaries", "Summaries, and how large each comes out by chance", numbers.drop(columns="attribute"), summary_text(numbers, several)))
+    pairs = tests[tests["attribute"] == attribute]
+    if len(pairs):
+        caption = f"The {SHOWN_TESTS} with the strongest evidence of {plural(len(pairs), 'comparison')}." if len(pairs) > SHOWN_TESTS else ""
+        blocks.append(TableBlock(f"{stem}_tests", "Pairs of groups", pairs.drop(columns=["attribute", "depth"]), pair_text(pairs, several), caption, folded=True))
+    strongest = judged[judged["verdict"] == worst_verdict(judged)].head(1)
+    sentence = str(strongest["reason"].iloc[0]) if len(strongest) else ""
+    values = next(iter(parts.values()))["attributes"][attribute]
+    notes = [f"{plural(int(values['missing']), 'row')} without a value of {attribute}."] if values.get("missing") else []
+    return Section(f"Who is served worse by {attribute}?", sentence, tuple(blocks), tuple(notes), tag=worst_verdict(judged))
+
+
+def group_text(own: pd.DataFrame, several: bool) -> pd.DataFrame:
+    """Groups down, metrics across, `value [low, high]` in the cells, counts beside the group."""
+    rows = []
+    for (model, group), part in own.groupby(["model", "group"], sort=False):
+        row: dict[str, Any] = {"model": model} if several else {}
+        row |= {"group": group, "positives / negatives": positives(part["n_pos"].iloc[0], part["n_neg"].iloc[0])}
+        for metric, value, low, high, known in zip(part["metric"], part["value"], part["low"], part["high"], part["estimable"], strict=True):
+            row[metric_name(metric)] = interval(value, low, high) if known else "not estimable"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def summary_text(numbers: pd.DataFrame, several: bool) -> pd.DataFrame:
+    """Summaries with interval, and the permutation null beside them."""
+    shown = pd.DataFrame(
+        {
+            "summary": [SUMMARY_NAMES.get(m, m) for m in numbers["metric"]],
+            "value": [interval(v, lo, hi) for v, lo, hi in zip(numbers["value"], numbers["low"], numbers["high"], strict=True)],
+            "by chance (median)": [decimal(v) if not missing(v) else "" for v in numbers["null_median"]],
+            "evidence": [p_value(p) if not missing(p) else "" for p in numbers["p_null"]],
+            "note": numbers["reason"].fillna(""),
+        }
+    )
+    if several:
+        shown.insert(0, "model", list(numbers["model"]))
+    return shown
+
+
+def pair_text(pairs: pd.DataFrame, several: bool) -> pd.DataFrame:
+    """Comparisons of two groups, the strongest evidence first."""
+    ordered = pairs.sort_values("p_adjusted", kind="stable", na_position="last").head(SHOWN_TESTS)
+    shown = pd.DataFrame(
+        {
+            "metric": ordered["metric"].map(metric_name),
+            "groups": ordered["group_a"].astype(str) + " − " + ordered["group_b"].astype(str),
+            "difference": [interval(d, lo, hi, signed=True) for d, lo, hi in zip(ordered["difference"], ordered["low"], ordered["high"], strict=True)],
+            "evidence": [p_value(p) if not missing(p) else "no test" for p in ordered["p"]],
+            "adjusted": [p_value(p) if not missing(p) else "no test" for p in ordered["p_adjusted"]],
+            "method": ordered["method"],
+        }
+    )
+    if several:
+        shown.insert(0, "model", list(ordered["model"]))
+    return shown
+
+
+def _intersections(tests: pd.DataFrame, verdicts: pd.DataFrame, parts: Mapping[str, Any]) -> list[Section]:
+    model, part = next(iter(parts.items()))
+    joint = tests[(tests["depth"] > 1) & (tests["model"] == model)]
+    names = [a for a, v in part["attributes"].items() if len(v.get("attributes") or (1,)) > 1]
+    if not names:
+        return []
+    blocks = [ChartBlock.of(volcano(joint[joint["metric"] == metric], metric), f"intersections_{metric}") for metric in ("auc", "tpr", "fpr")]
+    left_out = sum(int((part["attributes"][a].get("left_out") or {}).get("groups", 0)) for a in names)
+    note = f"{plural(left_out, 'subgroup')} left out: too few positives or negatives." if left_out else "No subgroup was left out."
+    table = TableBlock("intersections_tests", "Pairs of subgroups", joint, pair_text(joint, False), folded=True)
+    judged = verdicts[(verdicts["depth"] > 1) & (verdicts["model"] == model)]
+    return [Section("Do attributes add up?", "", (*(b for b in blocks if b is not None), table), (note,), tag=worst_verdict(judged))]
+
+
+def _warnings(document: Mapping[str, Any]) -> Section | None:
+    findings = document.get("findings") or []
+    if not findings:
+        return None
+    frame = pd.DataFrame([{k: f.get(k) for k in ("severity", "message", "rows", "remedy")} for f in findings])
+    return Section("What to know before believing these numbers", "", (TableBlock("findings", "Findings in the file", frame),))
+
+
+def _stem(attribute: str, parts: Mapping[str, Any]) -> str:
+    """A file stem that is unique although attributes may differ in signs only."""
+    position = list(next(iter(parts.values()))["attributes"]).index(attribute) + 1
+    letters = "".join(c if c.isalnum() else "-" for c in attribute.lower()).strip("-")
+    return f"{position:02d}_{letters}"

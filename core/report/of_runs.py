@@ -1,0 +1,203 @@
+"""The comparison report of finished runs: the analysis pages' tables and figures in one file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from core.audit import run_views
+from core.charts import contribution, gradients
+from core.charts.audit_forest import metric_forest
+from core.charts.figure import Figure
+from core.charts.text import count, interval, missing, p_value, plural, positives
+from core.charts.theme import method_rank
+from core.errors import UserError
+from core.report.document import ChartBlock, Report, Section, TableBlock
+from core.report.terms import glossary_section
+from core.store import Store
+from core.workspace import read_json
+
+SUMMARY_NAMES = {"auc": "AUC", "es_auc": "ES-AUC", "worst_group_auc": "worst-group AUC", "max_gap": "largest gap"}
+TERMS = ("auc", "group_auc", "interval", "es_auc", "worst_group", "max_gap", "null", "ratio", "phi", "unimodal", "take_away", "cosine", "share_negative", "factor", "relative_update")
+RANK = {"disparity": 2, "not enough data": 1, "no disparity found": 0}
+
+
+def runs_report(store: Store, run_ids: Sequence[str], attribute: str | None = None, name: str = "comparison", created: datetime | None = None) -> Report:
+    """Compose the report of `run_ids`, all finished and of one cohort.
+
+    `attribute` defaults to the one that most of the runs were trained for.
+
+    Raises
+    ------
+    UserError
+        For runs that are not finished, not there, or of several cohorts, and for an unknown attribute.
+    """
+    runs = _runs(store, run_ids)
+    names = dict(zip(runs["run_id"], runs["name"], strict=True))
+    cohort = store.cohorts().set_index("cohort_id").loc[str(runs["cohort_id"].iloc[0])]
+    cohort_id = str(runs["cohort_id"].iloc[0])
+    modalities = tuple(cohort["modalities"])
+    attribute = _attribute(attribute, runs, tuple(cohort["attributes"]), str(cohort["name"]))
+    sections: list[Section] = []
+    if attribute is not None:
+        sections.append(_groups(store, names, attribute))
+    sections.append(_modalities(store, names, modalities, cohort_id, attribute))
+    sections.append(_gradients(store, names, modalities, cohort_id, attribute))
+    sections += [_settings(runs), glossary_section(TERMS)]
+    facts = (
+        ("Cohort", str(cohort["name"])),
+        ("Patients", count(int(cohort["n_patients"]))),
+        ("Samples", count(int(cohort["n"]))),
+        ("Modalities", ", ".join(modalities)),
+        ("Compared by", attribute or "no attribute"),
+        ("Runs", count(len(runs))),
+    )
+    return Report(
+        name=name,
+        title=f"Comparison of {plural(len(runs), 'run')} on {cohort['name']}",
+        subtitle=", ".join(names.values()),
+        created=(created or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M"),
+        facts=facts,
+        sections=tuple(sections),
+        provenance={"cohort_id": cohort_id, "runs": {run_id: _provenance(store, run_id) for run_id in names}},
+    )
+
+
+def _runs(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
+    wanted = list(dict.fromkeys(run_ids))
+    if not wanted:
+        raise UserError("no run is chosen; `multifair runs` lists them")
+    frame = store.runs()
+    frame = frame[frame["run_id"].isin(wanted)]
+    gone = [run for run in wanted if run not in set(frame["run_id"])]
+    if gone:
+        raise UserError(f"no run is named {gone[0]!r}; `multifair runs` lists those there are")
+    unfinished = frame[frame["status"] != "done"]
+    if len(unfinished):
+        raise UserError(f"{unfinished['run_id'].iloc[0]} is {unfinished['status'].iloc[0]}: only finished runs can be reported")
+    if frame["cohort_id"].nunique() > 1:
+        raise UserError("the runs are of several cohorts: choose runs of one cohort, as results on different patients cannot be compared")
+    frame = frame.assign(_rank=[method_rank(str(m)) for m in frame["method"]]).sort_values(["_rank", "label", "seed", "run_id"], ignore_index=True)
+    name = frame["label"].astype(str)
+    for extra in (" · seed " + frame["seed"].astype(str), " · " + frame["key"].astype(str).str[:6]):
+        twice = name.duplicated(keep=False)
+        name = name.where(~twice, name + extra)
+    return frame.drop(columns="_rank").assign(name=name)
+
+
+def _attribute(wanted: str | None, runs: pd.DataFrame, known: tuple[str, ...], cohort: str) -> str | None:
+    if wanted is not None:
+        if wanted not in known:
+            raise UserError(f"cohort {cohort!r} has no sensitive attribute {wanted!r}; it has: {', '.join(known) or 'none'}")
+        return wanted
+    trained = [a for a in runs["attribute"].dropna() if a in known]
+    return max(trained, key=trained.count) if trained else (known[0] if known else None)
+
+
+def _charts(*figures: tuple[str, Figure]) -> list[ChartBlock | TableBlock]:
+    blocks = (ChartBlock.of(figure, name) for name, figure in figures)
+    return [block for block in blocks if block is not None]
+
+
+def _groups(store: Store, names: dict[str, str], attribute: str) -> Section:
+    groups = run_views.group_performance(store, names, attribute)
+    groups = groups.assign(model=groups["run_id"].map(names), estimable=groups["value"].notna())
+    everybody, by_group = groups[groups["group"].isna()], groups[groups["group"].notna()]
+    verdicts = run_views.verdicts(store, names, attribute)
+    summaries = run_views.summaries(store, names, attribute)
+    blocks = _charts(("group_auc", metric_forest(by_group, everybody, attribute, "auc")))
+    blocks.append(TableBlock("summaries", "Methods side by side", summaries.assign(run=summaries["run_id"].map(names)), _summary_text(summaries, names)))
+    shown = pd.DataFrame(
+        {
+            "run": by_group["model"],
+            "group": by_group["group"],
+            "positives / negatives": [positives(p, q) for p, q in zip(by_group["n_pos"], by_group["n_neg"], strict=True)],
+            "AUC": [interval(v, lo, hi) for v, lo, hi in zip(by_group["value"], by_group["low"], by_group["high"], strict=True)],
+            "note": by_group["reason"].fillna(""),
+        }
+    )
+    blocks.append(TableBlock("group_auc_table", "AUC of each group", groups.drop(columns=["estimable"]), shown))
+    words = pd.DataFrame(
+        {
+            "run": verdicts["run_id"].map(names),
+            "verdict": verdicts["verdict"],
+            "evidence": [p_value(p) if not missing(p) else "no test" for p in verdicts["p"]],
+            "why": verdicts["reason"],
+        }
+    )
+    blocks.append(TableBlock("verdicts", "Is the gap real?", verdicts, words))
+    worst = verdicts.assign(_rank=verdicts["verdict"].map(RANK)).sort_values(["_rank", "p"], ascending=[False, True], kind="stable").head(1)
+    sentence = f"{names[str(worst['run_id'].iloc[0])]}: {worst['reason'].iloc[0]}" if len(worst) else "No run has test predictions."
+    tag = str(worst["verdict"].iloc[0]) if len(worst) else ""
+    return Section(f"Who is served worse by {attribute}, and is it real?", sentence, tuple(blocks), tag=tag)
+
+
+def _summary_text(summaries: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
+    """A row per run, a column per summary."""
+    rows = []
+    for run_id, name in names.items():
+        row = {"run": name}
+        part = summaries[summaries["run_id"] == run_id]
+        for metric, value, low, high in zip(part["metric"], part["value"], part["low"], part["high"], strict=True):
+            row[SUMMARY_NAMES.get(metric, metric)] = interval(value, low, high)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _modalities(store: Store, names: dict[str, str], modalities: Sequence[str], cohort_id: str, attribute: str | None) -> Section:
+    telemetry = store.telemetry(names, ["contribution.ratio", "contribution.phi"])
+    figures = [("contribution", contribution.over_epochs(telemetry, names, modalities))]
+    if attribute is not None:
+        groups = run_views.group_names(store, cohort_id, attribute)
+        last = telemetry[telemetry["epoch"] == telemetry.groupby("run_id")["epoch"].transform("max")]
+        performance = run_views.modality_performance(store, names, attribute)
+        alone, without = performance[performance["kind"] == "unimodal"], performance[performance["kind"].isin(["all", "without"])]
+        figures += [
+            ("contribution_by_group", contribution.by_group(last, names, modalities, groups, attribute)),
+            ("unimodal_auc", contribution.unimodal(alone, names, modalities, groups, attribute)),
+            ("take_away", contribution.take_away(without, names, modalities, groups, attribute)),
+        ]
+    blocks = _charts(*figures)
+    if len(telemetry):
+        blocks.append(TableBlock("contribution_table", "Contributions, epoch by epoch", telemetry, folded=True))
+    sentence = figures[0][1].title
+    return Section("Which modality does the model lean on, and for whom?", sentence, tuple(blocks))
+
+
+def _gradients(store: Store, names: dict[str, str], modalities: Sequence[str], cohort_id: str, attribute: str | None) -> Section:
+    telemetry = store.telemetry(names, ["conflict.", "magnitude.", "effect.", "method."])
+    trained = telemetry.loc[telemetry["epoch"] >= 0, "epoch"]
+    question = "Where do the gradients fight, and what did the method do about it?"
+    if trained.empty:
+        return Section(question, "These runs recorded no gradients: a network with one modality has none to compare.")
+    last = int(trained.max()) + 1
+    groups = run_views.group_names(store, cohort_id, attribute) if attribute is not None else ()
+    figure = gradients.conflict(telemetry, names, modalities, groups, (max(1, last - 2), last))
+    blocks = _charts(("conflict", figure), ("magnitude", gradients.magnitudes(telemetry, names, modalities)))
+    blocks.append(TableBlock("gradients_table", "Gradients, epoch by epoch", telemetry, folded=True))
+    return Section(question, figure.title, tuple(blocks))
+
+
+def _settings(runs: pd.DataFrame) -> Section:
+    """What was trained how; settings that differ between the runs stand in columns of their own."""
+    parts = [{**json.loads(b or "{}"), **json.loads(n or "{}"), **json.loads(s or "{}")} for s, n, b in zip(runs["settings"], runs["network"], runs["budget"], strict=True)]
+    keys = list(dict.fromkeys(key for part in parts for key in part))
+    differ = [key for key in keys if len({json.dumps(part.get(key), sort_keys=True) for part in parts}) > 1]
+    shown = runs[["name", "run_id", "seed", "attribute", "preset", "device"]].rename(columns={"name": "run"})
+    shown = shown.assign(seconds=runs["seconds"].round(1), **{key: [_plain(part.get(key)) for part in parts] for key in differ})
+    note = f"Settings that are the same in all runs are under “How these numbers were made”; {plural(len(differ), 'setting')} differ." if len(runs) > 1 else ""
+    return Section("What was trained?", "", (TableBlock("runs", "Runs and the settings in which they differ", runs, shown),), (note,) if note else ())
+
+
+def _plain(value: Any) -> Any:
+    return value if value is None or isinstance(value, (str, int, float)) else json.dumps(value)
+
+
+def _provenance(store: Store, run_id: str) -> dict[str, Any]:
+    folder = store.folder(run_id)
+    environment = read_json(folder.environment) if folder.environment.exists() else None
+    return {"specification": folder.read_spec(), "environment": environment}
