@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.audit.estimates import GroupCounts, MetricTable
 from core.audit.operating import OperatingPoint
 from core.audit.summaries import ES_AUC_CAVEAT
 
 if TYPE_CHECKING:
+    from core.audit.curves import Curves
     from core.audit.result import AttributeAudit, Audit, ModelAudit
 
 
@@ -36,6 +40,20 @@ def _model(model: ModelAudit) -> dict[str, Any]:
         "operating_point": _point(model.point),
         "overall": _group(model.counts, model.tables, 0),
         "attributes": {attribute.name: _attribute(attribute) for attribute in model.attributes},
+        "against_rest": [
+            {
+                "attribute": t.attribute,
+                "group": t.group,
+                "metric": t.metric,
+                "n": t.n,
+                "difference": number(t.difference),
+                "p": number(t.p),
+                "p_adjusted": number(t.p_adjusted),
+                "method": t.method,
+                "worth_a_look": t.worth_a_look,
+            }
+            for t in model.against_rest
+        ],
     }
 
 
@@ -67,6 +85,12 @@ def _attribute(attribute: AttributeAudit) -> dict[str, Any]:
             }
             for test in attribute.tests
         ],
+        "power": [
+            {"group": p.group, "metric": p.metric, "reference": p.reference, "detectable": number(p.detectable), "gap": p.gap, "more_patients": p.more_patients, "reason": p.reason}
+            for p in attribute.power
+        ],
+        **({} if attribute.cross_group is None else {"cross_group_auc": matrix(attribute.cross_group.auc, names)}),
+        **({} if attribute.curves is None else {"curves": _curves(attribute.curves)}),
     }
 
 
@@ -108,6 +132,19 @@ def _group(counts: GroupCounts, tables: Any, index: int) -> dict[str, Any]:
             reasons[name] = table.reason[index]
     result["reasons"] = reasons
     return result
+
+
+def matrix(values: NDArray[np.float64], names: tuple[str, ...]) -> dict[str, dict[str, float | None]]:
+    """Rows: whose positives; columns: whose negatives."""
+    return {row: {column: number(values[i, j]) for j, column in enumerate(names)} for i, row in enumerate(names)}
+
+
+def _curves(curves: Curves) -> dict[str, list[dict[str, Any]]]:
+    frames = {"reliability": curves.reliability, "decision": curves.decision, "sliding": curves.sliding}
+    return {
+        name: [{str(k): number(v) if isinstance(v, float) else v for k, v in row.items()} for row in frame.to_dict("records")]
+        for name, frame in frames.items()
+    }
 
 
 def number(value: float | None) -> float | None:

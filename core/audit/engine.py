@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +24,10 @@ from core.audit.scored import Scored, scored
 from core.audit.summaries import point_summaries
 from core.audit.verdicts import judge
 from core.metrics.auc import auc
+from core.metrics.cross_group import cross_group_auc
+
+if TYPE_CHECKING:
+    from core.audit.curves import Curves
 
 # An intersection's groups are looked at one against the rest; all pairs of more than these would be noise.
 MAX_PAIRED_GROUPS = 20
@@ -112,6 +117,8 @@ def _audit_attribute(data: Scored, point: OperatingPoint, grouping: Grouping, op
         summaries=summaries,
         verdicts=tuple(judge(judged[name], tests[name], groups, options, left_out) for name in tests),
         power=tuple(row for name in POWERED for row in power(tables[name], counts, groups, options)),
+        cross_group=cross_group_auc(data.y, data.score, codes, len(groups), data.weight) if grouping.depth == 1 and groups else None,
+        curves=_curves(data, grouping, options),
     )
     return attribute, against_rest(data, codes, groups, grouping.name, tables, null, options)
 
@@ -123,6 +130,14 @@ def _pairwise(data: Scored, grouping: Grouping, tables: Mapping[str, MetricTable
     tests = {name: pairwise(tables[name], options.correction) for name in TESTED if name != "ece"}
     tests["ece"] = error_tests(data, grouping.codes, len(grouping.groups), dict(tables), options)
     return tests
+
+
+def _curves(data: Scored, grouping: Grouping, options: AuditOptions) -> Curves | None:
+    if not options.curves or not grouping.groups or grouping.depth > 1:
+        return None
+    from core.audit.curves import curves  # draws in pandas, which an audit without curves need not wait for
+
+    return curves(data, grouping.codes, grouping.groups, options)
 
 
 def _overall(data: Scored, codes: np.ndarray) -> float:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.audit.options import DEFAULT_THRESHOLD, AuditOptions, Target
+from core.audit.options import DEFAULT_THRESHOLD, AuditOptions
 from core.audit.predictions import Attribute, AuditFinding, Predictions
-from core.errors import NotEstimable
+from core.metrics.operating_point import fit_threshold
 
 
 @dataclass(frozen=True)
@@ -42,41 +42,6 @@ class OperatingPoint:
         return (score >= cut).astype(np.int8)
 
 
-def choose_threshold(y: NDArray[np.int8], score: NDArray[np.float64], target: Target, weights: NDArray[np.float64] | None = None) -> float:
-    """The observed score that, as threshold, meets the target most sparingly.
-
-    Sensitivity and selection rate: the highest threshold that reaches the value. Specificity: the
-    lowest threshold that reaches it. Youden: the threshold with the largest TPR - FPR.
-
-    Raises
-    ------
-    NotEstimable : when the target's class is absent.
-    """
-    w = np.ones(y.size) if weights is None else weights
-    order = np.argsort(-score, kind="stable")
-    s = score[order]
-    last = np.append(s[1:] != s[:-1], True)
-    positives = np.cumsum(w[order] * y[order])[last]
-    selected = np.cumsum(w[order])[last]
-    thresholds = s[last]
-    n_pos, n = positives[-1], selected[-1]
-    if target.kind in ("sensitivity", "youden") and n_pos == 0:
-        raise NotEstimable("no positives to choose a threshold on")
-    if target.kind in ("specificity", "youden") and n_pos == n:
-        raise NotEstimable("no negatives to choose a threshold on")
-    slack = 1e-12
-    if target.kind == "sensitivity":
-        return float(thresholds[int(np.argmax(positives / n_pos >= (target.value or 0) - slack))])
-    if target.kind == "selection_rate":
-        return float(thresholds[int(np.argmax(selected / n >= (target.value or 0) - slack))])
-    fpr = (selected - positives) / max(n - n_pos, slack)
-    if target.kind == "youden":
-        return float(thresholds[int(np.argmax(positives / n_pos - fpr))])
-    reached = np.flatnonzero(1 - fpr >= (target.value or 0) - slack)
-    # Even the highest score may be a negative's: then nobody can be selected.
-    return float(thresholds[reached[-1]]) if reached.size else float(np.nextafter(thresholds[0], np.inf))
-
-
 def is_probability(score: NDArray[np.float64]) -> bool:
     return bool(score.min() >= 0 and score.max() <= 1)
 
@@ -102,12 +67,10 @@ def operating_point(
         message = f"{model}: the threshold for {options.target} was chosen on the audited rows themselves, so the rates at it are optimistic"
         findings = (AuditFinding("in_sample_threshold", "warning", message, len(audited), "give a split column with validation rows"),)
     source = "in-sample" if validation is None else "validation"
-    try:
-        common = choose_threshold(base.y, base.scores[model], options.target, base.weights)
-    except NotEstimable as error:
-        return OperatingPoint(None, source, reason=str(error)), findings
-    if attribute is None or not options.per_group_threshold:
-        return OperatingPoint(common, source), findings
+    target = options.target
+    fitted = fit_threshold(base.y, base.scores[model], target.kind, target.value, base.weights)
+    if attribute is None or not options.per_group_threshold or fitted.threshold is None:
+        return OperatingPoint(fitted.threshold, source, reason=fitted.reason), findings
     thresholds = {}
     groups = base.attributes[attribute]
     for index, name in enumerate(groups.names):
@@ -117,5 +80,7 @@ def operating_point(
             message = f"{model}: {attribute} = {name} has too few rows to choose a threshold on; it gets the one for all"
             findings += (AuditFinding("group_threshold", "warning", message, int(rows.sum()), "more validation rows of this group"),)
             continue
-        thresholds[name] = choose_threshold(base.y[rows], base.scores[model][rows], options.target, None if base.weights is None else base.weights[rows])
-    return OperatingPoint(common, source, thresholds), findings
+        own = fit_threshold(base.y[rows], base.scores[model][rows], target.kind, target.value, None if base.weights is None else base.weights[rows])
+        if own.threshold is not None:
+            thresholds[name] = own.threshold
+    return OperatingPoint(fitted.threshold, source, thresholds), findings

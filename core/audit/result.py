@@ -21,6 +21,9 @@ from core.audit.verdicts import DISPARITY, Verdict
 if TYPE_CHECKING:
     import pandas as pd
 
+    from core.audit.curves import Curves
+    from core.metrics.cross_group import CrossGroup
+
 
 @dataclass(frozen=True)
 class AttributeAudit:
@@ -34,6 +37,8 @@ class AttributeAudit:
     summaries: tuple[Summary, ...]
     verdicts: tuple[Verdict, ...]
     power: tuple[Power, ...] = ()
+    cross_group: CrossGroup | None = None
+    curves: Curves | None = None
 
     @property
     def name(self) -> str:
