@@ -38,8 +38,8 @@ def runs_report(store: Store, run_ids: Sequence[str], attribute: str | None = No
     """
     runs = _runs(store, run_ids)
     names = dict(zip(runs["run_id"], runs["name"], strict=True))
-    cohort = store.cohorts().set_index("cohort_id").loc[str(runs["cohort_id"].iloc[0])]
-    cohort_id = str(runs["cohort_id"].iloc[0])
+    cohort = next(c for c in store.cohorts().to_dict("records") if c["cohort_id"] == runs["cohort_id"].iloc[0])
+    cohort_id = str(cohort["cohort_id"])
     modalities = tuple(cohort["modalities"])
     attribute = _attribute(attribute, runs, tuple(cohort["attributes"]), str(cohort["name"]))
     sections: list[Section] = []
