@@ -7,8 +7,9 @@ import pandas as pd
 from core.charts import text
 from core.charts.contribution import leaning
 from dashboard.context import View
+from dashboard.verdicts import Verdict, verdict_of
 
-Answer = tuple[str, None, str]
+Answer = tuple[str, Verdict | None, str]
 
 
 def modalities_answer(telemetry: pd.DataFrame, view: View) -> Answer:
@@ -47,7 +48,7 @@ def gradients_answer(telemetry: pd.DataFrame, view: View, epochs: tuple[int, int
     if share.empty:
         return "No step of these runs was compared with the fused gradient.", None, ""
     means = share.groupby(["run_id", "modality"], sort=False)["value"].mean()
-    run_id, modality = means.idxmax()
+    run_id, modality = means.sort_values().index.to_list()[-1]
     mean = rows[(rows["name"] == "conflict.fused") & (rows["stat"] == "mean") & (rows["run_id"] == run_id) & (rows["modality"] == modality)]["value"]
     sentence = (
         f"{modality} fights the fused gradient most, under {view.names[run_id]}: in {text.percent(means.max())} of steps over {text.plural(len(mean), 'epoch')}, "
@@ -58,4 +59,23 @@ def gradients_answer(telemetry: pd.DataFrame, view: View, epochs: tuple[int, int
         moved = rows[(rows["name"] == "effect.relative_update") & (rows["run_id"] == other)].groupby("modality", sort=False)["value"].mean()
         if len(moved) > 1 and moved.min() > 0:
             parts.append(f"{moved.idxmax()} moves {moved.max() / moved.min():.1f} times as far as {moved.idxmin()} under {name}")
-    return sentence + ".", None, (f"What reached the weights: {text.listing(parts, 6)}." if parts else "")
+    return text.sentence(sentence) + ".", None, (f"What reached the weights: {text.listing(parts, 6)}." if parts else "")
+
+
+def groups_answer(performance: pd.DataFrame, verdicts: pd.DataFrame, view: View) -> Answer:
+    """The verdict on the run with the widest gap: groups, difference, interval, counts."""
+    known = verdicts[verdicts["gap"].notna()].sort_values("gap") if not verdicts.empty else verdicts
+    if known.empty:
+        reason = verdicts["reason"].iloc[0] if len(verdicts) else "there are no test predictions"
+        return f"It cannot be told whether a group of {view.attribute} is served worse: {reason}", "not enough data", ""
+    top = known.iloc[-1]
+    counts = performance[(performance["run_id"] == top["run_id"]) & performance["group"].isin([top["group_low"], top["group_high"]])]
+    sizes = text.listing([f"{row['group']} {text.positives(row['n_pos'], row['n_neg'])}" for row in counts.to_dict("records")])
+    narrow = known.iloc[0]
+    detail = f"Positives and negatives: {sizes}."
+    if len(known) > 1:
+        detail += f" Widest gap {text.decimal(top['gap'])} under {view.names[top['run_id']]}, narrowest {text.decimal(narrow['gap'])} under {view.names[narrow['run_id']]}."
+    left_out = performance[(performance["run_id"] == top["run_id"]) & performance["group"].notna() & performance["value"].isna()]
+    if len(left_out):
+        detail += f" Not estimable: {text.listing([f'{group} ({reason})' for group, reason in zip(left_out['group'], left_out['reason'], strict=True)])}."
+    return f"{view.names[top['run_id']]}: {top['reason']}", verdict_of(str(top["verdict"])), detail

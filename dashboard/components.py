@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
 
 import streamlit as st
 
@@ -13,21 +12,12 @@ from dashboard.context import View, context_bar
 from dashboard.escape import md
 from dashboard.navigation import page_path
 from dashboard.style import STYLE
+from dashboard.verdicts import TAGS, Verdict
 
 __all__ = [
     "View", "answer", "chart_block", "context_bar", "empty_state", "error_state", "finding_tag", "frame", "how_to_read",
     "md", "no_cohort", "no_runs", "page_title", "section", "too_little_data",
 ]  # fmt: skip
-
-Verdict = Literal["disparity", "no disparity found", "not enough data"]
-
-TAGS: dict[str, tuple[str, Literal["orange", "blue", "gray"], str]] = {
-    "disparity": ("disparity", "orange", ":material/error:"),
-    "no disparity found": ("none found", "blue", ":material/check_circle:"),
-    "not enough data": ("not enough data", "gray", ":material/help:"),
-}
-"""Verdict -> words, colour, icon. The icon says it as well, for those who do not see the colour."""
-
 
 def frame() -> None:
     """What surrounds every page: the style sheet (static, holds no user text) and the name."""

@@ -25,12 +25,9 @@ last = int(trained.max()) + 1
 answer(*gradients_answer(telemetry, view, (1, last)), terms=("cosine", "share_negative", "relative_update"))
 
 with st.container(horizontal=True, key="epoch-range"):
-    brushed = st.slider("Epochs of the heat maps", 1, last, (max(1, last - 2), last), key="epochs", help="The brush of every column starts here; drag in a strip to move one alone.") if last > 1 else (1, 1)
+    brushed = st.slider("Epochs of the heat maps below the strips", 1, last, (max(1, last - 2), last), key="epochs", help="The brush of every column starts here; drag in a strip to move one alone.") if last > 1 else (1, 1)
 chart_block(gradients.conflict(telemetry, view.names, view.modalities, view.groups, brushed))
 
-if view.attribute is not None:
-    epoch = st.slider("Epoch", 1, last, last, key="epoch") if last > 1 else 1
-    chart_block(gradients.heat_at_epoch(telemetry, view.names, view.modalities, view.groups, view.attribute, epoch))
 chart_block(gradients.magnitudes(telemetry, view.names, view.modalities))
 
 how_to_read(

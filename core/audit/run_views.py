@@ -1,166 +1,255 @@
 """What the analysis pages show of finished runs: tidy tables on the test split, cached per run.
 
-Every estimate is made by `core.metrics`; here predictions are joined with the sensitive
-attribute, results are laid out one row per mark, and kept in the store's cache under the
-run, the state of its predictions and the attribute.
+Estimates are the audit's own (`core.audit.estimates`, `core.metrics`); here they are laid out
+one row per mark. A value that the audit does not judge is left out, with the reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.metrics.delong import AucCovariance, group_delong
-from core.metrics.estimate import Estimate, MinimumCounts, finite_or_none
-from core.metrics.intervals import logit_interval
+from core.audit.engine import audit
+from core.audit.estimates import GroupCounts, MetricTable, auc_table, group_counts
+from core.audit.operating import OperatingPoint
+from core.audit.run_rows import OPTIONS, Rows, group_names, number, per_run, rows_of
+from core.audit.scored import scored
+from core.metrics.bootstrap import bootstrap_aucs, replicate_interval
+from core.metrics.calibration import reliability
+from core.metrics.equity import es_auc, max_gap, worst
+from core.metrics.intervals import wilson
+from core.metrics.permutation import permute_aucs
+from core.metrics.rates import confusion, rate_estimates
 from core.store import Store
 
-VERSION = "1"
-"""Part of every cache key: raise it when a table changes its meaning."""
-
-COLUMNS = ("value", "low", "high", "se", "n_pos", "n_neg", "reason")
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Test rows of one run beside one attribute, in the cohort's row order.
-
-    y : (n,) 0/1; score : (n,); code : (n,) index into `groups`, -1 where unknown;
-    patient : (n,) codes where a patient has several samples, else None; sample : (n,) ids.
-    """
-
-    y: NDArray[np.int8]
-    score: NDArray[np.float64]
-    code: NDArray[np.int64]
-    groups: tuple[str, ...]
-    patient: NDArray[np.int64] | None
-    sample: NDArray[np.object_]
-
-    def of(self, group: int) -> NDArray[np.bool_]:
-        return self.code == group
+REPLICATES = 500
+PERMUTATIONS = 1000
+NULL_BINS = 40
+CURVE_POINTS = 60
+GRID = tuple(round(step / 100, 2) for step in range(1, 100))
+"""Thresholds for which consequences are known beforehand, so that the slider answers at once."""
 
 
-def cohort_of(store: Store, run_id: str) -> str:
-    """The cohort that a run was trained on. Raises KeyError for an unknown run."""
-    return str(store.folder(run_id).read_spec()["spec"]["cohort_id"])
-
-
-def group_names(store: Store, cohort_id: str, attribute: str) -> tuple[str, ...]:
-    """All groups of the attribute in the whole cohort, sorted: the fixed order of tables and colours."""
-    values = store.attributes(cohort_id, attribute)["value"].dropna()
-    return tuple(sorted(map(str, values.unique())))
-
-
-def rows_of(store: Store, run_id: str, attribute: str | None, split: str = "test") -> Rows:
-    """Predictions of one run and split beside the attribute."""
-    frame = store.predictions(run_id, split)
-    frame = frame[frame["score"].notna() & frame["y"].notna()].reset_index(drop=True)
-    groups: tuple[str, ...] = ()
-    code = np.full(len(frame), -1, dtype=np.int64)
-    if attribute is not None:
-        cohort_id = cohort_of(store, run_id)
-        groups = group_names(store, cohort_id, attribute)
-        values = store.attributes(cohort_id, attribute).set_index("sample_id")["value"]
-        code = pd.Categorical(frame["sample_id"].map(values), categories=list(groups)).codes.astype(np.int64)
-    patient, _ = pd.factorize(frame["patient_id"])
-    repeated = patient.size > 0 and np.unique(patient).size < patient.size
-    return Rows(
-        y=frame["y"].to_numpy(dtype=np.int8), score=frame["score"].to_numpy(dtype=np.float64), code=code, groups=groups,
-        patient=patient.astype(np.int64) if repeated else None, sample=frame["sample_id"].to_numpy(dtype=object),
-    )  # fmt: skip
-
-
-def per_run(store: Store, kind: str, run_ids: Iterable[str], key: str, compute: Callable[[str], list[dict[str, Any]]]) -> pd.DataFrame:
-    """One tidy table of several runs, each run's part from the cache or computed now.
-
-    `compute` returns JSON-ready rows (missing values as None) without `run_id`.
-    """
-    parts = []
-    for run_id in run_ids:
-        rows = store.cached(f"view-{kind}", "|".join((VERSION, run_id, store.mark(run_id), key)), lambda run=run_id: compute(run))
-        parts += [{"run_id": run_id, **row} for row in rows]
-    return pd.DataFrame(parts)
-
-
-def record(estimate: Estimate) -> dict[str, Any]:
-    """An estimate as columns of a tidy table."""
-    return {name: getattr(estimate, name) for name in COLUMNS}
-
-
-def aucs(y: NDArray[Any], score: NDArray[Any], code: NDArray[np.int64], groups: Sequence[str], patient: NDArray[Any] | None) -> list[tuple[str | None, Estimate]]:
-    """The AUC of everybody (group None), then of each group, with intervals."""
-    whole = group_delong(y, score, np.zeros(len(y), dtype=np.int64), 1, cluster=patient)
-    found: list[tuple[str | None, Estimate]] = [(None, estimates(whole)[0])]
-    if groups:
-        parts = group_delong(y, score, code, len(groups), cluster=patient)
-        found += list(zip(groups, estimates(parts), strict=True))
+def auc_rows(rows: Rows) -> list[dict[str, Any]]:
+    """AUC of everybody (group None) and of each group: value, low, high, n_pos, n_neg, reason."""
+    if rows.y.size == 0:
+        return []
+    data = scored(rows.predictions("group"), "model", OperatingPoint(None, "fixed", reason="not asked for"))
+    found: list[dict[str, Any]] = []
+    for codes, names in ((np.zeros(rows.y.size, dtype=np.int64), (None,)), (rows.code, rows.groups)):
+        if names:
+            counts = group_counts(data, codes, len(names))
+            found += _estimates(auc_table(data, codes, len(names), counts.lacking(OPTIONS), OPTIONS), counts, names)
     return found
 
 
-def estimates(result: AucCovariance, least: MinimumCounts | None = None) -> list[Estimate]:
-    """Each AUC with its logit interval, or the reason why it has none."""
-    least = least or MinimumCounts()
-    low, high = logit_interval(result.auc, result.se)
-    found = []
-    for k, value in enumerate(result.auc):
-        n_pos, n_neg = int(result.n_pos[k]), int(result.n_neg[k])
-        reason = least.lacking(n_pos, n_neg)
-        if reason is not None:
-            found.append(Estimate.missing(reason, n_pos, n_neg))
-            continue
-        found.append(Estimate(float(value), finite_or_none(low[k]), finite_or_none(high[k]), finite_or_none(result.se[k]), n_pos, n_neg, None, "delong, logit"))
-    return found
+def _estimates(table: MetricTable, counts: GroupCounts, names: Sequence[str | None]) -> list[dict[str, Any]]:
+    return [
+        {
+            "group": name, "value": number(table.value[i]) if table.judged[i] else None, "low": number(table.low[i]) if table.judged[i] else None,
+            "high": number(table.high[i]) if table.judged[i] else None, "n_pos": int(counts.n_pos[i]), "n_neg": int(counts.n_neg[i]), "reason": table.reason[i],
+        }
+        for i, name in enumerate(names)
+    ]  # fmt: skip
 
 
 def group_performance(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFrame:
     """AUC of everybody and of each group on the test split.
 
-    Columns: run_id, group (missing: everybody), value, low, high, se, n_pos, n_neg, reason.
+    Columns: run_id, group (missing: everybody), value, low, high, n_pos, n_neg, reason.
     """
-
-    def compute(run_id: str) -> list[dict[str, Any]]:
-        rows = rows_of(store, run_id, attribute)
-        return [{"group": group, **record(estimate)} for group, estimate in aucs(rows.y, rows.score, rows.code, rows.groups, rows.patient)]
-
-    return per_run(store, "groups", run_ids, attribute, compute)
+    return per_run(store, "groups", run_ids, attribute, lambda run_id: auc_rows(rows_of(store, run_id, attribute)))
 
 
 def modality_performance(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFrame:
     """AUC per group of each modality alone, and of the model with each modality taken away.
 
     Columns: run_id, kind ("unimodal", "without", or "all": nothing taken away), modality
-    (missing for "all"), group (missing: everybody), value, low, high, se, n_pos, n_neg, reason.
+    (missing for "all"), group (missing: everybody), value, low, high, n_pos, n_neg, reason.
     """
 
     def compute(run_id: str) -> list[dict[str, Any]]:
         rows = rows_of(store, run_id, attribute)
-        found = [{"kind": "all", "modality": None, "group": g, **record(e)} for g, e in aucs(rows.y, rows.score, rows.code, rows.groups, rows.patient)]
-        scores = store.modality_scores(run_id, "test")
-        for (kind, modality), part in scores.groupby(["kind", "modality"], sort=False):
+        found = [{"kind": "all", "modality": None, **row} for row in auc_rows(rows)]
+        for (kind, modality), part in store.modality_scores(run_id, "test").groupby(["kind", "modality"], sort=False):
             score = pd.Series(rows.sample).map(part.set_index("sample_id")["score"]).to_numpy(dtype=np.float64)
             known = np.isfinite(score)
-            patient = None if rows.patient is None else rows.patient[known]
-            found += [
-                {"kind": kind, "modality": modality, "group": g, **record(e)}
-                for g, e in aucs(rows.y[known], score[known], rows.code[known], rows.groups, patient)
-            ]
+            own = Rows(rows.y, score, rows.code, rows.groups, rows.patient, rows.sample).take(known)
+            found += [{"kind": kind, "modality": modality, **row} for row in auc_rows(own)]
         return found
 
     return per_run(store, "modalities", run_ids, attribute, compute)
 
 
-def availability(store: Store, cohort_id: str, attribute: str, present: NDArray[np.bool_], modalities: Sequence[str]) -> pd.DataFrame:
-    """Share of each group that has each modality, with Wilson's interval.
+def verdicts(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFrame:
+    """The audit's verdict on the group AUCs of each run: run_id, verdict, reason, gap, p, group_low, group_high."""
 
-    `present` (n, M) in cohort row order. Columns: modality, group, value, low, high, n.
+    def compute(run_id: str) -> list[dict[str, Any]]:
+        rows = rows_of(store, run_id, attribute)
+        found = audit(rows.predictions(attribute), OPTIONS).model().attribute(attribute).verdicts
+        verdict = next(v for v in found if v.metric == "auc")
+        return [{"verdict": verdict.verdict, "reason": verdict.reason, "gap": verdict.gap, "p": verdict.p, "group_low": verdict.group_low, "group_high": verdict.group_high}]
+
+    return per_run(store, "verdicts", run_ids, attribute, compute)
+
+
+def summaries(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFrame:
+    """Overall AUC, ES-AUC, worst-group AUC and gap with patient bootstrap intervals.
+
+    Columns: run_id, metric ("auc" | "es_auc" | "worst_group_auc" | "max_gap"), value, low, high,
+    excluded (groups that are not judged, comma separated), reason.
     """
-    from core.metrics.intervals import wilson
 
+    def compute(run_id: str) -> list[dict[str, Any]]:
+        rows = rows_of(store, run_id, attribute)
+        table = auc_rows(rows)
+        judged = np.array([row["value"] is not None for row in table[1:]], dtype=bool)
+        excluded = ", ".join(row["group"] for row, ok in zip(table[1:], judged, strict=True) if not ok)
+        head = table[0] if table else {"value": None, "low": None, "high": None, "reason": "no test rows"}
+        found = [{"metric": "auc", "value": head["value"], "low": head["low"], "high": head["high"], "excluded": "", "reason": head["reason"]}]
+        values = np.array([np.nan if row["value"] is None else row["value"] for row in table[1:]])
+        if judged.sum() < 2 or head["value"] is None:
+            reason = "fewer than two groups have enough positives and negatives"
+            return found + [{"metric": m, "value": None, "low": None, "high": None, "excluded": excluded, "reason": reason} for m in ("es_auc", "worst_group_auc", "max_gap")]
+        draws = bootstrap_aucs(rows.y, rows.score, rows.code, len(rows.groups), replicates=REPLICATES, cluster=rows.patient, workers=1)
+        areas = np.where(judged, draws.groups, np.nan)
+        for metric, value, replicates in (
+            ("es_auc", es_auc(head["value"], values), es_auc(draws.overall, areas)),
+            ("worst_group_auc", worst(values), worst(areas)),
+            ("max_gap", max_gap(values), max_gap(areas)),
+        ):
+            low, high = replicate_interval(replicates, value, kind="bias-corrected")
+            found.append({"metric": metric, "value": number(float(value)), "low": number(float(low)), "high": number(float(high)), "excluded": excluded, "reason": None})
+        return found
+
+    return per_run(store, "summaries", run_ids, attribute, compute)
+
+
+def gap_null(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFrame:
+    """Histogram of the gap when group labels are shuffled, beside the gap observed.
+
+    Columns: run_id, left, right, share (of shuffles), observed, p, q95, permutations.
+    """
+
+    def compute(run_id: str) -> list[dict[str, Any]]:
+        rows = rows_of(store, run_id, attribute)
+        judged = np.array([row["value"] is not None for row in auc_rows(rows)[1:]], dtype=bool)
+        if judged.sum() < 2:
+            return []
+        test = permute_aucs(rows.y, rows.score, rows.code, len(rows.groups), permutations=PERMUTATIONS, cluster=rows.patient, usable=judged, workers=1).max_gap
+        null = test.null[np.isfinite(test.null)]
+        if null.size == 0 or test.value is None:
+            return []
+        edges = np.linspace(0, max(float(null.max()), test.value) * 1.05, NULL_BINS + 1)
+        counts, _ = np.histogram(null, edges)
+        return [
+            {"left": float(a), "right": float(b), "share": float(c / null.size), "observed": test.value, "p": test.p, "q95": test.null_q95, "permutations": test.permutations}
+            for a, b, c in zip(edges[:-1], edges[1:], counts, strict=True)
+        ]
+
+    return per_run(store, "gap-null", run_ids, attribute, compute)
+
+
+def roc(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFrame:
+    """ROC curve of each judged group, thinned to what a screen can show: run_id, group, fpr, tpr, n_pos, n_neg."""
+
+    def compute(run_id: str) -> list[dict[str, Any]]:
+        rows = rows_of(store, run_id, attribute)
+        found = []
+        for row in auc_rows(rows)[1:]:
+            if row["value"] is None:
+                continue
+            chosen = rows.code == rows.groups.index(row["group"])
+            fpr, tpr = _curve(rows.y[chosen], rows.score[chosen])
+            found += [{"group": row["group"], "fpr": float(f), "tpr": float(t), "n_pos": row["n_pos"], "n_neg": row["n_neg"]} for f, t in zip(fpr, tpr, strict=True)]
+        return found
+
+    return per_run(store, "roc", run_ids, attribute, compute)
+
+
+def _curve(y: NDArray[np.int8], score: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Corners of the ROC staircase from confusion counts at observed scores, at most CURVE_POINTS of them."""
+    order = np.argsort(-score, kind="stable")
+    last = np.append(np.diff(score[order]) != 0, True)
+    hits, selected = np.cumsum(y[order])[last], (np.arange(y.size) + 1)[last]
+    tpr = np.concatenate([[0.0], hits / max(int(y.sum()), 1)])
+    fpr = np.concatenate([[0.0], (selected - hits) / max(int((1 - y).sum()), 1)])
+    keep = np.unique(np.round(np.linspace(0, tpr.size - 1, CURVE_POINTS)).astype(np.int64))
+    return fpr[keep], tpr[keep]
+
+
+def calibration(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFrame:
+    """Reliability curve per group on ten common bins: run_id, group, predicted, value, low, high, n.
+
+    Runs whose scores are no probabilities have no rows.
+    """
+
+    def compute(run_id: str) -> list[dict[str, Any]]:
+        rows = rows_of(store, run_id, attribute)
+        if rows.y.size == 0 or rows.score.min() < 0 or rows.score.max() > 1:
+            return []
+        curve = reliability(rows.y, rows.score, rows.code, len(rows.groups), bins=OPTIONS.bins)
+        return [
+            {"group": group, "predicted": float(curve.predicted[g, b]), "value": float(curve.observed[g, b]), "low": number(curve.low[g, b]), "high": number(curve.high[g, b]), "n": int(curve.weight[g, b])}
+            for g, group in enumerate(rows.groups)
+            for b in range(OPTIONS.bins)
+            if curve.weight[g, b] >= OPTIONS.min_rows
+        ]
+
+    return per_run(store, "calibration", run_ids, attribute, compute)
+
+
+def consequences(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFrame:
+    """What each threshold of GRID does to each group.
+
+    Columns: run_id, threshold, group, metric ("tpr" | "fpr" | "ppv" | "selection_rate"), value,
+    low, high, selected (patients' samples), n, reason.
+    """
+
+    def compute(run_id: str) -> list[dict[str, Any]]:
+        rows = rows_of(store, run_id, attribute)
+        found: list[dict[str, Any]] = []
+        for threshold in GRID:
+            table = confusion(rows.y, rows.score >= threshold, rows.code, len(rows.groups))
+            for metric in ("tpr", "fpr", "ppv", "selection_rate"):
+                for g, estimate in enumerate(rate_estimates(table, metric)):
+                    found.append({
+                        "threshold": threshold, "group": rows.groups[g], "metric": metric, "value": estimate.value, "low": estimate.low, "high": estimate.high,
+                        "selected": int(table[g, 0] + table[g, 1]), "n": int(table[g].sum()), "reason": estimate.reason,
+                    })  # fmt: skip
+        return found
+
+    return per_run(store, "consequences", run_ids, attribute, compute)
+
+
+def cross_group(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFrame:
+    """P(positive of `positive` scores above negative of `negative`) for every two groups, with its interval.
+
+    Columns: run_id, positive, negative, value, low, high, n_pos, n_neg, reason.
+    """
+
+    def compute(run_id: str) -> list[dict[str, Any]]:
+        rows = rows_of(store, run_id, attribute)
+        found = []
+        for a, first in enumerate(rows.groups):
+            for b, second in enumerate(rows.groups):
+                pair = rows.take(((rows.code == a) & (rows.y == 1)) | ((rows.code == b) & (rows.y == 0)))
+                estimate = auc_rows(pair)[0] if pair.y.size else {"value": None, "low": None, "high": None, "n_pos": 0, "n_neg": 0, "reason": "nobody of either group"}
+                found.append({"positive": first, "negative": second, **{name: value for name, value in estimate.items() if name != "group"}})
+        return found
+
+    return per_run(store, "cross-group", run_ids, attribute, compute)
+
+
+def availability(store: Store, cohort_id: str, attribute: str, present: NDArray[np.bool_], modalities: Sequence[str]) -> pd.DataFrame:
+    """Share of each group that has each modality, with Wilson's interval: modality, group, value, low, high, n.
+
+    `present` (n, M) in cohort row order.
+    """
     values = store.attributes(cohort_id, attribute)["value"].to_numpy(dtype=object)
     found = []
     for group in group_names(store, cohort_id, attribute):
@@ -168,5 +257,5 @@ def availability(store: Store, cohort_id: str, attribute: str, present: NDArray[
         for m, modality in enumerate(modalities):
             n, have = int(chosen.sum()), int(present[chosen, m].sum())
             low, high = wilson([have], [n])
-            found.append({"modality": modality, "group": group, "value": have / n if n else None, "low": float(low[0]), "high": float(high[0]), "n": n})
+            found.append({"modality": modality, "group": group, "value": have / n if n else None, "low": number(low[0]), "high": number(high[0]), "n": n, "present": have})
     return pd.DataFrame(found)

@@ -62,10 +62,10 @@ def over_epochs(frame: pd.DataFrame, names: Mapping[str, str], modalities: Seque
     )
     columns = {"run": "Run", "trained": "Epochs trained", "modality": "Modality", "value": "Ratio", "low": "Low", "high": "High", "n": "Patients"}
     ends = leads.to_dict("records")
-    parts = [f"{row['modality']} carries {text.percent(row['value'])} under {row['run']}" for row in ends]
-    title = text.listing(parts, 3) or "Contribution of each modality"
+    carried = [(str(row["modality"]), text.percent(row["value"]), str(row["run"])) for row in ends]
+    title = text.same_verb(carried, "carries") or "Contribution of each modality"
     return Figure(
-        name="contribution-ratio", title=title[:1].upper() + title[1:],
+        name="contribution-ratio", title=title,
         alt=f"Line chart of each modality's contribution ratio over {text.plural(last, 'epoch')}, one panel per run. At the end " + text.listing([f"{row['modality']} has {text.interval(row['value'], row['low'], row['high'])} in {row['run']}" for row in ends], 6) + ".",
         data=rows[list(columns)], table=columns, panels=panels, columns=min(3, max(1, len(panels))), terms=("ratio", "phi", "interval"),
         note="Bands are 95 % bootstrap intervals over validation patients. The dashed line is an equal share.",
@@ -123,7 +123,7 @@ def group_finding(rows: pd.DataFrame, attribute: str) -> str:
         if gap > best[0]:
             overlap = ", intervals overlap" if low["high"] >= high["low"] else ""
             best = gap, f"{modality} adds most for {high['group']} ({text.decimal(high['value'], 3, True)}) and least for {low['group']} ({text.decimal(low['value'], 3, True)}) under {run}{overlap}"
-    return best[1][:1].upper() + best[1][1:]
+    return text.sentence(best[1])
 
 
 def _group_panel(rows: pd.DataFrame, modalities: Sequence[str], groups: Sequence[str], most: float, look: Look, width: Width) -> Any:

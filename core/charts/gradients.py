@@ -12,21 +12,23 @@ import pandas as pd
 from core.charts import text
 from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.parts import (
-    THREE_DECIMALS,
+    DECIMALS,
+    HATCH,
     colored,
     decimal_axis,
     domain,
     end_labels,
     epoch_axis,
-    heat_map,
     reference_line,
     tooltips,
 )  # fmt: skip
 from core.charts.theme import Look, color_scale
 
 STRIP = 128
-PAIR = " · "
-SLATE = "strip"
+ROOM = 1.32
+"""The epoch axis is this much longer than the training, for the names at the lines' ends."""
+SYMBOLS = {"balance": "B", "factor": "f", "gate": "gate"}
+"""What a method calls its series -> the paper's symbol. Other series keep their own name."""
 
 
 def conflict(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence[str], groups: Sequence[str], brushed: tuple[int, int]) -> Figure:
@@ -76,22 +78,21 @@ def finding(rows: pd.DataFrame, names: Mapping[str, str], brushed: tuple[int, in
     for run_id, name in names.items():
         of_run = share[share["run_id"] == run_id]
         if not of_run.empty:
-            means = of_run.groupby("modality", sort=False)["value"].mean()
-            parts.append(f"{means.idxmax()} fights the fused gradient in {text.percent(means.max())} of steps under {name}")
-    sentence = text.listing(parts, 3) or "Gradients over the chosen epochs"
-    return sentence[:1].upper() + sentence[1:]
+            means = of_run.groupby("modality", sort=False)["value"].mean().sort_values()
+            parts.append((str(means.index[-1]), f"{text.percent(means.iloc[-1])} of steps", name))
+    return text.same_verb(parts, "fights the fused gradient in") or "Gradients over the chosen epochs"
 
 
 def _strips(rows: pd.DataFrame, modalities: Sequence[str], groups: Sequence[str], last: int, limits: tuple[list[float], list[float]],
             brushed: tuple[int, int], look: Look, width: Width) -> Any:  # fmt: skip
     brush = alt.selection_interval(name="epochs", encodings=["x"], value={"x": [brushed[0] - 0.4, brushed[1] + 0.4]},
                                    mark=alt.BrushConfig(fill=look.accent, fillOpacity=0.08, stroke=look.accent, strokeOpacity=0.5, cursor="col-resize"))  # fmt: skip
-    x = alt.X("trained:Q", scale=alt.Scale(domain=[0.5, 0.5 + last * 1.3], nice=False), axis=epoch_axis(last, None))
-    strips = [_modality_strip(rows, modalities, x, limits[0], look).add_params(brush)]
+    x = _x(last)
+    strips = [_modality_strip(rows, modalities, x, _x(last, field="left"), limits[0], look).add_params(brush)]
     if (rows["name"] == "conflict.groups").any():
         strips.append(_group_strip(rows, x, limits[1], look).add_params(brush))
     strips.append(_factor_strip(rows, modalities, x, look).add_params(brush))
-    strips.append(_update_strip(rows, modalities, x.copy().axis(epoch_axis(last)) if hasattr(x.copy(), "axis") else x, look).add_params(brush))
+    strips.append(_update_strip(rows, modalities, _x(last, "Epochs trained"), look).add_params(brush))
     inner = {} if width == "container" else {"width": width}
     drawn = [strip.properties(height=STRIP, **inner) for strip in strips]
     heat = rows[(rows["name"] == "conflict.group_modality") & rows["group"].isin(list(groups))]
@@ -100,18 +101,34 @@ def _strips(rows: pd.DataFrame, modalities: Sequence[str], groups: Sequence[str]
     return alt.vconcat(*drawn, spacing=26).resolve_scale(color="independent")
 
 
+def _x(last: int, title: str | None = None, field: str = "trained") -> alt.X:
+    """The epoch axis that all strips share, with room for labels at the right."""
+    return alt.X(f"{field}:Q", scale=alt.Scale(domain=[0.5 - 0.11 * last, 0.5 + last * ROOM], nice=False), axis=epoch_axis(last, title))
+
+
+def _inner_axis(label: str) -> alt.Axis:
+    """Labels on their grid lines inside the plot: stacked views take the page's width with
+    nothing outside it, because Vega-Lite fits only single views to a width."""
+    return alt.Axis(title=None, labelExpr=label, tickCount=4, labelAlign="left", labelBaseline="bottom", labelPadding=-2, labelOffset=-1, labelFontSize=11, zindex=0)
+
+
+def _anchor(part: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
+    """An unseen first layer over the epochs: a brush binds to the fields of the first layer."""
+    return alt.Chart(part).mark_point(opacity=0, size=1).encode(x=x, y=y)
+
+
 def _headed(chart: Any, title: str, look: Look) -> Any:
     return chart.properties(title=alt.TitleParams(title, fontSize=12, fontWeight="normal", color=look.muted, offset=6))
 
 
-def _modality_strip(rows: pd.DataFrame, modalities: Sequence[str], x: alt.X, limits: list[float], look: Look) -> Any:
+def _modality_strip(rows: pd.DataFrame, modalities: Sequence[str], x: alt.X, left: alt.X, limits: list[float], look: Look) -> Any:
     part = rows[rows["name"] == "conflict.fused"]
     colors = look.modality_colors(modalities)
     mean, tenth, share = (part[part["stat"] == stat].reset_index(drop=True) for stat in ("mean", "p10", "share_negative"))
     worst = share.groupby("trained", as_index=False)["value"].max()
-    y = alt.Y("value:Q", scale=alt.Scale(domain=limits, nice=False), axis=decimal_axis(None, tickCount=4))
+    y = alt.Y("value:Q", scale=alt.Scale(domain=limits, nice=False), axis=_inner_axis(DECIMALS))
     shading = alt.Chart(worst.assign(left=worst["trained"] - 0.5, right=worst["trained"] + 0.5)).mark_rect(color=look.worse).encode(
-        x=alt.X("left:Q", scale=x.scale, axis=x.axis), x2="right:Q", opacity=alt.Opacity("value:Q", scale=alt.Scale(domain=[0, 1], range=[0, 0.5]), legend=None)
+        x=left, x2="right:Q", opacity=alt.Opacity("value:Q", scale=alt.Scale(domain=[0, 1], range=[0, 0.5]), legend=None)
     )
     wide = mean.merge(tenth[["trained", "modality", "shown"]].rename(columns={"shown": "tenth"}), on=["trained", "modality"], how="left")
     wide = wide.merge(share[["trained", "modality", "value"]].rename(columns={"value": "share"}), on=["trained", "modality"], how="left")
@@ -124,18 +141,18 @@ def _modality_strip(rows: pd.DataFrame, modalities: Sequence[str], x: alt.X, lim
         tooltip=tooltips({"run": "Run", "modality": "Modality", "trained": "Epoch", "shown": "Mean cosine", "tenth": "Tenth percentile", "share": "Conflicting steps"}),
     )  # fmt: skip
     labels = _labels(mean, "modality", limits, x, color)
-    return _headed(shading + reference_line(look, 0.0) + thin + lines + dots + labels, "Cosine with the fused gradient, by modality", look)
+    return _headed(_anchor(mean, x, y) + shading + reference_line(look, 0.0) + thin + lines + dots + labels, "Cosine with the fused gradient, by modality", look)
 
 
 def _group_strip(rows: pd.DataFrame, x: alt.X, limits: list[float], look: Look) -> Any:
     part = rows[(rows["name"] == "conflict.groups") & (rows["stat"] == "mean")].reset_index(drop=True)
     pairs = list(dict.fromkeys(part["pair"]))
-    y = alt.Y("value:Q", scale=alt.Scale(domain=limits, nice=False), axis=decimal_axis(None, tickCount=4))
+    y = alt.Y("value:Q", scale=alt.Scale(domain=limits, nice=False), axis=_inner_axis(DECIMALS))
     dash = alt.StrokeDash("pair:N", scale=alt.Scale(domain=pairs, range=[[1, 0], [6, 3], [2, 3], [8, 3, 2, 3], [4, 2], [1, 2]]), legend=None)
     lines = alt.Chart(part).mark_line(color=look.text, strokeWidth=1.8, opacity=0.8).encode(x=x, y=y, strokeDash=dash, detail="pair:N")
     dots = alt.Chart(part).mark_point(size=34, color=look.text).encode(x=x, y=y, tooltip=tooltips({"run": "Run", "pair": "Groups", "trained": "Epoch", "shown": "Mean cosine"}))
     labels = _labels(part, "pair", limits, x, alt.value(look.text), size=11)
-    return _headed(reference_line(look, 0.0) + lines + dots + labels, "Cosine between groups' gradients", look)
+    return _headed(_anchor(part, x, y) + reference_line(look, 0.0) + lines + dots + labels, "Cosine between groups' gradients", look)
 
 
 def _factor_strip(rows: pd.DataFrame, modalities: Sequence[str], x: alt.X, look: Look) -> Any:
@@ -151,12 +168,20 @@ def _factor_strip(rows: pd.DataFrame, modalities: Sequence[str], x: alt.X, look:
     limits = domain([part["value"]], least=0.2)
     colors = {**look.modality_colors(modalities), "all": look.text}
     color = alt.Color("of:N", scale=color_scale(colors), legend=None)
-    y = alt.Y("value:Q", scale=alt.Scale(domain=limits, nice=False), axis=decimal_axis(None, tickCount=4))
+    y = alt.Y("value:Q", scale=alt.Scale(domain=limits, nice=False), axis=_inner_axis(DECIMALS))
     dash = alt.StrokeDash("series:N", scale=alt.Scale(domain=series, range=[[1, 0], [5, 3], [2, 2], [8, 3, 2, 3]]), legend=None)
     lines = alt.Chart(part).mark_line(strokeWidth=1.6).encode(x=x, y=y, color=color, strokeDash=dash, detail="line:N")
     dots = alt.Chart(part).mark_point(size=26).encode(x=x, y=y, color=color, tooltip=tooltips({"run": "Run", "line": "Series", "trained": "Epoch", "shown": "Value"}))
-    few = part if part["line"].nunique() <= 7 else part.drop_duplicates(["series", "of", "trained"]).assign(line=lambda d: d["series"] + " " + d["of"])
-    return _headed(lines + dots + _labels(few, "line", limits, x, color, size=10), "Factor applied, as the method reports it", look)
+    return _headed(lines + dots + _labels(_ends(part), "label", limits, x, color, size=11), "Factor applied, as the method reports it", look)
+
+
+def _ends(part: pd.DataFrame) -> pd.DataFrame:
+    """One label per series and group (or modality): colours tell the modalities apart."""
+    last = part[part["trained"] == part["trained"].max()].copy()
+    symbol = [SYMBOLS.get(name, name.replace("_", " ")) for name in last["series"]]
+    last["label"] = [" ".join([s, *(v for v in (g if isinstance(g, str) else m,) if isinstance(v, str))]) for s, m, g in zip(symbol, last["modality"], last["group"], strict=True)]
+    last["of"] = last["of"].where(last["group"].isna(), "all")
+    return last.groupby("label", sort=False, as_index=False).agg(value=("value", "mean"), trained=("trained", "max"), of=("of", "first"))
 
 
 def _update_strip(rows: pd.DataFrame, modalities: Sequence[str], x: alt.X, look: Look) -> Any:
@@ -164,10 +189,10 @@ def _update_strip(rows: pd.DataFrame, modalities: Sequence[str], x: alt.X, look:
     part["shown"] = [text.decimal(v, 5) for v in part["value"]]
     limits = domain([part["value"]], [0.0], least=1e-6)
     color = colored("modality", look.modality_colors(modalities))
-    y = alt.Y("value:Q", scale=alt.Scale(domain=limits, nice=False), axis=alt.Axis(title=None, labelExpr=THREE_DECIMALS, tickCount=4))
+    y = alt.Y("value:Q", scale=alt.Scale(domain=limits, nice=False), axis=_inner_axis("datum.value == 0 ? '0' : format(1000 * datum.value, '.2~f')"))
     lines = alt.Chart(part).mark_line().encode(x=x, y=y, color=color)
     dots = alt.Chart(part).mark_point(size=36).encode(x=x, y=y, color=color, tooltip=tooltips({"run": "Run", "modality": "Modality", "trained": "Epoch", "shown": "Relative update"}))
-    return _headed(lines + dots + _labels(part, "modality", limits, x, color), "Relative update that reached each encoder", look)
+    return _headed(lines + dots + _labels(part, "modality", limits, x, color), "Relative update that reached each encoder, ‰ per step", look)
 
 
 def _labels(part: pd.DataFrame, name: str, limits: list[float], x: alt.X, color: Any, size: int = 12) -> Any:
@@ -184,7 +209,7 @@ def _brushed_heat(heat: pd.DataFrame, modalities: Sequence[str], groups: Sequenc
         .transform_calculate(shown="datum.known ? replace(replace(format(datum.value, '+.2f'), '0.', '.'), '-', '\u2212') : 'n/e'")
         .encode(
             x=alt.X("modality:N", scale=alt.Scale(domain=[m for m in modalities if m in set(heat["modality"])]), axis=alt.Axis(title=None, labelAngle=0)),
-            y=alt.Y("group:N", scale=alt.Scale(domain=list(groups)), axis=alt.Axis(title=None)),
+            y=alt.Y("group:N", scale=alt.Scale(domain=list(groups)), axis=alt.Axis(title=None, labelAlign="left", labelPadding=-8, labelColor=look.text, labelLimit=90, zindex=1)),
             tooltip=[alt.Tooltip("group:N", title="Group"), alt.Tooltip("modality:N", title="Modality"), alt.Tooltip("shown:N", title="Mean cosine"), alt.Tooltip("known:Q", title="Epochs")],
         )
     )
@@ -194,30 +219,8 @@ def _brushed_heat(heat: pd.DataFrame, modalities: Sequence[str], groups: Sequenc
     )
     strong = f"datum.known > 0 && abs(datum.value) > {0.62 * most}"
     numbers = base.mark_text(fontSize=12).encode(text="shown:N", color=alt.condition(strong, alt.value("#FFFFFF" if look.mode == "light" else "#0C0F14"), alt.value(look.text)))
-    return _headed((cells + numbers).properties(height=max(60, 34 * len(groups))), "Group by modality: mean cosine over the brushed epochs", look)
-
-
-def heat_at_epoch(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence[str], groups: Sequence[str], attribute: str, epoch: int) -> Figure:
-    """Group x modality conflict at one epoch (as trained, from 1), one panel per run."""
-    rows = prepared(frame, names)
-    rows = rows[(rows["name"] == "conflict.group_modality") & (rows["trained"] == epoch) & rows["group"].isin(list(groups))]
-    if rows.empty:
-        return nothing("conflict-heat", f"No conflict by group was recorded at epoch {epoch}: these runs were trained for another attribute than {attribute}, or the epoch had no probe batch.")
-    rows = rows.assign(shown=[text.decimal(v, 2, True) for v in rows["value"]])
-    low = rows.loc[rows["value"].idxmin()] if rows["value"].notna().any() else None
-    title = f"At epoch {epoch}, " + ("no cell can be estimated" if low is None else f"the strongest conflict is {low['modality']} for {low['group']} under {low['run']}: cosine {text.decimal(low['value'], 2, True)}" if low["value"] < 0 else "no group's gradient works against a modality's")
-    columns = {"run": "Run", "trained": "Epoch", "group": attribute, "modality": "Modality", "value": "Cosine"}
-    panels = tuple(Panel(partial(_heat_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), modalities, groups), name) for run_id, name in names.items() if (rows["run_id"] == run_id).any())
-    return Figure(
-        name="conflict-heat", title=title, alt=f"Heat map of cosines, groups of {attribute} by modality, one panel per run. {title}.", data=rows[list(columns)], table=columns,
-        panels=panels, columns=min(3, max(1, len(panels))), terms=("conflict_heat", "cosine"), note="Orange: the group's gradient works against the modality's. Hatched: no estimate at this epoch.",
-    )  # fmt: skip
-
-
-def _heat_panel(rows: pd.DataFrame, modalities: Sequence[str], groups: Sequence[str], look: Look, width: Width) -> Any:
-    present = [m for m in modalities if m in set(rows["modality"])]
-    return heat_map(rows, look, width, x="modality", y="group", x_order=present, y_order=groups, limits=(-0.5, 0.0, 0.5), x_title=None, y_title=None,
-                    tips={"run": "Run", "group": "Group", "modality": "Modality", "shown": "Cosine", "trained": "Epoch"})  # fmt: skip
+    hatched = base.transform_filter("datum.known == 0").mark_point(shape=HATCH, size=320, filled=False, stroke=look.no_estimate, strokeWidth=1)
+    return _headed((cells + hatched + numbers).properties(height=max(60, 34 * len(groups))), "Group by modality: mean cosine over the brushed epochs", look)
 
 
 def magnitudes(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence[str]) -> Figure:
@@ -228,7 +231,7 @@ def magnitudes(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequen
         return nothing("magnitude", "These runs recorded no gradient magnitudes.")
     last = int(rows["trained"].max())
     ends = rows[rows["trained"] == last]
-    low = ends.loc[ends["value"].idxmin()]
+    low = ends.sort_values("value").iloc[0]
     title = f"The most unequal gradients at the end: {low['modality']} and the fused one under {low['run']}, similarity {text.decimal(low['value'], 2)}"
     columns = {"run": "Run", "trained": "Epoch", "modality": "Modality", "value": "Magnitude similarity"}
     panels = tuple(Panel(partial(_magnitude_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), modalities, last), name) for run_id, name in names.items() if (rows["run_id"] == run_id).any())
@@ -238,7 +241,7 @@ def magnitudes(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequen
 
 def _magnitude_panel(rows: pd.DataFrame, modalities: Sequence[str], last: int, look: Look, width: Width) -> Any:
     limits = [0.0, 1.05]
-    x = alt.X("trained:Q", scale=alt.Scale(domain=[0.5, 0.5 + last * 1.3], nice=False), axis=epoch_axis(last))
+    x = _x(last, "Epochs trained")
     color = colored("modality", look.modality_colors(modalities))
     base = alt.Chart(rows).encode(x=x, y=alt.Y("value:Q", scale=alt.Scale(domain=limits), axis=decimal_axis("Magnitude similarity", tickCount=4)), color=color)
     dots = base.mark_point(size=36).encode(tooltip=tooltips({"run": "Run", "modality": "Modality", "trained": "Epoch", "shown": "Similarity"}))

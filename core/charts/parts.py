@@ -16,7 +16,6 @@ HATCH = "M-1,.5L-.5,1M-1,-.25L.25,1M-1,-1L1,1M-.25,-1L1,.25M.5,-1L1,-.5"
 
 DECIMALS = "datum.value == 0 ? '0' : replace(replace(format(datum.value, '.2f'), /^(-?)0\\./, '$1.'), '-', '\u2212')"
 """Axis label without the leading zero."""
-THREE_DECIMALS = "replace(replace(format(datum.value, '.3f'), /^(-?)0\\./, '$1.'), '-', '\u2212')"
 
 
 def decimal_axis(title: str | None, **more: Any) -> alt.Axis:

@@ -76,3 +76,17 @@ def listing(names: Sequence[str], most: int = 4) -> str:
     if len(shown) < 2:
         return "".join(shown)
     return ", ".join(shown[:-1]) + " and " + shown[-1]
+
+
+def sentence(words: str) -> str:
+    """The first letter as a capital, the rest as it is."""
+    return words[:1].upper() + words[1:]
+
+
+def same_verb(parts: Sequence[tuple[str, str, str]], verb: str) -> str:
+    """`a carries 85% under X, 50% under Y; b carries 60% under Z` from (subject, amount, where)."""
+    subjects = list(dict.fromkeys(subject for subject, _, _ in parts))
+    whole = []
+    for subject in subjects:
+        whole.append(f"{subject} {verb} " + listing([f"{amount} under {where}" for name, amount, where in parts if name == subject], 4))
+    return sentence("; ".join(whole))

@@ -1,0 +1,176 @@
+"""What a threshold does to each group; ES-AUC beside the gap; ranking between groups; intersections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from core.charts import text
+from core.charts.figure import Figure, Panel, Width, nothing
+from core.charts.parts import colored, decimal_axis, domain, heat_map, interval_texts, tooltips
+from core.charts.theme import Look
+
+METRICS = {"tpr": "TPR", "fpr": "FPR", "ppv": "PPV", "selection_rate": "Selected"}
+SUMMARIES = {"auc": "AUC", "es_auc": "ES-AUC", "worst_group_auc": "worst-group AUC", "max_gap": "gap"}
+
+
+def thresholds(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str], attribute: str, threshold: float) -> Figure:
+    """TPR, FPR, PPV and share selected of each group at one threshold; one panel per run.
+
+    `frame`: run_id, threshold, group, metric, value, low, high, selected, n, reason.
+    """
+    rows = frame[frame["run_id"].isin(list(names)) & ((frame["threshold"] - threshold).abs() < 1e-6)].copy() if not frame.empty else frame
+    if rows.empty:
+        return nothing("thresholds", "There are no test predictions to put a threshold on.")
+    rows["run"] = rows["run_id"].map(dict(names))
+    rows["what"] = rows["metric"].map(METRICS)
+    rows["shown"] = interval_texts(rows, 2)
+    rows["chosen"] = [f"{text.count(s)} of {text.count(n)}" for s, n in zip(rows["selected"], rows["n"], strict=True)]
+    rows["why"] = [reason if isinstance(reason, str) else "" for reason in rows["reason"]]
+    tpr = rows[(rows["metric"] == "tpr") & rows["value"].notna()].sort_values("value")
+    title = f"At a threshold of {text.decimal(threshold, 2)}"
+    widest = _widest(tpr)
+    if widest:
+        title += f", {widest[0]} of the positives of {widest[1]} are found and {widest[2]} of those of {widest[3]} under {widest[4]}"
+    columns = {"run": "Run", "threshold": "Threshold", "group": attribute, "what": "Rate", "value": "Value", "low": "Low", "high": "High", "selected": "Selected", "n": "Samples", "why": "Why not estimable"}
+    panels = tuple(Panel(partial(_threshold_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), groups), name) for run_id, name in names.items() if (rows["run_id"] == run_id).any())
+    return Figure(
+        name="thresholds", title=title, alt=f"Dots with intervals: TPR, FPR, PPV and share selected by {attribute} at one threshold, one panel per run. {title}.",
+        data=rows[list(columns)], table=columns, panels=panels, columns=min(3, max(1, len(panels))), terms=("threshold", "tpr", "fpr", "ppv", "selected"),
+        note="Test split, Wilson 95 % intervals. Rates with a denominator below five are left out.",
+    )  # fmt: skip
+
+
+def _widest(tpr: pd.DataFrame) -> tuple[str, str, str, str, str] | None:
+    best: tuple[float, tuple[str, str, str, str, str]] | None = None
+    for run, part in tpr.groupby("run", sort=False):
+        if len(part) > 1:
+            low, high = part.iloc[0], part.iloc[-1]
+            gap = float(high["value"] - low["value"])
+            if best is None or gap > best[0]:
+                best = gap, (text.percent(low["value"]), str(low["group"]), text.percent(high["value"]), str(high["group"]), str(run))
+    return None if best is None else best[1]
+
+
+def _threshold_panel(rows: pd.DataFrame, groups: Sequence[str], look: Look, width: Width) -> Any:
+    colors = look.group_colors(groups)
+    present = [g for g in groups if g in set(rows["group"])]
+    order = list(METRICS.values())
+    y = alt.Y("what:N", sort=order, scale=alt.Scale(domain=order), axis=alt.Axis(title=None))
+    offset = alt.YOffset("group:N", sort=present, scale=alt.Scale(domain=present, paddingOuter=0.6))
+    x_scale = alt.Scale(domain=[0, 1])
+    base = alt.Chart(rows[rows["value"].notna()]).encode(y=y, yOffset=offset, color=colored("group", colors, alt.Legend(title=None, values=present, columns=3)))
+    rule = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", scale=x_scale), x2="high:Q")
+    tips = tooltips({"run": "Run", "group": "Group", "what": "Rate", "shown": "Value", "chosen": "Selected"})
+    dots = base.mark_point(size=75).encode(x=alt.X("value:Q", scale=x_scale, axis=decimal_axis("Rate", tickCount=5, grid=True)), tooltip=tips)
+    return (rule + dots).properties(width=width, height=len(order) * max(40, 18 * len(present)))
+
+
+def selected_table(frame: pd.DataFrame, names: Mapping[str, str], threshold: float, attribute: str) -> pd.DataFrame:
+    """Patients selected per run and group at the threshold, as text for a table."""
+    rows = frame[frame["run_id"].isin(list(names)) & ((frame["threshold"] - threshold).abs() < 1e-6)]
+    rows = rows.assign(run=rows["run_id"].map(dict(names)), shown=[text.interval(v, lo, hi, 2) for v, lo, hi in zip(rows["value"], rows["low"], rows["high"], strict=True)])
+    wide = rows.pivot_table(index=["run", "group", "selected", "n"], columns="metric", values="shown", aggfunc="first", sort=False).reset_index()
+    return wide.rename(columns={"run": "Run", "group": attribute, "selected": "Selected", "n": "Samples", **METRICS, "selection_rate": "Share selected"})
+
+
+def equity(frame: pd.DataFrame, names: Mapping[str, str], attribute: str) -> Figure:
+    """AUC, ES-AUC and worst-group AUC of each run with intervals. `frame`: run_id, metric, value, low, high, excluded."""
+    rows = frame[frame["run_id"].isin(list(names)) & frame["metric"].isin(["auc", "es_auc", "worst_group_auc"])].copy() if not frame.empty else frame
+    if rows.empty or rows["value"].notna().sum() == 0:
+        return nothing("equity", f"Fewer than two groups of {attribute} can be judged, so there is no ES-AUC.")
+    rows["run"] = rows["run_id"].map(dict(names))
+    rows["what"] = rows["metric"].map(SUMMARIES)
+    rows["shown"] = interval_texts(rows)
+    limits = domain([rows["low"], rows["high"], rows["value"]])
+    best = rows[(rows["metric"] == "es_auc") & rows["value"].notna()].sort_values("value")
+    title = "ES-AUC cannot be told" if best.empty else f"ES-AUC is highest under {best.iloc[-1]['run']}: {text.interval(best.iloc[-1]['value'], best.iloc[-1]['low'], best.iloc[-1]['high'])}"
+    left_out = sorted({name for value in rows["excluded"].dropna() for name in str(value).split(", ") if name})
+    note = "Read it with the group AUCs and the gap: ES-AUC falls with every further group and counts ranking between groups as unfairness."
+    if left_out:
+        note = f"{text.listing(left_out)} cannot be judged and {'is' if len(left_out) == 1 else 'are'} left out, which flatters ES-AUC. " + note
+    columns = {"run": "Run", "what": "Measure", "value": "Value", "low": "Low", "high": "High", "excluded": "Left out"}
+    return Figure(name="equity", title=title, alt=f"Dots with intervals of AUC, ES-AUC and worst-group AUC, a row per run. {title}.", data=rows[list(columns)], table=columns,
+                  panels=(Panel(partial(_equity_panel, rows.reset_index(drop=True), list(names.values()), limits)),), terms=("es_auc", "es_trap", "worst_group", "interval"), note=note)  # fmt: skip
+
+
+def _equity_panel(rows: pd.DataFrame, order: Sequence[str], limits: list[float], look: Look, width: Width) -> Any:
+    kinds = ["AUC", "ES-AUC", "worst-group AUC"]
+    colors = dict(zip(kinds, (look.muted, look.accent, look.worse), strict=True))
+    y = alt.Y("run:N", sort=list(order), scale=alt.Scale(domain=list(order)), axis=alt.Axis(title=None, labelColor=look.text, labelLimit=180))
+    offset = alt.YOffset("what:N", sort=kinds, scale=alt.Scale(domain=kinds, paddingOuter=0.7))
+    x_scale = alt.Scale(domain=limits, nice=False, zero=False)
+    base = alt.Chart(rows[rows["value"].notna()]).encode(y=y, yOffset=offset, color=colored("what", colors, alt.Legend(title=None)))
+    rule = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", scale=x_scale), x2="high:Q")
+    dots = base.mark_point(size=80).encode(x=alt.X("value:Q", scale=x_scale, axis=decimal_axis("AUC", tickCount=6, grid=True)), tooltip=tooltips({"run": "Run", "what": "Measure", "shown": "Value"}))
+    return (rule + dots).properties(width=width, height=56 * len(order))
+
+
+def cross_group(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str], attribute: str) -> Figure:
+    """Ranking between groups: positives of the row against negatives of the column, per run.
+
+    `frame`: run_id, positive, negative, value, low, high, n_pos, n_neg, reason.
+    """
+    rows = frame[frame["run_id"].isin(list(names))].copy() if not frame.empty else frame
+    if rows.empty or rows["value"].notna().sum() == 0:
+        return nothing("cross-group", f"No two groups of {attribute} have enough positives and negatives to be ranked against each other.")
+    rows["run"] = rows["run_id"].map(dict(names))
+    rows["shown"] = ["n/e" if text.missing(v) else text.decimal(v, 2) for v in rows["value"]]
+    rows["estimate"] = interval_texts(rows)
+    rows["counts"] = [text.positives(p, n) for p, n in zip(rows["n_pos"], rows["n_neg"], strict=True)]
+    off = rows[(rows["positive"] != rows["negative"]) & rows["value"].notna()].sort_values("value")
+    title = "No ranking between groups can be told"
+    if not off.empty:
+        low = off.iloc[0]
+        title = f"Hardest to rank: positives of {low['positive']} against negatives of {low['negative']} under {low['run']}, {text.interval(low['value'], low['low'], low['high'])}"
+    columns = {"run": "Run", "positive": "Positives of", "negative": "Negatives of", "value": "AUC", "low": "Low", "high": "High", "n_pos": "Positive", "n_neg": "Negative", "reason": "Why not estimable"}
+    panels = tuple(Panel(partial(_cross_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), groups), name) for run_id, name in names.items() if (rows["run_id"] == run_id).any())
+    return Figure(name="cross-group", title=title, alt=f"Matrix of ranking between groups of {attribute}, one panel per run. {title}.", data=rows[list(columns)], table=columns,
+                  panels=panels, columns=min(3, max(1, len(panels))), terms=("cross_auc",), note="Rows: whose positives. Columns: whose negatives. The diagonal is each group's own AUC. Hatched: not estimable.")  # fmt: skip
+
+
+def _cross_panel(rows: pd.DataFrame, groups: Sequence[str], look: Look, width: Width) -> Any:
+    return heat_map(rows, look, width, x="negative", y="positive", x_order=groups, y_order=groups, limits=(0.5, 0.75, 1.0), x_title=None, y_title=None,
+                    tips={"run": "Run", "positive": "Positives of", "negative": "Negatives of", "estimate": "AUC", "counts": "Positive / negative"})  # fmt: skip
+
+
+def intersections(frame: pd.DataFrame, run: str, attributes: Sequence[str]) -> Figure:
+    """Groups and their intersections as an indented list with intervals; ends where counts end.
+
+    `frame`: path (text), label, depth (0-based), order, value, low, high, n_pos, n_neg, reason.
+    """
+    if frame.empty:
+        return nothing("intersections", "There is nothing to intersect: no test predictions with known attributes.")
+    rows = frame.copy()
+    rows["who"] = [("\u2003" * int(depth)) + ("↳ " if depth else "") + str(label) for depth, label in zip(rows["depth"], rows["label"], strict=True)]
+    rows["shown"] = interval_texts(rows)
+    rows["counts"] = [text.positives(p, n) for p, n in zip(rows["n_pos"], rows["n_neg"], strict=True)]
+    rows["why"] = [reason if isinstance(reason, str) else "" for reason in rows["reason"]]
+    known = rows[rows["value"].notna() & (rows["depth"] > 0)].sort_values("value")
+    ended = int(rows["value"].isna().sum())
+    title = "No intersection has enough patients" if known.empty else f"Lowest: {known.iloc[0]['path']}, {text.interval(known.iloc[0]['value'], known.iloc[0]['low'], known.iloc[0]['high'])} under {run}"
+    columns = {"path": " × ".join(attributes), "value": "AUC", "low": "Low", "high": "High", "n_pos": "Positive", "n_neg": "Negative", "why": "Why the branch ends"}
+    return Figure(name="intersections", title=title, alt=f"Indented list of groups of {' and '.join(attributes)} with AUC and interval. {title}.", data=rows[list(columns)], table=columns,
+                  panels=(Panel(partial(_tree_panel, rows.reset_index(drop=True), domain([rows["low"], rows["high"], rows["value"]]))),), terms=("intersection", "group_auc"),
+                  note=f"{text.plural(ended, 'branch', 'branches')} ended for want of positives or negatives." if ended else "No branch ended for want of patients.")  # fmt: skip
+
+
+def _tree_panel(rows: pd.DataFrame, limits: list[float], look: Look, width: Width) -> Any:
+    order = list(rows["path"])
+    names = dict(zip(rows["path"], rows["who"], strict=True))
+    wide = pd.DataFrame({"path": order, "who": [names[p] for p in order]})
+    limits = [max(0.0, limits[0] - 0.35 * (limits[1] - limits[0])), min(1.0, limits[1])]
+    x_scale = alt.Scale(domain=limits, nice=False, zero=False)
+    y = alt.Y("path:N", sort=order, scale=alt.Scale(domain=order), axis=None)
+    label = alt.Chart(wide).mark_text(align="left", color=look.text).encode(y=y, x=alt.value(0), text="who:N")
+    known = alt.Chart(rows[rows["value"].notna()]).encode(y=y)
+    tips = tooltips({"path": "Group", "shown": "AUC", "counts": "Positive / negative", "why": "Note"})
+    rule = known.mark_rule(strokeWidth=2, color=look.accent, opacity=0.8).encode(x=alt.X("low:Q", scale=x_scale), x2="high:Q")
+    dots = known.mark_point(size=80, color=look.accent).encode(x=alt.X("value:Q", scale=x_scale, axis=decimal_axis("AUC", tickCount=5, grid=True)), tooltip=tips)
+    ended = alt.Chart(rows[rows["value"].isna()]).mark_text(align="right", color=look.no_estimate, fontSize=11).encode(y=y, x=alt.value("width"), text="ends:N", tooltip=tips).transform_calculate(ends="'╱╱ ' + datum.counts")
+    counts = known.mark_text(align="right", fontSize=11, color=look.muted, dy=-9).encode(x=alt.value("width"), text="counts:N")
+    return (rule + dots + label + ended + counts).properties(width=width, height=30 * len(order))

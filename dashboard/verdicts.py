@@ -1,0 +1,19 @@
+"""The three verdicts as the pages show them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Verdict = Literal["disparity", "no disparity found", "not enough data"]
+
+TAGS: dict[Verdict, tuple[str, Literal["orange", "blue", "gray"], str]] = {
+    "disparity": ("disparity", "orange", ":material/error:"),
+    "no disparity found": ("none found", "blue", ":material/check_circle:"),
+    "not enough data": ("not enough data", "gray", ":material/help:"),
+}
+"""Verdict -> words, colour, icon. The icon says it as well, for those who do not see the colour."""
+
+
+def verdict_of(word: str) -> Verdict:
+    """The audit's word as a verdict. Raises KeyError for any other word."""
+    return {str(verdict): verdict for verdict in TAGS}[word]

@@ -1,0 +1,85 @@
+"""Who is served worse, and is it real?"""
+
+import streamlit as st
+
+from core.audit import run_branches, run_views
+from core.charts import consequences, groups
+from dashboard import state
+from dashboard.answers import groups_answer
+from dashboard.components import (
+    answer,
+    chart_block,
+    context_bar,
+    empty_state,
+    how_to_read,
+    no_cohort,
+    no_runs,
+    page_title,
+)
+
+page_title("Who is served worse, and is it real?")
+view = context_bar()
+if view is None:
+    no_cohort()
+    st.stop()
+if not view.run_ids:
+    no_runs(view.cohort_name)
+    st.stop()
+if view.attribute is None:
+    empty_state("No sensitive attribute", "This cohort names no sensitive attribute, so there are no groups to compare. Bring the table again and give one a role.", "cohort", "Go to Cohort")
+    st.stop()
+
+store, run_ids, attribute = view.store, view.run_ids, view.attribute
+performance = run_views.group_performance(store, run_ids, attribute)
+found = run_views.verdicts(store, run_ids, attribute)
+answer(*groups_answer(performance, found, view), terms=("group_auc", "max_gap", "interval"))
+chart_block(groups.forest(performance, view.names, view.groups, attribute))
+chart_block(groups.gap_null(run_views.gap_null(store, run_ids, attribute), view.names, attribute))
+chart_block(consequences.equity(run_views.summaries(store, run_ids, attribute), view.names, attribute))
+
+
+@st.fragment
+def threshold_section() -> None:
+    """Only this part runs again when the slider moves; the grid of thresholds is known beforehand."""
+    threshold = st.slider("Threshold", 0.01, 0.99, 0.5, 0.01, key="threshold", help="A patient is predicted positive when the score is at least the threshold.")
+    grid = run_views.consequences(store, run_ids, attribute)
+    chart_block(consequences.thresholds(grid, view.names, view.groups, attribute, threshold))
+    if not grid.empty:
+        st.dataframe(consequences.selected_table(grid, view.names, threshold, attribute), hide_index=True, width="stretch", alt="Samples selected per run and group at the threshold")
+
+
+st.markdown("### What a threshold does to each group")
+threshold_section()
+
+st.markdown("### Curves")
+chart_block(groups.roc(run_views.roc(store, run_ids, attribute), view.names, view.groups, attribute))
+chart_block(groups.calibration(run_views.calibration(store, run_ids, attribute), view.names, view.groups, attribute))
+
+st.markdown("### Between and inside groups")
+chart_block(consequences.cross_group(run_views.cross_group(store, run_ids, attribute), view.names, view.groups, attribute))
+
+
+@st.fragment
+def intersection_section() -> None:
+    """Intersections of one run, beginning with the chosen attribute."""
+    known = state.attributes(view.cohort_id)
+    others = [name for name in known if name != attribute]
+    if not others:
+        return
+    with st.container(horizontal=True, key="intersection-choice"):
+        run = st.selectbox("Run", run_ids, format_func=lambda i: view.names[i], key="intersection-run", width=240)
+        inner = st.multiselect("Intersect with", others, default=others[:1], max_selections=2, key="intersection-with", width=320)
+    if inner:
+        chart_block(consequences.intersections(run_branches.intersections(store, run, [attribute, *inner]), view.names[run], [attribute, *inner]))
+
+
+intersection_section()
+
+how_to_read(
+    "**Forest**: a group whose interval lies left of the line is ranked worse than everybody together. Whether that is more than chance is the next "
+    "chart's business: small groups have gaps even when the attribute means nothing, and the grey histogram shows how large. "
+    "**Threshold**: a model with equal AUCs can still find fewer of one group's positives at the same threshold. "
+    "**Ranking between groups**: a pale cell off the diagonal means that one group's positives do not rise above the other's negatives, so a common "
+    "threshold serves them unequally. **Intersections** end where fewer than five positives or five negatives are left; a branch that ends is not a branch without harm.",
+    terms=("group_auc", "max_gap", "null", "es_auc", "tpr", "fpr", "ppv", "cross_auc", "intersection"),
+)
