@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.metrics import validate
+from core.metrics.ranking import blocks
 
 Floats = NDArray[np.float64]
 
@@ -62,49 +63,22 @@ def placements(
     groups, count = validate.groups(group, n, n_groups)
     weights = validate.weights(weight, n)
 
-    order = np.argsort(values, kind="stable")
-    if count > 1 or group is not None:
-        # A second, linear-time stable pass keeps the score order within each group.
-        narrow = groups[order].astype(np.int16 if count < 2**15 else np.int64)
-        order = order[np.argsort(narrow, kind="stable")]
-        order = order[int((groups == -1).sum()) :]
-    g, s, p = groups[order], values[order], positive[order]
-    w = np.ones(order.size) if weights is None else weights[order]
-    w_pos = np.where(p, w, 0.0)
-    w_neg = np.where(p, 0.0, w)
-    weight_pos = np.bincount(g, w_pos, count).astype(np.float64)
-    weight_neg = np.bincount(g, w_neg, count).astype(np.float64)
-
-    result = np.full(n, np.nan)
-    if order.size:
-        starts = np.flatnonzero(np.r_[True, (s[1:] != s[:-1]) | (g[1:] != g[:-1])])
-        lengths = np.diff(np.r_[starts, order.size])
-        pos_tied, neg_tied = np.add.reduceat(w_pos, starts), np.add.reduceat(w_neg, starts)
-        block_group = g[starts]
-        first = np.r_[True, block_group[1:] != block_group[:-1]]
-        neg_below = _within(np.cumsum(neg_tied) - neg_tied, first)
-        pos_below = _within(np.cumsum(pos_tied) - pos_tied, first)
-        pos_above = weight_pos[block_group] - pos_below - pos_tied
-        with np.errstate(invalid="ignore", divide="ignore"):
-            of_positive = (neg_below + 0.5 * neg_tied) / weight_neg[block_group]
-            of_negative = (pos_above + 0.5 * pos_tied) / weight_pos[block_group]
-        result[order] = np.where(p, np.repeat(of_positive, lengths), np.repeat(of_negative, lengths))
+    b = blocks(positive, values, groups, count, weights)
+    pos_above = b.weight_pos[b.group] - b.pos_below - b.pos
     with np.errstate(invalid="ignore", divide="ignore"):
-        area = np.bincount(g, np.where(p, w * result[order], 0.0), count) / weight_pos
+        of_positive = (b.neg_below + 0.5 * b.neg) / b.weight_neg[b.group]
+        of_negative = (pos_above + 0.5 * b.pos) / b.weight_pos[b.group]
+        area = np.bincount(b.group, np.where(b.pos > 0, b.pos * of_positive, 0.0), count) / b.weight_pos
+    result = np.full(n, np.nan)
+    result[b.order] = np.where(positive[b.order], np.repeat(of_positive, b.length), np.repeat(of_negative, b.length))
     return Placements(
         value=result,
-        auc=np.where((weight_pos > 0) & (weight_neg > 0), area, np.nan),
-        n_pos=np.bincount(g[p], minlength=count),
-        n_neg=np.bincount(g[~p], minlength=count),
-        weight_pos=weight_pos,
-        weight_neg=weight_neg,
+        auc=np.where((b.weight_pos > 0) & (b.weight_neg > 0), area, np.nan),
+        n_pos=b.n_pos,
+        n_neg=b.n_neg,
+        weight_pos=b.weight_pos,
+        weight_neg=b.weight_neg,
     )
-
-
-def _within(running: Floats, first: NDArray[np.bool_]) -> Floats:
-    """A running sum restarted at every group's first block."""
-    offsets = running[first]
-    return running - offsets[np.cumsum(first) - 1]
 
 
 def auc(y: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> float:

@@ -10,8 +10,10 @@ that of an equal-variance binormal model:
 for m positives and n negatives. P(t) is the binormal chance that two positives both outrank a negative (by symmetry
 also that one positive outranks two negatives). r_pos is the ratio of the observed variance of the positives'
 placements to h(A), shrunk to 1 as if PRIOR further patients had shown the model's variance; r_neg likewise.
-The quantile q is Student's, with Satterthwaite's degrees of freedom for the number of samples that the
-variances rest on. For large samples this is DeLong's variance and the normal quantile.
+The quantile q is Student's, with Satterthwaite's degrees of freedom from 2 k + 1 per class, k being the number
+of samples that its variance rests on. For large samples this is DeLong's variance and the normal quantile.
+Both constants were set by simulation: binormal and exponential scores, 20 to 500 positives and 20 to 1000
+negatives, AUCs from .6 to .95 and standard deviations that differ up to twofold.
 """
 
 from __future__ import annotations
@@ -26,8 +28,7 @@ from core.metrics.estimate import Estimate, MinimumCounts, finite_or_none
 Floats = NDArray[np.float64]
 
 METHOD = "score, DeLong variance shrunk to the binormal"
-PRIOR = 3.0
-EXTRA_DF = 0.0
+PRIOR = 2.0
 BISECTIONS = 50
 
 
@@ -57,10 +58,8 @@ def auc_interval(result: AucCovariance, level: float = 0.95) -> tuple[Floats, Fl
     r_neg = _shrunk_ratio(result.neg.variance, n, result.neg.informative, model)
 
     v_pos, v_neg = r_pos / m, r_neg / n
-    rest_on = v_pos**2 / (result.pos.informative + PRIOR + EXTRA_DF) + v_neg**2 / (
-        result.neg.informative + PRIOR + EXTRA_DF
-    )
-    quantile = stdtrit((v_pos + v_neg) ** 2 / rest_on, 0.5 + level / 2)
+    df_pos, df_neg = 2 * result.pos.informative + 1, 2 * result.neg.informative + 1
+    quantile = stdtrit((v_pos + v_neg) ** 2 / (v_pos**2 / df_pos + v_neg**2 / df_neg), 0.5 + level / 2)
     separate = result.pos.variance + result.neg.variance
     # Patients with samples of both classes: what the classes share shrinks or stretches the sum.
     shared = np.divide(np.diagonal(result.covariance), separate, out=np.ones_like(a), where=separate > 0)

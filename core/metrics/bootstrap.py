@@ -277,6 +277,42 @@ def bootstrap_confusion(
     return np.concatenate(parts).reshape(replicates, one.n_groups, 4)
 
 
+def bootstrap_pair_confusion(
+    y: ArrayLike,
+    prediction_a: ArrayLike,
+    prediction_b: ArrayLike,
+    group: ArrayLike | None = None,
+    n_groups: int | None = None,
+    *,
+    replicates: int = 1000,
+    seed: int = 0,
+    cluster: ArrayLike | None = None,
+    weight: ArrayLike | None = None,
+    workers: int | None = None,
+) -> tuple[Floats, Floats]:
+    """Bootstrap confusion tables of two models' decisions, (R, G, 4) each, from the same drawn patients."""
+    one = _prepare(y, group, n_groups, cluster, weight, by_label=False)
+    a, b = validate.labels(prediction_a)[one.keep], validate.labels(prediction_b)[one.keep]
+    # Label and both decisions make eight cells per group; each model's table sums over the other's decision.
+    cell = one.group * 8 + one.positive * 4 + a * 2 + b
+    draws = CellDraws.of(
+        cell,
+        one.n_groups * 8,
+        one.stratum,
+        cluster=one.cluster,
+        patient_stratum=one.patient_stratum,
+        weight=one.weight,
+    )
+    counts = np.concatenate(draws.tables(replicates, seed, lambda counts: counts, workers))
+    table = counts.reshape(replicates, one.n_groups, 2, 2, 2)
+    order = [(1, 1), (0, 1), (1, 0), (0, 0)]  # label, decision: TP, FP, FN, TN
+    of_a, of_b = table.sum(axis=4), table.sum(axis=3)
+    return (
+        np.stack([of_a[:, :, label, decision] for label, decision in order], axis=-1),
+        np.stack([of_b[:, :, label, decision] for label, decision in order], axis=-1),
+    )
+
+
 def bootstrap_rates(
     y: ArrayLike, prediction: ArrayLike, group: ArrayLike | None = None, n_groups: int | None = None, **options: object
 ) -> dict[str, Floats]:
@@ -323,14 +359,3 @@ def _bias_corrected(draws: Floats, value: Floats, tails: Floats) -> tuple[Floats
         b = np.take_along_axis(ordered, upper[None], 0)[0]
         limits.append(a + (b - a) * (position - lower))
     return limits[0], limits[1]
-
-
-__all__ = [
-    "AucReplicates",
-    "bootstrap_aucs",
-    "bootstrap_confusion",
-    "bootstrap_models",
-    "bootstrap_rates",
-    "bootstrap_statistic",
-    "replicate_interval",
-]

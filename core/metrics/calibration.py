@@ -170,15 +170,15 @@ def brier(
     unit = np.arange(g.size) if patients is None else patients[0][known]
     with np.errstate(invalid="ignore", divide="ignore"):
         total = np.bincount(g, w, count)
-        mean = np.bincount(g, w * square, count) / total
+        mean = np.asarray(np.bincount(g, w * square, count) / total)
         of_pos = np.bincount(g, w * square * pos, count) / np.bincount(g, w * pos, count)
         of_neg = np.bincount(g, w * square * ~pos, count) / np.bincount(g, w * ~pos, count)
         residual = w * (square - mean[g]) / total[g]
         if patients is None:
-            owner, summed = g, residual
+            owner, summed = g, np.asarray(residual, dtype=np.float64)
         else:
             pairs, member = np.unique(g * (n + 1) + unit, return_inverse=True)
-            owner, summed = pairs // (n + 1), np.bincount(member, residual)
+            owner, summed = pairs // (n + 1), np.asarray(np.bincount(member, residual), dtype=np.float64)
         units = np.bincount(owner, minlength=count)
         variance = np.bincount(owner, summed**2, count) * units / (units - 1)
     return mean, np.sqrt(variance), (of_pos + of_neg) / 2
