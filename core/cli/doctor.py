@@ -6,7 +6,6 @@ import argparse
 import os
 import platform
 import shutil
-import sys
 from importlib import metadata
 from typing import Any
 
@@ -27,7 +26,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from core.workspace import Workspace
 
-    report = {"multifair": __version__, "python": platform.python_version(), "system": platform.platform(), "packages": versions(), "hardware": hardware(), "browser": browser(), "workspace": workspace_state(Workspace.open(args.workspace))}
+    report: dict[str, Any] = {"multifair": __version__, "python": platform.python_version(), "system": platform.platform(), "packages": versions(), "hardware": hardware(), "browser": browser(), "workspace": workspace_state(Workspace.open(args.workspace))}
     report["problems"] = problems(report)
     if args.json:
         emit(report)
@@ -85,8 +84,6 @@ def workspace_state(workspace: Any) -> dict[str, Any]:
 def problems(report: dict[str, Any]) -> list[str]:
     """What would stop someone from working, each with a remedy."""
     found = [f"package {name} is missing: run make setup" for name, version in report["packages"].items() if version is None and name not in OPTIONAL]
-    if sys.version_info < (3, 11):
-        found.append(f"Python {report['python']} is too old: 3.11 or newer is needed")
     if not report["workspace"]["writable"]:
         found.append(f"the workspace {report['workspace']['path']} cannot be written to: choose another with --workspace")
     if report["workspace"]["disk_free_gib"] < 1:

@@ -54,7 +54,7 @@ def simulate(out: str | Path, patients: int = 3000, seed: int = 0, scenario: str
     modalities = []
     for signal in design.signals:
         shown, score = there[signal.name], scores[signal.name]
-        if signal.style in ("disc", "grating"):
+        if signal.style in ("disc", "stripes"):
             column = f"{signal.name}_path"
             pixels = render(signal, design, score, group, generator)
             columns[column] = _write_images(folder, signal.name, pixels, shown)
@@ -90,13 +90,17 @@ def render(signal: Signal, design: Scenario, score: NDArray[np.float64], group: 
         spot = np.exp(-(dy**2 + dx**2) / (2 * (size / 5) ** 2))
         image += 16 * signal.contrast * score[:, None, None] * spot
     else:
-        # Tilt around 45 degrees; phase and wavelength vary freely, so no single pixel tells anything.
-        tilt = np.pi / 4 + np.deg2rad(9.0) * np.clip(score, -4.5, 4.5)
-        phase = generator.uniform(0, 2 * np.pi, n)
-        wavelength = generator.uniform(5.0, 7.0, n)
-        along = np.cos(tilt)[:, None, None] * dx + np.sin(tilt)[:, None, None] * dy
-        image += 55 * signal.contrast * np.sin(2 * np.pi * along / wavelength[:, None, None] + phase[:, None, None])
+        # Position and spacing vary freely, so no single pixel tells anything; upright stripes of
+        # any strength cover the level ones, so overall roughness tells little.
+        image += _stripes(dy, 22 * np.exp(0.45 * np.clip(score, -3.5, 3.5)), generator)
+        image += _stripes(dx, 22 * np.exp(0.45 / signal.contrast * np.clip(generator.standard_normal(n), -2, 2)), generator)
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+
+
+def _stripes(along: NDArray[np.float64], amplitude: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
+    n = len(amplitude)
+    wavelength, phase = generator.uniform(4.0, 6.0, (n, 1, 1)), generator.uniform(0, 2 * np.pi, (n, 1, 1))
+    return amplitude[:, None, None] * np.sin(2 * np.pi * along / wavelength + phase)
 
 
 def _write_images(folder: Path, name: str, pixels: NDArray[np.uint8], shown: NDArray[np.bool_]) -> list[str]:
@@ -122,7 +126,7 @@ def _notes(score: NDArray[np.float64], generator: np.random.Generator) -> list[s
 
 def _truth(design: Scenario, patients: int, seed: int, group: NDArray[np.int64], y: NDArray[np.int64]) -> dict[str, Any]:
     best = oracle.best(design, seed=seed)
-    images = [s.name for s in design.signals if s.style in ("disc", "grating")]
+    images = [s.name for s in design.signals if s.style in ("disc", "stripes")]
     serves = {g: max(images, key=lambda m: best["modalities"][m]["by_group"][g]) for g in design.groups}
     largest = design.groups[int(np.argmax(design.shares))]
     planted = max(s.separation[0] - min(s.separation) for s in design.signals) > 0

@@ -13,7 +13,7 @@ from typing import Literal
 
 from core.errors import UserError
 
-Style = Literal["disc", "grating", "value", "words"]
+Style = Literal["disc", "stripes", "value", "words"]
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,12 @@ class Signal:
     name: str
     style: Style
     """disc: the brightness of a spot in the middle of an image, which any network
-    learns within an epoch. grating: the tilt of stripes with random position, which
-    needs several layers and many steps. value: a number. words: a word in a note."""
+    learns within an epoch. stripes: how strong level stripes are among upright ones
+    of any strength, which takes several epochs. value: a number. words: a word in a note."""
     separation: tuple[float, ...]
     """Distance of the class means in standard deviations; 0: says nothing about the label."""
     contrast: float = 1.0
-    """Ease: how far the hidden score stands out from the pixel noise (1: clearly)."""
+    """Ease: how far the hidden score stands out from what else varies in the image (1: clearly)."""
     absent: tuple[float, ...] = ()
     """Share of patients without this modality; empty: none."""
 
@@ -52,12 +52,12 @@ class Scenario:
     attribute: str = field(default="group")
 
 
-def _pair(dominant: tuple[float, ...], neglected: tuple[float, ...], *, absent: dict[str, tuple[float, ...]] | None = None, neglected_style: Style = "grating", contrast: float = 0.7) -> tuple[Signal, ...]:
+def _pair(dominant: tuple[float, ...], neglected: tuple[float, ...], *, absent: dict[str, tuple[float, ...]] | None = None, neglected_style: Style = "stripes", contrast: float = 0.7) -> tuple[Signal, ...]:
     gaps = absent or {}
     n = len(dominant)
     return (
         Signal("fundus", "disc", dominant, absent=gaps.get("fundus", ())),
-        Signal("oct", neglected_style, neglected, contrast=contrast if neglected_style == "grating" else 1.0, absent=gaps.get("oct", ())),
+        Signal("oct", neglected_style, neglected, contrast=contrast if neglected_style == "stripes" else 1.0, absent=gaps.get("oct", ())),
         Signal("notes", "words", (0.3,) * n, absent=gaps.get("notes", ())),
         Signal("labs", "value", (0.3,) * n),
     )

@@ -73,12 +73,9 @@ def _decode(raw: bytes, path: Path) -> str:
 def _delimiter(text: str, path: Path) -> str:
     if path.suffix.lower() in (".tsv", ".tab"):
         return "\t"
-    header = next(csv.reader(io.StringIO(text)), [])
-    line = text.split("\n", 1)[0]
-    counts = {d: line.count(d) for d in _DELIMITERS}
-    best = max(counts, key=lambda d: counts[d])
-    # A comma inside a quoted header name must not hide the real delimiter, nor the other way round.
-    return "," if len(header) > counts[best] else best
+    # Read by the rules of quoting: a comma inside a quoted name must not pass for a delimiter.
+    fields = {d: len(next(csv.reader(io.StringIO(text), delimiter=d), [])) for d in _DELIMITERS}
+    return max(fields, key=lambda d: fields[d])
 
 
 def _delimited(path: Path) -> pd.DataFrame:
@@ -89,7 +86,7 @@ def _delimited(path: Path) -> pd.DataFrame:
     try:
         frame = pd.read_csv(io.StringIO(text), sep=delimiter, dtype=str, header=None, keep_default_na=False, na_filter=False, skip_blank_lines=True)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error) as error:
-        raise UserError(f"{path}: rows do not fit the header ({error}); every row must have as many values as the header has names") from error
+        raise UserError(f"{path}: rows do not fit the header ({' '.join(str(error).split())}); every row must have as many values as the header has names") from error
     frame.columns = pd.Index([str(v).strip() for v in frame.iloc[0]])
     frame = frame.iloc[1:].reset_index(drop=True)
     if delimiter == ";":
@@ -132,7 +129,6 @@ def _tidy(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
         raise UserError(f"{path}: the table has a header but no rows")
     tidy = {}
     for column, original in zip(columns, frame.columns, strict=True):
-        values = frame[original].astype(object)
-        values = values.map(lambda v: v.strip() if isinstance(v, str) else v)
-        tidy[column] = values.where(~(values.isna() | values.isin(MISSING)), None)
-    return pd.DataFrame(tidy, dtype=object)
+        values = [v.strip() if isinstance(v, str) else None for v in frame[original].astype("object")]
+        tidy[column] = pd.Series([None if v in MISSING else v for v in values], dtype="object")
+    return pd.DataFrame(tidy)

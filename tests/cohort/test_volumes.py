@@ -1,0 +1,110 @@
+"""Stacks of slices from arrays and pages; pickles are never opened."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.cohort import volumes
+from core.cohort.sources import Unreadable
+from core.cohort.volumes import decode_volume, read_array, read_fields, volume_shape
+from tests.cohort.helpers import encoded
+
+
+def npz(**arrays: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def npy(array: np.ndarray, **options: bool) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, **options)
+    return buffer.getvalue()
+
+
+STACK = np.arange(20, dtype=np.uint8)[:, None, None] * np.ones((1, 8, 8), np.uint8)
+
+
+@pytest.mark.parametrize("data", [npy(STACK), npz(scan=STACK), npz(scan=STACK, age=np.array(50))])
+def test_evenly_spaced_slices(data: bytes):
+    slices = decode_volume(data, size=8, slices=10)
+    assert slices.shape == (10, 8, 8)
+    assert slices[0].max() == 0 and slices[-1].max() == 19
+    assert (np.diff(slices[:, 0, 0].astype(int)) > 0).all()
+    assert volume_shape(data) == (20, 8, 8)
+
+
+def test_pages_of_a_tiff_are_slices():
+    pages = [Image.fromarray(np.full((6, 6), 40 * i, np.uint8)) for i in range(5)]
+    slices = decode_volume(encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:]), size=6, slices=5)
+    assert slices[:, 0, 0].tolist() == [0, 40, 80, 120, 160]
+
+
+def test_floats_are_scaled_from_their_own_range():
+    slices = decode_volume(npy(STACK.astype(np.float32) * 100 - 700), size=8, slices=20)
+    assert slices.min() == 0 and slices.max() == 255
+
+
+def test_fewer_slices_than_asked_are_repeated():
+    assert decode_volume(npy(STACK[:3]), size=8, slices=10).shape == (10, 8, 8)
+
+
+class Evil:
+    def __reduce__(self):
+        return (exec, ("raise SystemExit('a pickle was opened')",))
+
+
+def test_pickles_are_refused_unopened():
+    objects = np.array([Evil()], dtype=object)
+    for data in (npy(objects, allow_pickle=True), npz(scan=objects)):
+        with pytest.raises(Unreadable, match="pickled"):
+            read_array(data, "scan")
+    with pytest.raises(Unreadable):
+        decode_volume(pickle.dumps(Evil()), size=8)
+
+
+def test_an_array_that_declares_too_much_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (100_000, 100_000, 100)})
+    with pytest.raises(Unreadable, match="more values than is allowed"):
+        read_array(header.getvalue())
+    monkeypatch.setattr(volumes, "MAX_RATIO", 20)
+    with pytest.raises(Unreadable, match="unpacks to far more"):
+        read_array(npz(scan=np.zeros((40, 1024, 1024), np.uint8)))
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "empty"),
+        (npy(np.zeros(5)), "not slices"),
+        (npz(a=STACK, b=STACK), "2 arrays"),
+        (npz(age=np.array(5)), "0 arrays"),
+        (npy(np.full((2, 2, 2), np.nan)), "finite"),
+        (npy(STACK)[:-100], "."),
+        (b"PK\x03\x04 nonsense", "."),
+        (b"\x93NUMPY\x01\x00\x10\x00nonsense", "."),
+    ],
+)
+def test_unusable_volumes_give_a_reason(data: bytes, reason: str):
+    with pytest.raises(Unreadable, match=reason):
+        decode_volume(data, size=8)
+
+
+def test_fields_are_read_without_the_rest():
+    data = npz(scan=STACK, race=np.array(2), note=np.array("no change"))
+    fields = read_fields(data, ("race", "note", "absent"))
+    assert int(fields["race"]) == 2 and str(fields["note"]) == "no change" and "absent" not in fields
+
+
+def test_a_path_inside_an_npz_is_only_a_name():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("../../scan.npy", npy(STACK))
+    assert volume_shape(buffer.getvalue()) == (20, 8, 8)
