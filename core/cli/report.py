@@ -23,7 +23,7 @@ def add_parser(subparsers: Any) -> None:
     )  # fmt: skip
     common(parser)
     chosen = parser.add_mutually_exclusive_group(required=True)
-    chosen.add_argument("--run", metavar="ID", nargs="+", action="extend", help="runs to compare (ids, or their unambiguous beginnings)")
+    chosen.add_argument("--run", dest="runs", metavar="ID", nargs="+", action="extend", help="runs to compare (ids, or their unambiguous beginnings)")
     chosen.add_argument("--audit", metavar="FILE.json", help="what multifair audit --json printed")
     parser.add_argument("--attribute", metavar="NAME", help="sensitive attribute to compare by (default: the runs' own)")
     parser.add_argument("--format", default="html", metavar="LIST", help="html, zip, json, comma separated (default html)")
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         from core.workspace import Workspace
 
         workspace = Workspace.open(args.workspace)
-        run_ids = [find(workspace, name).run_id for name in args.run]
+        run_ids = [find(workspace, name).run_id for name in args.runs]
         with Store.open(workspace) as store:
             progress(f"comparing {len(run_ids)} runs")
             report = runs_report(store, run_ids, args.attribute)
