@@ -50,6 +50,7 @@ def _train(folder: RunFolder) -> str:
 
     from core import cohort as cohorts
     from core.runs.spec import RunSpec
+    from core.training import device as devices
     from core.training.train import train
 
     threads = int(os.environ.get(THREADS_VARIABLE, "1"))
@@ -57,7 +58,7 @@ def _train(folder: RunFolder) -> str:
     workspace = Workspace.open(folder.path.parent.parent)
     spec = RunSpec.from_dict(folder.read_spec()["spec"])
     device = folder.read_status().get("requested_device") or "auto"
-    write_json(folder.environment, describe(device, threads))
+    write_json(folder.environment, describe(devices.describe(devices.choose(device)), threads))
     sink = JournalSink(folder)
     try:
         return train(

@@ -31,23 +31,26 @@ def settle(workspace: Workspace) -> list[str]:
     return [folder.run_id for folder in folders(workspace) if settle_dead(folder)]
 
 
-def settle_dead(folder: RunFolder, returncode: int | None = None) -> bool:
+def settle_dead(folder: RunFolder, returncode: int | None = None, attempt: int | None = None) -> bool:
     """Settle `folder` when it is said to run but its process is gone.
 
-    `returncode`: as subprocess gives it, when the caller was the parent; then a run that
-    died before it could say that it runs is settled too.
+    `returncode`: as subprocess gives it, and `attempt`: the one that was started, when the
+    caller was the parent; then a job that died before it could say that it runs is
+    settled too, but not the next attempt that waits already.
     """
-    status = folder.read_status()
-    if status["status"] not in ("running", "queued") or (status["status"] == "queued" and not returncode):
-        return False
-    if status["status"] == "running" and is_alive(status["pid"], status["pid_created"]):
+
+    def is_dead() -> bool:
+        status = folder.read_status()
+        if status["status"] == "queued":
+            return bool(returncode) and status["attempt"] == attempt
+        return status["status"] == "running" and not is_alive(status["pid"], status["pid_created"])
+
+    if not is_dead():
         return False
     with holding(folder.lock_file, wait=False) as got:
-        if not got:
+        if not got or not is_dead():
             return False
         status = folder.read_status()
-        if status["status"] not in ("running", "queued") or is_alive(status["pid"], status["pid_created"]):
-            return False
         if folder.cancel_flag.exists():
             word, reason = "cancelled", "cancelled by the user; it did not stop by itself and was ended"
         else:

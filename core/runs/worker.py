@@ -49,7 +49,8 @@ class Worker:
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self.children: dict[str, subprocess.Popen[bytes]] = {}
+        self.children: dict[str, tuple[subprocess.Popen[bytes], int]] = {}
+        """run_id -> its process, and which attempt it is"""
         self._scanned = 0.0
         self._woken: int | None = None
 
@@ -65,10 +66,10 @@ class Worker:
             time.sleep(TICK_SECONDS)
 
     def _reap(self) -> bool:
-        ended = [(run_id, child) for run_id, child in self.children.items() if child.poll() is not None]
-        for run_id, child in ended:
+        ended = [(run_id, child, attempt) for run_id, (child, attempt) in self.children.items() if child.poll() is not None]
+        for run_id, child, attempt in ended:
             del self.children[run_id]
-            settle_dead(RunFolder(self.workspace.runs / run_id), child.returncode)
+            settle_dead(RunFolder(self.workspace.runs / run_id), child.returncode, attempt)
         return bool(ended)
 
     def _due(self) -> bool:
@@ -98,7 +99,8 @@ class Worker:
         # Every numerical library has its own idea of how many threads to take.
         environment = {name: threads for name in (THREADS_VARIABLE, "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
         for folder in queue[: max(0, parallel(self.workspace) - running)]:
-            self.children[folder.run_id] = processes.start(JOB_MODULE, [str(folder.path)], folder.log, environment)
+            attempt = folder.read_status()["attempt"]
+            self.children[folder.run_id] = processes.start(JOB_MODULE, [str(folder.path)], folder.log, environment), attempt
         return len(queue)
 
 

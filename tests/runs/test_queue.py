@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from core.errors import UserError
+from core.runs import cancel, find, folders, move, parallel, plan, queue_state, retry, set_parallel, settle, submit
+from core.runs.folder import RunFolder, new_status
+from core.runs.locks import holding
+from core.runs.queue import threads_per_job, waiting
+from core.store.journal import read_part
+from tests.factories import FakeWorkspace, fake_run, fake_workspace
+from tests.runs.conftest import Tiny
+
+
+def dead_pid() -> tuple[int, float]:
+    """A process that has been, and is no more."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    created = psutil.Process(process.pid).create_time()
+    process.communicate(b"\n")
+    return process.pid, created
+
+
+def make_running(folder: RunFolder, pid: int, created: float) -> None:
+    folder.update_status(status="running", pid=pid, pid_created=created, started=time.time() - 5)
+
+
+def test_a_run_is_made_once_however_often_it_is_asked_for(tiny: Tiny) -> None:
+    specs = tiny.plan("erm", seeds=(1, 2))
+    first = submit(tiny.workspace, [*specs, specs[0]], start=False)
+    second = submit(tiny.workspace, specs, start=False)
+    assert [h.status for h in first + second] == ["queued"] * 5
+    assert not any(h.cached for h in first + second)
+    assert sorted(f.run_id for f in folders(tiny.workspace)) == sorted(s.run_id for s in specs)
+    assert not [p for p in tiny.workspace.runs.iterdir() if p.name.startswith(".new-")]
+
+
+def test_processes_that_ask_at_once_share_the_run(tiny: Tiny) -> None:
+    (spec,) = tiny.plan("erm")
+    code = (
+        "import sys, json; from core.runs import submit, RunSpec; from core.workspace import Workspace\n"
+        "spec = RunSpec.from_dict(json.loads(sys.argv[2])); w = Workspace.open(sys.argv[1]); print('ready', flush=True); sys.stdin.readline()\n"
+        "print(submit(w, [spec], start=False)[0].status)"
+    )
+    import json
+
+    command = [sys.executable, "-c", code, str(tiny.workspace.root), json.dumps(spec.to_dict())]
+    askers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    for asker in askers:
+        assert asker.stdout is not None and asker.stdout.readline() == "ready\n"
+    answers = [asker.communicate("\n")[0] for asker in askers]
+    assert answers == ["queued\n"] * 3
+    assert [f.run_id for f in folders(tiny.workspace)] == [spec.run_id]
+
+
+def test_a_done_run_answers_from_the_cache_and_a_changed_setting_does_not(tiny: Tiny) -> None:
+    (spec,), (other,) = tiny.plan("erm"), tiny.plan("erm", lr=0.002)
+    submit(tiny.workspace, [spec], start=False)
+    folder = find(tiny.workspace, spec.run_id)
+    folder.predictions.write_bytes(b"there")
+    folder.update_status(status="done")
+    assert [(h.status, h.cached) for h in submit(tiny.workspace, [spec, other], start=False)] == [("done", True), ("queued", False)]
+
+
+def test_a_done_run_without_its_predictions_is_made_again(tiny: Tiny) -> None:
+    (spec,) = tiny.plan("erm")
+    submit(tiny.workspace, [spec], start=False)
+    find(tiny.workspace, spec.run_id).update_status(status="done")
+    assert submit(tiny.workspace, [spec], start=False)[0].status == "queued"
+
+
+def test_a_run_whose_process_died_is_failed_and_can_be_asked_for_again(tiny: Tiny) -> None:
+    (spec,) = tiny.plan("erm")
+    submit(tiny.workspace, [spec], start=False)
+    folder = find(tiny.workspace, spec.run_id)
+    make_running(folder, *dead_pid())
+    folder.log.write_text("epoch 1\n", encoding="utf-8")
+    folder.journal.write_text('{"event": "start", "time": 1}\n{"event": "ep', encoding="utf-8")
+    assert settle(tiny.workspace) == [spec.run_id]
+    status = folder.read_status()
+    assert status["status"] == "failed" and "without a word" in status["reason"] and "epoch 1" in status["reason"]
+    assert settle(tiny.workspace) == []
+    assert read_part(folder.journal).skipped == 1
+    assert '"status": "failed"' in folder.journal.read_text(encoding="utf-8").splitlines()[-1]
+    (handle,) = submit(tiny.workspace, [spec], start=False)
+    assert handle.status == "queued" and not handle.cached
+    status = folder.read_status()
+    assert status["attempt"] == 2 and status["reason"] is None
+    assert (folder.path / "log.attempt1.txt").read_text(encoding="utf-8") == "epoch 1\n"
+    assert (folder.path / "journal.attempt1.jsonl").exists() and not folder.journal.exists()
+
+
+def test_a_living_run_is_left_alone(fake: FakeWorkspace) -> None:
+    before = {f.run_id: f.read_status() for f in folders(fake.workspace)}
+    assert settle(fake.workspace) == []
+    assert {f.run_id: f.read_status() for f in folders(fake.workspace)} == before
+    assert "running" in {s["status"] for s in before.values()}
+
+
+def test_a_cancelled_run_that_did_not_listen_is_cancelled_not_failed(tiny: Tiny) -> None:
+    (spec,) = tiny.plan("erm")
+    submit(tiny.workspace, [spec], start=False)
+    folder = find(tiny.workspace, spec.run_id)
+    make_running(folder, *dead_pid())
+    folder.cancel_flag.touch()
+    settle(tiny.workspace)
+    assert folder.read_status()["status"] == "cancelled"
+
+
+def test_retry_keeps_the_checkpoint_unless_told_otherwise(tiny: Tiny) -> None:
+    (spec,) = tiny.plan("erm")
+    submit(tiny.workspace, [spec], start=False)
+    folder = find(tiny.workspace, spec.run_id)
+    for fresh in (False, True):
+        folder.update_status(status="failed", reason="x")
+        folder.checkpoint.write_bytes(b"tensors")
+        folder.journal.write_text("{}\n", encoding="utf-8")
+        retry(tiny.workspace, spec.run_id, fresh=fresh, start=False)
+        assert folder.checkpoint.exists() is not fresh and folder.journal.exists() is not fresh
+        assert folder.read_status()["status"] == "queued"
+    with pytest.raises(UserError, match="is queued: only a failed or cancelled run"):
+        retry(tiny.workspace, spec.run_id)
+
+
+def test_a_queued_run_is_cancelled_at_once_and_its_cancelling_is_forgotten_on_retry(tiny: Tiny) -> None:
+    (spec,) = tiny.plan("erm")
+    submit(tiny.workspace, [spec], start=False)
+    assert cancel(tiny.workspace, spec.run_id) == "cancelled"
+    with pytest.raises(UserError, match="is cancelled already"):
+        cancel(tiny.workspace, spec.run_id)
+    retry(tiny.workspace, spec.run_id, start=False)
+    assert not find(tiny.workspace, spec.run_id).cancel_flag.exists()
+
+
+def test_the_order_of_the_queue_can_be_changed(tiny: Tiny) -> None:
+    specs = tiny.plan("erm", seeds=(1, 2, 3, 4))
+    one, two, three, four = (h.run_id for h in submit(tiny.workspace, specs, start=False))
+    assert [f.run_id for f in waiting(tiny.workspace)] == [one, two, three, four]
+    assert move(tiny.workspace, four, 1) == [four, one, two, three]
+    assert move(tiny.workspace, one, 3) == [four, two, one, three]
+    assert move(tiny.workspace, four, 99) == [two, one, three, four]
+    assert [(i.run_id, i.position) for i in queue_state(tiny.workspace)] == [(two, 1), (one, 2), (three, 3), (four, 4)]
+    find(tiny.workspace, one).update_status(status="done")
+    with pytest.raises(UserError, match="is done, not queued"):
+        move(tiny.workspace, one, 1)
+
+
+def test_a_run_that_a_job_has_taken_is_not_taken_twice(tiny: Tiny) -> None:
+    (spec,) = tiny.plan("erm")
+    submit(tiny.workspace, [spec], start=False)
+    folder = find(tiny.workspace, spec.run_id)
+    with holding(folder.lock_file):
+        job = subprocess.run([sys.executable, "-m", "core.runs.job", str(folder.path)], capture_output=True, text=True, check=False)
+    assert job.returncode == 0 and "already being made" in job.stdout
+    assert folder.read_status()["status"] == "queued"
+
+
+def test_time_left_comes_from_runs_like_it(tmp_path: object) -> None:
+    fake = fake_workspace(str(tmp_path), runs=9, patients=100, epochs=4, unsettled=False)
+    waits = fake_run(fake.workspace, fake.cohort, method="erm", seed=50, epochs=8, status="queued")
+    set_parallel(fake.workspace, 1)
+    (item,) = queue_state(fake.workspace)
+    done = next(f for f in folders(fake.workspace) if f.run_id.startswith("erm-s1-")).read_status()
+    assert item.run_id == waits
+    assert item.seconds_left == pytest.approx(2 * (done["finished"] - done["started"]))
+
+
+def test_without_a_run_like_it_no_time_is_invented(tiny: Tiny) -> None:
+    submit(tiny.workspace, tiny.plan("erm"), start=False)
+    assert queue_state(tiny.workspace)[0].seconds_left is None
+
+
+def test_how_many_run_at_a_time(tiny: Tiny) -> None:
+    assert parallel(tiny.workspace) >= 1
+    set_parallel(tiny.workspace, 1)
+    assert parallel(tiny.workspace) == 1 and threads_per_job(tiny.workspace) >= 1
+    with pytest.raises(UserError, match="from 1 to 64"):
+        set_parallel(tiny.workspace, 0)
+    set_parallel(tiny.workspace, None)
+    assert parallel(tiny.workspace) * threads_per_job(tiny.workspace) <= max(1, len(os.sched_getaffinity(0)))
+
+
+def test_runs_are_found_by_the_beginning_of_their_name(fake: FakeWorkspace) -> None:
+    run_id = fake.run_ids[0]
+    assert find(fake.workspace, run_id).run_id == run_id
+    assert find(fake.workspace, run_id.rsplit("-", 1)[-1][:8]).run_id == run_id
+    with pytest.raises(UserError, match="fits several runs"):
+        find(fake.workspace, "erm-")
+    with pytest.raises(UserError, match="no run is named 'nothing'"):
+        find(fake.workspace, "nothing")
+    with pytest.raises(UserError, match="no run is named"):
+        find(fake.workspace, "../cohorts")
+
+
+def test_new_runs_wait() -> None:
+    assert new_status()["status"] == "queued"
+
+
+def test_plan_takes_a_real_cohort(tiny: Tiny) -> None:
+    specs = plan(tiny.cohort, ["unimodal", "erm"])
+    assert [s.modality for s in specs] == [*tiny.cohort.modality_names, None]

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, replace
+from typing import Any
+
+import pytest
+
+from core.cohort import Modality, Roles
+from core.errors import UserError
+from core.runs.identity import canonical_json, key_of
+from core.runs.spec import RunSpec, plan
+from core.training.presets import make_spec
+
+
+class _Cohort:
+    """What `plan` asks of a cohort."""
+
+    cohort_id, name, modality_names = "abc", "Clinic", ("photo", "note", "table")
+    roles = Roles("id", None, "y", "1", None, ("sex", "race"), tuple(Modality(n, "tabular", (n,)) for n in modality_names))
+
+    def modality(self, name: str) -> Modality:
+        for modality in self.roles.modalities:
+            if modality.name == name:
+                return modality
+        raise UserError(f"no modality {name!r}")
+
+
+COHORT: Any = _Cohort()
+
+
+def spec(**changes: Any) -> RunSpec:
+    return RunSpec("abc", replace(make_spec("group-dro", attribute="sex", seed=1), **changes))
+
+
+def leaves(value: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    if isinstance(value, dict) and value:
+        return [leaf for key, item in value.items() for leaf in leaves(item, (*path, key))]
+    return [path]
+
+
+@pytest.mark.parametrize("path", leaves(spec().to_dict()), ids=".".join)
+def test_every_single_setting_changes_the_key(path: tuple[str, ...]) -> None:
+    values = spec().to_dict()
+    owner = values
+    for name in path[:-1]:
+        owner = owner[name]
+    before = owner[path[-1]]
+    owner[path[-1]] = (not before) if isinstance(before, bool) else before + 1 if isinstance(before, int | float) else {"x": 1} if before == {} else "other"
+    assert key_of(values) != spec().key
+
+
+def test_a_specification_survives_json() -> None:
+    first = spec(settings={"step": 0.02})
+    again = RunSpec.from_dict(first.to_dict())
+    assert again == first and again.key == first.key
+    assert first.run_id == f"group-dro-s1-{first.key[:10]}"
+
+
+def test_a_specification_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        spec().cohort_id = "other"  # type: ignore[misc]
+
+
+def test_the_key_does_not_depend_on_order_or_on_how_a_number_is_written() -> None:
+    assert key_of({"a": 1, "b": {"c": 2.0, "d": 0.5}}) == key_of({"b": {"d": 0.5, "c": 2}, "a": 1.0})
+    assert canonical_json({"b": True, "a": (1, 2)}) == '{"a":[1,2],"b":true}'
+    assert key_of({"a": 1}) != key_of({"a": "1"})
+
+
+def test_nan_has_no_key() -> None:
+    with pytest.raises(ValueError):
+        key_of({"a": float("nan")})
+
+
+def test_unimodal_is_one_run_per_modality_and_seeds_multiply() -> None:
+    specs = plan(COHORT, ["unimodal", "erm"], seeds=[1, 2, 2])
+    assert [(s.train.method, s.modality, s.train.seed) for s in specs] == [
+        *(("unimodal", m, s) for m in ("photo", "note", "table") for s in (1, 2)), ("erm", None, 1), ("erm", None, 2)
+    ]  # fmt: skip
+    assert len({s.run_id for s in specs}) == 8
+    assert specs[0].describe()["label"] == "Unimodal: photo"
+    assert specs[0].train.attribute == "sex"
+
+
+def test_one_modality_can_be_chosen() -> None:
+    assert [s.modality for s in plan(COHORT, ["unimodal"], settings={"modality": "note"})] == ["note"]
+    with pytest.raises(UserError, match="no modality 'xray'"):
+        plan(COHORT, ["unimodal"], settings={"modality": "xray"})
+
+
+def test_settings_go_where_their_name_belongs() -> None:
+    (one,) = plan(COHORT, ["multifair"], settings={"tau": 0.07, "epochs": 3, "width": 32, "encoder.photo": "small"})
+    assert one.train.settings["tau"] == 0.07
+    assert one.train.budget.epochs == 3
+    assert one.train.network.width == 32 and one.train.network.encoders == {"photo": "small"}
+
+
+def test_a_method_setting_reaches_only_the_methods_that_have_it() -> None:
+    erm, multifair = plan(COHORT, ["erm", "multifair"], settings={"tau": 0.07, "epochs": 3})
+    assert "tau" not in erm.train.settings and multifair.train.settings["tau"] == 0.07
+    assert erm.train.budget.epochs == multifair.train.budget.epochs == 3
+
+
+def test_naming_a_default_asks_for_the_same_run() -> None:
+    (plain,) = plan(COHORT, ["multifair"])
+    (named,) = plan(COHORT, ["multifair"], settings={"tau": plain.train.settings["tau"]})
+    assert plain.key == named.key and "tau" in plain.train.settings
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"methods": ["ermm"]}, "no method is named 'ermm'"),
+        ({"methods": []}, "no method is chosen"),
+        ({"methods": ["erm"], "attribute": "age"}, "no sensitive attribute 'age'; it has: sex, race"),
+        ({"methods": ["erm"], "preset": "slow"}, "no preset is named 'slow'"),
+        ({"methods": ["erm"], "settings": {"tauu": 1}}, "no setting 'tauu'"),
+        ({"methods": ["erm", "multifair"], "settings": {"tau": 0.1, "tauu": 1}}, "no setting 'tauu'"),
+        ({"methods": ["erm"], "settings": {"epochs": 0}}, "epochs"),
+    ],
+)
+def test_what_is_unknown_is_named(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        plan(COHORT, **arguments)
