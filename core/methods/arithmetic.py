@@ -28,7 +28,9 @@ def last_layer_gradient(logits: Tensor, y: Tensor, inputs: Tensor, weight: Tenso
     else:
         weight = weight.to(residual.dtype)
         residual = residual * weight.unsqueeze(-1)
-        total = weight.sum(0).clamp_min(torch.finfo(residual.dtype).tiny)[..., None, None]
+        total = weight.sum(0)[..., None, None]
+        # Not a clamp to something tiny: its reciprocal would turn the zeros above into NaN in a backward pass.
+        total = torch.where(total > 0, total, torch.ones_like(total))
     return torch.einsum("n...k,n...d->...kd", residual, inputs) / total
 
 

@@ -95,11 +95,11 @@ def assert_continues_after_restore(name: str, settings: dict[str, Any], first: i
 
 
 def assert_survives(name: str, settings: dict[str, Any], data: Batch, **shape: int) -> None:
-    """A step on this batch leaves every weight and every series finite."""
+    """A step on this batch leaves every weight finite; a series may be unknown (NaN) but never infinite."""
     bench = Bench(name, settings, **shape)
     bench.step(batch(12, bench.n_modalities, bench.n_classes, bench.n_groups))
     bench.step(data)
     bench.step(data)
     assert bench.weights().isfinite().all()
     for key, value in bench.method.series().items():
-        assert value.isfinite().all(), key
+        assert not value.isinf().any(), key

@@ -23,10 +23,15 @@ WIDTH = 8
 INPUTS = 5
 
 
-def network(n_modalities: int = 2, n_classes: int = 2, seed: int = 0, dropout: float = 0.0) -> Network:
+def network(n_modalities: int = 2, n_classes: int = 2, seed: int = 0) -> Network:
+    """Tabular encoders: the smallest with a backbone of their own. Nothing is random in them."""
     torch.manual_seed(seed)
-    shapes = {f"m{i}": ModalityShape("vector", (INPUTS,)) for i in range(n_modalities)}
-    return build(NetworkSpec(width=WIDTH, heads=2, layers=1, dropout=dropout), shapes, n_classes)
+    shapes = {f"m{i}": ModalityShape("tabular", (INPUTS,)) for i in range(n_modalities)}
+    made = build(NetworkSpec(width=WIDTH, heads=2, layers=1, dropout=0.0), shapes, n_classes)
+    for module in made.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    return made
 
 
 def batch(n: int = 16, n_modalities: int = 2, n_classes: int = 2, n_groups: int = 2, seed: int = 0, missing: bool = False) -> Batch:
@@ -36,7 +41,7 @@ def batch(n: int = 16, n_modalities: int = 2, n_classes: int = 2, n_groups: int 
     if missing:
         present[::3, 0] = False
     return Batch(
-        inputs={f"m{i}": torch.randn(n, INPUTS, generator=generator) for i in range(n_modalities)},
+        inputs={f"m{i}": table(torch.randn(n, INPUTS, generator=generator)) for i in range(n_modalities)},
         present=present,
         y=torch.arange(n) % n_classes,
         group=(torch.arange(n) // n_classes) % n_groups,
@@ -44,9 +49,15 @@ def batch(n: int = 16, n_modalities: int = 2, n_classes: int = 2, n_groups: int 
     )
 
 
+def table(values: Tensor) -> dict[str, Tensor]:
+    return {"values": values, "missing": torch.zeros_like(values, dtype=torch.bool)}
+
+
 def take(source: Batch, rows: Tensor) -> Batch:
     """The batch with only these rows, in this order."""
-    inputs = {name: value[rows] for name, value in source.inputs.items() if isinstance(value, Tensor)}
+    inputs: dict[str, Tensor | dict[str, Tensor]] = {
+        name: {part: value[rows] for part, value in parts.items()} for name, parts in source.inputs.items() if isinstance(parts, dict)
+    }
     return Batch(inputs, source.present[rows], source.y[rows], source.group[rows], source.index[rows])
 
 
@@ -99,17 +110,16 @@ class Bench:
     def forward(self, data: Batch) -> Step:
         net, method = self.network, self.method
         encoded = net.encode(data.inputs, data.present)
-        features = method.transform(encoded, data, True)
-        fused = method.fused(net, features, data.present, data.group)
-        seen = features if method.joint_classifiers else encoded.detach()
-        return Step(net, data, features, fused, net.classify(seen), 0, self.index)
+        fused = method.fused(net, method.transform(encoded, data, True), data.present, data.group)
+        seen = encoded if method.joint_classifiers else encoded.detach()
+        return Step(net, data, encoded, fused, net.classify(seen), 0, self.index)
 
     def gradients(self, data: Batch) -> Step:
         """Forward and backward: gradients are left in the parameters."""
         step = self.forward(data)
         method = self.method
-        factors = method.feature_gradient_factors(step)
         loss = method.loss(step)
+        factors = method.feature_gradient_factors(step)
         if factors is not None:
             wide = factors if factors.dim() == 2 else factors[None].expand(len(data), -1)
             step.features.register_hook(lambda g: g * wide[..., None].to(g.dtype))

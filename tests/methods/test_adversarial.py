@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from core.methods.adversarial import ReverseGradient
-from tests.methods.support import Bench, batch
+from tests.methods.support import Bench, batch, table
 
 
 def test_reversal() -> None:
@@ -21,7 +21,7 @@ def test_network_gets_minus_strength_times_the_heads_gradient() -> None:
     for strength in (0.0, 0.5, 1.0):
         bench = Bench("adversarial", {"strength": strength})
         bench.gradients(batch())
-        gradients[strength] = bench.network.encoder_parameters(0)[0].grad.clone()
+        gradients[strength] = bench.network.encoder_parameters(0)[1].grad.clone()
     torch.testing.assert_close(gradients[0.5] - gradients[0.0], (gradients[1.0] - gradients[0.0]) / 2, rtol=1e-3, atol=1e-6)
     assert not torch.allclose(gradients[1.0], gradients[0.0])
 
@@ -29,7 +29,7 @@ def test_network_gets_minus_strength_times_the_heads_gradient() -> None:
 def test_head_learns_the_group_when_the_network_is_told_to_show_it() -> None:
     bench = Bench("adversarial", {"strength": -1.0})
     data = batch(32)
-    inputs = {name: value + 3 * data.group[:, None] for name, value in data.inputs.items()}
+    inputs = {name: table(parts["values"] + 3 * data.group[:, None]) for name, parts in data.inputs.items()}
     for _ in range(80):
         bench.step(type(data)(inputs, data.present, data.y, data.group, data.index))
     assert float(bench.method.series()["group_head_accuracy"]) > 0.9

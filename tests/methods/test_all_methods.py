@@ -11,7 +11,7 @@ from core.methods import get, names
 from tests.methods import asserters
 from tests.methods.support import batch, take
 
-TWO_CLASSES_ONLY = {"threshold-optimizer", "multifair-released"}
+TWO_CLASSES_ONLY = {"threshold-optimizer", "multifair", "multifair-released"}
 TWO_MODALITIES_ONLY = {"multifair-released"}
 ALL = [name for name in names() if name != "unimodal"]
 # The released program reads group numbers as male and female, and the first modality's token: its own tests show it.

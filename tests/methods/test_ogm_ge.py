@@ -44,7 +44,7 @@ def test_gradient_of_every_encoder_tensor_is_scaled_and_the_rest_is_not() -> Non
 def test_noise_has_the_gradients_own_spread() -> None:
     bench = Bench("ogm-ge", {"alpha": 0.0})
     step = _lopsided(bench)
-    weight = bench.network.encoder_parameters(0)[0]
+    weight = bench.network.encoder_parameters(0)[1]
     weight.grad = torch.arange(weight.numel(), dtype=torch.float32).view_as(weight)
     plain = weight.grad.clone()
     draws = []
