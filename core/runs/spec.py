@@ -77,6 +77,7 @@ def plan(
 
     Raises UserError naming what is unknown and what there is.
     """
+    from core.runs.values import check_kinds
     from core.training.presets import make_spec
 
     if attribute is None and cohort.roles.attributes:
@@ -89,6 +90,7 @@ def plan(
     chosen = _settings_for(names, dict(settings or {}), preset, attribute)
     specs = []
     for name in names:
+        check_kinds(name, chosen[name])
         for variant in _variants(name, chosen[name], cohort):
             base = make_spec(name, preset, attribute, 0, variant)
             base = replace(base, settings=_whole_settings(base))
@@ -99,6 +101,7 @@ def plan(
 def _settings_for(names: list[str], settings: dict[str, Any], preset: str, attribute: str | None) -> dict[str, dict[str, Any]]:
     """Settings by method. A key that belongs to some method only goes to those that have it."""
     from core.methods import get
+    from core.runs.values import check_kinds
     from core.training.presets import make_spec
 
     of_method = {name: set(get(name).Settings.__dataclass_fields__) for name in names}
@@ -106,6 +109,7 @@ def _settings_for(names: list[str], settings: dict[str, Any], preset: str, attri
     if len(names) == 1 or not particular & set(settings):
         return {name: settings for name in names}
     shared = {key: value for key, value in settings.items() if key not in particular}
+    check_kinds(names[0], shared)
     make_spec(names[0], preset, attribute, 0, shared)
     return {name: shared | {key: value for key, value in settings.items() if key in of_method[name]} for name in names}
 

@@ -73,7 +73,7 @@ def tiny(tiny_template: Path, tmp_path: Path) -> Iterator[Tiny]:
         process.kill()
 
 
-def eventually(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+def eventually(condition: Callable[[], Any], seconds: float = 150.0) -> Any:
     """The first true value of `condition`, asked again and again: other processes give no notice."""
     end = time.monotonic() + seconds
     pause = threading.Event()
