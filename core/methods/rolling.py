@@ -42,7 +42,7 @@ class RollingScores:
 
         NaN where a scope has fewer than `min_per_class` samples of either class.
         """
-        score, order = self.score.T.sort(dim=1)
+        score, order = self.score.T.contiguous().sort(dim=1)
         member = torch.cat([torch.ones_like(self.score[:, :1]), group_membership(self.group, self.n_groups)], dim=1)
         weight = member.T[:, order].transpose(0, 1) * self.valid.T.gather(1, order)[:, None]
         positive = (self.y == 1)[order][:, None]

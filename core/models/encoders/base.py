@@ -18,6 +18,23 @@ class Backbone(nn.Module, ABC):
         """The last block with parameters: where gradients of different losses are compared."""
 
 
+class Standardise(nn.BatchNorm1d):
+    """Features with mean 0 and spread 1 over the batch (running values in evaluation).
+
+    What all samples share otherwise dominates pooled features, and a fusion behind them
+    takes one patient for another. A batch of one, which has no spread, uses the running values.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, affine=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, width) -> (N, width)."""
+        if self.training and len(features) == 1:
+            return nn.functional.batch_norm(features, self.running_mean, self.running_var, eps=self.eps)
+        return super().forward(features)
+
+
 class Encoder(nn.Module):
     """A backbone and its projection (Linear, LayerNorm, Dropout) to the common width D."""
 

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.models.encoders.base import Backbone
+from core.models.encoders.base import Backbone, Standardise
+
+SPREAD_FLOOR = 1e-5
 
 
 def unit_scale(pixels: Tensor) -> Tensor:
@@ -22,8 +24,8 @@ class Residual(nn.Module):
     def __init__(self, channels_in: int, channels: int, stride: int) -> None:
         super().__init__()
         self.enter = nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False)
-        # Group norm: a sample's features depend on no other sample, so a batch of one,
-        # an absent modality's blank image or a probe batch cannot disturb the rest.
+        # Group norm: a small batch, or one with blank images of an absent modality, is no
+        # worse a ruler than any other.
         self.norm = nn.GroupNorm(8, channels)
         self.conv = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
         self.norm_out = nn.GroupNorm(8, channels)
@@ -34,15 +36,20 @@ class Residual(nn.Module):
 
 
 class SmallImage(Backbone):
-    """Three residual stages over a strided stem, averaged over space."""
+    """Three residual stages over a strided stem; mean and spread of each channel over space.
+
+    The spread matters: group norm fixes the mean over a group's channels, so that means
+    alone hardly tell one image from another (on the sample cohort they never learned).
+    """
 
     def __init__(self, channels_in: int, channels: tuple[int, ...] = (16, 32, 64, 128)) -> None:
         super().__init__()
-        self.width = channels[-1]
+        self.width = 2 * channels[-1]
         self.stem = nn.Conv2d(channels_in, channels[0], 5, 2, 2)
         self.stages = nn.Sequential(
             *(Residual(a, b, 2) for a, b in pairwise(channels))
         )
+        self.standardise = Standardise(self.width)
 
     @property
     def last_block(self) -> nn.Module:
@@ -51,4 +58,7 @@ class SmallImage(Backbone):
     def forward(self, pixels: Tensor) -> Tensor:
         """uint8 (N, C, H, W) -> (N, width)."""
         x = functional.relu(self.stem(unit_scale(pixels)))
-        return self.stages(x).mean((2, 3))
+        x = self.stages(x)
+        # Kept off 0, where a root has no gradient: a channel may be blank.
+        spread = (x.var((2, 3), correction=0) + SPREAD_FLOOR).sqrt()
+        return self.standardise(torch.cat([x.mean((2, 3)), spread], dim=1))

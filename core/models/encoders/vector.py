@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from core.models.encoders.base import Backbone
+from core.models.encoders.base import Backbone, Standardise
 
 
 class Vector(Backbone):
-    """Normalised features; all that learns is the encoder's projection."""
+    """Standardised features; all that learns is the encoder's projection."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.width = width
-        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.norm = Standardise(width)
 
     @property
     def last_block(self) -> nn.Module:
