@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import altair as alt
@@ -14,8 +15,15 @@ from core.charts.text import interval, positives
 from core.charts.theme import Look
 
 ROW = 40
+MISSING_GROUPS = ("missing", "(missing)")
 LOWER_IS_BETTER = frozenset({"fpr", "brier", "ece"})
 NO_DIRECTION = frozenset({"selection_rate"})
+
+
+def group_palette(look: Look, groups: Iterable[str]) -> dict[str, str]:
+    """Colours of groups in sorted order; the group of missing values is grey and shifts nobody's colour."""
+    known = sorted({str(g) for g in groups} - set(MISSING_GROUPS))
+    return {**look.group_colors(known), **dict.fromkeys(MISSING_GROUPS, look.no_estimate)}
 
 
 def metric_forest(groups: pd.DataFrame, overall: pd.DataFrame, attribute: str, metric: str) -> Figure:
@@ -78,7 +86,7 @@ def _finding(known: pd.DataFrame, attribute: str, metric: str, models: list[str]
 
 def _draw(part: pd.DataFrame, whole: pd.DataFrame, line: float | None, limits: list[float], metric: str, look: Look, width: Width) -> Any:
     order = list(part["label"])
-    colors = look.group_colors(sorted(set(map(str, whole["group"]))))
+    colors = group_palette(look, whole["group"])
     axis = alt.Axis(title=None, labelExpr="split(datum.label, '\\n')", labelLineHeight=15, labelLimit=170, labelOffset=-7)
     base = alt.Chart(part.assign(color=[colors[str(g)] for g in part["group"]])).encode(
         y=alt.Y("label:N", sort=order, scale=alt.Scale(domain=order), axis=axis),

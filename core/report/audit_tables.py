@@ -14,6 +14,7 @@ GROUPS = ["model", "attribute", "group", "n", "n_pos", "n_neg", "metric", "value
 TESTS = ["model", "attribute", "depth", "metric", "group_a", "group_b", "difference", "low", "high", "p", "p_adjusted", "method"]
 SUMMARIES = ["model", "attribute", "metric", "value", "low", "high", "p_null", "null_median", "null_q95", "reason"]
 VERDICTS = ["model", "attribute", "depth", "metric", "verdict", "gap", "p", "evidence", "reason"]
+POWER = ["model", "attribute", "group", "metric", "reference", "detectable", "gap", "more_patients", "reason"]
 OVERALL = "(all)"
 
 
@@ -87,6 +88,21 @@ def verdicts_table(document: Mapping[str, Any]) -> pd.DataFrame:
     return frame.assign(_rank=rank).sort_values(["_rank", "evidence"], ascending=[True, False], kind="stable", na_position="last", ignore_index=True).drop(columns="_rank")
 
 
+def power_table(document: Mapping[str, Any]) -> pd.DataFrame:
+    """Columns `POWER`: what this data could detect, and how many more patients a stated gap needs."""
+    rows = []
+    for model, part in models(document).items():
+        for attribute, values in part["attributes"].items():
+            rows += [[model, attribute, *(row.get(k) for k in POWER[2:])] for row in values.get("power") or ()]
+    return _frame(rows, POWER)
+
+
+def curve_table(document: Mapping[str, Any], model: str, attribute: str, curve: str) -> pd.DataFrame:
+    """Points of one curve (`reliability`, `decision`, `sliding`) of one model; empty when it was not asked for."""
+    curves = models(document)[model]["attributes"][attribute].get("curves") or {}
+    return pd.DataFrame(curves.get(curve) or [])
+
+
 def _depth(values: Mapping[str, Any]) -> int:
     return len(values.get("attributes") or (1,))
 
@@ -97,7 +113,7 @@ def _pair(value: Any) -> tuple[Any, Any]:
 
 def _frame(rows: list[list[Any]], columns: list[str]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=pd.Index(columns))
-    for name in ("value", "low", "high", "difference", "p", "p_adjusted", "p_null", "null_median", "null_q95", "gap", "evidence"):
+    for name in ("value", "low", "high", "difference", "p", "p_adjusted", "p_null", "null_median", "null_q95", "gap", "evidence", "detectable", "more_patients"):
         if name in frame:
             frame[name] = frame[name].astype("float64")
     return frame

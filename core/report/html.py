@@ -19,6 +19,8 @@ from core.report.template import PAGE, STYLE
 
 UNDEFINED = "–"
 LONGEST_TABLE = 500
+LONG_CELL = 44
+"""Characters above which a cell may be broken into lines."""
 
 
 def render_html(report: Report) -> str:
@@ -38,6 +40,7 @@ def render_html(report: Report) -> str:
         is_chart=lambda block: isinstance(block, ChartBlock),
         columns=_columns,
         rows=_rows,
+        is_long=lambda cell: len(cell) > LONG_CELL,
         tag_class=lambda tag: {"disparity": "disparity", "no disparity found": "none"}.get(tag, "unknown"),
     )
     return environment.from_string(PAGE).render(

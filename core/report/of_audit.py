@@ -8,16 +8,27 @@ from typing import Any
 
 import pandas as pd
 
+from core.charts.audit_curves import decision_curves, reliability
 from core.charts.audit_forest import metric_forest
 from core.charts.audit_matrix import DISPARITY, NONE, UNKNOWN, metric_name, verdict_matrix
 from core.charts.audit_volcano import volcano
 from core.charts.text import count, decimal, interval, missing, p_value, plural, positives
-from core.report.audit_tables import OVERALL, groups_table, models, summaries_table, tests_table, verdicts_table
+from core.report.audit_tables import (
+    OVERALL,
+    curve_table,
+    groups_table,
+    models,
+    power_table,
+    summaries_table,
+    tests_table,
+    verdicts_table,
+)
 from core.report.document import ChartBlock, Report, Section, TableBlock
 from core.report.terms import glossary_section
 
-FORESTS = ("auc", "tpr", "fpr", "selection_rate", "ece")
+FORESTS = ("auc", "tpr", "fpr")
 SHOWN_TESTS = 60
+UNFOLDED = 6
 SUMMARY_NAMES = {
     "es_auc": "ES-AUC", "max_gap": "largest AUC gap", "worst_group_auc": "worst-group AUC", "dpd": "DPD", "dp_ratio": "DP ratio",
     "deodds": "DEOdds", "eodds_ratio": "EOdds ratio", "equal_opportunity_difference": "equal opportunity difference",
@@ -42,7 +53,7 @@ def audit_report(document: Mapping[str, Any], name: str = "audit", created: date
     source = str(document.get("source", "predictions"))
     sections: list[Section | None] = [_found(verdicts, list(parts))]
     singles = [a for a, v in next(iter(parts.values()))["attributes"].items() if len(v.get("attributes") or (1,)) == 1]
-    sections += [_attribute(a, groups, tests, verdicts, summaries_table(document), parts, several) for a in singles]
+    sections += [_attribute(document, a, groups, tests, verdicts, summaries_table(document), parts, several) for a in singles]
     sections += _intersections(tests, verdicts, parts)
     sections += [_warnings(document), glossary_section(["auc", "group_auc", "interval", "es_auc", "max_gap", "null", "p", "dpd", "deodds", "tpr", "fpr", "ece"])]
     options = document.get("options") or {}
@@ -74,7 +85,7 @@ def worst_verdict(verdicts: pd.DataFrame) -> str:
 def _found(verdicts: pd.DataFrame, names: list[str]) -> Section:
     blocks: list[ChartBlock | TableBlock] = []
     for index, model in enumerate(names):
-        block = ChartBlock.of(verdict_matrix(verdicts[verdicts["model"] == model]), f"verdicts_{index + 1}")
+        block = ChartBlock.of(verdict_matrix(verdicts[(verdicts["model"] == model) & (verdicts["depth"] == 1)]), f"verdicts_{index + 1}")
         if block is not None:
             blocks.append(block)
     shown = pd.DataFrame(
@@ -87,13 +98,24 @@ def _found(verdicts: pd.DataFrame, names: list[str]) -> Section:
         }
     )
     blocks.append(TableBlock("verdicts", "Every verdict with its reason", verdicts.drop(columns="depth"), shown, folded=True))
-    first = verdicts[verdicts["verdict"] == DISPARITY].head(1)
-    sentence = str(first["reason"].iloc[0]) if len(first) else "No disparity is proven on these predictions."
-    return Section("What was found?", sentence, tuple(blocks), tag=worst_verdict(verdicts))
+    return Section("What was found?", headline(verdicts), tuple(blocks), tag=worst_verdict(verdicts))
+
+
+def headline(verdicts: pd.DataFrame) -> str:
+    """The first thing to say: a disparity in the AUC of one attribute before any other."""
+    real = verdicts[verdicts["verdict"] == DISPARITY]
+    if real.empty:
+        return "No disparity is proven on these predictions."
+    order = real.assign(_first=(real["metric"] != "auc").astype(int)).sort_values(["depth", "_first", "evidence"], ascending=[True, True, False], kind="stable")
+    return sentence_case(f"{order['attribute'].iloc[0]}: {order['reason'].iloc[0]}")
+
+
+def sentence_case(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _attribute(
-    attribute: str, groups: pd.DataFrame, tests: pd.DataFrame, verdicts: pd.DataFrame, summaries: pd.DataFrame, parts: Mapping[str, Any], several: bool
+    document: Mapping[str, Any], attribute: str, groups: pd.DataFrame, tests: pd.DataFrame, verdicts: pd.DataFrame, summaries: pd.DataFrame, parts: Mapping[str, Any], several: bool
 ) -> Section:
     own = groups[groups["attribute"] == attribute]
     overall = groups[groups["attribute"] == OVERALL]
@@ -111,12 +133,20 @@ def _attribute(
     numbers = summaries[summaries["attribute"] == attribute]
     if len(numbers):
         blocks.append(TableBlock(f"{stem}_summaries", "Summaries, and how large each comes out by chance", numbers.drop(columns="attribute"), summary_text(numbers, several)))
+    model = next(iter(parts))
+    calibrated = reliability(curve_table(document, model, attribute, "reliability"), attribute)
+    useful = decision_curves(curve_table(document, model, attribute, "decision"), attribute)
+    blocks += [b for b in (ChartBlock.of(calibrated, f"{stem}_calibration"), ChartBlock.of(useful, f"{stem}_decision")) if b is not None]
+    enough = power_table(document)
+    enough = enough[(enough["attribute"] == attribute) & (enough["model"] == model)]
+    if len(enough):
+        blocks.append(TableBlock(f"{stem}_power", "Is there enough data?", enough, power_text(enough)))
     pairs = tests[tests["attribute"] == attribute]
     if len(pairs):
         caption = f"The {SHOWN_TESTS} with the strongest evidence of {plural(len(pairs), 'comparison')}." if len(pairs) > SHOWN_TESTS else ""
         blocks.append(TableBlock(f"{stem}_tests", "Pairs of groups", pairs.drop(columns=["attribute", "depth"]), pair_text(pairs, several), caption, folded=True))
-    strongest = judged[judged["verdict"] == worst_verdict(judged)].head(1)
-    sentence = str(strongest["reason"].iloc[0]) if len(strongest) else ""
+    strongest = judged[judged["verdict"] == worst_verdict(judged)].sort_values("metric", key=lambda m: m != "auc", kind="stable").head(1)
+    sentence = sentence_case(str(strongest["reason"].iloc[0])) if len(strongest) else ""
     values = next(iter(parts.values()))["attributes"][attribute]
     notes = [f"{plural(int(values['missing']), 'row')} without a value of {attribute}."] if values.get("missing") else []
     return Section(f"Who is served worse by {attribute}?", sentence, tuple(blocks), tuple(notes), tag=worst_verdict(judged))
@@ -168,6 +198,22 @@ def pair_text(pairs: pd.DataFrame, several: bool) -> pd.DataFrame:
     return shown
 
 
+def power_text(enough: pd.DataFrame) -> pd.DataFrame:
+    """The smallest gap that could be seen, and what a smaller one would take."""
+    more = ["enough" if m == 0 else f"{count(m)} more" if not missing(m) else "" for m in enough["more_patients"]]
+    return pd.DataFrame(
+        {
+            "metric": enough["metric"].map(metric_name),
+            "group": enough["group"],
+            "against": enough["reference"],
+            "smallest gap seen at 80 %": [decimal(d) for d in enough["detectable"]],
+            "patients for a gap of": [decimal(g, 2) for g in enough["gap"]],
+            "needed": more,
+            "note": enough["reason"].fillna(""),
+        }
+    )
+
+
 def _intersections(tests: pd.DataFrame, verdicts: pd.DataFrame, parts: Mapping[str, Any]) -> list[Section]:
     model, part = next(iter(parts.items()))
     joint = tests[(tests["depth"] > 1) & (tests["model"] == model)]
@@ -187,7 +233,7 @@ def _warnings(document: Mapping[str, Any]) -> Section | None:
     if not findings:
         return None
     frame = pd.DataFrame([{k: f.get(k) for k in ("severity", "message", "rows", "remedy")} for f in findings])
-    return Section("What to know before believing these numbers", "", (TableBlock("findings", "Findings in the file", frame),))
+    return Section("What to know before believing these numbers", "", (TableBlock("findings", plural(len(frame), "finding"), frame, folded=len(frame) > UNFOLDED),))
 
 
 def _stem(attribute: str, parts: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ p { margin:.4rem 0 .8rem; max-width:46rem }
 figure { margin:1rem 0 1.8rem } figure svg { max-width:100%; height:auto; display:block }
 .scroll { overflow-x:auto; margin:.4rem 0 1rem }
 table { border-collapse:collapse; font-size:.88rem; font-variant-numeric:tabular-nums; min-width:60% }
-th,td { text-align:left; padding:.35rem .8rem .35rem 0; border-bottom:1px solid var(--line); vertical-align:top }
+th,td { text-align:left; padding:.35rem .8rem .35rem 0; border-bottom:1px solid var(--line); vertical-align:top; white-space:nowrap } td.long { white-space:normal; min-width:18rem }
 th { color:var(--soft); font-weight:600; white-space:nowrap } td.number, th.number { text-align:right; white-space:nowrap }
 details { margin:.8rem 0 } summary { cursor:pointer; color:var(--accent) }
 nav ol { padding-left:1.2rem; columns:2; font-size:.92rem } nav a { color:var(--accent); text-decoration:none } nav a:hover { text-decoration:underline }
@@ -62,7 +62,7 @@ PAGE = """<!doctype html>
 {% if block.caption %}<p class="caption">{{ block.caption }}</p>{% endif %}
 <div class="scroll"><table>
 <thead><tr>{% for name, number in columns(block) %}<th scope="col"{% if number %} class="number"{% endif %}>{{ name }}</th>{% endfor %}</tr></thead>
-<tbody>{% for row in rows(block) %}<tr>{% for cell, number in row %}<td{% if number %} class="number"{% endif %}>{{ cell }}</td>{% endfor %}</tr>
+<tbody>{% for row in rows(block) %}<tr>{% for cell, number in row %}<td{% if number %} class="number"{% elif is_long(cell) %} class="long"{% endif %}>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}</tbody>
 </table></div>
 {% if block.folded %}</details>{% endif %}

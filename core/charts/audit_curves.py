@@ -1,0 +1,108 @@
+"""Clinical use of a score, group by group: decision curves and calibration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from core.charts.audit_forest import group_palette
+from core.charts.figure import Figure, Panel, Width, nothing
+from core.charts.parts import decimal_axis, tooltips
+from core.charts.text import decimal, interval, listing
+from core.charts.theme import Look
+
+MOST_GROUPS = 8
+HIGHEST = 0.8
+"""Thresholds above this are left out of decision curves: odds explode and nothing is decided there."""
+LINES = {"net_benefit": "by the score", "treat_all": "treat everybody", "treat_none": "treat nobody"}
+FEW = 10
+
+
+def decision_curves(frame: pd.DataFrame, attribute: str) -> Figure:
+    """Net benefit over thresholds against treating everybody and nobody, a panel per group.
+
+    Parameters
+    ----------
+    frame : columns group, threshold, net_benefit, treat_all, treat_none; one model and attribute.
+    """
+    name = "decision_curves"
+    part = frame[frame["threshold"] <= HIGHEST] if len(frame) else frame
+    if part.empty or part["net_benefit"].notna().sum() == 0:
+        return nothing(name, "Net benefit needs scores that are probabilities.")
+    groups = list(dict.fromkeys(part["group"]))[:MOST_GROUPS]
+    part = part[part["group"].isin(groups)]
+    best = part[["treat_all", "treat_none"]].max(axis=1)
+    useful = part.assign(gain=part["net_benefit"] - best)
+    shares = useful.groupby("group", sort=False)["gain"].agg(lambda g: float((g > 0).mean()))
+    low, high = str(shares.idxmin()), str(shares.idxmax())
+    reach = {group: useful.loc[(useful["group"] == group) & (useful["gain"] > 0), "threshold"] for group in (low, high)}
+    title = (
+        f"Deciding by the score beats treating everybody or nobody for {high} at thresholds {_range(reach[high])}"
+        + (f", for {low} at {_range(reach[low])}." if low != high else ".")
+    )
+    top = float(part["net_benefit"].max()) * 1.15
+    long = part.melt(["group", "threshold"], list(LINES), var_name="rule", value_name="benefit").dropna()
+    long["rule"] = long["rule"].map(LINES)
+    long["shown"] = long["benefit"].map(decimal)
+    long["at"] = long["threshold"].map(lambda t: decimal(t, 2))
+    panels = tuple(Panel(lambda look, width, g=g: _decision(long[long["group"] == g], g, groups, top, look, width), str(g)) for g in groups)  # type: ignore[misc]
+    return Figure(
+        name=name, title=title, alt=title, data=part[["group", "threshold", "net_benefit", "treat_all", "treat_none"]], panels=panels, columns=2,
+        note="Solid: by the score. Dashed: everybody. Line at zero: nobody. Net benefit counts a false alarm as threshold / (1 − threshold) of a hit.",
+    )  # fmt: skip
+
+
+def _range(thresholds: pd.Series) -> str:
+    if thresholds.empty:
+        return "none"
+    return f"{decimal(float(thresholds.min()), 2)} to {decimal(float(thresholds.max()), 2)}"
+
+
+def _decision(part: pd.DataFrame, group: str, groups: list[str], top: float, look: Look, width: Width) -> Any:
+    color = group_palette(look, groups)[group]
+    y = alt.Y("benefit:Q", scale=alt.Scale(domain=[-0.35 * top, top], clamp=True), axis=decimal_axis("net benefit", tickCount=5))
+    x = alt.X("threshold:Q", scale=alt.Scale(domain=[0, HIGHEST]), axis=decimal_axis("threshold", tickCount=5))
+    base = alt.Chart(part).encode(x=x, y=y, tooltip=tooltips({"rule": "rule", "at": "threshold", "shown": "net benefit"}))
+    nobody = base.transform_filter(alt.datum.rule == LINES["treat_none"]).mark_line(color=look.faint, strokeWidth=1)
+    everybody = base.transform_filter(alt.datum.rule == LINES["treat_all"]).mark_line(color=look.muted, strokeDash=[5, 4], strokeWidth=1.4, clip=True)
+    score = base.transform_filter(alt.datum.rule == LINES["net_benefit"]).mark_line(color=color)
+    return alt.layer(nobody, everybody, score).properties(width=width, height=190)
+
+
+def reliability(frame: pd.DataFrame, attribute: str) -> Figure:
+    """Observed frequency against mean score, a panel per group, dots as large as their bins.
+
+    Parameters
+    ----------
+    frame : columns group, n, predicted, observed, low, high; one model and attribute.
+    """
+    name = "reliability"
+    part = frame[frame["n"] > 0] if len(frame) else frame
+    if part.empty:
+        return nothing(name, "Calibration needs scores that are probabilities.")
+    groups = list(dict.fromkeys(part["group"]))[:MOST_GROUPS]
+    part = part[part["group"].isin(groups)].copy()
+    part["shown"] = [interval(v, lo, hi) for v, lo, hi in zip(part["observed"], part["low"], part["high"], strict=True)]
+    part["mean"] = part["predicted"].map(decimal)
+    off = part[(part["n"] >= FEW) & ((part["low"] > part["predicted"]) | (part["high"] < part["predicted"]))]
+    names = list(dict.fromkeys(off["group"]))
+    title = f"Predicted probabilities cannot be taken at their word for {listing(names)}." if names else "Nothing speaks against the predicted probabilities in any group."
+    panels = tuple(Panel(lambda look, width, g=g: _reliability(part[part["group"] == g], g, groups, look, width), str(g)) for g in groups)  # type: ignore[misc]
+    return Figure(
+        name=name, title=title, alt=title, data=part[["group", "n", "predicted", "observed", "low", "high"]], panels=panels, columns=2,
+        terms=("calibration", "ece"), note="On the diagonal, the score is the frequency. Dot: size of the bin; line: 95 % interval.",
+    )  # fmt: skip
+
+
+def _reliability(part: pd.DataFrame, group: str, groups: list[str], look: Look, width: Width) -> Any:
+    color = group_palette(look, groups)[group]
+    scale = alt.Scale(domain=[0, 1])
+    x = alt.X("predicted:Q", scale=scale, axis=decimal_axis("mean score", tickCount=5))
+    y = alt.Y("observed:Q", scale=scale, axis=decimal_axis("observed frequency", tickCount=5))
+    diagonal = alt.Chart(pd.DataFrame({"a": [0.0, 1.0]})).mark_line(color=look.faint, strokeDash=[4, 4], strokeWidth=1).encode(x=alt.X("a:Q", scale=scale), y=alt.Y("a:Q", scale=scale))
+    base = alt.Chart(part).encode(x=x, tooltip=tooltips({"mean": "mean score", "shown": "observed", "n": "samples"}))
+    bars = base.mark_rule(color=color, strokeWidth=1.6, opacity=0.7).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")
+    dots = base.mark_point(color=color).encode(y=y, size=alt.Size("n:Q", scale=alt.Scale(range=[25, 220]), legend=None))
+    return alt.layer(diagonal, bars, dots).properties(width=width, height=190)
