@@ -79,3 +79,25 @@ def groups_answer(performance: pd.DataFrame, verdicts: pd.DataFrame, view: View)
     if len(left_out):
         detail += f" Not estimable: {text.listing([f'{group} ({reason})' for group, reason in zip(left_out['group'], left_out['reason'], strict=True)])}."
     return f"{view.names[top['run_id']]}: {top['reason']}", verdict_of(str(top["verdict"])), detail
+
+
+def compare_answer(methods: pd.DataFrame, measure: str, attribute: str) -> Answer:
+    """What lies on the Pareto front, and how far the best are from plain training."""
+    if methods.empty:
+        return f"No finished run can be judged for {attribute}.", "not enough data", "At least two groups need enough positives and negatives in the test split."
+    what = {"es_auc": "ES-AUC", "worst_group_auc": "worst-group AUC", "max_gap": "gap"}[measure]
+    front = methods[methods["front"]].sort_values("y", ascending=measure == "max_gap")
+    best = front.iloc[0]
+    sentence = (
+        f"{best['variant']} has the best {what} of {text.plural(len(methods), 'method')} for {attribute}: {text.interval(best['y'], best['y_low'], best['y_high'])} "
+        f"at an AUC of {text.interval(best['x'], best['x_low'], best['x_high'])}"
+    )
+    others = [str(name) for name in front["variant"].iloc[1:]]
+    sentence += f"; {text.listing(others)} {'trades' if len(others) == 1 else 'trade'} some of it for AUC" if others else ", and none has a higher AUC"
+    second = methods[methods["variant"] != best["variant"]].sort_values("y", ascending=measure == "max_gap")
+    detail = f"{text.plural(int(best['seeds']), 'seed')}, intervals {best['kind']}."
+    if len(second):
+        next_best = second.iloc[0]
+        apart = best["y_low"] > next_best["y_high"] if measure != "max_gap" else best["y_high"] < next_best["y_low"]
+        detail += f" The next, {next_best['variant']}, is {'clearly apart' if apart else 'within its interval'}: {text.interval(next_best['y'], next_best['y_low'], next_best['y_high'])}."
+    return sentence + ".", None, detail

@@ -11,7 +11,9 @@ STYLE = """
 [class*="st-key-block-"] h4 { padding: .9rem 0 .15rem 0; font-size: 1.12rem; line-height: 1.35; }
 [class*="st-key-block-"] [data-testid="stVegaLiteChart"] { overflow: visible; }
 #vg-tooltip-element table tr td.key { opacity: .7; font-weight: 400; }
+.st-key-threshold, .st-key-epochs { max-width: 36rem; }
 [class*="st-key-state-"] { padding-top: 1rem; }
+@media (min-width: 641px) { [class*="st-key-below-"] { flex-wrap: nowrap !important; } }
 @media (max-width: 640px) {
   .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
   .st-key-context-bar > div { width: 100% !important; flex: 1 1 100% !important; }

@@ -28,7 +28,7 @@ from core.store import Store
 
 REPLICATES = 500
 PERMUTATIONS = 1000
-NULL_BINS = 40
+NULL_BIN = 0.005
 CURVE_POINTS = 60
 GRID = tuple(round(step / 100, 2) for step in range(1, 100))
 """Thresholds for which consequences are known beforehand, so that the slider answers at once."""
@@ -144,7 +144,7 @@ def gap_null(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFra
         null = test.null[np.isfinite(test.null)]
         if null.size == 0 or test.value is None:
             return []
-        edges = np.linspace(0, max(float(null.max()), test.value) * 1.05, NULL_BINS + 1)
+        edges = np.arange(0, float(null.max()) + 2 * NULL_BIN, NULL_BIN)
         counts, _ = np.histogram(null, edges)
         return [
             {"left": float(a), "right": float(b), "share": float(c / null.size), "observed": test.value, "p": test.p, "q95": test.null_q95, "permutations": test.permutations}

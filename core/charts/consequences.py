@@ -11,9 +11,11 @@ import pandas as pd
 
 from core.charts import text
 from core.charts.figure import Figure, Panel, Width, nothing
-from core.charts.parts import colored, decimal_axis, domain, heat_map, interval_texts, tooltips
+from core.charts.parts import colored, decimal_axis, domain, heat_map, interval_texts, tooltips, with_gutter
 from core.charts.theme import Look
 
+INDENT = "\u2060\u2003"
+"""A wide space behind a joiner: Vega trims labels that begin with a space."""
 METRICS = {"tpr": "TPR", "fpr": "FPR", "ppv": "PPV", "selection_rate": "Selected"}
 SUMMARIES = {"auc": "AUC", "es_auc": "ES-AUC", "worst_group_auc": "worst-group AUC", "max_gap": "gap"}
 
@@ -146,7 +148,7 @@ def intersections(frame: pd.DataFrame, run: str, attributes: Sequence[str]) -> F
     if frame.empty:
         return nothing("intersections", "There is nothing to intersect: no test predictions with known attributes.")
     rows = frame.copy()
-    rows["who"] = [("\u2003" * int(depth)) + ("↳ " if depth else "") + str(label) for depth, label in zip(rows["depth"], rows["label"], strict=True)]
+    rows["who"] = [(INDENT * int(depth)) + ("↳ " if depth else "") + str(label) for depth, label in zip(rows["depth"], rows["label"], strict=True)]
     rows["shown"] = interval_texts(rows)
     rows["counts"] = [text.positives(p, n) for p, n in zip(rows["n_pos"], rows["n_neg"], strict=True)]
     rows["why"] = [reason if isinstance(reason, str) else "" for reason in rows["reason"]]
@@ -163,14 +165,14 @@ def _tree_panel(rows: pd.DataFrame, limits: list[float], look: Look, width: Widt
     order = list(rows["path"])
     names = dict(zip(rows["path"], rows["who"], strict=True))
     wide = pd.DataFrame({"path": order, "who": [names[p] for p in order]})
-    limits = [max(0.0, limits[0] - 0.35 * (limits[1] - limits[0])), min(1.0, limits[1])]
-    x_scale = alt.Scale(domain=limits, nice=False, zero=False)
+    wider, ticks = with_gutter([max(0.0, limits[0]), min(1.0, limits[1])], left=0.5, right=0.4)
+    x_scale = alt.Scale(domain=wider, nice=False, zero=False)
     y = alt.Y("path:N", sort=order, scale=alt.Scale(domain=order), axis=None)
     label = alt.Chart(wide).mark_text(align="left", color=look.text).encode(y=y, x=alt.value(0), text="who:N")
     known = alt.Chart(rows[rows["value"].notna()]).encode(y=y)
     tips = tooltips({"path": "Group", "shown": "AUC", "counts": "Positive / negative", "why": "Note"})
     rule = known.mark_rule(strokeWidth=2, color=look.accent, opacity=0.8).encode(x=alt.X("low:Q", scale=x_scale), x2="high:Q")
-    dots = known.mark_point(size=80, color=look.accent).encode(x=alt.X("value:Q", scale=x_scale, axis=decimal_axis("AUC", tickCount=5, grid=True)), tooltip=tips)
-    ended = alt.Chart(rows[rows["value"].isna()]).mark_text(align="right", color=look.no_estimate, fontSize=11).encode(y=y, x=alt.value("width"), text="ends:N", tooltip=tips).transform_calculate(ends="'╱╱ ' + datum.counts")
-    counts = known.mark_text(align="right", fontSize=11, color=look.muted, dy=-9).encode(x=alt.value("width"), text="counts:N")
+    dots = known.mark_point(size=80, color=look.accent).encode(x=alt.X("value:Q", scale=x_scale, axis=decimal_axis("AUC", values=ticks, grid=True)), tooltip=tips)
+    ended = alt.Chart(rows[rows["value"].isna()]).mark_text(align="right", color=look.no_estimate, fontSize=12).encode(y=y, x=alt.value("width"), text="ends:N", tooltip=tips).transform_calculate(ends="'╱╱ ' + datum.counts")
+    counts = known.mark_text(align="right", fontSize=12, color=look.muted).encode(x=alt.value("width"), text="counts:N")
     return (rule + dots + label + ended + counts).properties(width=width, height=30 * len(order))

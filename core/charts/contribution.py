@@ -152,7 +152,7 @@ def unimodal(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence
     title = "Alone, " + text.listing([f"{row['modality']} serves {row['group']} best ({text.decimal(row['value'])}, {row['run']})" for row in best], 3)
     return Figure(
         name="unimodal-auc", title=title, alt=f"Dots with intervals: AUC of each modality alone, by {attribute}. {title}.", data=rows[list(columns)], table=columns,
-        panels=panels, columns=min(3, max(1, len(panels))), terms=("unimodal", "group_auc", "interval"), note="Test split, DeLong 95 % intervals. Dashed: chance.",
+        panels=panels, columns=min(3, max(1, len(panels))), terms=("unimodal", "group_auc", "interval"), note="Test split, 95 % intervals. Dashed: chance.",
     )  # fmt: skip
 
 
@@ -200,7 +200,7 @@ def take_away(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequenc
     title = f"Without {worst[1]}, {worst[2]} falls furthest: {text.decimal(-worst[0], 3, True)} AUC under {worst[3]}" if worst and worst[0] > 0 else "Taking a modality away costs no group AUC"
     return Figure(
         name="take-away", title=title, alt=f"Slope charts from all modalities to all but one, a line per group of {attribute}. {title}.", data=rows[list(columns)], table=columns,
-        panels=tuple(panels), columns=min(3, max(2, len(panels) // max(len(used), 1))), terms=("take_away", "group_auc", "interval"), note="Test split, DeLong 95 % intervals. The modality is replaced by its training mean.",
+        panels=tuple(panels), columns=min(3, max(2, len(panels) // max(len(used), 1))), terms=("take_away", "group_auc", "interval"), note="Test split, 95 % intervals. The modality is replaced by its training mean.",
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from core.charts import text
 from core.charts.figure import Figure, Panel, Width, nothing
-from core.charts.parts import colored, decimal_axis, domain, interval_texts, reference_line, tooltips
+from core.charts.parts import colored, decimal_axis, domain, interval_texts, reference_line, tooltips, with_gutter
 from core.charts.theme import Look
 
 ROW = 34
@@ -39,7 +39,7 @@ def forest(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str],
     return Figure(
         name="group-auc", title=title, alt=f"Forest plot of AUC by {attribute}, a row per group with its interval and counts, one panel per run. {title}.",
         data=rows[list(columns)], table=columns, panels=panels, columns=min(3, max(1, len(panels))), terms=("group_auc", "interval"),
-        note="Test split, DeLong 95 % intervals. The line is the AUC of everybody. At the right: positives and negatives. Hatched: too few for an estimate.",
+        note="Test split, 95 % intervals. The line is the AUC of everybody. At the right: positives and negatives. Hatched: too few for an estimate.",
     )  # fmt: skip
 
 
@@ -61,14 +61,15 @@ def _forest_panel(rows: pd.DataFrame, groups: Sequence[str], limits: list[float]
     order = [*groups, "everybody"]
     colors = {**look.group_colors(groups), "everybody": look.text}
     y = alt.Y("who:N", sort=order, scale=alt.Scale(domain=order), axis=alt.Axis(title=None, labelColor=look.text, labelFontSize=13))
-    x_scale = alt.Scale(domain=limits, nice=False, zero=False)
+    wide, ticks = with_gutter(limits, right=0.55)
+    x_scale = alt.Scale(domain=wide, nice=False, zero=False)
     known = alt.Chart(rows[rows["value"].notna()]).encode(y=y, color=colored("who", colors))
     unknown = alt.Chart(rows[rows["value"].isna()]).encode(y=y)
     tips = tooltips({"run": "Run", "who": "Group", "shown": "AUC", "counts": "Positive / negative", "why": "Note"})
     rule = known.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", scale=x_scale), x2="high:Q")
-    dots = known.mark_point(size=110).encode(x=alt.X("value:Q", scale=x_scale, axis=decimal_axis("AUC", tickCount=4, grid=True)), tooltip=tips)
+    dots = known.mark_point(size=110).encode(x=alt.X("value:Q", scale=x_scale, axis=decimal_axis("AUC", values=ticks, grid=True)), tooltip=tips)
     missing = unknown.mark_text(align="left", text="╱╱ not estimable", color=look.no_estimate, fontSize=12).encode(x=alt.value(6), tooltip=tips)
-    counts = alt.Chart(rows).mark_text(align="right", fontSize=11, color=look.muted, baseline="bottom", dy=-5).encode(y=y, x=alt.value("width"), text="counts:N", tooltip=tips)
+    counts = alt.Chart(rows).mark_text(align="right", fontSize=12, color=look.muted).encode(y=y, x=alt.value("width"), text="counts:N", tooltip=tips)
     numbers = known.mark_text(fontSize=11, dy=13, color=look.muted).encode(x=alt.X("value:Q", scale=x_scale), text="label:N", color=alt.value(look.muted)).transform_calculate(
         label="replace(format(datum.value, '.3f'), /^0/, '')"
     )
@@ -93,7 +94,7 @@ def gap_null(frame: pd.DataFrame, names: Mapping[str, str], attribute: str) -> F
     real = sum(1 for h in heads if h["p"] is not None and h["p"] < 0.05)
     lead = "The gap is beyond chance" if real == len(heads) else "The gap could be chance" if real == 0 else "The gap is beyond chance for some"
     title = f"{lead}: {text.listing(parts, 4)}"
-    top, right = float(rows["share"].max()), float(rows["right"].max())
+    top, right = float(rows["share"].max()), 1.05 * max(float(rows["right"].max()), float(rows["observed"].max()))
     panels = tuple(Panel(partial(_null_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), top, right), name) for run_id, name in names.items() if (rows["run_id"] == run_id).any())
     columns = {"run": "Run", "left": "Gap from", "right": "Gap to", "share": "Share of shuffles", "observed": "Observed gap", "p": "p", "q95": "95 % quantile", "permutations": "Shuffles"}
     return Figure(
@@ -141,7 +142,7 @@ def roc(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str], at
 
 def _roc_panel(rows: pd.DataFrame, groups: Sequence[str], look: Look, width: Width) -> Any:
     present = [g for g in groups if g in set(rows["group"])]
-    color = colored("group", look.group_colors(groups), alt.Legend(title=None, values=present, columns=3))
+    color = colored("group", look.group_colors(groups), alt.Legend(title=None, values=present, columns=3, offset=26))
     x = alt.X("fpr:Q", scale=alt.Scale(domain=[0, 1]), axis=decimal_axis("False positive rate", tickCount=5, grid=True))
     y = alt.Y("tpr:Q", scale=alt.Scale(domain=[0, 1]), axis=decimal_axis("True positive rate", tickCount=5))
     chance = alt.Chart(pd.DataFrame({"fpr": [0, 1], "tpr": [0, 1]})).mark_line(color=look.faint, strokeDash=[4, 4], strokeWidth=1).encode(x=x, y=y)
@@ -172,7 +173,7 @@ def calibration(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[
 
 def _calibration_panel(rows: pd.DataFrame, groups: Sequence[str], look: Look, width: Width) -> Any:
     present = [g for g in groups if g in set(rows["group"])]
-    color = colored("group", look.group_colors(groups), alt.Legend(title=None, values=present, columns=3))
+    color = colored("group", look.group_colors(groups), alt.Legend(title=None, values=present, columns=3, offset=26))
     x = alt.X("predicted:Q", scale=alt.Scale(domain=[0, 1]), axis=decimal_axis("Predicted probability", tickCount=5, grid=True))
     y_scale = alt.Scale(domain=[0, 1])
     diagonal = alt.Chart(pd.DataFrame({"predicted": [0, 1], "value": [0, 1]})).mark_line(color=look.faint, strokeDash=[4, 4], strokeWidth=1).encode(x=x, y=alt.Y("value:Q", scale=y_scale))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -48,6 +49,19 @@ def domain(frames: Iterable[pd.Series], include: Sequence[float] = (), pad: floa
     low, high = min(values), max(values)
     room = max(high - low, least)
     return [low - pad * room, high + pad * room]
+
+
+def with_gutter(limits: Sequence[float], left: float = 0.0, right: float = 0.0) -> tuple[list[float], list[float]]:
+    """A domain with room for text beside the marks, and ticks that stay out of that room.
+
+    `left`, `right`: room as a share of the data's own range.
+    """
+    low, high = limits
+    room = high - low
+    step = next((s for s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.25) if room / s <= 5), 0.5)
+    first = math.ceil(low / step - 1e-9)
+    ticks = [round(k * step, 4) for k in range(first, math.floor(high / step + 1e-9) + 1)]
+    return [low - left * room, high + right * room], ticks
 
 
 def spread(positions: Sequence[float], gap: float) -> list[float]:

@@ -1,0 +1,22 @@
+"""Settings of the chosen runs side by side, those that differ first."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from core.charts.text import plural
+
+
+def settings_section(table: pd.DataFrame) -> None:
+    """`table`: setting, differs, and one column of text per run."""
+    columns = [name for name in table.columns if name != "differs"]
+    differing = table.loc[table["differs"], columns]
+    same = table.loc[~table["differs"], columns]
+    if differing.empty:
+        st.caption("The chosen runs share every setting.")
+    else:
+        st.dataframe(differing, hide_index=True, width="stretch", alt="Settings in which the chosen runs differ")
+    if len(same):
+        with st.expander(f"{plural(len(same), 'setting')} that all share"):
+            st.dataframe(same[["setting", columns[1]]].rename(columns={columns[1]: "value"}), hide_index=True, width="stretch", alt="Settings that all chosen runs share")

@@ -1,0 +1,61 @@
+"""Which method is best, on both counts?"""
+
+import streamlit as st
+
+from core.audit import run_compare
+from core.charts import comparison
+from dashboard.answers import compare_answer
+from dashboard.components import (
+    answer,
+    chart_block,
+    context_bar,
+    empty_state,
+    how_to_read,
+    no_cohort,
+    no_runs,
+    page_title,
+)
+from dashboard.patients import disagreement_section
+from dashboard.settings_table import settings_section
+
+page_title("Which method is best, on both counts?")
+view = context_bar()
+if view is None:
+    no_cohort()
+    st.stop()
+if view.finished.empty:
+    no_runs(view.cohort_name)
+    st.stop()
+if view.attribute is None:
+    empty_state("No sensitive attribute", "This cohort names no sensitive attribute, so methods can be compared on accuracy only: see Reports.", "reports", "Go to Reports")
+    st.stop()
+
+MEASURES = {"es_auc": "ES-AUC", "worst_group_auc": "Worst-group AUC", "max_gap": "Gap"}
+measure = st.segmented_control("Fairness measured as", list(MEASURES), default="es_auc", required=True, format_func=lambda m: MEASURES[m], key="measure") or "es_auc"
+runs = view.finished[view.finished["attribute"] == view.attribute]
+runs = runs if len(runs) else view.finished
+with st.spinner(f"Summarising {len(runs)} runs", show_time=True):
+    seeds, methods = run_compare.overview(view.store, runs, view.attribute, measure)
+answer(*compare_answer(methods, measure, view.attribute), terms=("pareto", "es_auc"))
+chart_block(comparison.scatter(seeds, methods, measure, view.attribute))
+
+if not methods.empty:
+    variants = list(methods["variant"])
+    usual = variants.index("ERM (fused)") if "ERM (fused)" in variants else 0
+    reference = st.selectbox("Reference method", variants, index=usual, key="reference", width=320)
+    differences = run_compare.paired(view.store, runs, reference, view.attribute, measure)
+    chart_block(comparison.paired_forest(differences, reference, measure, view.attribute))
+
+if len(view.runs) > 1:
+    st.markdown("### Settings that differ")
+    settings_section(run_compare.settings(view.runs))
+    st.markdown("### Patients on whom two runs disagree")
+    disagreement_section(view)
+
+how_to_read(
+    "**Scatter**: a method up and to the right of another is better on both counts; those that nobody beats on both are joined by the dashed line. "
+    "Overlapping crosshairs mean that this data cannot tell the two apart, so look at the **paired differences**: the same patients under both methods, "
+    "which takes out what the patients have in common and makes the interval narrower. An interval that holds zero is grey: unclear, not equal. "
+    "ES-AUC is shown for one attribute at a time, because it falls with the number of groups.",
+    terms=("pareto", "paired", "es_auc", "es_trap", "worst_group", "max_gap", "seed"),
+)
