@@ -16,12 +16,12 @@ GRAVITY: Mapping[str, tuple[str, Color, str]] = {
     "warning": ("look at this", "orange", ":material/warning:"),
     "info": ("good to know", "gray", ":material/info:"),
 }
-FIRST = 4
+FIRST = 5
 _ORDER = tuple(GRAVITY)
 
 
 def show_findings(findings: Sequence[Any], none: str, key: str = "findings") -> None:
-    """The gravest first; what is only good to know is folded when there is much of it.
+    """The gravest first; beyond the first few, and what is only good to know, is folded.
 
     `findings`: objects with severity, message, rows, remedy (a cohort's or an audit's).
     """
@@ -29,13 +29,13 @@ def show_findings(findings: Sequence[Any], none: str, key: str = "findings") -> 
         st.badge(none, color="blue", icon=":material/check_circle:")
         return
     ordered = sorted(findings, key=lambda f: _ORDER.index(f.severity))
-    open_now = [f for f in ordered if f.severity != "info"] or ordered[:FIRST]
+    open_now = ([f for f in ordered if f.severity == "error"] + [f for f in ordered if f.severity == "warning"])[:FIRST] or ordered[:FIRST]
     rest = [f for f in ordered if f not in open_now]
     with st.container(key=f"findings-{key}", gap="medium"):
         for finding in open_now:
             _one(finding)
     if rest:
-        with st.expander(f"{plural(len(rest), 'note')} that are good to know" if len(rest) > 1 else "One note that is good to know"):
+        with st.expander(f"{plural(len(rest), 'further note')}"):
             for finding in rest:
                 _one(finding)
 

@@ -62,12 +62,12 @@ def _range(thresholds: pd.Series) -> str:
 
 def _decision(part: pd.DataFrame, group: str, groups: list[str], top: float, look: Look, width: Width) -> Any:
     color = group_palette(look, groups)[group]
-    y = alt.Y("benefit:Q", scale=alt.Scale(domain=[-0.35 * top, top], clamp=True), axis=decimal_axis("net benefit", tickCount=5))
+    y = alt.Y("benefit:Q", scale=alt.Scale(domain=[-0.35 * top, top]), axis=decimal_axis("net benefit", tickCount=5))
     x = alt.X("threshold:Q", scale=alt.Scale(domain=[0, HIGHEST]), axis=decimal_axis("threshold", tickCount=5))
     base = alt.Chart(part).encode(x=x, y=y, tooltip=tooltips({"rule": "rule", "at": "threshold", "shown": "net benefit"}))
     nobody = base.transform_filter(alt.datum.rule == LINES["treat_none"]).mark_line(color=look.faint, strokeWidth=1)
     everybody = base.transform_filter(alt.datum.rule == LINES["treat_all"]).mark_line(color=look.muted, strokeDash=[5, 4], strokeWidth=1.4, clip=True)
-    score = base.transform_filter(alt.datum.rule == LINES["net_benefit"]).mark_line(color=color)
+    score = base.transform_filter(alt.datum.rule == LINES["net_benefit"]).mark_line(color=color, clip=True)
     return alt.layer(nobody, everybody, score).properties(width=width, height=190)
 
 

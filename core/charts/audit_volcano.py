@@ -47,7 +47,7 @@ def volcano(tests: pd.DataFrame, metric: str, alpha: float = 0.05) -> Figure:
         else f"None of {plural(tested, 'comparison')} of {metric_name(metric)} stands out after correction"
     )
     title += f"; the strongest is {first['pair']}: {decimal(first['difference'], signed=True)}, {first['p_text']}."
-    named = frame.head(NAMED) if strong else frame.head(0)
+    named = _apart(frame[frame["strong"]])
     columns = ["attribute", "group_a", "group_b", "difference", "low", "high", "p", "p_adjusted"]
     return Figure(
         name=name,
@@ -57,6 +57,19 @@ def volcano(tests: pd.DataFrame, metric: str, alpha: float = 0.05) -> Figure:
         panels=(Panel(lambda look, width: _draw(frame, named, alpha, look, width, metric)),),
         note=f"Above the dashed line: adjusted p below {decimal(alpha, 2)}, corrected over everything that was tested.",
     )
+
+
+def _apart(strong: pd.DataFrame) -> pd.DataFrame:
+    """The strongest pairs whose names do not run into each other."""
+    kept: list[int] = []
+    wide, high = np.ptp(strong["difference"]) if len(strong) else 0.0, float(strong["evidence"].max()) if len(strong) else 0.0
+    places = strong[["difference", "evidence"]].to_numpy(dtype=float)
+    for index, (x, y) in enumerate(places):
+        if all(abs(x - places[k][0]) > 0.55 * wide or abs(y - places[k][1]) > 0.07 * high for k in kept):
+            kept.append(index)
+        if len(kept) == NAMED:
+            break
+    return strong.iloc[kept]
 
 
 def _draw(frame: pd.DataFrame, named: pd.DataFrame, alpha: float, look: Look, width: Width, metric: str) -> Any:

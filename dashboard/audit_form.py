@@ -1,0 +1,169 @@
+"""From an uploaded file of predictions to an audit: columns, choices, start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.audit import AuditOptions, Mapping, Target
+from core.audit.table import header
+from core.charts.text import plural
+from core.errors import UserError
+from dashboard import state
+from dashboard.audits import SavedAudit, make
+from dashboard.draft import Draft
+from dashboard.escape import md
+from dashboard.guess_mapping import guess_mapping
+from dashboard.uploads import free
+
+HEAD_ROWS = 5000
+POINTS = {"a threshold": None, "a sensitivity of": "sensitivity", "a specificity of": "specificity", "a share selected of": "selection_rate", "Youden's best": "youden"}
+
+
+def audit_form() -> SavedAudit | None:
+    """Draw the form; returns the audit made in this run of the page."""
+    draft = Draft.open(state.workspace(), st.query_params.get("file"))
+    turn = st.session_state.setdefault("_audit_turn", 0)
+    with st.container(border=True, key="audit-file"):
+        st.markdown("### 1 · Predictions")
+        upload = st.file_uploader(
+            "CSV or Parquet with one row per sample: the true label, a score, and the sensitive attributes", key=f"predictions-{turn}",
+            help="No model and no images are needed. Several models: several score columns, or a column with the model's name.",
+        )  # fmt: skip
+        problem = st.session_state.pop("_audit_problem", None)
+        if problem:
+            st.error(md(problem), icon=":material/error:")
+        if upload is not None:
+            _keep(draft, upload)
+        if draft is not None and draft.table is not None:
+            st.markdown(f":material/table: **{md(draft.state['table_name'])}**")
+    if draft is None or draft.table is None:
+        return None
+    try:
+        head = _head(str(draft.table), draft.table.stat().st_mtime_ns)
+    except UserError as error:
+        st.error(md(error), icon=":material/error:")
+        return None
+    with st.container(border=True, key="audit-columns"):
+        st.markdown("### 2 · Columns")
+        chosen = _columns(draft, head)
+        with st.expander("First rows", icon=":material/preview:"):
+            st.dataframe(head.head(5), hide_index=True, width="stretch", alt="First rows of the file")
+    with st.container(border=True, key="audit-choices"):
+        st.markdown("### 3 · Choices")
+        try:
+            options = _options()
+            mapping = _mapping(chosen)
+        except UserError as error:
+            st.error(md(error), icon=":material/error:")
+            return None
+        if not st.button("Audit", type="primary", icon=":material/fact_check:", key="start-audit"):
+            return None
+        with st.status("Auditing: estimates, tests, verdicts") as place:
+            try:
+                result = make(state.workspace(), draft.table, str(draft.state["table_name"]), mapping, options)
+            except UserError as error:
+                place.update(label="The file could not be audited", state="error")
+                st.session_state["_audit_problem"] = str(error)
+                st.rerun()
+            return result
+
+
+def _keep(draft: Draft | None, upload: Any) -> None:
+    try:
+        kept = draft or Draft.new(state.workspace())
+        kept.keep_table(upload)
+        st.query_params["file"] = kept.token
+    except UserError as error:
+        st.session_state["_audit_problem"] = str(error)
+    free([upload])
+    st.session_state["_audit_turn"] += 1
+    st.rerun()
+
+
+@st.cache_data(show_spinner="Reading the first rows", max_entries=4)
+def _head(path: str, mark: int) -> pd.DataFrame:
+    """The first rows; UserError in the words of the audit's own reader."""
+    file = Path(path)
+    names = header(file)
+    if file.suffix.lower() in (".parquet", ".pq"):
+        import pyarrow.parquet as pq
+
+        batch = next(pq.ParquetFile(file).iter_batches(batch_size=HEAD_ROWS), None)
+        return pd.DataFrame(columns=pd.Index(names)) if batch is None else batch.to_pandas()
+    try:
+        return pd.read_csv(file, nrows=HEAD_ROWS, sep=None, engine="python", encoding="utf-8-sig", skipinitialspace=True)
+    except (ValueError, UnicodeDecodeError, pd.errors.ParserError) as error:
+        raise UserError(f"{file.name}: not a readable table ({error})") from error
+
+
+def _columns(draft: Draft, head: pd.DataFrame) -> dict[str, Any]:
+    """The mapping, guessed and correctable."""
+    guess = guess_mapping(head)
+    columns = list(map(str, head.columns))
+    optional = ["", *columns]
+    key = f"{draft.token}-{Path(draft.table or '').name}"
+
+    def one(label: str, usual: str | None, needed: bool = False, help_text: str | None = None) -> str | None:
+        options = columns if needed else optional
+        index = options.index(usual) if usual in options else None if needed else 0
+        value = st.selectbox(label, options, index=index, key=f"map-{label}-{key}", format_func=lambda c: c or "none", help=help_text, placeholder="Choose a column")
+        return value or None
+
+    left, right = st.columns(2, gap="large")
+    with left:
+        label = one("True label", guess.label, needed=True)
+        positive = None
+        if label is not None:
+            values = sorted(head[label].dropna().astype(str).unique())
+            if len(values) == 2 and not set(values) <= {"0", "1", "0.0", "1.0", "True", "False"}:
+                positive = st.selectbox("Value that means positive", values, index=1, key=f"map-positive-{key}")
+        score = st.multiselect("Score (several columns: several models)", columns, default=list(guess.score), key=f"map-score-{key}", select_all=False)
+        attributes = st.multiselect("Sensitive attributes", columns, default=list(guess.attributes), key=f"map-attributes-{key}", select_all=False)
+    with right:
+        identity = one("Sample id", guess.id)
+        patient = one("Patient id", guess.patient, help_text="Rows of one patient are not independent: intervals and tests take that into account.")
+        with st.expander("Predicted label, model, split, weights"):
+            prediction = one("Predicted label", guess.prediction[0] if guess.prediction else None, help_text="Used for the rates instead of a threshold.")
+            model = one("Name of the model", guess.model)
+            split = one("Split", guess.split, help_text="Test rows are audited; thresholds are chosen on validation rows.")
+            weights = one("Sampling weights", None)
+    return {
+        "label": label, "positive": positive, "score": tuple(score), "attributes": tuple(attributes), "id": identity, "patient": patient,
+        "prediction": (prediction,) if prediction else (), "model": model, "split": split, "weights": weights,
+    }  # fmt: skip
+
+
+def _mapping(chosen: dict[str, Any]) -> Mapping:
+    if chosen["label"] is None:
+        raise UserError("choose the column that holds the true label")
+    if not chosen["attributes"]:
+        raise UserError("choose at least one sensitive attribute: groups are compared by it")
+    return Mapping(**chosen)
+
+
+def _options() -> AuditOptions:
+    left, middle, right = st.columns(3, gap="large")
+    with left:
+        tolerance = st.number_input("Tolerance", 0.005, 0.5, 0.05, 0.005, format="%.3f", key="audit-tolerance", help="The largest difference between groups that you are ready to accept, for every metric. Verdicts are about it.")
+        missing = st.selectbox("Missing attribute values", ["group", "exclude"], key="audit-missing", format_func={"group": "a group of their own", "exclude": "left out (and counted)"}.__getitem__)
+    with middle:
+        point = st.selectbox("Predicted positive at", list(POINTS), key="audit-point")
+        kind = POINTS[point]
+        value = 0.0
+        if kind is None:
+            value = st.number_input("Threshold", value=0.5, step=0.05, format="%.3f", key="audit-threshold")
+        elif kind != "youden":
+            value = st.number_input("Target", 0.01, 0.99, 0.9, 0.01, key=f"audit-target-{kind}")
+        each = kind is not None and st.checkbox("A threshold for each group", key="audit-each")
+    with right:
+        depth = st.number_input("Intersections up to", 1, 3, 2, key="audit-depth", help="1: single attributes. 2: pairs, such as sex and race together. 3: triples.")
+        draws = st.select_slider("Bootstrap and permutations", [0, 200, 500, 1000, 2000], 500, key="audit-draws", format_func=lambda n: "none" if n == 0 else plural(n, "replicate"))
+    target = None if kind is None else Target(kind, None if kind == "youden" else float(value))
+    return AuditOptions(
+        threshold=float(value) if kind is None else None, target=target, per_group_threshold=bool(each), tolerance=float(tolerance),
+        bootstrap=int(draws), permutations=int(draws), intersections=int(depth), missing=missing, curves=True,
+    )  # fmt: skip

@@ -1,0 +1,56 @@
+"""Are these predictions fair? Anybody's predictions, without a model."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.errors import UserError
+from core.report.bundle import json_text, tables_zip
+from core.report.html import render_html
+from core.report.of_audit import audit_report
+from dashboard import state
+from dashboard.audit_form import audit_form
+from dashboard.audit_view import audit_view
+from dashboard.audits import find, saved
+from dashboard.components import error_state, md, page_title
+
+page_title("Are these predictions fair?")
+workspace = state.workspace()
+known = saved(workspace)
+current = find(workspace, st.query_params.get("audit"))
+
+if current is None:
+    if st.query_params.get("audit"):
+        error_state("This audit is not here", "The link names an audit that this workspace does not have. Upload the predictions again, or choose one below.")
+    made = audit_form()
+    if made is not None:
+        st.query_params["audit"] = made.audit_id
+        st.query_params.pop("file", None)
+        st.rerun()
+    if known:
+        st.markdown("### Earlier audits")
+        for audit in known[:10]:
+            with st.container(horizontal=True, vertical_alignment="center", key=f"earlier-{audit.audit_id}"):
+                about = audit.about
+                st.markdown(f"**{md(about['name'])}** · {md(about['created'].replace('T', ' ')[:16])} · by {md(', '.join(about['mapping']['attributes']))}", width="stretch")
+                if st.button("Open", key=f"open-{audit.audit_id}", type="tertiary", icon=":material/open_in_new:"):
+                    st.query_params["audit"] = audit.audit_id
+                    st.rerun()
+    st.stop()
+
+document = current.document
+with st.container(horizontal=True, vertical_alignment="center", key="audit-bar"):
+    st.markdown(f":material/table: **{md(document['source'])}**", width="stretch")
+    if st.button("Another file", icon=":material/upload:", key="another-audit"):
+        st.query_params.pop("audit", None)
+        st.rerun()
+    with st.popover("Download", icon=":material/download:", on_change="rerun", key="audit-downloads") as downloads:
+        if downloads.open:
+            report = audit_report(document, name=f"audit-{current.audit_id}")
+            st.download_button("Report (HTML)", lambda: render_html(report), f"{report.name}.html", "text/html", on_click="ignore", key="audit-html", width="stretch")
+            st.download_button("Tables (zip of CSV)", lambda: tables_zip(report), f"{report.name}-tables.zip", "application/zip", on_click="ignore", key="audit-tables", width="stretch")
+            st.download_button("Everything (JSON)", lambda: json_text(report), f"{report.name}.json", "application/json", on_click="ignore", key="audit-json", width="stretch")
+try:
+    audit_view(document)
+except UserError as error:
+    error_state("This audit cannot be shown", str(error))
