@@ -15,7 +15,8 @@ from core.cohort.decode import Decoder, decode_all
 from core.cohort.images import decode_image, resize
 from core.cohort.lock import locked
 from core.cohort.sources import ImageSource, reopen
-from core.cohort.volumes import decode_volume
+from core.cohort.volumes import SUFFIXES as ARRAY_SUFFIXES
+from core.cohort.volumes import decode_plane, decode_volume, split_key
 from core.errors import UserError
 from core.workspace import read_json
 
@@ -29,9 +30,17 @@ def array_path(folder: Path, modality: str, size: int) -> Path:
 
 def decoder(source: ImageSource, files: Mapping[str, Any], size: int) -> Decoder:
     """A function from a file's name to its pixels, as the modality's record `files` says."""
-    if files["kind"] == "image":
-        return lambda name: decode_image(source.read(name), size=size, channels=files["channels"])
-    return lambda name: decode_volume(source.read(name), size=size, slices=files["slices"], key=files.get("key"))
+
+    def decode(name: str) -> NDArray[np.uint8]:
+        file, key = split_key(name)
+        data = source.read(file)
+        if files["kind"] == "volume":
+            return decode_volume(data, size=size, slices=files["slices"], key=key)
+        if file.lower().endswith(ARRAY_SUFFIXES):
+            return decode_plane(data, size=size, channels=files["channels"], key=key)
+        return decode_image(data, size=size, channels=files["channels"])
+
+    return decode
 
 
 def array_shape(files: Mapping[str, Any], size: int) -> tuple[int, int, int]:

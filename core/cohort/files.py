@@ -19,7 +19,7 @@ from core.cohort.decode import Progress, decode_all, keep_rows
 from core.cohort.images import inspect_image
 from core.cohort.schema import Roles
 from core.cohort.sources import ImageSource, Unreadable
-from core.cohort.volumes import N_SLICES, volume_shape
+from core.cohort.volumes import N_SLICES, SUFFIXES, plane_shape, split_key, volume_shape
 from core.errors import UserError
 
 DEFAULT_MAX_SIZE = 128
@@ -79,8 +79,10 @@ def collect(table: pd.DataFrame, roles: Roles, source: ImageSource) -> dict[str,
         names: list[str | None] = []
         problems: dict[int, str] = {}
         for row, reference in enumerate(table[column]):
-            resolved = source.resolve(str(reference)) if reference is not None else None
-            names.append(resolved.name if resolved else None)
+            file, key = split_key(str(reference))
+            resolved = source.resolve(file) if reference is not None else None
+            found_name = resolved.name if resolved else None
+            names.append(f"{found_name}#{key}" if found_name and key else found_name)
             if resolved and resolved.name is None:
                 problems[row] = resolved.problem or "file not found"
         item = FileModality(modality.name, modality.kind, column, names, [None] * len(names), problems, [], True)
@@ -98,13 +100,16 @@ def _hash(item: FileModality, source: ImageSource) -> None:
     whole = _total(item, rows, source) <= WHOLE_HASH_BYTES
 
     def look(row: int) -> tuple[int, str, int, bool] | tuple[int, str]:
-        name = str(item.names[row])
+        name, key = split_key(str(item.names[row]))
         try:
             data = source.read(name)
             digest = hashlib.sha256(data if whole else b"%d" % len(data) + data[:ENDS] + data[-ENDS:]).hexdigest()
             if item.kind == "volume":
-                _, height, width = volume_shape(data)
+                _, height, width = volume_shape(data, key)
                 return row, digest, max(height, width), True
+            if name.lower().endswith(SUFFIXES):
+                planes, height, width = plane_shape(data, key)
+                return row, digest, max(height, width), planes == 1
             info = inspect_image(data)
             return row, digest, max(info.height, info.width), info.gray
         except Unreadable as error:
@@ -125,7 +130,7 @@ def _total(item: FileModality, rows: list[int], source: ImageSource) -> int:
     total = 0
     for row in rows:
         try:
-            total += source.size(str(item.names[row]))
+            total += source.size(split_key(str(item.names[row]))[0])
         except Unreadable:
             continue
     return total

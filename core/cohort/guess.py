@@ -25,7 +25,11 @@ _SAMPLE = ("sample_id", "id", "image_id", "img_id", "study_id", "exam_id", "scan
 _LABEL = ("label", "y", "target", "outcome", "class", "ground_truth", "gt", "disease", "malignant", "glaucoma", "event", "death", "diagnosis")
 _SPLIT = ("split", "set", "use", "partition", "subset", "fold", "dataset")
 _SENSITIVE = frozenset(
-    ["sex", "gender", "race", "ethnicity", "ethnic", "hispanic", "skin", "skintype", "fitzpatrick", "fitspatrick", "language", "religion", "insurance", "marital", "maritalstatus", "disability", "nationality", "income", "education", "deprivation", "ageband", "agegroup", "agebin", "agecat"]
+    {
+        *("sex", "gender", "race", "ethnicity", "ethnic", "hispanic", "fitzpatrick", "fitspatrick", "nationality"),
+        *("language", "religion", "insurance", "marital", "maritalstatus", "disability", "income", "education", "deprivation"),
+        *("skin", "skintype", "skintone", "skincolor", "ageband", "agegroup", "agebin", "agecat"),
+    }
 )
 _FILE_FACTS = frozenset(["width", "height", "filename", "filesize", "license", "licence", "url", "source", "camera", "device", "md5", "sha256", "checksum"])
 
@@ -130,7 +134,7 @@ class _Guess:
         if self.column("patient id") is None:
             self._by_name("patient id", _PATIENT, lambda c: True, "its name says patient")
         if self.column("sample id") is None:
-            self._by_name("sample id", _SAMPLE, lambda c: table[c].notna().all() and table[c].is_unique, "its name says id and every value is different")
+            self._by_name("sample id", _SAMPLE, lambda c: table[c].nunique() >= 0.9 * len(table), "its name says id and nearly every value is different")
         if self.column("label") is None:
             self._by_name("label", _LABEL, lambda c: table[c].nunique() == 2, "its name says label and it has two values")
         if self.column("split") is None and not no_split:
@@ -168,7 +172,8 @@ class _Guess:
             tokens = set(re.sub(r"([a-z])([A-Z])", r"\1_\2", column).lower().replace("-", "_").replace(" ", "_").split("_"))
             joined = re.sub(r"[^a-z]", "", column.lower())
             n = self.table[column].nunique()
-            if (tokens & _SENSITIVE or joined in _SENSITIVE) and 2 <= n <= MAX_GROUPS:
+            # "skin" alone is an attribute, as a part of a longer name (skin cancer) it is not.
+            if (tokens & (_SENSITIVE - {"skin"}) or joined in _SENSITIVE) and 2 <= n <= MAX_GROUPS:
                 self.take(column, "attribute", f"its name is that of a sensitive attribute and it has {n} values")
 
     def remaining(self, y: NDArray[np.float64], *, tabular: bool, text: bool) -> None:

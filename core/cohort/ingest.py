@@ -61,23 +61,41 @@ def ingest(
     manifest_name = None
     if roles is None:
         roles, manifest_name = _own_roles(path, table, source)
+    wanted = name or manifest_name or (path.stem if path.stem != "cohort" else path.parent.name) or "cohort"
+    return ingest_table(workspace, table, source, roles, wanted, strict, progress, alias=name, size=size, seed=seed, origin=str(path))
+
+
+def ingest_table(
+    workspace: Workspace,
+    table: pd.DataFrame,
+    source: ImageSource,
+    roles: Roles,
+    name: str,
+    strict: bool = False,
+    progress: Progress = silent,
+    *,
+    alias: str | None = None,
+    size: int | None = None,
+    seed: int = 0,
+    origin: str = "table",
+) -> saved.Cohort:
+    """As `ingest`, for a table in memory (text or None). `alias`: further name to find it by; `origin`: what messages call the table."""
     validate(roles, list(table.columns))
     progress(f"reading the files of {len(table)} rows")
     collected = collect(table, roles, source)
     cohort_id = _content_id(table, roles, collected, size=size, seed=seed)
-    wanted = name or manifest_name or (path.stem if path.stem != "cohort" else path.parent.name) or "cohort"
     with locked(workspace.cohorts / f".{cohort_id}.lock"):
         final = workspace.cohorts / cohort_id
         if not (final / "manifest.json").is_file():
             building = workspace.cohorts / f".building-{cohort_id}"
-            _build(building, cohort_id, saved.free_name(workspace, wanted), table, roles, source, collected, strict=strict, size=size, seed=seed, progress=progress)
+            _build(building, cohort_id, saved.free_name(workspace, name), table, roles, source, collected, strict=strict, size=size, seed=seed, progress=progress, origin=origin)
             shutil.rmtree(final, ignore_errors=True)
             os.replace(building, final)
         found = saved.Cohort(final)
     if strict and found.set_aside:
-        raise UserError(_refusal(path, [SetAside(s["row"] - 1, s["sample_id"], s["code"], s["reason"]) for s in found.set_aside]))
-    if name is not None and name != found.name and saved.free_name(workspace, name) == name:
-        saved.add_alias(workspace, name, cohort_id)
+        raise UserError(_refusal(origin, [SetAside(s["row"] - 1, s["sample_id"], s["code"], s["reason"]) for s in found.set_aside]))
+    if alias is not None and alias != found.name and saved.free_name(workspace, alias) == alias:
+        saved.add_alias(workspace, alias, cohort_id)
     return found
 
 
@@ -109,12 +127,12 @@ def _content_id(table: pd.DataFrame, roles: Roles, collected: dict[str, FileModa
     return digest.hexdigest()[:12]
 
 
-def _refusal(path: Path, aside: list[SetAside]) -> str:
+def _refusal(origin: str, aside: list[SetAside]) -> str:
     first = aside[0]
-    return f"{path}: {len(aside)} rows cannot be used, the first is row {first.row + 2} ({first.sample_id}): {first.reason}; mend them, or ingest without --strict to set them aside"
+    return f"{origin}: {len(aside)} rows cannot be used, the first is row {first.row + 2} ({first.sample_id}): {first.reason}; mend them, or ingest without --strict to set them aside"
 
 
-def _build(folder: Path, cohort_id: str, name: str, table: pd.DataFrame, roles: Roles, source: ImageSource, collected: dict[str, FileModality], *, strict: bool, size: int | None, seed: int, progress: Progress) -> None:
+def _build(folder: Path, cohort_id: str, name: str, table: pd.DataFrame, roles: Roles, source: ImageSource, collected: dict[str, FileModality], *, strict: bool, size: int | None, seed: int, progress: Progress, origin: str) -> None:
     (folder / "arrays").mkdir(parents=True, exist_ok=True)
     ids = [str(v) if v is not None else f"row {i + 1}" for i, v in enumerate(table[roles.sample_id])] if roles.sample_id else [f"row {i + 1}" for i in range(len(table))]
     full = CheckInput(table, roles)
@@ -128,7 +146,7 @@ def _build(folder: Path, cohort_id: str, name: str, table: pd.DataFrame, roles: 
         aside += [SetAside(row, ids[row], "unusable-file", reason, modality.column) for row, reason in sorted(failed.items()) if row not in taken]
     if strict and aside:
         shutil.rmtree(folder)
-        raise UserError(_refusal(Path(roles.label), sorted(aside, key=lambda s: s.row)).removeprefix(f"{roles.label}: "))
+        raise UserError(_refusal(origin, sorted(aside, key=lambda s: s.row)))
     gone = {s.row for s in aside}
     rows = np.array([i for i in range(len(table)) if i not in gone], dtype=np.int64)
     if not len(rows):

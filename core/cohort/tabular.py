@@ -84,7 +84,7 @@ def blocks_of_gaps(gaps: dict[str, NDArray[np.bool_]]) -> list[list[str]]:
 
 def _donate(frame: pd.DataFrame, block: list[str], train: NDArray[np.bool_], generator: np.random.Generator) -> pd.DataFrame:
     """Fill the block's gaps, each row from one complete training row, so that values that go together stay together."""
-    part = frame[block].to_numpy(dtype=object)
+    part = frame[block].to_numpy(dtype=object, copy=True)
     gap = pd.isna(part)
     donors = np.flatnonzero(train & ~gap.any(axis=1))
     rows = np.flatnonzero(gap.any(axis=1))

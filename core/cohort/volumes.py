@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
+from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -35,14 +36,49 @@ def read_array(data: bytes, key: str | None = None) -> NDArray:
         raise Unreadable(str(error).splitlines()[0][:200] if str(error) else type(error).__name__) from error
 
 
-def read_fields(data: bytes, keys: tuple[str, ...]) -> dict[str, NDArray]:
+def read_fields(file: bytes | Path, keys: tuple[str, ...]) -> dict[str, NDArray]:
     """Those of `keys` that an NPZ file has, without unpacking its other arrays. Raises Unreadable."""
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with zipfile.ZipFile(io.BytesIO(file) if isinstance(file, bytes) else file) as archive:
             there = set(archive.namelist())
             return {key: _from_archive(archive, key) for key in keys if f"{key}.npy" in there}
     except _DAMAGE as error:
         raise Unreadable(str(error).splitlines()[0][:200] if str(error) else type(error).__name__) from error
+
+
+def decode_plane(data: bytes, *, size: int, channels: int, key: str | None = None) -> NDArray[np.uint8]:
+    """A picture kept as an array, uint8 (channels, size, size): (H, W), (H, W, 3) or (3, H, W). Raises Unreadable."""
+    pixels = _plane(data, key)
+    planes = resize(pixels, size)
+    if len(planes) == channels:
+        return planes
+    return np.repeat(planes, 3, axis=0) if channels == 3 else np.rint(planes.mean(axis=0, keepdims=True)).astype(np.uint8)
+
+
+def plane_shape(data: bytes, key: str | None = None) -> tuple[int, int, int]:
+    """Channels, height, width. Raises Unreadable."""
+    channels, height, width = _plane(data, key).shape
+    return channels, height, width
+
+
+def _plane(data: bytes, key: str | None) -> NDArray[np.uint8]:
+    values = read_array(data, key)
+    if values.ndim == 2:
+        values = values[None]
+    elif values.ndim == 3 and values.shape[-1] == 3:
+        values = values.transpose(2, 0, 1)
+    if values.ndim != 3 or values.shape[0] not in (1, 3) or 0 in values.shape:
+        raise Unreadable(f"an array of shape {values.shape} is no picture")
+    try:
+        return np.ascontiguousarray(to_bytes(values))
+    except ValueError as error:
+        raise Unreadable(str(error)) from error
+
+
+def split_key(name: str) -> tuple[str, str | None]:
+    """`scan.npz#oct` as the file and the array meant in it."""
+    file, sign, key = name.rpartition("#")
+    return (file, key) if sign and file.lower().endswith(SUFFIXES) and key else (name, None)
 
 
 def decode_volume(data: bytes, *, size: int, slices: int = N_SLICES, key: str | None = None) -> NDArray[np.uint8]:

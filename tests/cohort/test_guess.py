@@ -1,0 +1,75 @@
+"""What the columns are taken for, and why."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.cohort.guess import guess_roles
+from core.cohort.sample import sample_folder
+from core.cohort.schema import Modality
+from core.cohort.tables import read_table
+from core.errors import UserError
+from tests.cohort.helpers import plain_columns, text_table
+
+
+def test_the_sample_is_understood_without_a_word():
+    guess = guess_roles(read_table(sample_folder() / "cohort.csv"))
+    roles = guess.roles
+    assert (roles.sample_id, roles.patient_id, roles.label, roles.positive, roles.split) == ("id", "patient_id", "label", "1", None)
+    assert roles.attributes == ("sex", "age_band", "fitzpatrick")
+    assert [(m.name, m.kind) for m in roles.modalities] == [("image", "image"), ("clinical", "tabular")]
+    assert {"biopsed", "diagnosis", "clinical_record_missing", "lesion_id", "license", "fold"} <= set(roles.dropped)
+    assert not {"biopsed", "diagnosis", "sex", "age_band"} & set(roles.feature_columns)
+    assert "gives the label away" in guess.reasons["biopsed"]
+    assert set(guess.reasons) == set(guess.parts) == set(read_table(sample_folder() / "cohort.csv").columns)
+
+
+def test_every_kind_of_modality_is_recognised():
+    n = 60
+    words = np.random.default_rng(0).choice(["eye", "left", "right", "pressure", "normal", "cup", "disc"], (n, 6))
+    table = text_table(
+        plain_columns(n)
+        | {
+            "fundus_path": [f"f/{i}.jpg" for i in range(n)],
+            "oct file": [f"o/{i}.npy" for i in range(n)],
+            "note": [f"Seen {i}: " + " ".join(w) for i, w in enumerate(words)],
+            "Partition": ["train", "val", "test"] * 20,
+        }
+    )
+    roles = guess_roles(table).roles
+    assert [(m.name, m.kind) for m in roles.modalities] == [("fundus", "image"), ("oct", "volume"), ("note", "text"), ("clinical", "tabular")]
+    assert roles.split == "Partition"
+    assert guess_roles(table, split="").roles.split is None
+
+
+def test_what_is_given_stays_and_the_rest_is_guessed():
+    table = text_table(plain_columns(60) | {"race": ["a", "b", "c"] * 20, "photo": [f"{i}.png" for i in range(60)]})
+    roles = guess_roles(table, attributes=["race"], modalities=[Modality("labs", "tabular", ("age",))], dropped=["pressure"]).roles
+    assert roles.attributes == ("race",)
+    assert [(m.name, m.columns) for m in roles.modalities] == [("labs", ("age",)), ("photo", ("photo",))]
+    assert "pressure" in roles.dropped
+
+
+def test_the_positive_value_is_found_by_its_word_or_asked_for():
+    columns = plain_columns(60)
+    words = text_table(columns | {"label": ["malignant" if v else "benign" for v in columns["label"]]})
+    assert guess_roles(words).roles.positive == "malignant"
+    unclear = text_table(columns | {"label": ["A" if v else "B" for v in columns["label"]]})
+    with pytest.raises(UserError, match=r"which value is positive\? Say so with --positive VALUE; it has: A, B"):
+        guess_roles(unclear)
+    assert guess_roles(unclear, positive="B").roles.positive == "B"
+
+
+def test_no_label_is_asked_for():
+    columns = plain_columns(60)
+    columns["result"] = columns.pop("label")
+    with pytest.raises(UserError, match="--label COL"):
+        guess_roles(text_table(columns))
+    with pytest.raises(UserError, match="column 'nope' is not in the table"):
+        guess_roles(text_table(columns), label="nope")
+
+
+def test_a_history_of_skin_cancer_is_no_skin_type():
+    table = text_table(plain_columns(60) | {"skin_cancer_history": ["yes", "no"] * 30})
+    assert "skin_cancer_history" not in guess_roles(table).roles.attributes

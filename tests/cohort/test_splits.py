@@ -1,0 +1,51 @@
+"""Patients whole, strata in proportion, the same seed the same split."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.cohort.splits import SHARES, SPLITS, make_split, parse_split
+from core.errors import UserError
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.integers(20, 300), st.integers(1, 5))
+def test_a_patient_is_never_in_two_splits(seed: int, n: int, rows_each: int):
+    generator = np.random.default_rng(seed)
+    patients = [f"p{v}" for v in generator.integers(0, max(10, n // rows_each), n)]
+    y = generator.integers(0, 2, n).astype(np.int8)
+    split = make_split(patients, y, [generator.choice(["a", "b", None], n).tolist()], seed=seed)
+    assert pd.Series(split).groupby(patients).nunique().max() == 1
+    assert set(split) == set(SPLITS)
+
+
+def test_label_and_groups_keep_their_shares():
+    generator = np.random.default_rng(0)
+    n = 3000
+    y = (generator.random(n) < 0.2).astype(np.int8)
+    sex, skin = generator.choice(["f", "m"], n), generator.choice(["1", "2", "3"], n, p=[0.7, 0.25, 0.05])
+    split = make_split([str(i) for i in range(n)], y, [sex.tolist(), skin.tolist()], seed=1)
+    for name, share in zip(SPLITS, SHARES, strict=True):
+        mine = split == name
+        assert abs(mine.mean() - share) < 0.005
+        assert abs(y[mine].mean() - y.mean()) < 0.005
+        assert abs((skin[mine] == "3").mean() - (skin == "3").mean()) < 0.005
+
+
+def test_the_seed_decides():
+    patients, y = [str(i) for i in range(100)], np.tile([0, 1], 50).astype(np.int8)
+    one, again, other = (make_split(patients, y, [], seed=s) for s in (1, 1, 2))
+    assert (one == again).all() and (one != other).any()
+
+
+def test_words_for_splits():
+    values = pd.Series(["Training", "val", "TEST", "dev", "holdout"], dtype=object)
+    assert parse_split(values, "use").tolist() == ["train", "validation", "test", "validation", "test"]
+    with pytest.raises(UserError, match="row 3, column 'use': 'maybe' is not a split"):
+        parse_split(pd.Series(["train", "maybe"], dtype=object), "use")
+    with pytest.raises(UserError, match="no row into validation"):
+        parse_split(pd.Series(["train", "test"], dtype=object), "use")
