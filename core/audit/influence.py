@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -41,11 +42,12 @@ class Linearised:
         if self.cluster is None:
             return np.diag(np.bincount(codes, weights=influence**2, minlength=count)).astype(np.float64)
         patients = int(self.cluster.max()) + 1
-        key = self.cluster[inside] * count + codes
-        sums = np.bincount(key, weights=influence, minlength=patients * count).reshape(patients, count)
-        rows = np.bincount(key, minlength=patients * count).reshape(patients, count)
-        covariance = sums.T @ sums
-        units = (rows > 0).sum(axis=0).astype(np.float64)
+        place = (self.cluster[inside], codes)
+        # Sparse: a patient is in one group, rarely in several.
+        sums = sparse.csr_array((influence, place), shape=(patients, count))
+        sums.sum_duplicates()
+        units = np.bincount(sums.indices, minlength=count).astype(np.float64)
+        covariance = (sums.T @ sums).toarray()
         scale = np.sqrt(units / np.maximum(units - 1, 1))
         return np.asarray(covariance * np.outer(scale, scale), dtype=np.float64)
 

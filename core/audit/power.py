@@ -3,11 +3,13 @@
 A verdict of disparity asks for two things: Holm's first step (alpha over the number of pairs), and an
 observed difference of at least the tolerance. A true gap d is called with the stated power when
 d >= max(c s, tolerance) + z s, with s the standard error of the difference, c the critical value and z
-the normal quantile of the power.
+the normal quantile of the power. A group that is worse by d also has a larger standard error (an AUC of
+.75 varies more than one of .85), so s is taken at the gap, in the unfavourable direction.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, comb, hypot, isfinite
 
@@ -16,6 +18,7 @@ from scipy.special import ndtri
 
 from core.audit.estimates import RATE_METRICS, GroupCounts, MetricTable
 from core.audit.options import AuditOptions
+from core.metrics.auc_interval import binormal_component
 
 METRICS = ("auc", "tpr", "fpr", "selection_rate")
 
@@ -53,8 +56,9 @@ def power(table: MetricTable, counts: GroupCounts, groups: tuple[str, ...], opti
             result.append(Power(name, table.metric, None, None, gap, None, why))
             continue
         r = int(others[np.argmin(se[others])])
-        detectable = smallest_gap(hypot(se[g], se[r]), pairs, tolerance, options)
-        more, reason = _more_patients(float(se[g]), float(se[r]), int(counts.patients[g]), pairs, gap, tolerance, options)
+        own, other = spread_at(table.metric, float(table.value[g]), float(se[g])), float(se[r])
+        detectable = smallest_gap(own, other, pairs, tolerance, options)
+        more, reason = _more_patients(own(gap), other, int(counts.patients[g]), pairs, gap, tolerance, options)
         result.append(Power(name, table.metric, groups[r], detectable, gap, more, reason))
     return tuple(result)
 
@@ -68,11 +72,36 @@ def planning_se(table: MetricTable) -> np.ndarray:
         return np.asarray(np.sqrt(shrunk * (1 - shrunk) / table.trials))
 
 
-def smallest_gap(se: float, pairs: int, tolerance: float, options: AuditOptions) -> float | None:
-    """Smallest true gap called with the stated power, given the standard error of the difference."""
-    gap = max(critical(pairs, options) * se, tolerance) + float(ndtri(options.power)) * se
-    # Differences of areas and rates cannot exceed 1.
-    return gap if isfinite(gap) and gap <= 1 else None
+def spread_at(metric: str, value: float, se: float) -> Callable[[float], float]:
+    """Standard error of a group's estimate as a function of the gap by which it would be off, the worse way."""
+    here = float(_variance(metric, value))
+
+    def at(gap: float) -> float:
+        moved = max(float(_variance(metric, float(np.clip(value + step, 0.0, 1.0)))) for step in (-gap, 0.0, gap))
+        return se * (moved / here) ** 0.5 if here > 1e-9 else se
+
+    return at
+
+
+def _variance(metric: str, value: float) -> float:
+    return float(binormal_component(value)) if metric == "auc" else value * (1 - value)
+
+
+def smallest_gap(own: Callable[[float], float], other: float, pairs: int, tolerance: float, options: AuditOptions) -> float | None:
+    """Smallest true gap called with the stated power, None if even the largest possible one is not."""
+    c, z = critical(pairs, options), float(ndtri(options.power))
+
+    def needed(gap: float) -> float:
+        se = hypot(own(gap), other)
+        return max(c * se, tolerance) + z * se
+
+    if not isfinite(needed(1.0)) or needed(1.0) > 1:
+        return None
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (low, middle) if needed(middle) <= middle else (middle, high)
+    return high
 
 
 def critical(pairs: int, options: AuditOptions) -> float:

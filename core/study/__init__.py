@@ -1,0 +1,1 @@
+"""Simulation studies: planted cohorts, and whether the audit keeps its promises."""
