@@ -22,6 +22,7 @@ from core.audit.influence import Linearised, linearise_ratio
 from core.audit.operating import operating_point
 from core.audit.options import AuditOptions
 from core.audit.predictions import Predictions
+from core.audit.result import Audit
 from core.audit.scored import Scored, scored
 from core.errors import UserError
 from core.metrics.bootstrap import bootstrap_models, replicate_interval
@@ -101,6 +102,12 @@ def compare(predictions: Predictions, model_a: str, model_b: str, options: Audit
         rows += _corrected(own, options)
         rows += _summaries(a, b, grouping, options)
     return Comparison(model_a, model_b, tuple(rows))
+
+
+def with_comparisons(result: Audit, predictions: Predictions) -> Audit:
+    """The audit with every further model set against the first one."""
+    first, *others = predictions.models
+    return replace(result, comparisons=tuple(compare(predictions, other, first, result.options) for other in others))
 
 
 def _group(a: Scored, b: Scored, attribute: str, group: str, inside: NDArray[np.bool_], options: AuditOptions) -> Iterator[PairedDifference]:

@@ -13,6 +13,7 @@ from core.audit.operating import OperatingPoint
 from core.audit.summaries import ES_AUC_CAVEAT
 
 if TYPE_CHECKING:
+    from core.audit.compare import PairedDifference
     from core.audit.curves import Curves
     from core.audit.result import AttributeAudit, Audit, ModelAudit
 
@@ -29,6 +30,7 @@ def document(audit: Audit) -> dict[str, Any]:
         "overall": first["overall"],
         "attributes": first["attributes"],
         "models": models,
+        "comparisons": [{"model_a": c.model_a, "model_b": c.model_b, "differences": [_difference(row) for row in c.rows]} for c in audit.comparisons],
         "findings": [finding.to_dict() for finding in audit.findings],
         "options": audit.options.to_dict(),
         "notes": {"es_auc": ES_AUC_CAVEAT},
@@ -132,6 +134,23 @@ def _group(counts: GroupCounts, tables: Any, index: int) -> dict[str, Any]:
             reasons[name] = table.reason[index]
     result["reasons"] = reasons
     return result
+
+
+def _difference(row: PairedDifference) -> dict[str, Any]:
+    return {
+        "attribute": row.attribute,
+        "group": row.group,
+        "metric": row.metric,
+        "n": row.n,
+        "value_a": number(row.value_a),
+        "value_b": number(row.value_b),
+        "difference": number(row.difference),
+        "ci": pair(row.low, row.high),
+        "p": number(row.p),
+        "p_adjusted": number(row.p_adjusted),
+        "method": row.method,
+        "reason": row.reason,
+    }
 
 
 def matrix(values: NDArray[np.float64], names: tuple[str, ...]) -> dict[str, dict[str, float | None]]:

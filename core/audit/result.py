@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from core.audit.verdicts import DISPARITY, Verdict
 if TYPE_CHECKING:
     import pandas as pd
 
+    from core.audit.compare import Comparison
     from core.audit.curves import Curves
     from core.metrics.cross_group import CrossGroup
 
@@ -73,7 +74,7 @@ class Audit:
     options: AuditOptions
     models: tuple[ModelAudit, ...]
     findings: tuple[AuditFinding, ...] = ()
-    comparisons: tuple[Any, ...] = field(default=())
+    comparisons: tuple[Comparison, ...] = ()
 
     def model(self, name: str | None = None) -> ModelAudit:
         """The model of that name, the first one if none is given."""

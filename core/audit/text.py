@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 
+from core.audit.compare import Comparison
 from core.audit.estimates import MetricTable
 from core.audit.result import AttributeAudit, Audit, ModelAudit
 from core.audit.summaries import ES_AUC_CAVEAT, Summary
-from core.audit.verdicts import DISPARITY, NONE_FOUND, NOT_ENOUGH
+from core.audit.verdicts import DISPARITY, NONE_FOUND, NOT_ENOUGH, TITLES
 
 SIGNS = {DISPARITY: "!!", NONE_FOUND: "ok", NOT_ENOUGH: "? "}
 COLUMNS = ("auc", "tpr", "fpr", "ppv", "selection_rate", "ece")
 THIN = "\u2009"
 WIDTH = 15
+SHOWN = 10
 
 
 def render(audit: Audit) -> str:
@@ -21,6 +23,8 @@ def render(audit: Audit) -> str:
     lines += [f"  {finding.severity}: {finding.message}" for finding in audit.findings]
     for model in audit.models:
         lines += _model(model, several=len(audit.models) > 1)
+    for comparison in audit.comparisons:
+        lines += _comparison(comparison)
     if any(a.summary("es_auc").value is not None for m in audit.models for a in m.attributes):
         lines += ["", ES_AUC_CAVEAT]
     return "\n".join(lines)
@@ -34,7 +38,40 @@ def _model(model: ModelAudit, several: bool) -> list[str]:
     lines = ["", f"{title}AUC {auc}, {count(int(model.counts.n_pos[0]))} positives / {count(int(model.counts.n_neg[0]))} negatives; operating point: {at}"]
     for attribute in model.attributes:
         lines += _attribute(attribute)
+    marked = [test for test in model.against_rest if test.worth_a_look]
+    if marked:
+        lines += ["", f"Groups worth a look, each against all others ({len(model.against_rest)} tests, Benjamini-Hochberg over all of them):"]
+        lines += [f"  {t.attribute} = {t.group}: {TITLES.get(t.metric, t.metric)} {t.difference:+.3f} (n = {count(t.n)}, corrected p = {_p(t.p_adjusted)})" for t in marked[:SHOWN]]
     return lines
+
+
+def _comparison(comparison: Comparison) -> list[str]:
+    """Only what matters first: the AUC of everybody and every fairness summary."""
+    lines = ["", f"{comparison.model_a} against {comparison.model_b}, paired on the same samples:"]
+    for row in comparison.rows:
+        if row.difference is None or row.low is None or row.high is None or (row.group != "(all)" and row.metric != "auc"):
+            continue
+        where = "everybody" if row.attribute == "(all)" else row.attribute if row.group == "(all)" else f"{row.attribute} = {row.group}"
+        lines.append(f"  {where:<28} {row.metric:<30} {row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}]  p = {_p(row.p)}")
+    return lines
+
+
+def _power(attribute: AttributeAudit) -> list[str]:
+    """The AUC only; the document has the rates as well."""
+    lines = []
+    for row in attribute.power:
+        if row.metric != "auc":
+            continue
+        if row.detectable is None:
+            lines.append(f"  {row.group}: no AUC gap can be detected ({row.reason or 'the data are too few for any'})")
+            continue
+        more = "there are enough" if row.more_patients == 0 else row.reason or f"{count(row.more_patients)} more patients are needed"
+        lines.append(f"  {row.group}: an AUC gap of {number(row.detectable)} to {row.reference} can be detected; for one of {number(row.gap)} {more}")
+    return lines
+
+
+def _p(p: float | None) -> str:
+    return "-" if p is None else "< .001" if p < 0.001 else number(p)
 
 
 def _attribute(attribute: AttributeAudit) -> list[str]:
@@ -55,7 +92,8 @@ def _attribute(attribute: AttributeAudit) -> list[str]:
     if grouping.left_out_groups:
         lines.append(f"  {grouping.left_out_groups} groups with {count(grouping.left_out_rows)} rows are too small to look at")
     shown = [_summary(s) for s in attribute.summaries if s.value is not None]
-    return [*lines, "", *(f"  {text}" for text in shown)]
+    power = _power(attribute) if grouping.depth == 1 else []
+    return [*lines, "", *(f"  {text}" for text in shown), *(["", *power] if power else [])]
 
 
 def _summary(summary: Summary) -> str:

@@ -51,11 +51,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     from core.audit import audit, read_predictions
+    from core.audit.compare import with_comparisons
 
     mapping, options = mapping_of(args), options_of(args)
     predictions = read_predictions(args.file, mapping)
     progress(f"{args.file}: {len(predictions)} samples, {len(predictions.models)} model{'s' if len(predictions.models) > 1 else ''}")
     result = audit(predictions, options)
+    if len(predictions.models) > 1:
+        result = with_comparisons(result, predictions)
     if args.json:
         emit(result.to_dict())
     else:
