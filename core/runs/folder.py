@@ -73,8 +73,15 @@ class RunFolder:
         return value
 
     def read_status(self) -> dict[str, Any]:
-        """`{status, pid, pid_created, created, started, finished, reason, device, attempt, order, progress}`."""
-        value = read_json(self.status_file)
+        """`{status, pid, pid_created, created, started, finished, reason, device, attempt, order, progress}`.
+
+        A damaged file reads as a failed run, which can be tried again.
+        """
+        try:
+            value = read_json(self.status_file)
+        except ValueError:
+            changed = self.status_file.stat().st_mtime
+            return new_status(changed) | {"status": "failed", "reason": "its status.json is damaged; retry the run"}
         assert isinstance(value, dict)
         return value
 

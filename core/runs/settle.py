@@ -31,6 +31,11 @@ def settle(workspace: Workspace) -> list[str]:
     return [folder.run_id for folder in folders(workspace) if settle_dead(folder)]
 
 
+def worker_lives(workspace: Workspace) -> bool:
+    """Whether somebody makes the queued runs; `ensure_worker` starts one."""
+    return is_held(worker_lock(workspace))
+
+
 def settle_dead(folder: RunFolder, returncode: int | None = None, attempt: int | None = None) -> bool:
     """Settle `folder` when it is said to run but its process is gone.
 
@@ -40,6 +45,8 @@ def settle_dead(folder: RunFolder, returncode: int | None = None, attempt: int |
     """
 
     def is_dead() -> bool:
+        if not folder.status_file.exists():
+            return False
         status = folder.read_status()
         if status["status"] == "queued":
             return bool(returncode) and status["attempt"] == attempt

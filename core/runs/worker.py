@@ -98,6 +98,8 @@ class Worker:
         threads = str(threads_per_job(self.workspace))
         # Every numerical library has its own idea of how many threads to take.
         environment = {name: threads for name in (THREADS_VARIABLE, "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+        # Threads that wait sleep instead of spinning: the dashboard needs the cores too.
+        environment["OMP_WAIT_POLICY"] = "PASSIVE"
         for folder in queue[: max(0, parallel(self.workspace) - running)]:
             attempt = folder.read_status()["attempt"]
             self.children[folder.run_id] = processes.start(JOB_MODULE, [str(folder.path)], folder.log, environment), attempt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ import pyarrow.parquet as pq
 from core.runs.folder import RunFolder
 from core.store.journal import EPOCH_COLUMNS, TELEMETRY_KEY, JournalPart, head_mark, read_part
 from core.store.schema import RUN_TABLES
+
+log = logging.getLogger(__name__)
 
 ROWS_PER_TRANSACTION = 400_000
 
@@ -72,28 +75,45 @@ class Batch:
     sources: dict[str, Source] = field(default_factory=dict)
     journals: list[tuple[str, JournalPart, bool]] = field(default_factory=list)
     """(run_id, part, whether rows of this run may be there already)"""
-    predictions: list[tuple[str, Path | None]] = field(default_factory=list)
+    predictions: list[tuple[str, pa.Table | None]] = field(default_factory=list)
+    """None: the run has none (any more)"""
     rows: int = 0
     seen: dict[str, Marks] = field(default_factory=dict)
 
-    def add(self, folder: RunFolder, known: Source | None, marks: Marks) -> None:
-        """Read what is new in `folder`; nothing is written yet."""
+    def add(self, folder: RunFolder, known: Source | None, marks: Marks) -> bool:
+        """Read what is new in `folder`; nothing is written yet.
+
+        False when the folder cannot be read: being deleted at this moment, or damaged.
+        One such folder must not hide the other runs.
+        """
+        try:
+            self._read(folder, known, marks)
+        except (OSError, ValueError, KeyError) as error:
+            log.warning("The run folder %s cannot be read and is passed over: %s: %s", folder.path, type(error).__name__, error)
+            return False
+        return True
+
+    def _read(self, folder: RunFolder, known: Source | None, marks: Marks) -> None:
         # Marks are taken before the files are read, so that a change in between is news next
         # time; the status before the journal, so that a run shown as done has its whole journal.
-        self.seen[folder.run_id] = marks
         status_mark, _, predictions_mark = marks
-        self.runs.append(_run_row(folder.read_spec(), folder.read_status()))
+        row = _run_row(folder.read_spec(), folder.read_status())
         head = head_mark(folder.journal)
         continues = known is not None and known.journal_head == head and _size(folder.journal) >= known.journal_offset
         start = known.journal_offset if known is not None and continues else 0
         part = read_part(folder.journal, start)
+        changed = known is None or known.predictions_mark != predictions_mark
+        predictions = _read_predictions(folder.run_id, folder.predictions) if changed and predictions_mark else None
+        # From here on nothing can fail: the batch gets all of the run or nothing.
+        self.seen[folder.run_id] = marks
+        self.runs.append(row)
         if known is not None and not continues:
             self.afresh.append(folder.run_id)
         self.journals.append((folder.run_id, part, start > 0))
         self.rows += len(part.telemetry) + len(part.epochs)
-        if known is None or known.predictions_mark != predictions_mark:
-            self.predictions.append((folder.run_id, folder.predictions if predictions_mark else None))
-            self.rows += pq.read_metadata(folder.predictions).num_rows if predictions_mark else 0
+        if changed:
+            self.predictions.append((folder.run_id, predictions))
+            self.rows += 0 if predictions is None else predictions.num_rows
         skipped = part.skipped + (known.journal_skipped if known is not None and continues else 0)
         self.sources[folder.run_id] = Source(status_mark or "", head, part.offset, skipped, predictions_mark)
 
@@ -152,7 +172,7 @@ class Batch:
         if not self.predictions:
             return
         cursor.execute("DELETE FROM predictions WHERE run_id IN (SELECT unnest(?))", [[run_id for run_id, _ in self.predictions]])
-        tables = [_read_predictions(run_id, path) for run_id, path in self.predictions if path is not None]
+        tables = [table for _, table in self.predictions if table is not None]
         if tables:
             cursor.register("new_predictions", pa.concat_tables(tables))
             cursor.execute("INSERT INTO predictions SELECT * FROM new_predictions")

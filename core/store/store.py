@@ -86,7 +86,8 @@ class Store:
                 marks = ingest.marks_of(folder)
                 if self._seen.get(folder.run_id) == marks:
                     continue
-                batch.add(folder, self._sources.get(folder.run_id), marks)
+                if not batch.add(folder, self._sources.get(folder.run_id), marks):
+                    continue
                 news += 1
                 if batch.rows > ingest.ROWS_PER_TRANSACTION:
                     self._write(batch, cursor)

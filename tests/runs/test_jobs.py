@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pandas as pd
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from core.runs import cancel, find, queue_state, retry, set_parallel, submit
 from core.runs.processes import end_group
 from core.runs.wait import wait
+from core.runs.worker import CANCEL_GRACE_SECONDS
 from core.store import Store
 from core.store.journal import read_part
 from tests.runs.conftest import Tiny, eventually
@@ -119,6 +121,17 @@ def test_a_running_run_is_cancelled_and_can_go_on(tiny: Tiny) -> None:
     assert queue_state(tiny.workspace) == []
     (again,) = submit(tiny.workspace, [spec], start=False)
     assert again.status == "queued"
+
+
+def test_a_job_that_does_not_listen_is_ended(tiny: Tiny) -> None:
+    (spec,) = tiny.plan("erm", epochs=LONG)
+    submit(tiny.workspace, [spec])
+    os.kill(running(tiny, spec.run_id), signal.SIGSTOP)
+    cancel(tiny.workspace, spec.run_id)
+    asked_long_ago = time.time() - 2 * CANCEL_GRACE_SECONDS
+    os.utime(find(tiny.workspace, spec.run_id).cancel_flag, (asked_long_ago, asked_long_ago))
+    eventually(lambda: tiny.status(spec.run_id)["status"] == "cancelled")
+    assert "did not stop by itself" in tiny.status(spec.run_id)["reason"]
 
 
 def test_a_job_that_cannot_train_says_why(tiny: Tiny) -> None:
