@@ -118,7 +118,7 @@ def load(
     shapes: dict[str, ModalityShape] = {}
     for name in modalities:
         parts = arrays[name] if isinstance(arrays[name], Mapping) else {"": arrays[name]}
-        shapes[name] = shape_of(parts, _kind(cohort, name))
+        shapes[name] = shape_of(parts, kind_of(cohort, name))
         inputs[name] = {}
         for part, array in parts.items():
             fits = array.nbytes <= room
@@ -138,7 +138,8 @@ def load(
     )
 
 
-def _kind(cohort: CohortLike, name: str) -> str:
+def kind_of(cohort: CohortLike, name: str) -> str:
+    """image, volume, text or tabular."""
     kinds = cohort.modality_kinds
     return str(kinds[name]) if isinstance(kinds, Mapping) else str(kinds[cohort.modality_names.index(name)])
 

@@ -2,17 +2,98 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from core.models.spec import NetworkSpec
-from core.training.data import CohortLike
+from core.models.encoders import build_backbone, pretrained
+from core.models.encoders.volume import Volume
+from core.models.spec import EncoderChoice, NetworkSpec
+from core.training.data import CohortLike, kind_of, shape_of
+
+FROZEN_BATCH = 64
+MAX_TOKENS = 512
+FEATURES_VERSION = 1
+"""Part of the cache key: raise it when the computation changes."""
 
 
 def prepare(cohort: CohortLike, spec: NetworkSpec, modalities: tuple[str, ...], cache: Path | None, device: torch.device) -> dict[str, Any]:
-    """Arrays per modality, as core/models/batch.py describes them."""
-    arrays: Mapping[str, Any] = cohort.arrays(size=spec.image_size)
-    return {name: arrays[name] for name in modalities}
+    """Arrays per modality, as core/models/batch.py describes them.
+
+    Text for a pretrained language model is cut by its own tokenizer. A frozen encoder is
+    run here, once for the whole cohort, and its features stand in for its input; with a
+    `cache` folder all methods and seeds share them.
+    """
+    stored: Mapping[str, Any] | None = None
+    result: dict[str, Any] = {}
+    for name in modalities:
+        kind = kind_of(cohort, name)
+        choice = spec.encoder(name, kind) if kind != "tabular" else EncoderChoice("small")
+        path = None
+        if choice.frozen and cache is not None:
+            path = cache / "features" / f"{cohort.cohort_id}-{_key(name, choice, spec.image_size)}.npy"
+            if path.is_file():
+                result[name] = np.load(path, mmap_mode="r", allow_pickle=False)
+                continue
+        if stored is None:
+            stored = cohort.arrays(size=spec.image_size)
+        array = stored[name]
+        if kind == "text" and choice.name in ("hf", "minilm"):
+            array = _tokens(cohort, name, choice)
+        if choice.frozen:
+            array = frozen_features(spec, name, kind, array, device)
+            if path is not None:
+                _save(path, array)
+        result[name] = array
+    return result
+
+
+@torch.no_grad()
+def frozen_features(spec: NetworkSpec, name: str, kind: str, array: Any, device: torch.device) -> np.ndarray:
+    """(n, F) float32 features of a pretrained encoder that is not trained; slices of a volume are averaged."""
+    parts = array if isinstance(array, Mapping) else {"": array}
+    backbone = build_backbone(spec, name, shape_of(parts, kind))
+    encoder = backbone.slice_backbone if isinstance(backbone, Volume) else backbone
+    encoder.to(device).eval()
+    features = []
+    for start in range(0, len(next(iter(parts.values()))), FROZEN_BATCH):
+        batch = {part: torch.from_numpy(np.array(a[start : start + FROZEN_BATCH])).to(device) for part, a in parts.items()}
+        if isinstance(backbone, Volume):
+            slices = batch[""]
+            flat = encoder(slices.flatten(0, 1)[:, None])
+            features.append(flat.view(*slices.shape[:2], -1).mean(1))
+        else:
+            features.append(encoder(batch.get("", batch)))
+    return torch.cat(features).float().cpu().numpy()
+
+
+def _tokens(cohort: CohortLike, name: str, choice: EncoderChoice) -> dict[str, np.ndarray]:
+    """Token ids and mask of the raw texts, cut to the longest one present."""
+    source = choice.source or str(pretrained.minilm_folder())
+    tokenizer = pretrained.tokenizer(source)
+    limit = min(MAX_TOKENS, tokenizer.model_max_length)
+    texts = [text or "" for text in cohort.texts(name)]
+    encoded = tokenizer(texts, padding="longest", truncation=True, max_length=limit, return_tensors="np")
+    return {"ids": encoded["input_ids"].astype(np.int64), "mask": encoded["attention_mask"].astype(bool)}
+
+
+def _key(name: str, choice: EncoderChoice, size: int) -> str:
+    """What the features depend on besides the cohort; a folder counts with its files' sizes and dates."""
+    parts = [str(FEATURES_VERSION), name, str(choice), str(size)]
+    if choice.source and Path(choice.source).is_dir():
+        for file in sorted(Path(choice.source).iterdir()):
+            parts.append(f"{file.name}:{file.stat().st_size}:{file.stat().st_mtime_ns}")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    """Write features so that a run beside this one sees all of them or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.npy")
+    np.save(temporary, array, allow_pickle=False)
+    os.replace(temporary, path)

