@@ -41,7 +41,7 @@ def _model(model: ModelAudit, several: bool) -> list[str]:
     marked = [test for test in model.against_rest if test.worth_a_look]
     if marked:
         lines += ["", f"Groups worth a look, each against all others ({len(model.against_rest)} tests, Benjamini-Hochberg over all of them):"]
-        lines += [f"  {t.attribute} = {t.group}: {TITLES.get(t.metric, t.metric)} {t.difference:+.3f} (n = {count(t.n)}, corrected p = {_p(t.p_adjusted)})" for t in marked[:SHOWN]]
+        lines += [f"  {t.attribute} = {t.group}: {TITLES.get(t.metric, t.metric)} {t.difference:+.3f} (n = {count(t.n)}, corrected p {_p(t.p_adjusted)})" for t in marked[:SHOWN]]
     return lines
 
 
@@ -52,7 +52,7 @@ def _comparison(comparison: Comparison) -> list[str]:
         if row.difference is None or row.low is None or row.high is None or (row.group != "(all)" and row.metric != "auc"):
             continue
         where = "everybody" if row.attribute == "(all)" else row.attribute if row.group == "(all)" else f"{row.attribute} = {row.group}"
-        lines.append(f"  {where:<28} {row.metric:<30} {row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}]  p = {_p(row.p)}")
+        lines.append(f"  {where:<28} {row.metric:<30} {row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}]  p {_p(row.p)}")
     return lines
 
 
@@ -71,7 +71,7 @@ def _power(attribute: AttributeAudit) -> list[str]:
 
 
 def _p(p: float | None) -> str:
-    return "-" if p is None else "< .001" if p < 0.001 else number(p)
+    return "unknown" if p is None else "< .001" if p < 0.001 else f"= {number(p)}"
 
 
 def _attribute(attribute: AttributeAudit) -> list[str]:

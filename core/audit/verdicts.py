@@ -73,7 +73,7 @@ def judge(table: MetricTable, tests: Sequence[PairTest], groups: Sequence[str], 
     if real:
         first = max(real, key=lambda t: abs(t.difference))
         high, low = (first.group_a, first.group_b) if first.difference > 0 else (first.group_b, first.group_a)
-        others = f", and {len(real) - 1} more pairs differ" if len(real) > 1 else ""
+        others = "" if len(real) == 1 else ", and 1 more pair differs" if len(real) == 2 else f", and {len(real) - 1} more pairs differ"
         return verdict(
             DISPARITY,
             f"{title} is {_number(table.value[high])} for {groups[high]} and {_number(table.value[low])} for {groups[low]}: "
