@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core.cohort import images, volumes
 from core.cohort.checks.leakage import column_leak
 from core.cohort.labels import guess_positive, parse_label
-from core.cohort.schema import KINDS, Modality, Roles
+from core.cohort.schema import Modality, Roles
 from core.cohort.sources import ImageSource
 from core.cohort.splits import WORDS
 from core.cohort.tables import to_number
@@ -266,6 +266,3 @@ def _parts(roles: Roles, columns: Iterable[str]) -> dict[str, str]:
         if column is not None:
             parts[column] = part
     return parts
-
-
-__all__ = ["KINDS", "RoleGuess", "guess_roles"]

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from core.cohort import cohort as saved
-from core.cohort.arrays import array_path
 from core.cohort.checks import CheckInput, SetAside, findings_of, run_checks
 from core.cohort.decode import Progress, silent
 from core.cohort.files import FileModality, collect, decode_modality
@@ -30,6 +29,9 @@ from core.workspace import Workspace, write_json
 
 FORMAT = 1
 """Raised when what a cohort folder holds changes its meaning, so that old and new never share an id."""
+
+WORTH_A_WORD = 2000
+"""Tables with fewer rows are done before anyone has read that they are being worked on."""
 
 
 def ingest(
@@ -81,14 +83,20 @@ def ingest_table(
 ) -> saved.Cohort:
     """As `ingest`, for a table in memory (text or None). `alias`: further name to find it by; `origin`: what messages call the table."""
     validate(roles, list(table.columns))
-    progress(f"reading the files of {len(table)} rows")
+    if len(table) > WORTH_A_WORD:
+        progress(f"reading the files of {len(table)} rows")
     collected = collect(table, roles, source)
     cohort_id = _content_id(table, roles, collected, size=size, seed=seed)
     with locked(workspace.cohorts / f".{cohort_id}.lock"):
         final = workspace.cohorts / cohort_id
         if not (final / "manifest.json").is_file():
             building = workspace.cohorts / f".building-{cohort_id}"
-            _build(building, cohort_id, saved.free_name(workspace, name), table, roles, source, collected, strict=strict, size=size, seed=seed, progress=progress, origin=origin)
+            try:
+                _build(building, cohort_id, saved.free_name(workspace, name), table, roles, source, collected, strict=strict, size=size, seed=seed, progress=progress, origin=origin)
+            except UserError:
+                # What was refused leaves nothing; what was interrupted stays, to go on from.
+                shutil.rmtree(building)
+                raise
             shutil.rmtree(final, ignore_errors=True)
             os.replace(building, final)
         found = saved.Cohort(final)
@@ -145,12 +153,10 @@ def _build(folder: Path, cohort_id: str, name: str, table: pd.DataFrame, roles: 
         taken = {s.row for s in aside}
         aside += [SetAside(row, ids[row], "unusable-file", reason, modality.column) for row, reason in sorted(failed.items()) if row not in taken]
     if strict and aside:
-        shutil.rmtree(folder)
         raise UserError(_refusal(origin, sorted(aside, key=lambda s: s.row)))
     gone = {s.row for s in aside}
     rows = np.array([i for i in range(len(table)) if i not in gone], dtype=np.int64)
     if not len(rows):
-        shutil.rmtree(folder)
         raise UserError(f"no row can be used; the first: row {aside[0].row + 2} ({aside[0].sample_id}): {aside[0].reason}")
     kept = table.iloc[rows].reset_index(drop=True)
     for modality in collected.values():
@@ -161,7 +167,8 @@ def _build(folder: Path, cohort_id: str, name: str, table: pd.DataFrame, roles: 
     patients = [str(p) for p in data.patients]
     given = parse_split(kept[roles.split], roles.split) if roles.split else None
     split = _whole_patients(given, patients) if given is not None else make_split(patients, y, [kept[a].tolist() for a in roles.attributes], seed=seed)
-    progress("checking")
+    if len(table) > WORTH_A_WORD:
+        progress("checking")
     results = run_checks(
         CheckInput(
             kept,
@@ -240,6 +247,3 @@ def _save_table(path: Path, kept: pd.DataFrame, roles: Roles, ids: list[str], pa
             numbers = numbers.astype("int64")
         columns[stored_name(column)] = kept[column].to_numpy(dtype=object) if numbers is None else numbers.to_numpy()
     pd.DataFrame(columns).to_parquet(path, index=False)
-
-
-__all__ = ["array_path", "find_table", "ingest"]

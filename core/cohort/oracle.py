@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, rankdata
+from scipy.stats import norm
 
 from core.cohort.scenarios import Scenario, Signal
+from core.metrics.auc import auc
+from core.metrics.equity import es_auc
 
 SAMPLE = 200_000
 LEVELS = np.array([-1.5, -0.9, -0.3, 0.3, 0.9, 1.5])
@@ -89,12 +91,6 @@ def log_ratio(signal: Signal, score: NDArray[np.float64], group: NDArray[np.int6
 
 def aucs(design: Scenario, score: NDArray[np.float64], y: NDArray[np.int64], group: NDArray[np.int64]) -> dict[str, Any]:
     """AUC overall and per group, and the equity-scaled AUC of these."""
-    by_group = {name: _auc(score[group == g], y[group == g]) for g, name in enumerate(design.groups)}
-    overall = _auc(score, y)
-    return {"overall": overall, "by_group": by_group, "es_auc": overall / (1 + sum(abs(a - overall) for a in by_group.values()))}
-
-
-def _auc(score: NDArray[np.float64], y: NDArray[np.int64]) -> float:
-    positive = y == 1
-    n_pos, n_neg = int(positive.sum()), int((~positive).sum())
-    return float((rankdata(score)[positive].sum() - n_pos * (n_pos + 1) / 2) / (n_pos * n_neg))
+    by_group = {name: auc(y[group == g], score[group == g]) for g, name in enumerate(design.groups)}
+    overall = auc(y, score)
+    return {"overall": overall, "by_group": by_group, "es_auc": float(es_auc(overall, list(by_group.values())))}

@@ -17,8 +17,8 @@ from core.cohort.oracle import best
 from core.cohort.planted import render, simulate
 from core.cohort.scenarios import SCENARIOS, Signal, named_scenario
 from core.errors import UserError
-from core.workspace import Workspace
 from core.metrics.auc import auc
+from core.workspace import Workspace
 
 DEFAULT = SCENARIOS["default"]
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from core.cohort.checks.base import Check, CheckInput, counted
 from core.cohort.schema import Finding
 from core.cohort.tables import to_number
+from core.metrics.auc import auc
 
 AUC_LIMIT = 0.95
 Z_LIMIT = 3.5
@@ -50,8 +50,8 @@ def column_leak(values: pd.Series, y: NDArray[np.float64], patients: NDArray[np.
     else:
         score = _crossfit(values, y, patients) if n_levels <= max(MAX_LEVELS, len(values) // 10) else None
     if score is not None:
-        auc = _auc(score, y)
-        strength = max(auc, 1 - auc)
+        ranking = auc(y, score)
+        strength = max(ranking, 1 - ranking)
         z = (strength - 0.5) / math.sqrt((n_pos + n_neg + 1) / (12 * n_pos * n_neg))
         if strength >= AUC_LIMIT and z >= Z_LIMIT:
             return Leak(f"alone it predicts the label with AUC {strength:.3f}", len(values))
@@ -84,12 +84,6 @@ def _crossfit(values: pd.Series, y: NDArray[np.float64], patients: NDArray[np.ob
         rate = (grouped.sum() + base) / (grouped.count() + 1)
         score[own] = pd.Series(levels[own]).map(rate).fillna(base).to_numpy(dtype=float)
     return score
-
-
-def _auc(score: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    ranks = rankdata(score)
-    n_pos, n_neg = (y == 1).sum(), (y == 0).sum()
-    return float((ranks[y == 1].sum() - n_pos * (n_pos + 1) / 2) / (n_pos * n_neg))
 
 
 class LabelLeakage(Check):

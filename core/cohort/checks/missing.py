@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import fisher_exact
 
@@ -110,7 +107,3 @@ class AttributeMissing(Check):
             if n:
                 found.append(self.finding(f"{attribute} is missing in {counted(n, 'row')} of {len(data.table)} ({n / len(data.table):.0%})", n, [attribute]))
         return found
-
-
-def any_missing(columns: Iterable[str], table: pd.DataFrame) -> NDArray[np.bool_]:
-    return table[list(columns)].isna().any(axis=1).to_numpy()
