@@ -17,7 +17,7 @@ from core.metrics.auc import placements
 
 Floats = NDArray[np.float64]
 
-MAX_LEVELS = 512
+MAX_LEVELS = 256
 
 
 @dataclass(frozen=True)

@@ -77,14 +77,15 @@ class Units:
         return cls(order, first[inverse], size[inverse])
 
     def draw(self, replicates: int, rng: np.random.Generator) -> Ints:
-        """Drawn units, (replicates, n_units), each slot from its own stratum."""
+        """Positions in `by_stratum` of the drawn units, (replicates, n_units), each slot from its own stratum."""
         slot = rng.random((replicates, self.n_units))
         slot *= self.size
-        return self.by_stratum[slot.astype(np.int64) + self.start]
+        slot += self.start
+        return slot.astype(np.int64)
 
     def counts(self, replicates: int, rng: np.random.Generator) -> Floats:
         """How often each unit is drawn, (replicates, n_units)."""
-        drawn = self.draw(replicates, rng)
+        drawn = np.take(self.by_stratum, self.draw(replicates, rng), mode="clip")
         drawn += np.arange(replicates)[:, None] * self.n_units
         table = np.bincount(drawn.ravel(), minlength=replicates * self.n_units)
         return table.reshape(replicates, self.n_units).astype(np.float64)
@@ -112,7 +113,7 @@ class CellDraws:
 
     n_cells: int
     units: Units | None
-    cell: Ints | None
+    cell: Ints | None  # of the units in the order of their strata
     content: sparse.csr_array | None
     strata_counts: NDArray[np.int64] | None
     strata_cells: Ints | None
@@ -143,7 +144,8 @@ class CellDraws:
             used = counts.any(axis=0)
             if int((counts > 0).sum()) * COST_OF_BINOMIAL < n:
                 return cls(n_cells, None, None, None, counts[:, used], np.flatnonzero(used))
-        return cls(n_cells, Units.of(row.astype(np.int64)), cell.astype(np.int64), None, None, None)
+        units = Units.of(row.astype(np.int64))
+        return cls(n_cells, units, cell[units.by_stratum].astype(np.int64), None, None, None)
 
     @property
     def elements(self) -> int:
@@ -163,7 +165,8 @@ class CellDraws:
         if self.content is not None:
             return np.ascontiguousarray((self.content @ self.units.counts(replicates, rng).T).T)
         assert self.cell is not None
-        drawn = self.cell[self.units.draw(replicates, rng)]
+        # Rounding can carry the last slot one past the end, hence the clipping.
+        drawn = np.take(self.cell, self.units.draw(replicates, rng), mode="clip")
         drawn += np.arange(replicates)[:, None] * self.n_cells
         sums = np.bincount(drawn.ravel(), minlength=replicates * self.n_cells)
         return sums.reshape(replicates, self.n_cells).astype(np.float64)

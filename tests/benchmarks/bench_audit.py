@@ -171,7 +171,9 @@ def main() -> None:
     start = time.perf_counter()
     bootstrap_aucs(y, score, groups[0], GROUPS, replicates=args.replicates, workers=args.workers)
     ours = (time.perf_counter() - start) / args.replicates
-    print(f"group AUCs, n = 100,000: {ours * 1e3:.3f} ms per replicate, sorting anew {plain * 1e3:.1f} ms, ratio {plain / ours:,.0f}")
+    print(
+        f"group AUCs, n = 100,000: {ours * 1e3:.3f} ms per replicate, sorting anew {plain * 1e3:.1f} ms, ratio {plain / ours:,.0f}"
+    )
     assert rate(confusion(y, score >= 0.5), "tpr").size == 1
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import fairlearn.metrics as fl
 import numpy as np
 import pytest
@@ -152,7 +154,7 @@ def _auprg_by_threshold(y: np.ndarray, score: np.ndarray) -> float:
     ]
     start = prevalence * y.sum()
     fine: list[tuple[float, float]] = []
-    for (tp0, fp0), (tp1, fp1) in zip(counts, counts[1:], strict=False):
+    for (tp0, fp0), (tp1, fp1) in itertools.pairwise(counts):
         if tp0 < start < tp1:
             fine.append((start, fp0 + (fp1 - fp0) * (start - tp0) / (tp1 - tp0)))
         if tp1 >= start:
