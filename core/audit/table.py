@@ -118,6 +118,10 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
             return column.cast(pa.int64()).cast(pa.string())
     text = column.cast(pa.string())
     text = pc.utf8_trim_whitespace(text)
+    known = text.drop_null()
+    # A whole-number column with gaps is written with ".0" by other tools.
+    if len(known) and pc.any(pc.ends_with(known, ".0")).as_py() and pc.all(pc.match_substring_regex(known, r"^-?[0-9]+(\.0)?$")).as_py():
+        text = pc.replace_substring_regex(text, r"\.0$", "")
     return pc.if_else(pc.equal(text, ""), None, text)
 
 

@@ -1,0 +1,161 @@
+"""Each guard fires where it must and stays silent where it must."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.audit import AuditOptions, Predictions, Target, audit
+from core.errors import UserError
+from tests.audit.cohorts import simulated
+
+PLAIN = AuditOptions(bootstrap=0, permutations=0)
+SOUND = {"a": 400, "b": 400}
+
+
+def codes(predictions: Predictions, options: AuditOptions = PLAIN) -> set[str]:
+    return {finding.code for finding in audit(predictions, options).findings}
+
+
+def test_sound_predictions_raise_nothing() -> None:
+    assert codes(simulated(SOUND)) == set()
+
+
+def test_scores_that_are_labels() -> None:
+    y = np.tile([0, 1], 50)
+    group = np.repeat(["a", "b"], 50)
+    assert "score_is_label" in codes(Predictions.build(y, y.astype(float), {"g": group}))
+    assert "score_is_label" in codes(Predictions.build(y, 1.0 - y, {"g": group}))
+    flipped = y.astype(float)
+    flipped[0] = 1
+    assert "score_is_label" not in codes(Predictions.build(y, flipped, {"g": group}))
+
+
+def test_perfect_and_inverted_scores() -> None:
+    y = np.tile([0, 1], 50)
+    score = (y + np.linspace(0, 0.5, 100)) / 2
+    group = np.repeat(["a", "b"], 50)
+    assert "perfect_auc" in codes(Predictions.build(y, score, {"g": group}))
+    assert "inverted_score" in codes(Predictions.build(y, 1 - score, {"g": group}))
+    few = slice(0, 20)
+    assert "perfect_auc" not in codes(Predictions.build(y[few], score[few], {"g": group[few]})), "ten of a class prove nothing"
+
+
+def test_one_class() -> None:
+    assert "one_class" in codes(Predictions.build(np.zeros(20), np.linspace(0, 1, 20), {"g": ["a", "b"] * 10}))
+
+
+def test_small_groups_and_wide_intervals() -> None:
+    found = codes(simulated({"a": 400, "b": 60, "c": 8}))
+    assert {"wide_interval", "not_estimable"} <= found
+    assert "wide_interval" not in codes(simulated({"a": 400, "b": 60}), AuditOptions(bootstrap=0, permutations=0, tolerance=0.3))
+
+
+def test_one_group() -> None:
+    assert "one_group" in codes(simulated({"a": 200}))
+
+
+def test_in_sample_target_is_said() -> None:
+    options = AuditOptions(bootstrap=0, permutations=0, target=Target("sensitivity", 0.9))
+    assert "in_sample_threshold" in codes(simulated(SOUND), options)
+    split = np.tile(["validation", "test"], 400)
+    result = audit(simulated(SOUND, split=split), options)
+    assert "in_sample_threshold" not in {f.code for f in result.findings}
+    assert (result.n, result.models[0].point.source) == (400, "validation")
+
+
+def test_target_is_met_on_validation_and_not_fitted_on_test() -> None:
+    predictions = simulated({"a": 2000, "b": 2000}, split=np.tile(["validation", "test"], 2000))
+    result = audit(predictions, AuditOptions(bootstrap=0, permutations=0, target=Target("sensitivity", 0.9)))
+    threshold = result.models[0].point.threshold
+    validation = predictions.take(predictions.split == "validation")
+    chosen = validation.scores["model"] >= threshold
+    assert chosen[validation.y == 1].mean() == pytest.approx(0.9, abs=0.002)
+    test = float(result.models[0].tables["tpr"].value[0])
+    assert test != pytest.approx(0.9, abs=1e-6) and test == pytest.approx(0.9, abs=0.05)
+
+
+def test_thresholds_per_group() -> None:
+    predictions = simulated({"a": 2000, "b": 2000}, {"a": 0.9, "b": 0.7}, split=np.tile(["validation", "test"], 2000))
+    target = Target("sensitivity", 0.8)
+    one, own = (audit(predictions, AuditOptions(bootstrap=0, permutations=0, target=target, per_group_threshold=g)).models[0].attributes[0] for g in (False, True))
+    assert own.point.by_group is not None and own.point.by_group["a"] != own.point.by_group["b"]
+    assert np.ptp(own.tables["tpr"].value) < np.ptp(one.tables["tpr"].value)
+
+
+def test_scores_that_are_no_probabilities() -> None:
+    """Deciles rank well, have no meaning at .5, and no calibration."""
+    y = np.tile([0, 1, 1, 0], 50)
+    score = np.tile([2.0, 9.0, 5.0, 4.0], 50)
+    predictions = Predictions.build(y, score, {"g": np.repeat(["a", "b"], 100)})
+    overall = audit(predictions, PLAIN).to_dict()["overall"]
+    assert overall["auc"] == 1.0 and overall["tpr"] is None and overall["ece"] is None
+    assert "threshold" in overall["reasons"]["tpr"] and "probabilities" in overall["reasons"]["ece"]
+    stated = audit(predictions, AuditOptions(bootstrap=0, permutations=0, threshold=5)).to_dict()["overall"]
+    assert (stated["tpr"], stated["fpr"], stated["ece"]) == (1.0, 0.0, None)
+
+
+def test_given_labels_are_used_for_rates() -> None:
+    y, score = np.tile([0, 1], 50), np.tile([0.1, 0.2], 50)
+    predictions = Predictions.build(y, score, {"g": np.repeat(["a", "b"], 50)}, prediction=y)
+    overall = audit(predictions, PLAIN).to_dict()["overall"]
+    assert (overall["tpr"], overall["fpr"], overall["net_benefit"]) == (1.0, 0.0, None)
+
+
+def test_missing_values_form_a_group_or_are_left_out() -> None:
+    y = np.tile([0, 1], 60)
+    score = np.random.default_rng(0).random(120)
+    predictions = Predictions.build(y, score, {"g": (["a"] * 40 + ["b"] * 40 + [None] * 40)})
+    kept = audit(predictions, PLAIN).to_dict()["attributes"]["g"]
+    left = audit(predictions, AuditOptions(bootstrap=0, permutations=0, missing="exclude")).to_dict()["attributes"]["g"]
+    assert (set(kept["groups"]), kept["missing"]) == ({"a", "b", "missing"}, 40)
+    assert (set(left["groups"]), left["missing"]) == ({"a", "b"}, 40)
+
+
+def test_intersections_count_what_they_leave_out() -> None:
+    rng = np.random.default_rng(0)
+    n = 400
+    sex, age = rng.choice(["F", "M"], n), np.where(np.arange(n) < 6, "old", "young")
+    y = rng.integers(0, 2, n)
+    result = audit(Predictions.build(y, rng.random(n), {"sex": sex, "age": age}), AuditOptions(bootstrap=0, permutations=0, intersections=2))
+    found = result.to_dict()["attributes"]
+    assert set(found) == {"sex", "age", "sex x age"}
+    assert set(found["sex x age"]["groups"]) == {"F & young", "M & young"}
+    assert found["sex x age"]["left_out"]["rows"] == 6
+    assert found["sex"]["left_out"] == {"groups": 0, "rows": 0}
+
+
+def test_groups_worth_a_look_are_corrected_over_all_tests() -> None:
+    rest = audit(simulated({"a": 600, "b": 600, "c": 600}, {"a": 0.9, "b": 0.9, "c": 0.6}), AuditOptions(bootstrap=0, permutations=200)).models[0].against_rest
+    assert len(rest) == 12
+    assert rest[0].worth_a_look and rest[0].group == "c"
+    assert {t.group for t in rest if t.metric == "auc" and t.worth_a_look} == {"a", "b", "c"}
+    assert all(test.p_adjusted is None or test.p is None or test.p_adjusted >= test.p for test in rest)
+    quiet = audit(simulated({"a": 600, "b": 600, "c": 600}), AuditOptions(bootstrap=0, permutations=200)).models[0].against_rest
+    assert not any(test.worth_a_look for test in quiet if test.metric == "auc")
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"tolerance": 0.0},
+        {"tolerances": {"auc": 1.5}},
+        {"threshold": float("nan")},
+        {"threshold": 0.5, "target": Target("youden")},
+        {"per_group_threshold": True},
+        {"bootstrap": 7},
+        {"min_positives": 1},
+        {"intersections": 0},
+        {"alpha": 0.7},
+        {"gap": 2.0},
+    ],
+)
+def test_options_that_make_no_sense(choice: dict[str, object]) -> None:
+    with pytest.raises(UserError):
+        AuditOptions(**choice)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["sensitivity", "sensitivity=2", "youden=.5", "speed=.5", "sensitivity=high"])
+def test_targets_that_make_no_sense(text: str) -> None:
+    with pytest.raises(UserError):
+        Target.parse(text)

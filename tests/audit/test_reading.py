@@ -1,0 +1,154 @@
+"""Reading predictions: every layout, and every refusal with file, row, column and remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from core.audit import Mapping, Predictions, read_predictions
+from core.errors import UserError
+
+ROLES = Mapping(label="y", score=("s",), attributes=("sex",))
+
+
+def write(folder: Path, text: str, name: str = "p.csv") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def read(folder: Path, text: str, roles: Mapping = ROLES) -> Predictions:
+    return read_predictions(write(folder, text), roles)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_csv_by_delimiter(tmp_path: Path, delimiter: str) -> None:
+    found = read(tmp_path, "y,s,sex\n1,0.9,F\n0,0.2,M\n".replace(",", delimiter))
+    assert found.y.tolist() == [1, 0]
+    assert found.scores["s"].tolist() == [0.9, 0.2]
+    assert found.attributes["sex"].names == ("F", "M")
+
+
+def test_parquet_equals_csv(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"y": [1, 0, 1], "s": [0.9, 0.2, 0.4], "sex": ["F", None, "M"], "age": [1.0, 2.0, None]})
+    frame.to_parquet(tmp_path / "p.parquet")
+    frame.to_csv(tmp_path / "p.csv", index=False)
+    roles = Mapping(label="y", score=("s",), attributes=("sex", "age"))
+    csv, parquet = (read_predictions(tmp_path / name, roles) for name in ("p.csv", "p.parquet"))
+    for name in ("sex", "age"):
+        assert csv.attributes[name].values().tolist() == parquet.attributes[name].values().tolist()
+    assert csv.attributes["age"].names == ("1", "2")
+    assert csv.attributes["sex"].n_missing == 1
+
+
+@pytest.mark.parametrize(("low", "high"), [("0", "1"), ("-1", "1"), ("no", "yes"), ("False", "True"), ("0.0", "1.0"), ("control", "case")])
+def test_known_label_codings(tmp_path: Path, low: str, high: str) -> None:
+    assert read(tmp_path, f"y,s,sex\n{high},0.9,F\n{low},0.2,M\n").y.tolist() == [1, 0]
+
+
+def test_unknown_labels_need_the_positive_value(tmp_path: Path) -> None:
+    text = "y,s,sex\nmild,0.9,F\nsevere,0.2,M\n"
+    with pytest.raises(UserError, match=r"p\.csv: column 'y' holds 2 values \('mild', 'severe'\).*--positive"):
+        read(tmp_path, text)
+    assert read(tmp_path, text, Mapping(label="y", score=("s",), attributes=("sex",), positive="severe")).y.tolist() == [0, 1]
+    with pytest.raises(UserError, match="never holds 'none'"):
+        read(tmp_path, text, Mapping(label="y", score=("s",), attributes=("sex",), positive="none"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("y,s,sex\n1,abc,F\n0,0.2,M\n", r"p\.csv, row 2: column 's' holds 'abc', which is not a number"),
+        ("y,s,sex\n1,0.9,F\n0,inf,M\n", r"p\.csv, row 3: column 's' is infinite"),
+        ('y,s,sex\n1,"0,9",F\n0,0.2,M\n', r"row 2: .*write decimals with a point"),
+        ("y,s,sex\n1,0.9,F\n0,0.2,M,extra\n", r"row 3: 4 fields where the header names 3"),
+        ("y,score,sex\n1,0.9,F\n", r"no column 's'; .*"),
+        ("y,s,Sex\n1,0.9,F\n", r"no column 'sex'; did you mean 'Sex'\?"),
+        ("y,s,s,sex\n1,0.9,1,F\n", r"several columns named 's'"),
+        ("y,s,sex\n", "no row"),
+        ("", "empty"),
+        ("y,s,sex\n1,,F\n,0.4,M\n", "no row has a label and a score"),
+    ],
+)
+def test_refusals(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        read(tmp_path, text)
+
+
+def test_refuses_what_is_no_table(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="there is no such file"):
+        read_predictions(tmp_path / "none.csv", ROLES)
+    with pytest.raises(UserError, match=r"predictions come as \.csv"):
+        read_predictions(write(tmp_path, "x", "p.pkl"), ROLES)
+    with pytest.raises(UserError, match="not a readable Parquet file"):
+        read_predictions(write(tmp_path, "no parquet", "p.parquet"), ROLES)
+    (tmp_path / "latin.csv").write_bytes("y,s,sex\n1,0.9,ü\n".encode("latin-1"))
+    with pytest.raises(UserError, match="UTF-8"):
+        read_predictions(tmp_path / "latin.csv", ROLES)
+
+
+def test_missing_values_cost_rows_and_are_counted(tmp_path: Path) -> None:
+    found = read(tmp_path, "y,s,sex\n1,0.9,F\n,0.2,M\n0,,M\n0,0.3,\n")
+    assert found.y.tolist() == [1, 0]
+    assert {(f.code, f.rows) for f in found.findings} == {("missing_values", 1)}
+    assert len(found.findings) == 2
+    assert found.attributes["sex"].values().tolist() == ["F", None]
+
+
+def test_repeated_ids(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="the id '7' in column 'id' stands in several rows"):
+        read(tmp_path, "id,y,s,sex\n7,1,0.9,F\n7,0,0.2,M\n", Mapping(label="y", score=("s",), attributes=("sex",), id="id"))
+
+
+LONG = Mapping(label="y", score=("s",), attributes=("sex",), id="id", model="model")
+
+
+def test_wide_and_long_models_are_the_same(tmp_path: Path) -> None:
+    wide = read(tmp_path, "y,a,b,sex\n1,.9,.8,F\n0,.2,.3,M\n", Mapping(label="y", score=("a", "b"), attributes=("sex",)))
+    long = read(tmp_path, "id,model,y,s,sex\n1,a,1,.9,F\n2,b,0,.3,M\n2,a,0,.2,M\n1,b,1,.8,F\n", LONG)
+    assert long.models == wide.models == ("a", "b")
+    for name in "ab":
+        assert long.scores[name].tolist() == wide.scores[name].tolist()
+    assert long.y.tolist() == wide.y.tolist()
+
+
+def test_unaligned_samples_are_left_out_and_counted(tmp_path: Path) -> None:
+    found = read(tmp_path, "id,model,y,s,sex\n1,a,1,.9,F\n2,a,0,.2,M\n1,b,1,.8,F\n", LONG)
+    assert len(found) == 1
+    assert [(f.code, f.rows) for f in found.findings] == [("unaligned", 1)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id,model,y,s,sex\n1,a,1,.9,F\n1,b,0,.8,F\n", "column 'y' differs between the models 'a' and 'b' for id '1'"),
+        ("id,model,y,s,sex\n1,a,1,.9,F\n1,b,1,.8,M\n", "column 'sex' differs"),
+        ("id,model,y,s,sex\n1,a,1,.9,F\n1,a,1,.8,F\n", "model 'a' has several rows with the id '1'"),
+        ("id,model,y,s,sex\n1,a,1,.9,F\n2,b,1,.8,F\n", "no sample was scored by all"),
+    ],
+)
+def test_models_that_do_not_fit(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        read(tmp_path, text, LONG)
+
+
+def test_mappings_that_make_no_sense() -> None:
+    with pytest.raises(UserError, match="needs an id column"):
+        Mapping(label="y", score=("s",), model="m")
+    with pytest.raises(UserError, match="2 score columns but 1 prediction"):
+        Mapping(label="y", score=("a", "b"), prediction=("c",))
+    with pytest.raises(UserError, match="named twice"):
+        Mapping(label="y", score=("a",), attributes=("b", "b"))
+
+
+def test_weights_and_splits(tmp_path: Path) -> None:
+    text = "y,s,sex,w,fold\n1,.9,F,2,Test\n0,.2,M,1.5,val\n"
+    found = read(tmp_path, text, Mapping(label="y", score=("s",), attributes=("sex",), weights="w", split="fold"))
+    assert found.weights is not None and found.split is not None
+    assert (found.weights.tolist(), found.split.tolist()) == ([2.0, 1.5], ["test", "validation"])
+    with pytest.raises(UserError, match=r"row 3: the weight in column 'w' is missing or negative"):
+        read(tmp_path, text.replace("1.5", "-1"), Mapping(label="y", score=("s",), attributes=("sex",), weights="w"))
+    with pytest.raises(UserError, match="holds the split 'fold 3'"):
+        read(tmp_path, text.replace("val", "fold 3"), Mapping(label="y", score=("s",), attributes=("sex",), split="fold"))
