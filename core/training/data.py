@@ -103,7 +103,7 @@ def load(
     """
     table = cohort.table
     split = table["split"].to_numpy(dtype=object)
-    y = table["y"].to_numpy(dtype=np.int64)
+    y = np.array(table["y"], dtype=np.int64)
     rows = {name: np.flatnonzero(split == name) for name in SPLITS}
     for name in ("train", "validation"):
         if len(np.unique(y[rows[name]])) < 2:
@@ -112,7 +112,7 @@ def load(
     if attribute is None:
         groups, group = (ONE_GROUP,), np.zeros(len(y), dtype=np.int64)
     else:
-        groups, group = tuple(cohort.groups(attribute)), np.asarray(cohort.group_index(attribute), dtype=np.int64)
+        groups, group = tuple(cohort.groups(attribute)), np.array(cohort.group_index(attribute), dtype=np.int64)
     column = [cohort.modality_names.index(name) for name in modalities]
     inputs: dict[str, dict[str, Stored]] = {}
     shapes: dict[str, ModalityShape] = {}
@@ -128,7 +128,7 @@ def load(
     return Data(
         inputs=inputs,
         shapes=shapes,
-        present=torch.from_numpy(np.asarray(cohort.present)[:, column]).to(device),
+        present=torch.from_numpy(np.array(cohort.present)[:, column]).to(device),
         y=torch.from_numpy(y).to(device),
         group=torch.from_numpy(group).to(device),
         groups=groups,

@@ -130,7 +130,7 @@ class _Training:
         started = time.monotonic()
         meter = Meter(len(engine.network.modalities), self.spec.network.width, self.data.device)
         for i, rows in enumerate(engine.epoch_order().split(self.spec.budget.batch_size)):
-            if self._stop():
+            if self._stop(ask=i == 0):
                 return False
             done = engine.steps_done
             measure = telemetry.enabled and i % telemetry.update_every == 0
@@ -201,9 +201,10 @@ class _Training:
         self.engine.load_state(state)
         self.epoch, self.best_auc, self.best = state["epoch"], state["best_auc"], state["best"]
 
-    def _stop(self) -> bool:
+    def _stop(self, ask: bool) -> bool:
+        """Whether to stop; asked when `ask` says so, and a few times a second."""
         now = time.monotonic()
-        if now - self._asked < STOP_SECONDS:
+        if not ask and now - self._asked < STOP_SECONDS:
             return False
         self._asked = now
         return self._should_stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.errors import UserError
 from core.models.encoders.base import Backbone, Encoder
 from core.models.encoders.image import SmallImage
+from core.models.encoders.pretrained import efficientnet_lite0, hf_image, hf_text, minilm
 from core.models.encoders.tabular import SmallTabular
 from core.models.encoders.text import SmallText
 from core.models.encoders.vector import Vector
@@ -36,22 +37,18 @@ def build_backbone(spec: NetworkSpec, name: str, shape: ModalityShape) -> Backbo
 def _image(choice: EncoderChoice, name: str, channels: int) -> Backbone:
     if choice.name == "small":
         return SmallImage(channels)
-    from core.models.encoders import pretrained
-
     if choice.name == "efficientnet-lite0":
-        return pretrained.efficientnet_lite0()
+        return efficientnet_lite0()
     if choice.name in ("hf", "hf-random"):
-        return pretrained.hf_image(choice.source)
+        return hf_image(choice.source)
     raise UserError(f"encoder {choice} cannot read images (modality {name!r})")
 
 
 def _text(choice: EncoderChoice, name: str, shape: ModalityShape, spec: NetworkSpec) -> Backbone:
     if choice.name == "small":
         return SmallText(shape.vocabulary, shape.size[0], spec.width)
-    from core.models.encoders import pretrained
-
     if choice.name == "minilm":
-        return pretrained.minilm()
+        return minilm()
     if choice.name in ("hf", "hf-random"):
-        return pretrained.hf_text(choice.source)
+        return hf_text(choice.source)
     raise UserError(f"encoder {choice} cannot read text (modality {name!r})")
