@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: app test check setup browser clean
+.PHONY: app test test-slow check setup browser clean
 
 ## Open the dashboard on the sample cohort.
 app: $(STAMP)
@@ -13,6 +13,10 @@ app: $(STAMP)
 ## Run the checks and every test, those in a real browser included.
 test: $(STAMP) browser check
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+## The checks that take minutes: real predictions, memory over thousands of steps, simulations.
+test-slow: $(STAMP) browser
+	$(BIN)/python -m pytest -m slow
 
 check: $(STAMP)
 	$(BIN)/ruff check .
