@@ -252,7 +252,7 @@ def _preview(table: pd.DataFrame, roles: Roles, source: ImageSource) -> None:
                 except Unreadable as error:
                     missing.append(f"{reference}: {error}")
             if shown:
-                st.image(shown, width=110, alt=f"The first images of {modality.name}")
+                st.image(shown, width=110, alt=[f"{modality.name}, image {i + 1}" for i in range(len(shown))])
             if missing:
                 st.warning(md(f"{modality.name}: {listing(missing, 2)}"), icon=":material/image_not_supported:")
 

@@ -81,11 +81,16 @@ def datasheet(cohort_id: str, attribute: str | None) -> None:
     if attribute is not None:
         title = data.roles.title(attribute)
         chart_block(group_label_mosaic(group_counts(data, attribute), title))
-        left, right = st.columns(2, gap="large")
-        with left:
-            chart_block(availability(presence(data, attribute), title))
-        with right:
+        there = availability(presence(data, attribute), title)
+        if there.empty:
+            chart_block(there)
             _splits(data)
+        else:
+            left, right = st.columns(2, gap="large")
+            with left:
+                chart_block(there)
+            with right:
+                _splits(data)
     else:
         st.info("No column is marked as a sensitive attribute: groups cannot be compared on this cohort.", icon=":material/info:")
         _splits(data)

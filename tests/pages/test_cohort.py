@@ -1,0 +1,118 @@
+"""The Cohort page: uploads become a cohort, its numbers are the cohort's, bad input is one message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.charts.text import positives
+from core.cohort.cohort import list_cohorts, load
+from core.cohort.ingest import ingest
+from core.workspace import Workspace
+from dashboard.datasheet import group_counts, split_counts
+from tests.pages.analysis import calm, drawn, open_page, words
+from tests.pages.small import small_cohort
+
+
+def uploader(app: AppTest, start: str):
+    """The file uploader whose label starts so."""
+    return next(u for u in app.file_uploader if u.label.startswith(start))
+
+
+def test_uploads_become_a_cohort_with_its_datasheet(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    small = small_cohort()
+    app = calm(open_page(monkeypatch, workspace.root, "cohort"))
+    assert any("Try it on real patients" in m.value for m in app.markdown)
+    uploader(app, "Table").set_value(("clinic.csv", small.csv, "text/csv"))
+    calm(app.run())
+    assert "2 · Roles" in words(app)
+    uploader(app, "Images").set_value(small.images)
+    calm(app.run())
+    assert "48 image files" in words(app)
+    next(b for b in app.button if b.label == "Save cohort").click()
+    calm(app.run())
+    [summary] = list_cohorts(workspace)
+    cohort = load(workspace, summary.cohort_id)
+    assert summary.n == 48
+    assert set(cohort.roles.attributes) == {"sex"}
+    assert cohort.present.all()
+    assert f"48 samples of 48 patients, {int(cohort.y.sum())} with the outcome" in words(app)
+    female = group_counts(cohort, "sex").set_index("group").loc["female"]
+    [row] = [r for r in drawn(app)[0] if r["group"] == "female"]
+    assert (row["n_pos"], row["n_neg"]) == (female["n_pos"], female["n_neg"])
+    assert row["counts"] == positives(female["n_pos"], female["n_neg"])
+    shown = app.dataframe[0].value
+    assert shown["samples"].tolist() == split_counts(cohort)["samples"].tolist()
+    assert int(shown["samples"].sum()) == 48
+
+
+def test_nothing_is_lost_by_a_reload(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    app = open_page(monkeypatch, workspace.root, "cohort")
+    uploader(app, "Table").set_value(("clinic.csv", small_cohort().csv, "text/csv"))
+    calm(app.run())
+    [token] = app.query_params["draft"] if isinstance(app.query_params["draft"], list) else [app.query_params["draft"]]
+    again = open_page(monkeypatch, workspace.root, "cohort")
+    again.query_params["draft"] = token
+    calm(again.run())
+    assert "clinic.csv" in words(again)
+    assert "2 · Roles" in words(again)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("clinic.csv", b"\x00\x01\x02\xff\xfe", ""),
+        ("clinic.exe", b"MZ", "not a table"),
+        ("empty.csv", b"", ""),
+    ],
+)
+def test_bad_tables_are_one_message_and_the_page_stays(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, name: str, content: bytes, message: str) -> None:
+    app = open_page(monkeypatch, workspace.root, "cohort")
+    uploader(app, "Table").set_value((name, content, "text/csv"))
+    calm(app.run())
+    assert len(app.error) == 1
+    assert message in app.error[0].value
+    uploader(app, "Table").set_value(("clinic.csv", small_cohort().csv, "text/csv"))
+    calm(app.run())
+    assert not app.error
+    assert "2 · Roles" in words(app)
+
+
+def test_names_that_leave_the_folder_are_left_out(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    small = small_cohort(6)
+    app = open_page(monkeypatch, workspace.root, "cohort")
+    uploader(app, "Images").set_value([small.images[0], ("../../evil.png", small.images[1][1], "image/png"), (".hidden.png", b"x", "image/png")])
+    calm(app.run())
+    assert "1 image file" in words(app)
+    assert "2 files left out" in words(app)
+    kept = [p for p in workspace.root.rglob("*.png")]
+    assert len(kept) == 1
+    assert not (workspace.root.parent / "evil.png").exists()
+
+
+def test_group_names_are_shown_as_text(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, tmp_path: Path) -> None:
+    small = small_cohort()
+    table = small.table.assign(sex=["<b>x</b>" if i % 2 else ":red[y]" for i in range(48)])
+    table.to_csv(tmp_path / "clinic.csv", index=False)
+    for name, data, _ in small.images:
+        (tmp_path / name).write_bytes(data)
+    ingest(workspace, tmp_path / "clinic.csv")
+    app = calm(open_page(monkeypatch, workspace.root, "cohort", attribute="sex"))
+    raw = "\n".join(m.value for m in app.markdown if not m.value.startswith("<style"))
+    assert "<b>" not in raw
+    assert ":red[" not in raw.replace("\\:red", "")
+
+
+def test_sample_images_only_when_asked_for(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, tmp_path: Path) -> None:
+    small = small_cohort()
+    small.table.to_csv(tmp_path / "clinic.csv", index=False)
+    for name, data, _ in small.images:
+        (tmp_path / name).write_bytes(data)
+    ingest(workspace, tmp_path / "clinic.csv")
+    app = calm(open_page(monkeypatch, workspace.root, "cohort"))
+    assert not app.image
+    next(t for t in app.toggle if t.key == "show-samples").set_value(True)
+    calm(app.run())
+    assert len(app.image) == 2
