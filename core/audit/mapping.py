@@ -54,7 +54,8 @@ class Mapping:
         for column in self.columns:
             if column in available:
                 continue
-            close = difflib.get_close_matches(column, available, n=1)
+            alike = [name for name in available if name.lower() == column.lower()]
+            close = alike or difflib.get_close_matches(column, available, n=1)
             hint = f"did you mean '{close[0]}'?" if close else "it has: " + ", ".join(available[:20]) + (" ..." if len(available) > 20 else "")
             raise UserError(f"{source}: there is no column '{column}'; {hint}")
 

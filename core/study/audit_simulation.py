@@ -55,7 +55,11 @@ class Line:
         """Inside the bounds, give or take two Monte Carlo errors."""
         if self.low is None and self.high is None:
             return None
-        return (self.low is None or self.share >= self.low - 2 * self.error) and (self.high is None or self.share <= self.high + 2 * self.error)
+        return (self.low is None or self.share >= self.low - self._stray(self.low)) and (self.high is None or self.share <= self.high + self._stray(self.high))
+
+    def _stray(self, bound: float) -> float:
+        """Two Monte Carlo errors of a share that lies on the bound."""
+        return 2 * float(np.sqrt(bound * (1 - bound) / self.repetitions))
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "kept": self.kept}

@@ -1,0 +1,143 @@
+"""`multifair audit`: the document of the contract, exit codes, clear refusals, a quick start."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.cli import main
+from tests.audit import oracles
+from tests.audit.cohorts import simulated
+
+FAST = ["--bootstrap", "0", "--permutations", "0"]
+GROUP_FIELDS = {"n", "n_pos", "n_neg", "estimable", "reason", "auc", "auc_se", "auc_ci", "tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy", "brier", "ece"}
+
+
+def save(path: Path, **columns: Any) -> str:
+    pd.DataFrame(columns).to_csv(path, index=False)
+    return str(path)
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    assert main(["audit", *arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture
+def gap(tmp_path: Path) -> str:
+    predictions = simulated({"a": 800, "b": 800}, {"a": 0.9, "b": 0.65})
+    return save(tmp_path / "gap.csv", y=predictions.y, s=predictions.scores["model"], g=predictions.attributes["group"].values())
+
+
+def test_the_document_of_the_contract(gap: str, capsys: pytest.CaptureFixture[str]) -> None:
+    document = run(capsys, gap, "--label", "y", "--score", "s", "--attributes", "g", "--bootstrap", "200", "--permutations", "200")
+    assert {"overall", "attributes", "models"} <= document.keys()
+    assert {"n", "n_pos", "auc", "auc_ci"} <= document["overall"].keys()
+    attribute = document["attributes"]["g"]
+    assert {"es_auc", "max_gap", "worst_group", "dpd", "deodds", "verdicts", "groups", "tests"} <= attribute.keys()
+    assert {"auc", "tpr", "fpr", "selection_rate", "ece"} <= attribute["verdicts"].keys()
+    assert all({"verdict", "reason"} <= v.keys() for v in attribute["verdicts"].values())
+    assert attribute["groups"].keys() == {"a", "b"}
+    assert all(group.keys() >= GROUP_FIELDS for group in attribute["groups"].values())
+    assert all({"metric", "group_a", "group_b", "difference", "ci", "p", "p_adjusted"} <= test.keys() for test in attribute["tests"])
+    assert attribute["worst_group"] == "b" and attribute["verdicts"]["auc"]["verdict"] == "disparity"
+
+
+def test_oracles_through_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = save(tmp_path / "delong.csv", y=oracles.Y8, s=oracles.SCORE8, t=oracles.DELONG_PAIRED["score_b"], g=["all"] * 8)
+    document = run(capsys, one, "--label", "y", "--score", "s", "--attributes", "g", *FAST)
+    assert document["overall"]["auc_ci"] == pytest.approx(oracles.DELONG["ci"], abs=1e-6)
+    assert document["attributes"]["g"]["groups"]["all"]["auc_se"] == pytest.approx(oracles.DELONG["se"], abs=1e-7)
+    pair = run(capsys, one, "--label", "y", "--score", "s,t", "--attributes", "g", "--min-positives", "2", "--min-negatives", "2", *FAST)
+    first = pair["comparisons"][0]["differences"][0]
+    assert (first["difference"], first["p"]) == (-oracles.DELONG_PAIRED["delta"], pytest.approx(oracles.DELONG_PAIRED["p"], abs=1e-6))
+
+    rates = save(tmp_path / "rates.csv", y=oracles.RATES_Y, p=oracles.RATES_PREDICTION, s=np.linspace(0, 1, 18), g=oracles.RATES_GROUP)
+    found = run(capsys, rates, "--label", "y", "--score", "s", "--prediction", "p", "--attributes", "g", *FAST)["attributes"]["g"]
+    for metric, values in oracles.RATES.items():
+        assert {g: row[metric] for g, row in found["groups"].items()} == pytest.approx(values, abs=1e-7)
+    assert {name: found[name] for name in oracles.RATE_SUMMARIES} == pytest.approx(oracles.RATE_SUMMARIES, abs=1e-7)
+
+    trap = save(tmp_path / "trap.csv", y=oracles.TRAP["y"], s=oracles.TRAP["score"], g=oracles.TRAP["group"])
+    found = run(capsys, trap, "--label", "y", "--score", "s", "--attributes", "g", *FAST)["attributes"]["g"]
+    assert (found["max_gap"], found["es_auc"]) == (0.0, 0.5)
+
+    ece = save(tmp_path / "ece.csv", y=oracles.ECE["y"], s=oracles.ECE["p"], g=["all"] * 6)
+    assert run(capsys, ece, "--label", "y", "--score", "s", "--attributes", "g", *FAST)["overall"]["ece"] == pytest.approx(0.3)
+
+
+def test_threshold_is_at_least(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = save(tmp_path / "p.csv", y=[1, 1, 0, 0], s=[0.5, 0.4, 0.5, 0.1], g=list("abab"))
+    assert run(capsys, path, "--label", "y", "--score", "s", "--attributes", "g", *FAST)["overall"]["selection_rate"] == 0.5
+    assert run(capsys, path, "--label", "y", "--score", "s", "--attributes", "g", "--threshold", ".4", *FAST)["overall"]["tpr"] == 1.0
+
+
+def test_fail_on_disparity(gap: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--label", "y", "--score", "s", "--attributes", "g", "--fail-on", "disparity", *FAST]
+    assert main(["audit", gap, *arguments]) == 1
+    even = simulated({"a": 300, "b": 300})
+    path = save(tmp_path / "even.csv", y=even.y, s=even.scores["model"], g=even.attributes["group"].values())
+    assert main(["audit", path, *arguments, "--tolerance", ".2"]) == 0
+
+
+def test_text_for_a_reader(gap: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", gap, "--label", "y", "--score", "s", "--attributes", "g", "--bootstrap", "200", "--permutations", "200"]) == 0
+    text = capsys.readouterr().out
+    assert "disparity: AUC is ." in text and "chance alone reaches" in text and "ES-AUC falls with the number of groups" in text
+    assert "nan" not in text.lower() and "None" not in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--label", "z", "--score", "s", "--attributes", "g"], "no column 'z'"),
+        (["--label", "y", "--score", "s", "--attributes", "G"], "did you mean 'g'?"),
+        (["--label", "y", "--score", "g", "--attributes", "g"], "row 2: column 'g' holds 'a', which is not a number"),
+        (["--label", "y", "--score", "s", "--attributes", "g", "--tolerance", "x"], "'x' is not a number"),
+        (["--label", "y", "--score", "s", "--attributes", "g", "--target", "speed=1"], "unknown target"),
+        (["--label", "y", "--score", "s", "--attributes", "g", "--bootstrap", "3"], "3 bootstrap replicates give no interval"),
+    ],
+)
+def test_bad_input_is_one_clear_line(gap: str, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
+    assert main(["audit", gap, *arguments, "--json"]) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err and captured.out == ""
+    assert len(captured.err.strip().splitlines()) == 1
+
+
+def test_several_models_by_column_and_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = simulated({"a": 150, "b": 150})
+    n = len(base)
+    table = pd.DataFrame({"id": range(n), "y": base.y, "one": base.scores["model"], "two": base.scores["model"] ** 2, "g": base.attributes["group"].values()})
+    table.to_csv(tmp_path / "wide.csv", index=False)
+    table.melt(["id", "y", "g"], ["one", "two"], "m", "s").to_parquet(tmp_path / "long.parquet")
+    shared = ["--label", "y", "--attributes", "g", "--id", "id", *FAST]
+    wide = run(capsys, str(tmp_path / "wide.csv"), "--score", "one,two", *shared)
+    long = run(capsys, str(tmp_path / "long.parquet"), "--score", "s", "--model", "m", *shared)
+    assert wide["models"].keys() == long["models"].keys() == {"one", "two"}
+    for name in ("one", "two"):
+        one, other = wide["models"][name]["overall"], long["models"][name]["overall"]
+        for metric in ("n", "n_pos", "auc", "tpr", "fpr", "brier", "ece"):
+            # Rows come in another order, so sums may differ in their last digit.
+            assert one[metric] == pytest.approx(other[metric], rel=1e-12)
+
+
+def test_it_needs_neither_torch_nor_streamlit_nor_a_workspace(gap: str, tmp_path: Path) -> None:
+    code = (
+        "import sys; from core.cli import main; code = main(sys.argv[1:]); "
+        "heavy = {'torch', 'streamlit', 'altair', 'sklearn', 'fairlearn', 'duckdb'} & set(sys.modules); "
+        "sys.exit(f'imported {heavy}' if heavy else code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "audit", gap, "--label", "y", "--score", "s", "--attributes", "g", "--json", *FAST],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["n"] == 1600
