@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -61,7 +61,7 @@ class Step:
     network: Network
     batch: Batch
     features: Tensor
-    """(N, M, D) encoder outputs, attached to the encoders' graph."""
+    """(N, M, D) encoder outputs before the method's `transform`, attached to the encoders' graph."""
     fused: Fused
     modality_logits: Tensor
     """(N, M, K) modality classifiers: on detached features for probes (the default),
@@ -84,6 +84,22 @@ class Step:
         return (losses * weight).sum(0) / weight.sum(0).clamp_min(1)
 
 
+class Evaluated(Protocol):
+    """Outputs on n validation samples: features (n, M, D) as the fusion gets them, modality
+    classifiers' logits (n, M, K), present (n, M), y (n,), group (n,) with -1 for unknown."""
+
+    @property
+    def features(self) -> Tensor: ...
+    @property
+    def modality_logits(self) -> Tensor: ...
+    @property
+    def present(self) -> Tensor: ...
+    @property
+    def y(self) -> Tensor: ...
+    @property
+    def group(self) -> Tensor: ...
+
+
 @dataclass(frozen=True)
 class EpochView:
     """What is known at the end of an epoch, for methods that adapt between epochs.
@@ -96,6 +112,8 @@ class EpochView:
     train_modality_losses: Tensor
     validation_fused_loss: float
     validation_modality_losses: Tensor
+    validation: Evaluated | None = None
+    """The outputs themselves, for methods that fit their fusion on validation."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +145,7 @@ class Method:
     """Candidate values per setting for hyperparameter search (equal budgets for all)."""
 
     def __init__(self, settings: Method.Settings, context: Context) -> None:
+        # ValueError here means that the method does not support such a cohort; the user is shown it.
         self.settings: Any = settings
         self.context = context
 
@@ -177,6 +196,9 @@ class Method:
 
     def after_step(self, step: Step) -> None:
         """Bookkeeping after the optimizer's step; no host synchronisation (`.item()`) here."""
+
+    refits_fusion: ClassVar[bool] = False
+    """True: `on_epoch_end` changes what `fused` computes, so validation is fused again after it."""
 
     def on_epoch_end(self, view: EpochView) -> None:
         """Adapt between epochs."""

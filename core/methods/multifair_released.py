@@ -116,7 +116,9 @@ class MultiFairReleased(Method):
     def after_backward(self, step: Step) -> None:
         factors = self.factors()
         for m, encoder in enumerate(step.network.encoders):
-            for parameter in encoder.backbone.parameters():  # not the projection to the common width
+            backbone = encoder.backbone  # not the projection to the common width
+            assert isinstance(backbone, nn.Module)
+            for parameter in backbone.parameters():
                 if parameter.grad is not None:
                     parameter.grad.mul_(factors[m])
         nn.utils.clip_grad_norm_(step.network.main_parameters(), self.settings.clip)

@@ -6,6 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -151,7 +152,11 @@ class _Training:
             raise UserError(f"the training loss of {self.spec.method} is no longer a number in epoch {self.epoch}: lower the learning rate (lr={self.spec.budget.lr})")
         validation_loss = float(outputs.loss())
         area = auc(outputs.y.cpu().numpy(), margin(outputs.logits))
-        self.engine.method.on_epoch_end(EpochView(self.epoch, train_loss, modality_losses, validation_loss, outputs.modality_losses()))
+        self.engine.method.on_epoch_end(EpochView(self.epoch, train_loss, modality_losses, validation_loss, outputs.modality_losses(), outputs))
+        if self.engine.method.refits_fusion:
+            outputs = replace(outputs, logits=self.evaluator.fuse(outputs.features, outputs.present, outputs.group))
+            validation_loss = float(outputs.loss())
+            area = auc(outputs.y.cpu().numpy(), margin(outputs.logits))
         if area > self.best_auc:
             self.best_auc, self.best = area, self._weights()
         measured = [*self.telemetry.rows(), *(self.probe.rows() if self.probe else [])]

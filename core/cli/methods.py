@@ -1,0 +1,53 @@
+"""`multifair methods`: what can be trained, and what to know before choosing."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from typing import Any
+
+from core.cli import common, emit, progress
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser("methods", help="the training methods with their cards", description="The training methods: family, paper, what they need at inference, what they do not support, measured cost of a step relative to erm.")
+    common(parser)
+    parser.add_argument("--measure", action="store_true", help="measure the cost of a step on this machine and store it (minutes)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from core.methods import get, names
+    from core.methods.cost import known_costs
+
+    if args.measure:
+        from core.study.step_cost import measure_and_store
+
+        measure_and_store(progress)
+    costs = known_costs()
+    cards: list[dict[str, Any]] = []
+    for name in names():
+        card = get(name).card
+        cards.append(
+            {
+                "name": name,
+                "title": card.title,
+                "family": card.family,
+                "paper": card.paper,
+                "summary": card.summary,
+                "inference_needs": card.inference_needs,
+                "limits": card.limits,
+                "step_cost": costs.ratios.get(name),
+            }
+        )
+    if args.json:
+        emit(cards)
+        return 0
+    for entry in cards:
+        cost = "not measured" if entry["step_cost"] is None else f"{entry['step_cost']:.2f} x erm"
+        print(f"{entry['name']} ({entry['family']}; {cost}) - {entry['title']}")
+        for key in ("summary", "paper", "inference_needs", "limits"):
+            heading = {"summary": "", "paper": "paper: ", "inference_needs": "at inference: ", "limits": "limits: "}[key]
+            print(textwrap.fill(heading + str(entry[key]), 110, initial_indent="    ", subsequent_indent="      "))
+    print(f"\nStep cost: {costs.conditions}")
+    return 0

@@ -1,0 +1,66 @@
+"""Hyperparameter search on validation with the same number of trainings for every method."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.methods import get
+from core.study.runner import Entry, Outcome, Runner
+
+CRITERION = "es_auc"
+"""On validation. It falls with the AUC as well as with differences between groups."""
+LEARNING_RATES = (1.0, 0.5, 2.0)
+"""Multiples of the study's rate: searched for every method, so that those without settings of their own are tuned too."""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The best candidate and all that were tried, each with its validation score."""
+
+    entry: Entry
+    chosen: Mapping[str, Any]
+    score: float
+    tried: tuple[tuple[Mapping[str, Any], float], ...]
+
+
+def candidates(method: str, rate: float, budget: int, seed: int = 0) -> list[dict[str, Any]]:
+    """At most `budget` different choices: the defaults first, then a random sample of the grid.
+
+    The grid is the method's search space times the learning rates. Methods share the
+    learning rates of the sample, so that none is luckier there than another.
+    """
+    space = get(method).search_space
+    grid = [dict(zip(space, values, strict=True)) for values in itertools.product(*space.values())]
+    defaults = get(method).parse_settings({})
+    first = {key: getattr(defaults, key) for key in space}
+    rest = [point for point in grid if point != first]
+    random.Random(f"{seed} {method}").shuffle(rest)
+    chosen = [{**first, **_rate(rate, 0)}]
+    for i in range(1, min(budget, len(grid) * len(LEARNING_RATES))):
+        point = rest[(i - 1) % len(rest)] if rest else first
+        one = {**point, **_rate(rate, i % len(LEARNING_RATES))}
+        if one not in chosen:
+            chosen.append(one)
+    return chosen
+
+
+def tune(runner: Runner, entry: Entry, rate: float, budget: int, seed: int, told: Callable[[str], None]) -> Tuned:
+    """Train every candidate with one seed and keep the best by the criterion on validation."""
+    tried = []
+    for choice in candidates(entry.method, rate, budget):
+        outcome: Outcome = runner.outcome(entry, seed, choice)
+        value = runner.metrics(outcome, "validation")[CRITERION]
+        tried.append((choice, value))
+        told(f"tune {entry.label} {choice}: validation {CRITERION} {value:.3f} ({outcome.seconds:.1f} s)")
+    best = max(tried, key=lambda one: -math.inf if math.isnan(one[1]) else one[1])
+    return Tuned(entry, best[0], best[1], tuple(tried))
+
+
+def _rate(rate: float, index: int) -> dict[str, float]:
+    chosen = rate * LEARNING_RATES[index]
+    return {"lr": chosen, "classifier_lr": 2 * chosen}
