@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from core.errors import UserError
 from core.methods import get
 from core.methods.base import Context, Method, Step
 from core.models.batch import Batch, Fused
@@ -68,7 +69,10 @@ class Engine:
             device=data.device,
             generator=self.method_generator,
         )
-        return cls(cls.parse_settings(spec.settings), context)
+        try:
+            return cls(cls.parse_settings(spec.settings), context)
+        except ValueError as error:  # A method says so when it does not support this cohort.
+            raise UserError(str(error)) from error
 
     def epoch_order(self) -> Tensor:
         """The training rows in a new random order, on the device."""

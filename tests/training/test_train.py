@@ -189,6 +189,12 @@ def test_unimodal_trains_the_one_that_is_asked_for() -> None:
         trained(cohort, a_spec("unimodal"))
 
 
+def test_a_method_that_does_not_support_the_cohort_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.training.engine.N_CLASSES", 3)
+    with pytest.raises(UserError, match="two classes"):
+        trained(SyntheticCohort(), a_spec("multifair"))
+
+
 def test_half_precision_is_close() -> None:
     cohort = SyntheticCohort()
     full, half = trained(cohort, a_spec(epochs=1)), trained(cohort, a_spec(epochs=1, precision="bf16"))

