@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from core.cli import common, emit, progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from core.cohort import Cohort
+    from core.study.comparison import Plan
+    from core.workspace import Workspace
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -17,6 +26,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     audit.add_argument("--seed", type=int, default=0, metavar="N")
     audit.add_argument("--check", action="store_true", help="exit with 1 when a promise is broken")
     audit.set_defaults(run=run_audit)
+    _add_comparison(studies)
 
 
 def run_audit(args: argparse.Namespace) -> int:
@@ -34,3 +44,76 @@ def run_audit(args: argparse.Namespace) -> int:
             bounds = f"{'' if found.low is None else f'{found.low:.2f}'}..{'' if found.high is None else f'{found.high:.2f}'}"
             print(f"{found.part:<52} {found.setting:<48} {found.share:.3f} +- {found.error:.3f}  {bounds:<10} {verdict}")
     return 1 if args.check and any(found.kept is False for found in lines) else 0
+
+
+def _add_comparison(studies: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    planted = studies.add_parser("planted", help="all methods on a cohort with a known bias, with equal tuning budgets")
+    real = studies.add_parser("cohort", help="all methods on a saved cohort, with equal tuning budgets")
+    for parser in (planted, real):
+        common(parser)
+        parser.add_argument("--seeds", default="5", metavar="N | A,B,C", help="a number N means the seeds 1 to N (default 5)")
+        parser.add_argument("--methods", nargs="+", metavar="NAME", help="default: all; see multifair methods")
+        parser.add_argument("--budget", type=int, default=3, metavar="N", help="trainings per method for its tuning, the same for all (default 3)")
+        parser.add_argument("--out", metavar="DIR", help="folder for the tables (default: sample_data/results in this directory)")
+        parser.add_argument("--fresh", action="store_true", help="train again what is known already")
+    planted.add_argument("--scenario", default="default", metavar="NAME", help="see multifair simulate (default: default)")
+    planted.set_defaults(run=run_planted)
+    real.add_argument("--cohort", required=True, metavar="ID_OR_NAME")
+    real.add_argument("--attribute", metavar="NAME", help="sensitive attribute (default: the cohort's first)")
+    real.add_argument("--preset", default="quick", choices=("quick", "standard", "paper"))
+    real.set_defaults(run=run_cohort)
+
+
+def run_planted(args: argparse.Namespace) -> int:
+    from core.study.planted import planted_cohort, planted_plan
+    from core.workspace import Workspace
+
+    workspace = Workspace.open(args.workspace)
+    progress("making the planted cohort")
+    cohort = planted_cohort(workspace, args.scenario)
+    plan = planted_plan(workspace, cohort, _methods(args), _seeds(args), args.budget, args.scenario)
+    return _compare(args, cohort, plan, workspace, "study_planted" if args.scenario == "default" else f"study_planted_{args.scenario}")
+
+
+def run_cohort(args: argparse.Namespace) -> int:
+    from core import cohort as cohorts
+    from core.study.real import cohort_plan
+    from core.workspace import Workspace
+
+    workspace = Workspace.open(args.workspace)
+    cohort = cohorts.load(workspace, args.cohort)
+    plan = cohort_plan(cohort, args.attribute, args.preset, _methods(args), _seeds(args), args.budget)
+    return _compare(args, cohort, plan, workspace, f"study_{cohort.cohort_id}")
+
+
+def _methods(args: argparse.Namespace) -> tuple[str, ...]:
+    from core.methods import names
+
+    return tuple(args.methods) if args.methods else names()
+
+
+def _seeds(args: argparse.Namespace) -> tuple[int, ...]:
+    from core.cli.train import parse_seeds
+
+    return tuple(parse_seeds(args.seeds))
+
+
+def _compare(args: argparse.Namespace, cohort: Cohort, plan: Plan, workspace: Workspace, stem: str) -> int:
+    import torch
+
+    from core.study.comparison import study
+
+    torch.set_num_threads(1)
+    out = Path(args.out) if args.out else Path("sample_data") / "results"
+    result = study(cohort, plan, workspace.cache / "study", out, stem, progress, args.fresh)
+    progress(f"tables: {out / stem}.csv, {stem}_differences.csv, {stem}.md")
+    if args.json:
+        emit({"rows": records(result.table), "differences": records(result.differences)})
+    else:
+        print(result.markdown)
+    return 0
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows for JSON: what is not a number is null."""
+    return [{str(k): None if isinstance(v, float) and v != v else v for k, v in row.items()} for row in frame.to_dict("records")]
