@@ -77,8 +77,10 @@ def report_zip(report: Report, html: str | None = None) -> bytes:
         yield "report.json", json_text(report)
         for table in report.tables():
             yield f"tables/{safe_stem(table.name)}.csv", csv_text(table.frame)
-        for chart in report.charts():
-            yield f"charts/{safe_stem(chart.name)}.svg", chart_svg(chart.chart)
+        for block in report.charts():
+            for number, part in enumerate(block.drawings, start=1):
+                stem = safe_stem(block.name) + (f"-{number}" if len(block.drawings) > 1 else "")
+                yield f"charts/{stem}.svg", chart_svg(part.chart)
 
     return _zip(files())
 

@@ -10,26 +10,46 @@ import altair as alt
 import pandas as pd
 
 from core.charts.figure import Figure
-from core.charts.theme import LIGHT
+from core.charts.theme import LIGHT, styled
+
+WIDTH = 900
+"""Of the page's column, in pixels."""
+ROOM = 150
+"""For axis titles and labels beside a plot; SVG scales down where that is not enough."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One chart of a figure; `heading` is empty when the figure has only one."""
+
+    chart: alt.TopLevelMixin
+    heading: str = ""
 
 
 @dataclass(frozen=True)
 class ChartBlock:
-    """One figure: the chart, the finding it shows, and a sentence for those who cannot see it."""
+    """One figure: its drawings, the finding they show, and a sentence for those who cannot see them."""
 
     name: str
     """File stem, unique in a report: `group_auc`."""
     title: str
-    chart: alt.TopLevelMixin
+    drawings: tuple[Drawing, ...]
     alt_text: str
     caption: str = ""
+    columns: int = 1
 
     @classmethod
     def of(cls, figure: Figure, name: str = "") -> ChartBlock | None:
-        """A page's figure as a block; None when it has nothing to draw."""
+        """A page's figure as a block; None when it has nothing to draw.
+
+        Panels are drawn one by one, as on the pages, and the page's width arranges them.
+        """
         if figure.empty:
             return None
-        return cls(name or figure.name, figure.title, figure.chart(LIGHT, title=False), figure.alt, figure.note)
+        columns = min(figure.columns, len(figure.panels))
+        width = WIDTH // columns - ROOM
+        drawings = tuple(Drawing(styled(panel.draw(LIGHT, width), LIGHT), panel.heading) for panel in figure.panels)
+        return cls(name or figure.name, figure.title, drawings, figure.alt, figure.note, columns)
 
 
 @dataclass(frozen=True)

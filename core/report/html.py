@@ -32,8 +32,8 @@ def render_html(report: Report) -> str:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     numbers = {block.name: index for index, block in enumerate(report.charts())}
 
-    def drawing(block: ChartBlock) -> Markup:
-        return Markup(chart_svg(block.chart, prefix=f"f{numbers[block.name]}-"))
+    def drawing(block: ChartBlock, part: int) -> Markup:
+        return Markup(chart_svg(block.drawings[part].chart, prefix=f"f{numbers[block.name]}-{part}-"))
 
     environment.globals.update(
         drawing=drawing,

@@ -17,6 +17,8 @@ p { margin:.4rem 0 .8rem; max-width:46rem }
 .tag { display:inline-block; font-size:.78rem; font-weight:600; padding:.1rem .55rem; border-radius:99px; border:1px solid currentColor; vertical-align:.15em; margin-left:.4rem; color:var(--soft) }
 .tag.disparity { color:var(--worse) } .tag.none { color:var(--better) }
 figure { margin:1rem 0 1.8rem } figure svg { max-width:100%; height:auto; display:block }
+.parts { display:grid; gap:1rem 1.5rem; grid-template-columns:1fr } h4 { font-size:.88rem; margin:.2rem 0; color:var(--soft) }
+@media (min-width:700px) { .parts.c2 { grid-template-columns:1fr 1fr } .parts.c3 { grid-template-columns:1fr 1fr 1fr } }
 .scroll { overflow-x:auto; margin:.4rem 0 1rem }
 table { border-collapse:collapse; font-size:.88rem; font-variant-numeric:tabular-nums; min-width:60% }
 th,td { text-align:left; padding:.35rem .8rem .35rem 0; border-bottom:1px solid var(--line); vertical-align:top; white-space:nowrap } td.long { white-space:normal; min-width:18rem }
@@ -54,7 +56,9 @@ PAGE = """<!doctype html>
 {% if is_chart(block) %}
 <figure>
 <h3>{{ block.title }}</h3>
-<div class="scroll" role="img" aria-label="{{ block.alt_text }}">{{ drawing(block) }}</div>
+<div class="parts c{{ block.columns }}" role="img" aria-label="{{ block.alt_text }}">
+{% for part in block.drawings %}<div>{% if part.heading %}<h4>{{ part.heading }}</h4>{% endif %}{{ drawing(block, loop.index0) }}</div>
+{% endfor %}</div>
 {% if block.caption %}<figcaption>{{ block.caption }}</figcaption>{% endif %}
 </figure>
 {% else %}

@@ -14,7 +14,7 @@ import pytest
 
 from core.errors import UserError
 from core.report.bundle import json_text, parse_formats, report_zip, tables_zip, write
-from core.report.document import ChartBlock, Report, Section, TableBlock
+from core.report.document import ChartBlock, Drawing, Report, Section, TableBlock
 from core.report.html import cell_text, render_html
 from core.report.svg import chart_svg
 from core.report.tables import csv_text, plain
@@ -40,8 +40,8 @@ def report(name: str = "r") -> Report:
                 f"Who {NASTY}?",
                 f"Answer {NASTY}",
                 (
-                    ChartBlock("first", f"T {NASTY}", dots(NASTY), f'alt "{NASTY}'),
-                    ChartBlock("second", "T", dots(), "alt"),
+                    ChartBlock("first", f"T {NASTY}", (Drawing(dots(NASTY), NASTY),), f'alt "{NASTY}'),
+                    ChartBlock("second", "T", (Drawing(dots()),), "alt"),
                     TableBlock("groups", "Groups", frame),
                 ),
                 notes=(NASTY,),
@@ -128,6 +128,6 @@ def test_formats_that_cannot_be_made_say_so(text: str, message: str) -> None:
 
 
 def test_block_names_are_unique() -> None:
-    block = ChartBlock("same", "T", dots(), "alt")
+    block = ChartBlock("same", "T", (Drawing(dots()),), "alt")
     with pytest.raises(ValueError, match="same"):
         Report("r", "t", "s", "2026", (), (Section("a", blocks=(block, block)),))

@@ -1,0 +1,117 @@
+"""The Audit page: columns are guessed, the numbers on the screen are core's, bad files are one message."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.audit import AuditOptions, Mapping, audit, read_predictions
+from core.charts.text import interval
+from core.workspace import Workspace
+from dashboard.audits import saved
+from dashboard.guess_mapping import guess_mapping
+from tests.pages.analysis import calm, drawn, open_page, words
+
+
+def predictions(n: int = 900, gap: float = 2.5) -> pd.DataFrame:
+    """A score that is much worse for one race, equally good for both sexes."""
+    rng = np.random.default_rng(4)
+    race = rng.choice(["black", "white"], n, p=[0.35, 0.65])
+    y = (rng.random(n) < 0.3).astype(int)
+    logit = (2 * y - 1) * 1.6 + rng.normal(0, np.where(race == "black", gap, 1.0), n)
+    score = 1 / (1 + np.exp(-logit))
+    return pd.DataFrame({"id": range(n), "outcome": y, "score": score.round(5), "race": race, "sex": rng.choice(["f", "m"], n), "note": "x"})
+
+
+def upload(app: AppTest, name: str, content: bytes) -> AppTest:
+    app.file_uploader[0].set_value((name, content, "text/csv"))
+    return calm(app.run())
+
+
+def quick(app: AppTest) -> AppTest:
+    """Fewer replicates, single attributes: the page is tested here, not the statistics."""
+    app.select_slider(key="audit-draws").set_value(200)
+    app.number_input(key="audit-depth").set_value(1)
+    return calm(app.run())
+
+
+def test_an_upload_becomes_an_audit_that_says_what_core_says(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, tmp_path) -> None:
+    frame = predictions()
+    file = tmp_path / "predictions.csv"
+    frame.to_csv(file, index=False)
+    app = open_page(monkeypatch, workspace.root, "audit")
+    upload(app, "predictions.csv", file.read_bytes())
+    assert [m.value for m in app.multiselect] == [["score"], ["race", "sex"]]
+    quick(app)
+    next(b for b in app.button if b.label == "Audit").click()
+    calm(app.run())
+
+    options = AuditOptions(threshold=0.5, bootstrap=200, permutations=200, curves=True)
+    expected = audit(read_predictions(file, Mapping("outcome", ("score",), ("race", "sex"), id="id")), options).to_dict()
+    said = words(app)
+    verdict = expected["attributes"]["race"]["verdicts"]["auc"]
+    assert verdict["verdict"] == "disparity"
+    assert verdict["reason"] in said
+    black = expected["attributes"]["race"]["groups"]["black"]
+    text = interval(black["auc"], *black["auc_ci"])
+    assert any(row.get("shown") == text for chart in drawn(app) for row in chart)
+    table = app.dataframe[0].value.set_index("group")
+    assert table.loc["black", "AUC"] == text
+    assert table.loc["black", "TPR"] == interval(black["tpr"], *black["tpr_ci"])
+
+    [kept] = saved(workspace)
+    assert kept.document["attributes"]["race"]["groups"]["black"]["auc"] == black["auc"]
+    again = open_page(monkeypatch, workspace.root, "audit")
+    assert "predictions.csv" in words(again)
+    again.query_params["audit"] = kept.audit_id
+    calm(again.run())
+    assert verdict["reason"] in words(again)
+
+
+def test_the_metric_picker_changes_the_forest(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    app = open_page(monkeypatch, workspace.root, "audit")
+    quick(upload(app, "p.csv", predictions(400).to_csv(index=False).encode()))
+    next(b for b in app.button if b.label == "Audit").click()
+    calm(app.run())
+    app.selectbox(key="audit-attribute").select("sex")
+    app.selectbox(key="audit-metric").select("fpr")
+    calm(app.run())
+    [kept] = saved(workspace)
+    group = kept.document["attributes"]["sex"]["groups"]["f"]
+    assert any(row.get("shown") == interval(group["fpr"], *group["fpr_ci"]) for chart in drawn(app) for row in chart)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("p.csv", b"", "empty"),
+        ("p.pdf", b"%PDF", "not a table"),
+        ("p.csv", b"outcome,score,sex\n1,high,f\n0,.2,m\n1,.3,f\n", "score"),
+    ],
+)
+def test_bad_files_are_one_message(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, name: str, content: bytes, message: str) -> None:
+    app = open_page(monkeypatch, workspace.root, "audit")
+    upload(app, name, content)
+    start = [b for b in app.button if b.label == "Audit"]
+    if start:
+        start[0].click()
+        calm(app.run())
+    assert len(app.error) == 1
+    assert message in app.error[0].value.replace("\\", "")
+
+
+def test_an_unknown_link_says_so(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    app = open_page(monkeypatch, workspace.root, "audit")
+    app.query_params["audit"] = "../../etc"
+    calm(app.run())
+    assert "This audit is not here" in app.error[0].value
+
+
+def test_columns_are_guessed_by_name_and_content() -> None:
+    guess = guess_mapping(predictions())
+    assert (guess.label, guess.score, guess.attributes, guess.id) == ("outcome", ("score",), ("race", "sex"), "id")
+    long = predictions().assign(model="a", split="test", patient_id=range(900), prediction=0)
+    guess = guess_mapping(long.rename(columns={"score": "probability", "outcome": "y_true"}))
+    assert (guess.label, guess.score, guess.model, guess.split, guess.patient) == ("y_true", ("probability",), "model", "split", "patient_id")

@@ -1,0 +1,59 @@
+"""The Overview: a first run offers the sample, later it says what core found and what to do next."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.audit import run_views
+from core.store import Store
+from core.workspace import Workspace
+from dashboard import state
+from dashboard.tour import STEPS
+from tests.factories import FakeWorkspace, fake_cohort, fake_run, fake_workspace
+from tests.pages.analysis import calm, drawn, open_page, words
+
+
+def test_a_first_run_offers_the_sample_in_one_click(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    app = calm(open_page(monkeypatch, workspace.root, "overview"))
+    labels = [b.label for b in app.button]
+    assert "Open the sample cohort" in labels
+    assert "Bring a cohort" in labels
+    assert "Nothing leaves this machine" in words(app)
+
+
+def test_findings_are_the_audits(monkeypatch: pytest.MonkeyPatch, fake: FakeWorkspace) -> None:
+    app = calm(open_page(monkeypatch, fake.workspace.root, "overview"))
+    said = words(app)
+    with Store.open(fake.workspace) as store:
+        runs = store.runs(status="done")
+        reasons = {r for a in fake.cohort.attributes for r in run_views.verdicts(store, list(runs["run_id"]), a)["reason"]}
+    shown = [reason for reason in reasons if reason in said]
+    assert 1 <= len([b for b in app.button if b.label == "See the evidence"]) <= 3
+    assert shown
+    counts = fake.cohort.table.groupby("sex")["y"].sum()
+    assert {r["group"]: r["n_pos"] for r in drawn(app)[0]}["female"] == counts["female"]
+
+
+def test_the_tour_has_five_steps_and_can_be_closed(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    fake = fake_workspace(tmp_path / "w", patients=200, epochs=3, seeds=1, unsettled=False)
+    app = calm(open_page(monkeypatch, fake.workspace.root, "overview"))
+    for number, step in enumerate(STEPS, start=1):
+        assert f"{number} of {len(STEPS)}" in words(app)
+        assert step.title in words(app)
+        app.button(key="tour-next").click()
+        calm(app.run())
+    assert "The argument in five steps" not in words(app)
+    fresh = calm(open_page(monkeypatch, fake.workspace.root, "overview"))
+    fresh.button(key="tour-close").click()
+    calm(fresh.run())
+    assert "The argument in five steps" not in words(fresh)
+
+
+def test_the_next_step_follows_what_is_there(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    monkeypatch.setattr(state, "REFRESH_SECONDS", 0.0)
+    cohort = fake_cohort(workspace, patients=120)
+    app = calm(open_page(monkeypatch, workspace.root, "overview"))
+    assert app.button(key="next").label == "Choose what to train"
+    fake_run(workspace, cohort, method="erm", epochs=3)
+    app = calm(open_page(monkeypatch, workspace.root, "overview"))
+    assert app.button(key="next").label == "Train another method"

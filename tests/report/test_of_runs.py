@@ -1,0 +1,107 @@
+"""Reports of runs and of audits hold the numbers that core computed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.audit import AuditOptions, Mapping, audit, read_predictions, run_views
+from core.charts.text import interval
+from core.cli import main
+from core.errors import UserError
+from core.report.bundle import report_json
+from core.report.html import render_html
+from core.report.of_audit import audit_report
+from core.report.of_runs import runs_report
+from core.store import Store
+from tests.factories import FakeWorkspace
+
+
+def document(tmp_path: Path, depth: int = 2) -> dict:
+    rng = np.random.default_rng(0)
+    n = 600
+    race, y = rng.choice(["a", "b<i>"], n), (rng.random(n) < 0.4).astype(int)
+    score = 1 / (1 + np.exp(-((2 * y - 1) * np.where(race == "a", 2.0, 0.3) + rng.normal(size=n))))
+    file = tmp_path / "p.csv"
+    pd.DataFrame({"y": y, "score": score, "race": race, "sex": rng.choice(["f", "m"], n)}).to_csv(file, index=False)
+    options = AuditOptions(bootstrap=200, permutations=200, intersections=depth, curves=True)
+    return audit(read_predictions(file, Mapping("y", ("score",), ("race", "sex"))), options).to_dict()
+
+
+def test_a_report_of_runs_shows_the_audits_numbers(fake: FakeWorkspace) -> None:
+    with Store.open(fake.workspace) as store:
+        done = list(store.runs(status="done")["run_id"])[:4]
+        report = runs_report(store, done)
+        groups = run_views.group_performance(store, done, "sex")
+    html = render_html(report)
+    for value, low, high in zip(groups["value"], groups["low"], groups["high"], strict=True):
+        if value == value:
+            assert interval(value, low, high) in html or "(all)" in html
+    table = report_json(report)["tables"]["group_auc_table"]
+    assert len(table) == len(groups)
+    assert set(report.provenance["runs"]) == set(done)
+    assert "Fake clinic" in html
+
+
+def test_runs_that_cannot_be_compared_are_refused(fake: FakeWorkspace) -> None:
+    with Store.open(fake.workspace) as store:
+        runs = store.runs()
+        failed = runs.loc[runs["status"] == "failed", "run_id"].iloc[0]
+        done = runs.loc[runs["status"] == "done", "run_id"].iloc[0]
+        with pytest.raises(UserError, match="is failed"):
+            runs_report(store, [failed])
+        with pytest.raises(UserError, match="no run is named"):
+            runs_report(store, [done, "nothing"])
+        with pytest.raises(UserError, match="no sensitive attribute 'colour'"):
+            runs_report(store, [done], "colour")
+        with pytest.raises(UserError, match="no run is chosen"):
+            runs_report(store, [])
+
+
+def test_a_report_of_an_audit_shows_its_numbers(tmp_path: Path) -> None:
+    found = document(tmp_path)
+    report = audit_report(found)
+    html = render_html(report)
+    group = found["attributes"]["race"]["groups"]["a"]
+    assert interval(group["auc"], *group["auc_ci"]) in html
+    assert report.sections[0].tag == "disparity"
+    assert found["attributes"]["race"]["verdicts"]["auc"]["reason"].replace("<", "&lt;").replace(">", "&gt;") in html
+    assert "b<i>" not in html
+    assert "Do attributes add up?" in html
+    assert report_json(report)["data"]["audit"]["n"] == 600
+
+
+def test_what_is_not_an_audit_is_refused() -> None:
+    with pytest.raises(UserError, match="not an audit"):
+        audit_report({"hello": 1})
+
+
+def test_the_command_writes_what_was_asked(fake: FakeWorkspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    done = [r for r in fake.run_ids if (fake.workspace.runs / r / "predictions.parquet").exists()][:2]
+    out = tmp_path / "out"
+    assert main(["report", "--workspace", str(fake.workspace.root), "--run", *done, "--format", "html,zip,json", "--out", str(out), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert sorted(Path(f).name for f in said["files"]) == ["comparison.html", "comparison.json", "comparison.zip"]
+    file = tmp_path / "audit.json"
+    file.write_text(json.dumps(document(tmp_path, 1)))
+    assert main(["report", "--audit", str(file), "--out", str(out)]) == 0
+    assert (out / "audit.html").read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--audit", "/nowhere.json"], "cannot be read"),
+        (["--run", "nothing"], "no run is named"),
+        (["--run", "x", "--format", "pdf"], "does not write pdf"),
+    ],
+)
+def test_bad_arguments_are_one_line_and_two(fake: FakeWorkspace, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "--workspace", str(fake.workspace.root), *arguments]) == 2
+    error = capsys.readouterr().err.strip()
+    assert message in error
+    assert "\n" not in error
