@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 # An intersection's groups are looked at one against the rest; all pairs of more than these would be noise.
 MAX_PAIRED_GROUPS = 20
+INTERSECTION_REPLICATES = 250
 
 
 def audit(predictions: Predictions, options: AuditOptions | None = None) -> Audit:
@@ -99,6 +101,7 @@ def _estimates(data: Scored, codes: np.ndarray, count: int, options: AuditOption
 
 
 def _audit_attribute(data: Scored, point: OperatingPoint, grouping: Grouping, options: AuditOptions) -> tuple[AttributeAudit, list[RestTest]]:
+    options = options if grouping.depth == 1 else _lighter(options)
     codes, groups = grouping.codes, grouping.groups
     counts, tables = _estimates(data, codes, len(groups), options)
     tests = _pairwise(data, grouping, tables, options)
@@ -116,7 +119,7 @@ def _audit_attribute(data: Scored, point: OperatingPoint, grouping: Grouping, op
         tests=tuple(test for group in tests.values() for test in group),
         summaries=summaries,
         verdicts=tuple(judge(judged[name], tests[name], groups, options, left_out) for name in tests),
-        power=tuple(row for name in POWERED for row in power(tables[name], counts, groups, options)),
+        power=tuple(row for name in POWERED for row in power(tables[name], counts, groups, options)) if grouping.depth == 1 else (),
         cross_group=cross_group_auc(data.y, data.score, codes, len(groups), data.weight) if grouping.depth == 1 and groups else None,
         curves=_curves(data, grouping, options),
     )
@@ -138,6 +141,11 @@ def _curves(data: Scored, grouping: Grouping, options: AuditOptions) -> Curves |
     from core.audit.curves import curves  # draws in pandas, which an audit without curves need not wait for
 
     return curves(data, grouping.codes, grouping.groups, options)
+
+
+def _lighter(options: AuditOptions) -> AuditOptions:
+    """Fewer replicates for intersections, of which there are many: tails below their resolution are normal ones."""
+    return replace(options, bootstrap=min(options.bootstrap, INTERSECTION_REPLICATES), permutations=min(options.permutations, INTERSECTION_REPLICATES))
 
 
 def _overall(data: Scored, codes: np.ndarray) -> float:

@@ -16,6 +16,8 @@ GROUPS = ["model", "attribute", "group", "n", "n_pos", "n_neg", "metric", "value
 TESTS = ["model", "attribute", "metric", "group_a", "group_b", "difference", "low", "high", "p", "p_adjusted", "method"]
 SUMMARIES = ["model", "attribute", "metric", "value", "low", "high", "p_null", "null_median", "null_q95"]
 VERDICTS = ["model", "attribute", "metric", "verdict", "reason", "evidence"]
+VOLCANO = ["model", "attribute", "group", "metric", "n", "difference", "p", "p_adjusted", "method", "worth_a_look"]
+POWER = ["model", "attribute", "group", "metric", "reference", "detectable", "gap", "more_patients", "reason"]
 OVERALL = "(all)"
 
 
@@ -61,6 +63,32 @@ def verdicts_frame(audit: Audit) -> pd.DataFrame:
     """Columns `VERDICTS`, strongest evidence first: the summary matrix is its pivot."""
     frame = _frame(((m.model, a.name, v.metric, v.verdict, v.reason, v.evidence) for m in audit.models for a in m.attributes for v in a.verdicts), VERDICTS)
     return frame.sort_values("evidence", ascending=False, kind="stable", na_position="last", ignore_index=True)
+
+
+def volcano_frame(audit: Audit) -> pd.DataFrame:
+    """Columns `VOLCANO`: every group of every attribute and intersection against all others."""
+    return _frame(
+        ((m.model, t.attribute, t.group, t.metric, t.n, t.difference, t.p, t.p_adjusted, t.method, t.worth_a_look) for m in audit.models for t in m.against_rest),
+        VOLCANO,
+    )
+
+
+def power_frame(audit: Audit) -> pd.DataFrame:
+    """Columns `POWER`: the smallest gap that each group's data can show, and the patients that `gap` needs."""
+    frame = _frame(
+        ((m.model, a.name, p.group, p.metric, p.reference, p.detectable, p.gap, p.more_patients, p.reason) for m in audit.models for a in m.attributes for p in a.power),
+        POWER,
+    )
+    return frame.astype({"detectable": "float64", "more_patients": "Int64"})
+
+
+def matrix_frame(audit: Audit, model: str | None = None) -> pd.DataFrame:
+    """Verdict of every attribute (rows, strongest evidence first) and metric (columns) of one model."""
+    frame = verdicts_frame(audit)
+    frame = frame[frame["model"] == audit.model(model).model]
+    matrix = frame.pivot(index="attribute", columns="metric", values="verdict")
+    evidence = frame.groupby("attribute")["evidence"].max()
+    return matrix.assign(evidence=evidence).sort_values("evidence", ascending=False, na_position="last")
 
 
 def _frame(rows: Iterable[tuple[Any, ...]], columns: list[str]) -> pd.DataFrame:

@@ -77,7 +77,7 @@ def spread_at(metric: str, value: float, se: float) -> Callable[[float], float]:
     here = float(_variance(metric, value))
 
     def at(gap: float) -> float:
-        moved = max(float(_variance(metric, float(np.clip(value + step, 0.0, 1.0)))) for step in (-gap, 0.0, gap))
+        moved = max(float(_variance(metric, min(max(value + step, 0.0), 1.0))) for step in (-gap, 0.0, gap))
         return se * (moved / here) ** 0.5 if here > 1e-9 else se
 
     return at

@@ -112,3 +112,21 @@ class Audit:
         from core.audit.frames import verdicts_frame
 
         return verdicts_frame(self)
+
+    @cached_property
+    def volcano(self) -> pd.DataFrame:
+        from core.audit.frames import volcano_frame
+
+        return volcano_frame(self)
+
+    @cached_property
+    def power(self) -> pd.DataFrame:
+        from core.audit.frames import power_frame
+
+        return power_frame(self)
+
+    def matrix(self, model: str | None = None) -> pd.DataFrame:
+        """Verdicts by attribute and metric, with a column `evidence` to sort by."""
+        from core.audit.frames import matrix_frame
+
+        return matrix_frame(self, model)
