@@ -12,9 +12,10 @@ import streamlit as st
 
 from core.charts.figure import Figure
 from core.charts.glossary import explain
-from core.charts.theme import LIGHT, styled
+from core.charts.theme import LIGHT
 from dashboard import state
 from dashboard.escape import md
+from dashboard.specs import spec_of
 
 PNG_SCALE = 2.0
 
@@ -38,16 +39,8 @@ def chart_block(figure: Figure, key: str | None = None, level: int = 4) -> None:
                 with place:
                     if panel.heading:
                         st.markdown(f":gray[**{md(panel.heading)}**]")
-                    chart = _fitted(styled(panel.draw(look, "container"), look))
-                    st.altair_chart(chart, theme=None, width="stretch", key=f"chart-{key}-{start + offset}", alt=_alt(figure, panel.heading))
+                    st.vega_lite_chart(spec=spec_of(panel, look), theme=None, width="stretch", key=f"chart-{key}-{start + offset}", alt=_alt(figure, panel.heading))
         _below(figure, key)
-
-
-def _fitted(chart: Any) -> Any:
-    """Width from the page, height as drawn: Streamlit would otherwise squeeze the axes into the height."""
-    if isinstance(chart, alt.VConcatChart | alt.HConcatChart | alt.ConcatChart):
-        return chart
-    return chart.properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
 
 
 def _alt(figure: Figure, heading: str) -> str:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.charts.glossary import explain
 from dashboard.blocks import chart_block
-from dashboard.context import View, context_bar
+from dashboard.context import View, context_bar, remember_link
 from dashboard.escape import md
 from dashboard.navigation import page_path
 from dashboard.style import STYLE
@@ -22,6 +22,7 @@ __all__ = [
 def frame() -> None:
     """What surrounds every page: the style sheet (static, holds no user text) and the name."""
     st.html(f"<style>{STYLE}</style>")
+    remember_link()
     with st.sidebar.container(key="brand"):
         st.markdown("**MultiFair**  \nNothing leaves this machine.")
 

@@ -121,14 +121,26 @@ def context_bar(choose_runs: bool = True) -> View | None:
     )
 
 
+def remember_link() -> None:
+    """Keep what the link names for the pages that come later: a change of page may clear the URL."""
+    memory = st.session_state.setdefault("_view", {})
+    for name in ("cohort", "attribute", "runs"):
+        if st.query_params.get(name):
+            memory[name] = st.query_params[name]
+
+
 def _wanted(name: str, memory: dict[str, str]) -> str | None:
     return st.query_params.get(name) or memory.get(name)
 
 
 def _seed(key: str, wanted: str | None, options: list[str], usual: str) -> None:
-    """Give the widget its first value; a value that is no longer offered is replaced."""
-    if st.session_state.get(key) not in options:
-        st.session_state[key] = wanted if wanted in options else usual
+    """Give the widget its value; one that is no longer offered is replaced.
+
+    It is assigned in every run: on another page the widget is a new one to Streamlit, and
+    without an assignment it would fall back to the first option.
+    """
+    now = st.session_state.get(key)
+    st.session_state[key] = now if now in options else wanted if wanted in options else usual
 
 
 def _usual_attribute(store: Store, cohort_id: str, options: list[str]) -> str:
@@ -142,9 +154,11 @@ def _choose(finished: pd.DataFrame, attribute: str | None, memory: dict[str, str
     """The multiselect of runs, at most MOST_RUNS of them."""
     options = list(finished["run_id"])
     key = "view_runs"
-    if key not in st.session_state or not set(st.session_state[key]) <= set(options):
+    now = st.session_state.get(key)
+    if now is None or not set(now) <= set(options):
         wanted = [run for run in (_wanted("runs", memory) or "").split(",") if run in set(options)]
-        st.session_state[key] = wanted[:MOST_RUNS] or default_runs(finished, attribute)
+        now = wanted[:MOST_RUNS] or default_runs(finished, attribute)
+    st.session_state[key] = now  # in every run, as in `_seed`
     names = dict(zip(finished["run_id"], finished["name"], strict=True))
     return st.multiselect(
         f"Runs ({plural(len(options), 'finished run')})",

@@ -150,7 +150,7 @@ def disagreements(store: Store, run_a: str, run_b: str, attribute: str) -> pd.Da
     rule is used where it has one, else a threshold of .5.
     """
     frames = [store.predictions(run, "test").set_index("sample_id") for run in (run_a, run_b)]
-    both = frames[0][["y", "score", "prediction"]].join(frames[1][["score", "prediction"]], lsuffix="_a", rsuffix="_b", how="inner")
+    both = frames[0][["y", "score", "prediction"]].add_suffix("_a").join(frames[1][["score", "prediction"]].add_suffix("_b"), how="inner").rename(columns={"y_a": "y"})
     decided = [both[f"prediction_{end}"].astype("Float64").fillna((both[f"score_{end}"] >= THRESHOLD).astype(float)).to_numpy(dtype=float) for end in "ab"]
     both = both.assign(decided_a=decided[0].astype(int), decided_b=decided[1].astype(int)).drop(columns=["prediction_a", "prediction_b"])
     differ = both[both["decided_a"] != both["decided_b"]].reset_index()

@@ -62,7 +62,7 @@ def _scatter_panel(rows: pd.DataFrame, seeds: pd.DataFrame, measure: str, look: 
     up = base.mark_rule(strokeWidth=1.3, opacity=0.55).encode(x=x, y=alt.Y("y_low:Q", scale=scale_y), y2="y_high:Q")
     tips = tooltips({"variant": "Method", "family_name": "Family", "shown_x": "AUC", "shown_y": MEASURES[measure], "runs": "Runs", "kind": "Intervals", "excluded": "Groups left out"})
     families = [f for f in FAMILY_NAMES if f in set(rows["family"])]
-    shape = alt.Shape("family:N", scale=shape_scale(), legend=alt.Legend(title=None, values=families, labelExpr=_family_labels(), symbolFillColor=look.muted, symbolStrokeWidth=0, offset=28))
+    shape = alt.Shape("family:N", scale=shape_scale(), legend=alt.Legend(title=None, values=families, labelExpr=_family_labels(), symbolFillColor=look.muted, symbolStrokeWidth=0, offset=28, columns=2))
     points = base.mark_point(size=170, stroke=look.background, strokeWidth=1.5).encode(x=x, y=y, shape=shape, fill=color, tooltip=tips)
     front = alt.Chart(rows[rows["front"]]).mark_line(color=look.faint, strokeDash=[5, 4], strokeWidth=1.4, interpolate="linear").encode(x=x, y=y, order="x:Q")
     gap = (limits_y[1] - limits_y[0]) * 16 / HEIGHT
@@ -70,7 +70,7 @@ def _scatter_panel(rows: pd.DataFrame, seeds: pd.DataFrame, measure: str, look: 
     label = alt.Chart(named).encode(x=x, y=alt.Y("label_y:Q", scale=scale_y), text="variant:N")
     halo = label.mark_text(align="left", dx=11, dy=-9, fontWeight=600, stroke=look.background, strokeWidth=3, strokeJoin="round")
     names = label.mark_text(align="left", dx=11, dy=-9, fontWeight=600).encode(color=color)
-    return (faint + across + up + front + points + halo + names).properties(width=width, height=HEIGHT)
+    return (faint + across + up + front + halo + names + points).properties(width=width, height=HEIGHT)
 
 
 def _family_labels() -> str:
@@ -112,7 +112,7 @@ def paired_forest(frame: pd.DataFrame, reference: str, measure: str, attribute: 
 
 def _paired_panel(rows: pd.DataFrame, dots: pd.DataFrame, order: list[str], what: str, small: bool, look: Look, width: Width) -> Any:
     known = rows[rows["value"].notna()].reset_index(drop=True)
-    limits, ticks = with_gutter(domain([known["low"], known["high"], known["value"], dots["value"]], [0.0]), right=0.32)
+    limits, ticks = with_gutter(domain([known["low"], known["high"], known["value"], dots["value"]], [0.0]), right=0.04)
     scale = alt.Scale(domain=limits, nice=False)
     color = alt.Color("side:N", scale=alt.Scale(domain=["better", "worse", "unclear", "not estimable"], range=[look.better, look.worse, look.muted, look.no_estimate]), legend=None)
     y = alt.Y("variant:N", sort=order, scale=alt.Scale(domain=order), axis=alt.Axis(title=None, labelColor=look.text, labelFontSize=13, labelLimit=190))
@@ -123,5 +123,5 @@ def _paired_panel(rows: pd.DataFrame, dots: pd.DataFrame, order: list[str], what
     rule = base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", scale=scale), x2="high:Q")
     tips = tooltips({"variant": "Method", "shown": "Difference", "chance": "Test", "from_to": "Reference → method", "seed_mean": "Over seeds"})
     points = base.mark_point(size=110).encode(x=alt.X("value:Q", scale=scale, axis=axis), tooltip=tips)
-    words = alt.Chart(known).mark_text(align="right", color=look.muted).encode(y=y, x=alt.value("width"), text="shown:N")
-    return (zero + faint + rule + points + words).properties(width=width, height=38 * len(order))
+    words = alt.Chart(known).mark_text(align="right", color=look.muted, fontSize=11, dy=-13).encode(y=y, x=alt.value("width"), text="shown:N")
+    return (zero + faint + rule + points + words).properties(width=width, height=44 * len(order))

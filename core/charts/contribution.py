@@ -30,12 +30,13 @@ HEIGHT = 220
 def leaning(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     """The last epoch's leading modality of each run: run_id, name, modality, value, low, high, n.
 
-    `frame`: telemetry rows `contribution.ratio` of all groups together.
+    `frame`: telemetry rows `contribution.ratio` of all groups together. Runs with one
+    modality are left out: they have nothing to lean away from.
     """
     rows = []
     for run_id, name in names.items():
         part = frame[(frame["run_id"] == run_id) & frame["group"].isna() & frame["value"].notna()]
-        if not part.empty:
+        if part["modality"].nunique() > 1:
             last = part[part["epoch"] == part["epoch"].max()]
             rows.append({**last.sort_values("value").iloc[-1].to_dict(), "run": name})
     return pd.DataFrame(rows)
@@ -175,7 +176,8 @@ def take_away(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequenc
 
     `frame`: run_id, modality (missing: nothing taken away), group, value, low, high, n_pos, n_neg, reason.
     """
-    rows = frame[frame["group"].isin(list(groups)) & frame["run_id"].isin(list(names))].copy()
+    several = frame.groupby("run_id")["modality"].transform("nunique") > 1 if len(frame) else frame.index.astype(bool)
+    rows = frame[several & frame["group"].isin(list(groups)) & frame["run_id"].isin(list(names))].copy()
     if rows.empty or rows["modality"].dropna().empty or rows["value"].notna().sum() == 0:
         return nothing("take-away", "Nothing can be taken away from these runs: they use one modality.")
     rows["run"] = rows["run_id"].map(dict(names))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -23,6 +24,9 @@ from core.charts.parts import (
     tooltips,
 )  # fmt: skip
 from core.charts.theme import Look, color_scale
+
+# One brush in all strips is what we want: Altair merges the equal parameters and warns each time.
+warnings.filterwarnings("ignore", message="Automatically deduplicated selection parameter")
 
 STRIP = 128
 ROOM = 1.32
@@ -103,7 +107,7 @@ def _strips(rows: pd.DataFrame, modalities: Sequence[str], groups: Sequence[str]
 
 def _x(last: int, title: str | None = None, field: str = "trained") -> alt.X:
     """The epoch axis that all strips share, with room for labels at the right."""
-    return alt.X(f"{field}:Q", scale=alt.Scale(domain=[0.5 - 0.11 * last, 0.5 + last * ROOM], nice=False), axis=epoch_axis(last, title))
+    return alt.X(f"{field}:Q", scale=alt.Scale(domain=[0.5 - 0.11 * last, 0.5 + last * ROOM], nice=False), axis=epoch_axis(last, title, first=1))
 
 
 def _inner_axis(label: str) -> alt.Axis:

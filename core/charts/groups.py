@@ -181,4 +181,4 @@ def _calibration_panel(rows: pd.DataFrame, groups: Sequence[str], look: Look, wi
     line = base.mark_line(strokeWidth=1.8).encode(y=alt.Y("value:Q", scale=y_scale, axis=decimal_axis("Observed frequency", tickCount=5)))
     rule = base.mark_rule(strokeWidth=1.4, opacity=0.6).encode(y=alt.Y("low:Q", scale=y_scale), y2="high:Q")
     dots = base.mark_point(size=50).encode(y=alt.Y("value:Q", scale=y_scale), tooltip=tooltips({"run": "Run", "group": "Group", "expected": "Predicted", "shown": "Observed", "counts": "Samples"}))
-    return (diagonal + rule + line + dots).properties(width=width, height=SQUARE)
+    return (diagonal + line + rule + dots).properties(width=width, height=SQUARE)

@@ -1,0 +1,83 @@
+"""From a panel to what the browser draws, kept between reruns.
+
+Altair builds and checks a layered chart in 50 to 100 ms, and a page has dozens: a filter
+must answer in less. The tests check the charts against the schema; here the check is off,
+and a panel that was drawn before from the same data is not drawn again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import threading
+from collections import OrderedDict
+from functools import partial
+from typing import Any
+
+import altair as alt
+import pyarrow as pa
+from altair.utils import schemapi
+
+from core.charts.figure import Panel
+from core.charts.theme import Look, styled
+
+MOST = 512
+"""Drawn panels kept; each is some tens of kilobytes."""
+
+Drawn = tuple[str, dict[str, bytes]]
+"""The specification as JSON text, and its data sets as Arrow streams."""
+
+_drawn: OrderedDict[str, Drawn] = OrderedDict()
+_lock = threading.RLock()
+
+
+def spec_of(panel: Panel, look: Look) -> dict[str, Any]:
+    """Vega-Lite specification of `panel` as wide as its place, with Arrow bytes as data."""
+    key = _key(panel.draw, look)
+    with _lock:  # Altair's theme and checks are global to the process
+        found = _drawn.get(key) if key else None
+        if found is None:
+            found = _draw(panel, look)
+        if key:
+            _drawn[key] = found
+            _drawn.move_to_end(key)
+            while len(_drawn) > MOST:
+                _drawn.popitem(last=False)
+    text, datasets = found
+    return {**json.loads(text), "datasets": dict(datasets)}
+
+
+def _key(draw: Any, look: Look) -> str | None:
+    """Names a drawing by its function and data; None where that cannot be told (closures)."""
+    if not isinstance(draw, partial) or "<locals>" in draw.func.__qualname__:
+        return None
+    try:
+        content = pickle.dumps((draw.func.__module__, draw.func.__qualname__, draw.args, sorted(draw.keywords.items()), look.mode))
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return None
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _draw(panel: Panel, look: Look) -> Drawn:
+    with schemapi.debug_mode(False), alt.theme.enable("none"), alt.data_transformers.enable("default", max_rows=None):
+        spec = _fitted(styled(panel.draw(look, "container"), look)).to_dict(validate=False)
+    datasets = {name: _arrow(rows) for name, rows in spec.pop("datasets", {}).items()}
+    return json.dumps(spec), datasets
+
+
+def _fitted(chart: Any) -> Any:
+    """Width from the page, height as drawn: Streamlit would otherwise squeeze the axes into the height."""
+    if isinstance(chart, alt.VConcatChart | alt.HConcatChart | alt.ConcatChart):
+        return chart
+    return chart.properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
+
+
+def _arrow(rows: list[dict[str, Any]]) -> bytes:
+    """Rows as an Arrow IPC stream, columns in order of first appearance."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    table = pa.table({name: pa.array([row.get(name) for row in rows]) for name in columns})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue().to_pybytes())

@@ -1,0 +1,129 @@
+"""Every figure of the analysis pages: it draws in both looks, says what it shows, and knows when it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pandas as pd
+import pytest
+import vl_convert
+
+from core.audit import run_branches, run_compare, run_views
+from core.charts import comparison, consequences, contribution, gradients, groups
+from core.charts.figure import Figure
+from core.charts.glossary import GLOSSARY, explain
+from core.charts.theme import DARK, LIGHT
+from core.store import Store
+from tests.factories import fake_workspace
+
+NAMES = {"a": "ERM (fused)", "b": "MultiFair"}
+MODALITIES, SEX, SKIN = ("image", "clinical"), ("female", "male"), ("I-II", "III-IV", "V-VI")
+
+
+@cache
+def figures() -> dict[str, Figure]:
+    """All figures on one small made-up workspace, for an attribute with a group too small to judge."""
+    fake = fake_workspace(Path(mkdtemp(prefix="figures-")) / "workspace", patients=1500, epochs=4)
+    with Store.open(fake.workspace) as store:
+        runs = store.runs(status="done")
+        chosen = [run for run in runs["run_id"] if run.startswith(("erm-s1-", "multifair-s1-"))]
+        names = dict(zip(chosen, NAMES.values(), strict=True))
+        telemetry = store.telemetry(chosen)
+        last = telemetry[telemetry["epoch"] == telemetry["epoch"].max()]
+        modal = run_views.modality_performance(store, chosen, "skin_type")
+        seeds, methods = run_compare.overview(store, runs, "sex", "es_auc")
+        found = [
+            contribution.over_epochs(telemetry, names, MODALITIES),
+            contribution.by_group(last, names, MODALITIES, SEX, "sex"),
+            contribution.unimodal(modal[modal["kind"] == "unimodal"], names, MODALITIES, SKIN, "skin_type"),
+            contribution.take_away(modal[modal["kind"] != "unimodal"], names, MODALITIES, SKIN, "skin_type"),
+            gradients.conflict(telemetry, names, MODALITIES, SEX, (1, 4)),
+            gradients.magnitudes(telemetry, names, MODALITIES),
+            groups.forest(run_views.group_performance(store, chosen, "skin_type"), names, SKIN, "skin_type"),
+            groups.gap_null(run_views.gap_null(store, chosen, "skin_type"), names, "skin_type"),
+            groups.roc(run_views.roc(store, chosen, "skin_type"), names, SKIN, "skin_type"),
+            groups.calibration(run_views.calibration(store, chosen, "skin_type"), names, SKIN, "skin_type"),
+            consequences.equity(run_views.summaries(store, chosen, "skin_type"), names, "skin_type"),
+            consequences.thresholds(run_views.consequences(store, chosen, "skin_type"), names, SKIN, "skin_type", 0.5),
+            consequences.cross_group(run_views.cross_group(store, chosen, "skin_type"), names, SKIN, "skin_type"),
+            consequences.intersections(run_branches.intersections(store, chosen[0], ["skin_type", "sex"]), "ERM (fused)", ["skin_type", "sex"]),
+            comparison.scatter(seeds, methods, "es_auc", "sex"),
+            comparison.paired_forest(run_compare.paired(store, runs, "ERM (fused)", "sex", "es_auc"), "ERM (fused)", "es_auc", "sex"),
+        ]
+    return {figure.name: figure for figure in found}
+
+
+FIGURES = (
+    "contribution-ratio", "shapley-by-group", "unimodal-auc", "take-away", "gradient-conflict", "magnitude", "group-auc", "gap-null", "roc", "calibration",
+    "equity", "thresholds", "cross-group", "intersections", "accuracy-fairness", "paired-differences",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("look", [LIGHT, DARK], ids=["light", "dark"])
+def test_draws_as_a_whole(name: str, look) -> None:
+    """The download's drawing is valid Vega-Lite and renders, with its title in it."""
+    figure = figures()[name]
+    assert not figure.empty
+    svg = vl_convert.vegalite_to_svg(figure.chart(look).to_dict())
+    assert svg.count("<path") > 3
+    assert figure.title.split()[0] in svg
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_says_what_it_shows(name: str) -> None:
+    figure = figures()[name]
+    assert figure.title[0].isupper() or not figure.title[0].isalpha()
+    assert figure.alt.endswith(".") and len(figure.alt) > 40
+    assert set(figure.table) <= set(figure.data.columns)
+    assert explain(figure.terms)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_sends_few_marks(name: str) -> None:
+    figure = figures()[name]
+    rows = sum(len(rows) for panel in figure.panels for rows in panel.draw(LIGHT, 300).to_dict().get("datasets", {}).values())
+    assert rows < 4000
+
+
+def test_group_too_small_is_hatched_not_zero() -> None:
+    cells = figures()["cross-group"].data
+    small = cells[cells["positive"] == "V-VI"]
+    assert small["value"].isna().all() and small["reason"].notna().all()
+
+
+def test_title_follows_the_data() -> None:
+    rows = pd.DataFrame({"run_id": ["a"] * 3, "group": [None, "x", "y"], "value": [0.8, 0.7, 0.9], "low": [0.7, 0.6, 0.8], "high": [0.9, 0.8, 0.95], "n_pos": [20, 10, 10], "n_neg": [20, 10, 10], "reason": [None] * 3})
+    first = groups.forest(rows, {"a": "ERM"}, ("x", "y"), "g").title
+    assert first == "X is served worst under ERM: .700 against .900 for y"
+    rows.loc[1, "value"] = 0.95
+    assert groups.forest(rows, {"a": "ERM"}, ("x", "y"), "g").title == "Y is served worst under ERM: .900 against .950 for x"
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: contribution.over_epochs(pd.DataFrame({"run_id": [], "name": [], "group": [], "value": [], "modality": [], "epoch": [], "low": [], "high": [], "n": []}), NAMES, MODALITIES),
+        lambda: groups.gap_null(pd.DataFrame(), NAMES, "sex"),
+        lambda: groups.roc(pd.DataFrame(), NAMES, SEX, "sex"),
+        lambda: groups.calibration(pd.DataFrame(), NAMES, SEX, "sex"),
+        lambda: consequences.equity(pd.DataFrame(), NAMES, "sex"),
+        lambda: consequences.cross_group(pd.DataFrame(), NAMES, SEX, "sex"),
+        lambda: comparison.scatter(pd.DataFrame(), pd.DataFrame(), "es_auc", "sex"),
+        lambda: comparison.paired_forest(pd.DataFrame(), "ERM", "es_auc", "sex"),
+    ],
+)
+def test_without_data_says_why(draw: Callable[[], Figure]) -> None:
+    figure = draw()
+    assert figure.empty and figure.title == figure.empty
+    with pytest.raises(ValueError, match="nothing to draw"):
+        figure.chart(LIGHT)
+
+
+def test_every_term_has_a_line() -> None:
+    assert all(term.line.endswith(".") for term in GLOSSARY.values())
+    with pytest.raises(KeyError):
+        explain(["no such term"])

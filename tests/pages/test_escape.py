@@ -1,0 +1,18 @@
+"""User text in Markdown is shown, never interpreted."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.escape import md
+
+
+@pytest.mark.parametrize("text", ["**bold**", "[x](javascript:alert(1))", "<script>", "$x$", ":red[x]", ":material/home:", "`code`", "# head", "a|b", "~~x~~", "\\"])
+def test_special_characters_are_escaped(text: str) -> None:
+    escaped = md(text)
+    assert escaped != text
+    assert escaped.replace("\\", "") == text.replace("\\", "")
+
+
+def test_lines_become_spaces() -> None:
+    assert md("a\n\n# b") == "a \\# b"

@@ -1,0 +1,39 @@
+"""The Gradients page: shares of conflict as recorded, one brush for all columns."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.charts.text import percent
+from core.store import Store
+from tests.factories import FakeWorkspace
+from tests.pages.analysis import calm, drawn, open_page, specs, words
+
+
+def _two(fake: FakeWorkspace) -> list[str]:
+    return [run for run in fake.run_ids if run.startswith(("erm-s1-", "multifair-s1-"))]
+
+
+def test_title_reads_the_recorded_share(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = _two(fake)
+    app = calm(open_page(monkeypatch, fake.workspace.root, "gradients", runs=",".join(runs)))
+    with Store.open(fake.workspace) as store:
+        rows = store.telemetry(runs[:1], ["conflict.fused"])
+    share = rows[(rows["stat"] == "share_negative") & (rows["epoch"] >= 0)]
+    worst = share.groupby("modality")["value"].mean().max()
+    app.slider(key="epochs").set_value((1, 4)).run()
+    assert f"{percent(worst)} of steps" in words(calm(app))
+
+
+def test_slider_sets_the_brush_of_every_column(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = calm(open_page(monkeypatch, fake.workspace.root, "gradients", runs=",".join(_two(fake))))
+    app.slider(key="epochs").set_value((1, 2)).run()
+    brushes = [param["value"]["x"] for spec in specs(calm(app)) if "vconcat" in spec for param in spec["params"]]
+    assert len(brushes) == 2
+    assert all(brush == [0.6, 2.4] for brush in brushes)
+
+
+def test_method_without_a_factor_says_so(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = calm(open_page(monkeypatch, fake.workspace.root, "gradients", runs=_two(fake)[0]))
+    said = [row.get("said") for rows in drawn(app) for row in rows]
+    assert ("this method applies no factor" in said) == _two(fake)[0].startswith("erm")
