@@ -23,7 +23,7 @@ from core.audit.rest import RestTest, against_rest, correct_all
 from core.audit.result import AttributeAudit, Audit, ModelAudit
 from core.audit.scored import Scored, scored
 from core.audit.summaries import point_summaries
-from core.audit.verdicts import judge
+from core.audit.verdicts import NOT_ENOUGH, TITLES, Verdict, judge
 from core.metrics.auc import auc
 from core.metrics.cross_group import cross_group_auc
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 # An intersection's groups are looked at one against the rest; all pairs of more than these would be noise.
 MAX_PAIRED_GROUPS = 20
 INTERSECTION_REPLICATES = 250
+NO_GROUPS = "no group has enough rows"
 
 
 def audit(predictions: Predictions, options: AuditOptions | None = None) -> Audit:
@@ -87,6 +88,9 @@ def _audit_model(
             own_point, more = operating_point(name, audited, validation, options, grouping.name)
             found += more
             own_data = scored(audited, name, own_point, Attribute(grouping.groups, grouping.codes))
+        if not grouping.groups:
+            attributes.append(_without_groups(own_point, grouping, tuple(tables)))
+            continue
         attribute, tests = _audit_attribute(own_data, own_point, grouping, options)
         attributes.append(attribute)
         rest += tests
@@ -124,6 +128,21 @@ def _audit_attribute(data: Scored, point: OperatingPoint, grouping: Grouping, op
         curves=_curves(data, grouping, options),
     )
     return attribute, against_rest(data, codes, groups, grouping.name, tables, null, options)
+
+
+def _without_groups(point: OperatingPoint, grouping: Grouping, metrics: tuple[str, ...]) -> AttributeAudit:
+    """An attribute without any value, or an intersection without any cell that is large enough."""
+    none = np.zeros(0, dtype=np.int64)
+    tables = {name: MetricTable.undefined(name, 0, NO_GROUPS) for name in metrics}
+    return AttributeAudit(
+        grouping=grouping,
+        point=point,
+        counts=GroupCounts(none, none, none, none),
+        tables=tables,
+        tests=(),
+        summaries=point_summaries(float("nan"), tables, ()),
+        verdicts=tuple(Verdict(name, NOT_ENOUGH, f"{TITLES[name]} cannot be compared: {NO_GROUPS}.", None, None, None) for name in (*TESTED, "ece")),
+    )
 
 
 def _pairwise(data: Scored, grouping: Grouping, tables: Mapping[str, MetricTable], options: AuditOptions) -> dict[str, tuple[PairTest, ...]]:

@@ -94,7 +94,9 @@ def rate_intervals(drawn: Floats, observed: Mapping[str, Floats], alpha: float) 
             if int(known.sum()) < 2 or (kind == "ratio" and np.isneginf(value).any()):
                 break
             sizes.append(float(np.ptp(value[known])))
-            reaches.append(np.ptp(replicates[:, known] - value[known], axis=1))
+            with np.errstate(invalid="ignore"):
+                # A rate of 0 in a replicate has no logarithm; such replicates count as undefined.
+                reaches.append(np.ptp(replicates[:, known] - value[known], axis=1))
         else:
             size, reach = max(sizes), _quantile(np.max(reaches, axis=0), 1 - alpha)
             low, high = max(size - reach, 0.0), size + reach

@@ -125,6 +125,18 @@ def test_intersections_count_what_they_leave_out() -> None:
     assert found["sex"]["left_out"] == {"groups": 0, "rows": 0}
 
 
+def test_an_attribute_without_any_group_is_said_and_breaks_nothing() -> None:
+    y = np.tile([0, 1], 30)
+    predictions = Predictions.build(y, np.linspace(0, 1, 60), {"empty": [None] * 60, "g": ["a", "b"] * 30, "tiny": [f"t{i}" for i in range(60)]})
+    options = AuditOptions(bootstrap=100, permutations=50, missing="exclude", intersections=2)
+    found = audit(predictions, options).to_dict()["attributes"]
+    for name in ("empty", "g x tiny"):
+        assert found[name]["groups"] == {} and found[name]["es_auc"] is None
+        assert found[name]["verdicts"]["auc"]["verdict"] == "not enough data"
+    assert found["empty"]["missing"] == 60
+    assert found["g x tiny"]["left_out"] == {"groups": 60, "rows": 60}
+
+
 def test_groups_worth_a_look_are_corrected_over_all_tests() -> None:
     rest = audit(simulated({"a": 600, "b": 600, "c": 600}, {"a": 0.9, "b": 0.9, "c": 0.6}), AuditOptions(bootstrap=0, permutations=200)).models[0].against_rest
     assert len(rest) == 12
