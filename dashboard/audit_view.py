@@ -141,7 +141,7 @@ def _tables(document: Mapping[str, Any], attribute: str, model: str, metric: str
 
 
 def _table(frame: pd.DataFrame, alt_text: str) -> None:
-    st.dataframe(frame, hide_index=True, width="stretch", height=min(35 * (len(frame) + 1) + 2, 422), alt=alt_text)
+    st.dataframe(frame, hide_index=True, width="stretch", alt=alt_text)
 
 
 def _intersections(part: Mapping[str, Any], verdicts: pd.DataFrame, tests: pd.DataFrame) -> None:

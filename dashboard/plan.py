@@ -158,7 +158,7 @@ def show_plan(specs: Sequence[RunSpec]) -> int:
         text += f", about **{duration(total)}**" if total is not None else ". How long they take is known once the first is done"
     st.markdown(text + ".")
     st.dataframe(
-        pd.DataFrame(rows), hide_index=True, width="stretch", height=min(35 * (len(rows) + 1) + 2, 282),
+        pd.DataFrame(rows), hide_index=True, width="stretch",
         column_config={"run": "Run", "seed": "Seed", "time": "Time"}, alt="; ".join(f"{r['run']} seed {r['seed']}: {r['time']}" for r in rows),
     )  # fmt: skip
     return len(waiting)

@@ -76,7 +76,7 @@ def _finding(frame: pd.DataFrame) -> str:
 def _draw(frame: pd.DataFrame, attributes: list[str], metrics: list[str], look: Look, width: Width) -> Any:
     ink = "#FFFFFF" if look.mode == "light" else "#0C0F14"
     base = alt.Chart(frame).encode(
-        x=alt.X("metric_name:N", sort=metrics, axis=alt.Axis(title=None, orient="top", labelAngle=0, domain=False, labelLimit=90, labelOverlap=False)),
+        x=alt.X("metric_name:N", sort=metrics, axis=alt.Axis(title=None, orient="top", labelAngle=-38, labelAlign="left", domain=False, labelLimit=90, labelOverlap=False)),
         y=alt.Y("attribute:N", sort=attributes, axis=alt.Axis(title=None, labelLimit=170)),
         tooltip=tooltips({"attribute": "attribute", "metric_name": "metric", "verdict": "verdict", "gap_text": "largest gap", "p_text": "evidence", "reason": "why"}),
     )

@@ -15,7 +15,7 @@ from core.charts.text import decimal, interval, p_value, plural
 from core.charts.theme import Look
 
 MOST = 2000
-NAMED = 5
+NAMED = 3
 FLOOR = 1e-12
 
 
@@ -65,7 +65,7 @@ def _apart(strong: pd.DataFrame) -> pd.DataFrame:
     wide, high = np.ptp(strong["difference"]) if len(strong) else 0.0, float(strong["evidence"].max()) if len(strong) else 0.0
     places = strong[["difference", "evidence"]].to_numpy(dtype=float)
     for index, (x, y) in enumerate(places):
-        if all(abs(x - places[k][0]) > 0.55 * wide or abs(y - places[k][1]) > 0.07 * high for k in kept):
+        if all(abs(x - places[k][0]) > 0.55 * wide or abs(y - places[k][1]) > 0.12 * high for k in kept):
             kept.append(index)
         if len(kept) == NAMED:
             break

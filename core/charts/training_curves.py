@@ -8,10 +8,14 @@ import altair as alt
 import pandas as pd
 
 from core.charts.figure import Figure, Panel, Width, nothing
+from core.charts.parts import colored, decimal_axis, domain, end_labels
 from core.charts.text import decimal, plural
 from core.charts.theme import Look
 
 AUC, LOSS = "validation_auc", "validation_loss"
+HEIGHT = 220
+MOST_NAMED = 8
+"""Methods beyond this cannot be named at the ends of their lines; the tooltip names them."""
 
 
 def training_curves(epochs: pd.DataFrame, runs: pd.DataFrame) -> Figure:
@@ -42,15 +46,18 @@ def training_curves(epochs: pd.DataFrame, runs: pd.DataFrame) -> Figure:
 def _draw(frame: pd.DataFrame, column: str, look: Look, width: Width) -> Any:
     methods = list(dict.fromkeys(frame.sort_values("method")["label"]))
     names = frame.drop_duplicates("label").set_index("label")["method"]
-    colors = alt.Scale(domain=methods, range=[look.method_color(str(names[label])) for label in methods])
+    colors = colored("label", {label: look.method_color(str(names[label])) for label in methods})
     last = int(frame["epoch"].max())
-    x = alt.X("epoch:Q", scale=alt.Scale(domain=[1, max(last, 2)]), axis=alt.Axis(title="epoch", tickMinStep=1, format="d", grid=False))
-    title = "AUC" if column == AUC else "loss"
-    y = alt.Y(f"{column}:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=title, format=".2f"))
-    legend = alt.Legend(title=None, columns=3, symbolType="stroke") if len(methods) > 1 else None
+    named = column == AUC and len(methods) <= MOST_NAMED
+    # Room at the right end for the names of the methods.
+    scale = alt.Scale(domain=[1, max(last, 2) * (1.45 if named else 1.0)], nice=False)
+    step = max(1, -(-last // 6))
+    x = alt.X("epoch:Q", scale=scale, axis=alt.Axis(title="epoch", values=list(range(1, last + 1, step)), format="d", grid=False))
+    limits = domain([frame["validation_auc"]]) if column == AUC else domain([frame["validation_loss"], frame["train_loss"]])
+    y = alt.Y(f"{column}:Q", scale=alt.Scale(domain=limits, nice=False), axis=decimal_axis(None, tickCount=5))
     base = alt.Chart(frame).encode(
         x=x,
-        color=alt.Color("label:N", scale=colors, legend=legend),
+        color=colors,
         detail="run_id:N",
         tooltip=[
             alt.Tooltip("label:N", title="method"), alt.Tooltip("seed:Q"), alt.Tooltip("epoch:Q"),
@@ -59,7 +66,10 @@ def _draw(frame: pd.DataFrame, column: str, look: Look, width: Width) -> Any:
             alt.Tooltip("train_loss:Q", title="training loss", format=".3f"),
         ],
     )  # fmt: skip
-    layers = [base.mark_line().encode(y=y), base.mark_point(size=28).encode(y=y)]
+    layers: list[Any] = [base.mark_line().encode(y=y), base.mark_point(size=28).encode(y=y)]
     if column == LOSS:
-        layers.insert(0, base.mark_line(strokeDash=[4, 4], strokeWidth=1.4, opacity=0.8).encode(y=alt.Y("train_loss:Q")))
-    return alt.layer(*layers).properties(width=width, height=220)
+        layers.insert(0, base.mark_line(strokeDash=[4, 4], strokeWidth=1.4, opacity=0.8).encode(y=alt.Y("train_loss:Q", scale=alt.Scale(domain=limits, nice=False))))
+    if named:
+        ends = end_labels(frame.assign(value=frame[AUC]), "epoch", "label", limits, HEIGHT)
+        layers.append(alt.Chart(ends).mark_text(align="left", dx=9, fontWeight=600, fontSize=12).encode(x=x, y=alt.Y("label_y:Q", scale=alt.Scale(domain=limits, nice=False)), text="label:N", color=colors))
+    return alt.layer(*layers).properties(width=width, height=HEIGHT)

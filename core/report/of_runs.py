@@ -164,8 +164,7 @@ def _modalities(store: Store, names: dict[str, str], modalities: Sequence[str], 
     blocks = _charts(*figures)
     if len(telemetry):
         blocks.append(TableBlock("contribution_table", "Contributions, epoch by epoch", telemetry, folded=True))
-    sentence = figures[0][1].title
-    return Section("Which modality does the model lean on, and for whom?", sentence, tuple(blocks))
+    return Section("Which modality does the model lean on, and for whom?", "", tuple(blocks))
 
 
 def _gradients(store: Store, names: dict[str, str], modalities: Sequence[str], cohort_id: str, attribute: str | None) -> Section:
@@ -179,7 +178,7 @@ def _gradients(store: Store, names: dict[str, str], modalities: Sequence[str], c
     figure = gradients.conflict(telemetry, names, modalities, groups, (max(1, last - 2), last))
     blocks = _charts(("conflict", figure), ("magnitude", gradients.magnitudes(telemetry, names, modalities)))
     blocks.append(TableBlock("gradients_table", "Gradients, epoch by epoch", telemetry, folded=True))
-    return Section(question, figure.title, tuple(blocks))
+    return Section(question, "", tuple(blocks))
 
 
 def _settings(runs: pd.DataFrame) -> Section:

@@ -1,0 +1,119 @@
+"""Charts of the audit, the datasheet and the queue: findings follow the data, nothing invents a number."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.charts.audit_curves import decision_curves, reliability
+from core.charts.audit_forest import group_palette, metric_forest
+from core.charts.audit_matrix import verdict_matrix
+from core.charts.audit_volcano import volcano
+from core.charts.cohort_availability import availability
+from core.charts.cohort_mosaic import group_label_mosaic
+from core.charts.figure import Figure
+from core.charts.theme import DARK, LIGHT
+from core.charts.training_curves import training_curves
+from core.report.svg import chart_svg
+
+
+def drawable(figure: Figure) -> None:
+    """Every panel is drawn in both looks."""
+    for look in (LIGHT, DARK):
+        assert "<svg" in chart_svg(figure.chart(look))
+
+
+def verdicts(*words: str) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"attribute": ["race", "sex", "age"][: len(words)], "metric": "auc", "verdict": list(words), "reason": "r",
+         "evidence": [1.0, 3.0, None][: len(words)], "p": [0.1, 0.001, None][: len(words)], "gap": [0.1, 0.02, None][: len(words)]}
+    )  # fmt: skip
+
+
+def test_the_matrix_says_what_is_proven_and_what_is_open() -> None:
+    figure = verdict_matrix(verdicts("disparity", "no disparity found", "not enough data"))
+    assert figure.title == "1 disparity (race); 1 shown to be within the tolerance, 1 undecided."
+    drawable(figure)
+    assert "No disparity is proven" in verdict_matrix(verdicts("not enough data", "no disparity found")).title
+    assert verdict_matrix(verdicts("no disparity found")).title.startswith("No disparity: every gap")
+    assert verdict_matrix(verdicts()).empty
+
+
+def forest_rows() -> pd.DataFrame:
+    return pd.DataFrame(
+        {"model": "m", "group": ["a", "b", "missing"], "n_pos": [40, 30, 2], "n_neg": [60, 70, 5], "value": [0.9, 0.7, 0.99], "low": [0.85, 0.6, 0.9],
+         "high": [0.95, 0.8, 1.0], "estimable": [True, True, False], "reason": [None, None, "2 positives, 5 are needed"]}
+    )  # fmt: skip
+
+
+def test_a_forest_hides_what_is_not_judged_and_names_the_ends() -> None:
+    figure = metric_forest(forest_rows(), pd.DataFrame({"model": ["m"], "value": [0.8]}), "race", "auc")
+    assert figure.title == "AUC is lowest for b, .700 [.600, .800], and highest for a, .900 [.850, .950]."
+    assert np.isnan(figure.data.loc[2, "value"])
+    assert "missing: not estimable" in figure.alt
+    drawable(figure)
+    fpr = metric_forest(forest_rows(), pd.DataFrame({"model": ["m"], "value": [0.8]}), "race", "fpr")
+    assert fpr.title.startswith("FPR is highest for a")
+    none = forest_rows().assign(estimable=False)
+    assert metric_forest(none, pd.DataFrame({"model": [], "value": []}), "race", "auc").empty
+
+
+def test_the_missing_group_shifts_nobodys_colour() -> None:
+    assert group_palette(LIGHT, ["missing", "white", "black"])["white"] == LIGHT.group_colors(["black", "white"])["white"]
+    assert group_palette(LIGHT, ["missing"])["missing"] == LIGHT.no_estimate
+
+
+def test_the_volcano_counts_what_was_tested() -> None:
+    tests = pd.DataFrame(
+        {"attribute": "x", "group_a": list("abc"), "group_b": "z", "difference": [0.2, -0.1, 0.01], "low": [0.1, -0.2, -0.1], "high": [0.3, 0.0, 0.1],
+         "p": [0.0001, 0.04, 0.8], "p_adjusted": [0.0003, 0.08, 0.8]}
+    )  # fmt: skip
+    figure = volcano(tests, "auc")
+    assert figure.title.startswith("1 pair of 3 comparisons stands out in AUC")
+    assert "a against z: +.200, p < .001" in figure.title
+    drawable(figure)
+    assert volcano(tests.assign(p_adjusted=0.5), "auc").title.startswith("None of 3 comparisons")
+    assert volcano(tests.head(0), "auc").empty
+
+
+def test_curves_say_for_whom() -> None:
+    grid = np.linspace(0.05, 0.6, 12)
+    frame = pd.DataFrame({"group": ["a"] * 12 + ["b"] * 12, "threshold": [*grid, *grid], "net_benefit": [0.3] * 12 + [0.0] * 12, "treat_all": 0.1, "treat_none": 0.0})
+    figure = decision_curves(frame, "race")
+    assert "for a at thresholds .05 to .60, for b at none." in figure.title
+    drawable(figure)
+    bins = pd.DataFrame({"group": ["a", "b"], "n": [50, 50], "predicted": [0.5, 0.5], "observed": [0.52, 0.9], "low": [0.4, 0.8], "high": [0.6, 0.96]})
+    calibrated = reliability(bins, "race")
+    assert calibrated.title == "Predicted probabilities cannot be taken at their word for b."
+    drawable(calibrated)
+    assert decision_curves(pd.DataFrame(columns=frame.columns), "race").empty
+
+
+def test_the_mosaic_sees_missing_values_that_tell_the_label() -> None:
+    figure = group_label_mosaic(pd.DataFrame({"group": ["f", "m", None], "n_pos": [30, 40, 0], "n_neg": [20, 30, 90]}), "sex")
+    assert figure.title == "90 samples have no sex, and every one of them is without the outcome."
+    assert figure.data["share"].tolist() == [0.6, 4 / 7, 0.0]
+    drawable(figure)
+    thin = group_label_mosaic(pd.DataFrame({"group": ["f", "m"], "n_pos": [30, 2], "n_neg": [20, 30]}), "sex")
+    assert thin.title.startswith("Too few samples to judge m")
+
+
+def test_availability_names_the_widest_difference() -> None:
+    frame = pd.DataFrame({"modality": ["image", "image", "note", "note"], "group": ["f", None, "f", None], "n": [10, 10, 10, 10], "present": [10, 10, 9, 3]})
+    figure = availability(frame, "sex")
+    assert "note: there for 30%" in figure.title and "without a known sex" in figure.title
+    drawable(figure)
+    assert availability(frame.assign(present=10), "sex").empty == "Every modality is there for everyone."
+
+
+@pytest.mark.parametrize("status", ["running", "done"])
+def test_training_curves_name_the_best(status: str) -> None:
+    runs = pd.DataFrame({"run_id": ["a", "b"], "method": ["erm", "multifair"], "label": ["ERM", "MultiFair"], "seed": [1, 1], "status": [status, "done"]})
+    epochs = pd.DataFrame([{"run_id": r, "epoch": e, "train_loss": 0.6, "validation_loss": 0.5, "validation_auc": v} for r, v in (("a", 0.7), ("b", 0.8)) for e in (-1, 0, 1)])
+    figure = training_curves(epochs, runs)
+    assert "best validation AUC so far is .800 (MultiFair, seed 1, epoch 1)" in figure.title
+    assert ("under way" in figure.title) == (status == "running")
+    assert figure.data["epoch"].min() == 1
+    drawable(figure)
+    assert training_curves(epochs[epochs["epoch"] < 0], runs).empty
