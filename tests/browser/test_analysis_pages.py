@@ -14,13 +14,13 @@ from core.store import Store
 from tests.browser.helpers import overflow, settle
 from tests.factories import FakeWorkspace
 
-CHART = "[data-testid=stVegaLiteChart] svg .marks path"
+CHART = "[data-testid=stVegaLiteChart] svg path"
 
 
 def _open(page: Any, address: str, name: str, query: str = "") -> None:
     page.goto(f"{address}/{name}{query}")
     settle(page)
-    page.wait_for_selector(CHART)
+    page.wait_for_selector(CHART, state="attached", timeout=20_000)
 
 
 def _erm(fake: FakeWorkspace) -> str:
@@ -47,7 +47,7 @@ def test_groups_reads_the_audits_number_and_slider_answers(page: Any, served: tu
     title = page.locator(".st-key-block-group-auc h4").inner_text()
     assert f"{decimal(known['value'].iloc[0])} against {decimal(known['value'].iloc[-1])}" in title
     before = page.locator(".st-key-block-thresholds h4").inner_text()
-    slider = page.locator(".st-key-threshold [role=slider]")
+    slider = page.locator(".st-key-threshold input[type=range]")
     slider.focus()
     for _ in range(20):
         slider.press("ArrowLeft")
@@ -72,7 +72,7 @@ def test_dragging_in_a_strip_moves_the_heat_map(page: Any, served: tuple[str, Fa
     chart = page.locator(".st-key-block-gradient-conflict [data-testid=stVegaLiteChart] svg").first
 
     def numbers() -> list[str]:
-        return [text for text in chart.locator("text").all_inner_texts() if text.startswith(("+.", "−."))]
+        return [text for text in chart.locator("text").all_text_contents() if text.startswith(("+.", "−."))]
 
     before, box = numbers(), chart.bounding_box()
     assert before and box
