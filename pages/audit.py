@@ -13,6 +13,7 @@ from dashboard.audit_form import audit_form
 from dashboard.audit_view import audit_view
 from dashboard.audits import find, saved
 from dashboard.components import error_state, md, page_title
+from dashboard.draft import Draft
 
 page_title("Are these predictions fair?")
 workspace = state.workspace()
@@ -25,6 +26,10 @@ if current is None:
     made = audit_form()
     if made is not None:
         st.query_params["audit"] = made.audit_id
+        uploaded = Draft.open(workspace, st.query_params.get("file"))
+        if uploaded is not None:
+            # The audit keeps a copy of its own.
+            uploaded.discard()
         st.query_params.pop("file", None)
         st.rerun()
     if known:
