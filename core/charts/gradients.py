@@ -163,7 +163,8 @@ def _factor_strip(rows: pd.DataFrame, modalities: Sequence[str], x: alt.X, look:
     """B_m, f_mg, gate: whatever the method reports, told apart by dash, coloured by modality."""
     part = rows[rows["name"].str.startswith("method.") & rows["value"].notna()].copy()
     if part.empty:
-        none = pd.DataFrame({"trained": [1.0], "said": ["this method applies no factor"]})
+        # The run's name keeps two such strips apart: equal views would get equal names in a concatenation.
+        none = pd.DataFrame({"trained": [1.0], "said": ["this method applies no factor"], "run": [str(rows["run"].iloc[0])]})
         return _headed(alt.Chart(none).mark_text(align="left", color=look.faint, fontStyle="italic").encode(x=x, y=alt.value(STRIP / 2), text="said:N"), "Factor applied", look)
     part["series"] = part["name"].str.removeprefix("method.")
     part["of"] = part["modality"].fillna("all")
