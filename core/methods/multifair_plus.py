@@ -87,8 +87,8 @@ class MultiFairPlus(Method):
     def extra_modules(self) -> nn.Module | None:
         return self._head
 
-    def _group_probability(self, features: Tensor, present: Tensor) -> Tensor:
-        """q, (N, C)."""
+    def _group_probability(self, features: Tensor, present: Tensor, group: Tensor) -> Tensor:
+        """q, (N, C), inferred from the features; `group` (N,) is for methods that may ask for it."""
         groups = len(self._mixing)
         if self.settings.group_weight == 0:
             return features.new_full((len(features), groups), 1 / groups)
@@ -105,7 +105,7 @@ class MultiFairPlus(Method):
         self._inner = inner
         # The mixing weights are no parameters: they are fitted on validation.
         experts = self._experts(network.classify(features), inner, present)
-        return Fused(mix(experts, self._group_probability(features, present), self._mixing, self._offset), None)
+        return Fused(mix(experts, self._group_probability(features, present, group), self._mixing, self._offset), None)
 
     def loss(self, step: Step) -> Tensor:
         batch = step.batch
@@ -133,7 +133,7 @@ class MultiFairPlus(Method):
                 inner = self._network.fuse(shown.features, shown.present).logits
                 self._network.train(training)
             experts = self._experts(shown.modality_logits, inner, shown.present).float()
-            probability = self._group_probability(shown.features, shown.present).float()
+            probability = self._group_probability(shown.features, shown.present, shown.group).float()
             member = group_membership(shown.group, len(self._weight))
             # Unknown group: the weight of an average patient.
             weight = torch.where(shown.group >= 0, member @ self._weight, torch.ones_like(member[:, 0]))
