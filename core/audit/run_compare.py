@@ -78,11 +78,14 @@ def _method(variant: str, part: pd.DataFrame) -> dict[str, Any]:
 def paired(store: Store, runs: pd.DataFrame, reference: str, attribute: str, measure: str) -> pd.DataFrame:
     """Each method against the `reference` variant on the same test patients and the same seed.
 
-    The interval is the paired patient bootstrap of the lowest common seed. Columns: variant,
+    The interval is the paired patient bootstrap of the lowest common seed, on the patients whose
+    group is known; the differences of all seeds are those of `summaries`. Columns: variant,
     method, family, seed, value (method - reference), low, high, p, value_a, value_b, seeds
     (common seeds), mean and sd over them, wins, reason, differences (list, one per seed).
     """
     named = variants(runs)
+    table = summaries(store, list(named["run_id"]), attribute)
+    known = table[table["metric"] == measure].set_index("run_id")["value"] if len(table) else pd.Series(dtype=float)
     base = named[named["variant"] == reference].drop_duplicates("seed").set_index("seed")["run_id"]
     rows = []
     for variant, part in named[named["variant"] != reference].groupby("variant", sort=False):
@@ -92,11 +95,12 @@ def paired(store: Store, runs: pd.DataFrame, reference: str, attribute: str, mea
         if not common:
             rows.append({**head, "value": None, "low": None, "high": None, "p": None, "reason": f"no seed in common with {reference}", "differences": []})
             continue
-        found = [compare_runs(store, own[seed], base[seed], attribute)[measure] for seed in common]
-        over = paired_over_seeds([f["value_a"] if f["value_a"] is not None else np.nan for f in found], [f["value_b"] if f["value_b"] is not None else np.nan for f in found])
+        found = compare_runs(store, own[common[0]], base[common[0]], attribute)[measure]
+        ours, theirs = (known.reindex(ids[common]).to_numpy(dtype=float) for ids in (own, base))
+        over = paired_over_seeds(ours, theirs)
         rows.append({
-            **head, "seed": common[0], **{name: found[0][key] for name, key in (("value", "difference"), ("low", "low"), ("high", "high"), ("p", "p"), ("value_a", "value_a"), ("value_b", "value_b"), ("reason", "reason"))},
-            "mean": over.mean, "sd": over.sd, "wins": over.wins, "differences": [f["difference"] for f in found],
+            **head, "seed": common[0], **{name: found[key] for name, key in (("value", "difference"), ("low", "low"), ("high", "high"), ("p", "p"), ("value_a", "value_a"), ("value_b", "value_b"), ("reason", "reason"))},
+            "mean": over.mean, "sd": over.sd, "wins": over.wins, "differences": [float(d) for d in ours - theirs if np.isfinite(d)],
         })  # fmt: skip
     return pd.DataFrame(rows)
 

@@ -176,8 +176,8 @@ def take_away(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequenc
 
     `frame`: run_id, modality (missing: nothing taken away), group, value, low, high, n_pos, n_neg, reason.
     """
-    several = frame.groupby("run_id")["modality"].transform("nunique") > 1 if len(frame) else frame.index.astype(bool)
-    rows = frame[several & frame["group"].isin(list(groups)) & frame["run_id"].isin(list(names))].copy()
+    count = frame.groupby("run_id")["modality"].nunique()
+    rows = frame[frame["run_id"].isin(list(count[count > 1].index)) & frame["group"].isin(list(groups)) & frame["run_id"].isin(list(names))].copy()
     if rows.empty or rows["modality"].dropna().empty or rows["value"].notna().sum() == 0:
         return nothing("take-away", "Nothing can be taken away from these runs: they use one modality.")
     rows["run"] = rows["run_id"].map(dict(names))
