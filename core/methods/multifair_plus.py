@@ -58,7 +58,7 @@ class MultiFairPlus(Method):
     )
     joint_classifiers = True
     refits_fusion = True
-    search_space: ClassVar[SearchSpace] = {"group_weight": (0.3, 1.0, 3.0), "interaction": (0.0, 1.0)}
+    search_space: ClassVar[SearchSpace] = {"group_weight": (0.3, 1.0, 3.0), "ridge": (1.0, 10.0)}
 
     @dataclass(frozen=True)
     class Settings(Method.Settings):

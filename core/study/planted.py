@@ -22,8 +22,8 @@ SEED = 7
 BASE = {
     "epochs": 6,
     "batch_size": 64,
-    "lr": 2e-3,
-    "classifier_lr": 4e-3,
+    "lr": 4e-3,
+    "classifier_lr": 8e-3,
     "width": 32,
     "image_size": 24,
     "telemetry.enabled": False,
