@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import altair as alt
@@ -47,7 +48,7 @@ def decision_curves(frame: pd.DataFrame, attribute: str) -> Figure:
     long["rule"] = long["rule"].map(LINES)
     long["shown"] = long["benefit"].map(decimal)
     long["at"] = long["threshold"].map(lambda t: decimal(t, 2))
-    panels = tuple(Panel(lambda look, width, g=g: _decision(long[long["group"] == g], g, groups, top, look, width), str(g)) for g in groups)  # type: ignore[misc]
+    panels = tuple(Panel(partial(_decision, long[long["group"] == g], g, groups, top), str(g)) for g in groups)
     return Figure(
         name=name, title=title, alt=title, data=part[["group", "threshold", "net_benefit", "treat_all", "treat_none"]], panels=panels, columns=2,
         note="Solid: by the score. Dashed: everybody. Line at zero: nobody. Net benefit counts a false alarm as threshold / (1 − threshold) of a hit.",
@@ -89,7 +90,7 @@ def reliability(frame: pd.DataFrame, attribute: str) -> Figure:
     off = part[(part["n"] >= FEW) & ((part["low"] > part["predicted"]) | (part["high"] < part["predicted"]))]
     names = list(dict.fromkeys(off["group"]))
     title = f"Predicted probabilities cannot be taken at their word for {listing(names)}." if names else "Nothing speaks against the predicted probabilities in any group."
-    panels = tuple(Panel(lambda look, width, g=g: _reliability(part[part["group"] == g], g, groups, look, width), str(g)) for g in groups)  # type: ignore[misc]
+    panels = tuple(Panel(partial(_reliability, part[part["group"] == g], g, groups), str(g)) for g in groups)
     return Figure(
         name=name, title=title, alt=title, data=part[["group", "n", "predicted", "observed", "low", "high"]], panels=panels, columns=2,
         terms=("calibration", "ece"), note="On the diagonal, the score is the frequency. Dot: size of the bin; line: 95 % interval.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import altair as alt
@@ -56,7 +57,7 @@ def metric_forest(groups: pd.DataFrame, overall: pd.DataFrame, attribute: str, m
         part = frame[frame["model"] == model]
         everybody = overall.loc[overall["model"] == model, "value"].dropna()
         line = float(everybody.iloc[0]) if len(everybody) else None
-        panels.append(Panel(lambda look, width, part=part, line=line: _draw(part, frame, line, limits, metric, look, width), model if len(models) > 1 else ""))  # type: ignore[misc]
+        panels.append(Panel(partial(_draw, part, frame, line, limits, metric), model if len(models) > 1 else ""))
     return Figure(
         name=name,
         title=title,

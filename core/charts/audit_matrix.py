@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import altair as alt
@@ -55,7 +56,7 @@ def verdict_matrix(verdicts: pd.DataFrame) -> Figure:
         title=title,
         alt=f"{title} " + "; ".join(f"{a}, {m}: {WORDS[v]}" for a, m, v in zip(frame["attribute"], frame["metric_name"], frame["verdict"], strict=True)) + ".",
         data=frame[["attribute", "metric", "verdict", "gap", "evidence", "p", "reason"]],
-        panels=(Panel(lambda look, width: _draw(frame, attributes, [metric_name(m) for m in metrics], look, width)),),
+        panels=(Panel(partial(_draw, frame, attributes, [metric_name(m) for m in metrics])),),
         terms=("max_gap",),
         note="Orange: disparity. Blue: none found. Hatched: not enough data. Numbers: largest gap between groups. Attributes with the strongest evidence first.",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import altair as alt
@@ -54,7 +55,7 @@ def volcano(tests: pd.DataFrame, metric: str, alpha: float = 0.05) -> Figure:
         title=title,
         alt=title,
         data=frame[columns],
-        panels=(Panel(lambda look, width: _draw(frame, named, alpha, look, width, metric)),),
+        panels=(Panel(partial(_draw, frame, named, alpha, metric)),),
         note=f"Above the dashed line: adjusted p below {decimal(alpha, 2)}, corrected over everything that was tested.",
     )
 
@@ -72,7 +73,7 @@ def _apart(strong: pd.DataFrame) -> pd.DataFrame:
     return strong.iloc[kept]
 
 
-def _draw(frame: pd.DataFrame, named: pd.DataFrame, alpha: float, look: Look, width: Width, metric: str) -> Any:
+def _draw(frame: pd.DataFrame, named: pd.DataFrame, alpha: float, metric: str, look: Look, width: Width) -> Any:
     limits = domain([frame["difference"]], include=[0.0])
     reach = max(abs(limits[0]), abs(limits[1]))
     x = alt.X("difference:Q", scale=alt.Scale(domain=[-reach, reach]), axis=decimal_axis(f"difference in {metric_name(metric)}", grid=True, tickCount=7))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import altair as alt
@@ -52,7 +53,7 @@ def availability(shares: pd.DataFrame, attribute: str) -> Figure:
         title=title,
         alt=f"{title} {text}.",
         data=frame[["modality", "group", "n", "present", "share"]],
-        panels=(Panel(lambda look, width: _draw(frame, groups, modalities, look, width)),),
+        panels=(Panel(partial(_draw, frame, groups, modalities)),),
         terms=("availability",),
         table={"modality": "modality", "group": attribute, "n": "samples", "present": "with the modality", "share": "share"},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import altair as alt
@@ -45,7 +46,7 @@ def group_label_mosaic(counts: pd.DataFrame, attribute: str, unit: str = "sample
         title=title,
         alt=alt_text,
         data=frame[["group", "n", "n_pos", "n_neg", "share"]],
-        panels=(Panel(lambda look, width: _draw(frame, look, width, unit)),),
+        panels=(Panel(partial(_draw, frame, unit)),),
         note="Height of a bar: size of the group. Full colour: with the outcome.",
         table={"group": attribute, "n": unit, "n_pos": "with the outcome", "n_neg": "without", "share": "share"},
     )
@@ -72,7 +73,7 @@ def _finding(frame: pd.DataFrame, attribute: str, unit: str) -> str:
     )
 
 
-def _draw(frame: pd.DataFrame, look: Look, width: Width, unit: str) -> Any:
+def _draw(frame: pd.DataFrame, unit: str, look: Look, width: Width) -> Any:
     order = list(frame["label"])
     known = list(frame.loc[~frame["missing"], "group"])
     colors = {**look.group_colors(known), MISSING: look.no_estimate}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import altair as alt
@@ -36,7 +37,7 @@ def training_curves(epochs: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     state = f"{plural(going, 'run')} under way" if going else "All runs have settled"
     title = f"{state}; the best validation AUC so far is {decimal(best['validation_auc'])} ({best['label']}, seed {best['seed']}, epoch {int(best['epoch'])})."
     panels = tuple(
-        Panel(lambda look, width, column=column: _draw(frame, column, look, width), heading)  # type: ignore[misc]
+        Panel(partial(_draw, frame, column), heading)
         for column, heading in ((AUC, "Validation AUC"), (LOSS, "Validation loss (solid) and training loss (dashed)"))
     )
     columns = ["run_id", "label", "seed", "epoch", "train_loss", "validation_loss", "validation_auc"]
