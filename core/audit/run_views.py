@@ -137,9 +137,12 @@ def gap_null(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFra
 
     def compute(run_id: str) -> list[dict[str, Any]]:
         rows = rows_of(store, run_id, attribute)
-        judged = np.array([row["value"] is not None for row in auc_rows(rows)[1:]], dtype=bool)
+        values = np.array([np.nan if row["value"] is None else row["value"] for row in auc_rows(rows)[1:]])
+        judged = np.isfinite(values)
         if judged.sum() < 2:
             return []
+        # The null compares scores at fewer levels; the gap that is shown is the exact one.
+        observed = float(max_gap(values))
         test = permute_aucs(rows.y, rows.score, rows.code, len(rows.groups), permutations=PERMUTATIONS, cluster=rows.patient, usable=judged, workers=1).max_gap
         null = test.null[np.isfinite(test.null)]
         if null.size == 0 or test.value is None:
@@ -147,7 +150,7 @@ def gap_null(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFra
         edges = np.arange(0, float(null.max()) + 2 * NULL_BIN, NULL_BIN)
         counts, _ = np.histogram(null, edges)
         return [
-            {"left": float(a), "right": float(b), "share": float(c / null.size), "observed": test.value, "p": test.p, "q95": test.null_q95, "permutations": test.permutations}
+            {"left": float(a), "right": float(b), "share": float(c / null.size), "observed": observed, "p": test.p, "q95": test.null_q95, "permutations": test.permutations}
             for a, b, c in zip(edges[:-1], edges[1:], counts, strict=True)
         ]
 

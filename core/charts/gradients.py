@@ -222,8 +222,8 @@ def _brushed_heat(heat: pd.DataFrame, modalities: Sequence[str], groups: Sequenc
     cells = base.mark_rect(cornerRadius=3, stroke=look.background, strokeWidth=2).encode(
         color=alt.condition("datum.known > 0", alt.Color("value:Q", scale=alt.Scale(domain=[-most, 0, most], range=list(look.diverging), clamp=True), legend=None), alt.value(look.neutral))
     )
-    strong = f"datum.known > 0 && abs(datum.value) > {0.62 * most}"
-    numbers = base.mark_text(fontSize=12).encode(text="shown:N", color=alt.condition(strong, alt.value("#FFFFFF" if look.mode == "light" else "#0C0F14"), alt.value(look.text)))
+    strong = f"datum.known > 0 && abs(datum.value) > {look.on_strong[0] * most}"
+    numbers = base.mark_text(fontSize=12).encode(text="shown:N", color=alt.condition(strong, alt.value(look.on_strong[1]), alt.value(look.text)))
     hatched = base.transform_filter("datum.known == 0").mark_point(shape=HATCH, size=320, filled=False, stroke=look.no_estimate, strokeWidth=1)
     return _headed((cells + hatched + numbers).properties(height=max(60, 34 * len(groups))), "Group by modality: mean cosine over the brushed epochs", look)
 

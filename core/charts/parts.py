@@ -125,7 +125,7 @@ def heat_map(
     span = max(abs(limits[0] - limits[1]), abs(limits[2] - limits[1]))
     numbers = base.transform_filter(known).mark_text(fontSize=12).encode(
         text="shown:N",
-        color=alt.condition(f"abs(datum.value - {limits[1]}) > {0.62 * span}", alt.value("#FFFFFF" if look.mode == "light" else "#0C0F14"), alt.value(look.text)),
+        color=alt.condition(f"abs(datum.value - {limits[1]}) > {look.on_strong[0] * span}", alt.value(look.on_strong[1]), alt.value(look.text)),
     )
     unknown = base.transform_filter(alt.datum.value == None)  # noqa: E711
     blank = unknown.mark_rect(cornerRadius=3, stroke=look.background, strokeWidth=2, color=look.neutral)
