@@ -14,18 +14,12 @@ import psutil
 import pytest
 
 from core.cohort.planted import simulate
-from tests.browser.helpers import ARGUMENTS, Watch, browser_path, dashboard, settle
+from tests.browser.helpers import Watch, dashboard, settle
 
 PATIENTS = 220
 EPOCHS = 2
 TRAINING_MS = 240_000
 MARKS = "[data-testid=stVegaLiteChart] svg [class*=marks] path"
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(browser_path() is None, reason="no Chrome or Chromium on this machine: install chromium to run the browser tests"),
-]
-
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -57,65 +51,63 @@ def go(page: Any, name: str) -> None:
     settle(page)
 
 
-def test_from_a_table_and_images_to_a_report(planted: Path, served: tuple[str, Path], tmp_path: Path) -> None:
-    from playwright.sync_api import expect, sync_playwright
+def test_from_a_table_and_images_to_a_report(browser: Any, planted: Path, served: tuple[str, Path], tmp_path: Path) -> None:
+    from playwright.sync_api import expect
 
     address, workspace = served
     watch = Watch()
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=browser_path(), args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1280, "height": 1400}, accept_downloads=True)
-        watch.attach(page)
-        page.goto(address)
-        settle(page)
-        expect(page.get_by_role("button", name="Open the sample cohort")).to_be_visible()
+    page = browser.new_page(viewport={"width": 1280, "height": 1400}, accept_downloads=True)
+    watch.attach(page)
+    page.goto(address)
+    settle(page)
+    expect(page.get_by_role("button", name="Open the sample cohort")).to_be_visible()
 
-        go(page, "Cohort")
-        page.locator("input[type=file]").nth(0).set_input_files(planted / "cohort" / "cohort.csv")
-        expect(page.get_by_text("2 · Roles")).to_be_visible(timeout=30_000)
-        settle(page)
-        page.locator("input[type=file]").nth(1).set_input_files(planted / "images.zip")
-        expect(page.get_by_text("a zip of images")).to_be_visible(timeout=30_000)
-        settle(page)
-        page.get_by_role("button", name="Save cohort").click()
-        expect(page.get_by_text(re.compile(f"{PATIENTS} samples of {PATIENTS} patients"))).to_be_visible(timeout=60_000)
-        expect(page.locator(MARKS)).not_to_have_count(0, timeout=30_000)
+    go(page, "Cohort")
+    page.locator("input[type=file]").nth(0).set_input_files(planted / "cohort" / "cohort.csv")
+    expect(page.get_by_text("2 · Roles")).to_be_visible(timeout=30_000)
+    settle(page)
+    page.locator("input[type=file]").nth(1).set_input_files(planted / "images.zip")
+    expect(page.get_by_text("a zip of images")).to_be_visible(timeout=30_000)
+    settle(page)
+    page.get_by_role("button", name="Save cohort").click()
+    expect(page.get_by_text(re.compile(f"{PATIENTS} samples of {PATIENTS} patients"))).to_be_visible(timeout=60_000)
+    expect(page.locator(MARKS)).not_to_have_count(0, timeout=30_000)
 
-        go(page, "Train")
-        page.get_by_text("Unimodal", exact=True).first.click()
-        settle(page)
-        page.get_by_text("Change settings").click()
-        page.get_by_label("Epochs").fill(str(EPOCHS))
-        page.get_by_label("Epochs").press("Tab")
-        settle(page)
-        page.get_by_role("button", name="Train 2 runs").click()
-        expect(page.get_by_role("heading", name=re.compile("under way"))).to_be_visible(timeout=30_000)
-        # A closed tab loses nothing: the queue goes on and another tab shows it.
-        page.close()
-        page = browser.new_page(viewport={"width": 1280, "height": 1400}, accept_downloads=True)
-        watch.attach(page)
-        page.goto(address)
-        settle(page)
-        go(page, "Train")
-        expect(page.get_by_role("heading", name="Nothing is running")).to_be_visible(timeout=TRAINING_MS)
-        settle(page)
-        expect(page.get_by_text("All of these are there or under way")).to_have_count(0)
-        expect(page.locator(MARKS)).not_to_have_count(0, timeout=30_000)
+    go(page, "Train")
+    page.get_by_text("Unimodal", exact=True).first.click()
+    settle(page)
+    page.get_by_text("Change settings").click()
+    page.get_by_label("Epochs").fill(str(EPOCHS))
+    page.get_by_label("Epochs").press("Tab")
+    settle(page)
+    page.get_by_role("button", name="Train 2 runs").click()
+    expect(page.get_by_role("heading", name=re.compile("under way"))).to_be_visible(timeout=30_000)
+    # A closed tab loses nothing: the queue goes on and another tab shows it.
+    page.close()
+    page = browser.new_page(viewport={"width": 1280, "height": 1400}, accept_downloads=True)
+    watch.attach(page)
+    page.goto(address)
+    settle(page)
+    go(page, "Train")
+    expect(page.get_by_role("heading", name="Nothing is running")).to_be_visible(timeout=TRAINING_MS)
+    settle(page)
+    expect(page.get_by_text("All of these are there or under way")).to_have_count(0)
+    expect(page.locator(MARKS)).not_to_have_count(0, timeout=30_000)
 
-        for name in ("Modalities", "Gradients", "Groups"):
-            go(page, name)
-            expect(page.locator(MARKS)).not_to_have_count(0, timeout=60_000)
-            assert page.locator(MARKS).count() > 10, f"{name} drew hardly anything"
+    for name in ("Modalities", "Gradients", "Groups"):
+        go(page, name)
+        expect(page.locator(MARKS)).not_to_have_count(0, timeout=60_000)
+        assert page.locator(MARKS).count() > 10, f"{name} drew hardly anything"
 
-        go(page, "Reports")
-        button = page.get_by_role("button", name="HTML", exact=True)
-        expect(button).to_be_visible(timeout=60_000)
-        settle(page)
-        with page.expect_download() as waiting:
-            button.click()
-        target = tmp_path / "report.html"
-        waiting.value.save_as(target)
-        browser.close()
+    go(page, "Reports")
+    button = page.get_by_role("button", name="HTML", exact=True)
+    expect(button).to_be_visible(timeout=60_000)
+    settle(page)
+    with page.expect_download() as waiting:
+        button.click()
+    target = tmp_path / "report.html"
+    waiting.value.save_as(target)
+    page.close()
 
     html = target.read_text(encoding="utf-8")
     assert "Comparison of 2 runs" in html
