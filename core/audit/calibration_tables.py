@@ -14,9 +14,10 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
+from scipy.special import ndtr, stdtrit
 
 from core.audit.estimates import MetricTable
+from core.audit.influence import Linearised, linearise_ratio
 from core.audit.options import AuditOptions
 from core.audit.pairwise import PairTest, correct
 from core.audit.scored import Scored
@@ -32,21 +33,20 @@ MAX_SHUFFLED = 50_000_000
 
 
 def calibration_tables(data: Scored, codes: Ints, count: int, lacking: Sequence[str | None], options: AuditOptions) -> list[MetricTable]:
-    """ECE and debiased ECE (bootstrap), intercept and slope (Wald), balanced Brier score (value only)."""
+    """ECE and debiased ECE (bootstrap), intercept and slope (Wald), balanced Brier score (Student's t)."""
     if data.no_probability:
         return [MetricTable.undefined(name, count, data.no_probability) for name in NAMES]
     found = calibration(data.y, data.score, codes, count, bins=options.bins, weight=data.weight, cluster=data.cluster)
     low, high, se = _error_intervals(data, codes, count, found, options)
-    nan = np.full(count, np.nan)
     z = normal_quantile(1 - options.alpha)
-    # Fisher's information knows nothing of patients: no interval rather than one that is too short.
-    wald = np.nan if data.cluster is not None else z
+    # With several rows per patient no interval rather than one that is too short.
+    wald, method = (np.nan, "none: Fisher's information knows nothing of patients") if data.cluster is not None else (z, "Wald")
     return [
         _table("ece", found.ece, low, high, se, lacking, "basic bootstrap"),
         _table("ece_debiased", found.ece_debiased, low, high, se, lacking, "basic bootstrap of the plain error"),
-        _table("calibration_intercept", found.intercept, found.intercept - wald * found.intercept_se, found.intercept + wald * found.intercept_se, found.intercept_se, lacking, "Wald"),
-        _table("calibration_slope", found.slope, found.slope - wald * found.slope_se, found.slope + wald * found.slope_se, found.slope_se, lacking, "Wald"),
-        _table("balanced_brier", found.brier_balanced, nan, nan, nan, lacking, "none"),
+        _table("calibration_intercept", found.intercept, found.intercept - wald * found.intercept_se, found.intercept + wald * found.intercept_se, found.intercept_se, lacking, method),
+        _table("calibration_slope", found.slope, found.slope - wald * found.slope_se, found.slope + wald * found.slope_se, found.slope_se, lacking, method),
+        _balanced(data, codes, count, found.brier_balanced, lacking, options),
     ]
 
 
@@ -54,6 +54,19 @@ def _table(name: str, value: Floats, low: Floats, high: Floats, se: Floats, lack
     undefined = "constant scores, perfectly separated classes or an absent class"
     reasons = tuple(why or (None if np.isfinite(v) else undefined) for v, why in zip(value, lacking, strict=True))
     return MetricTable(name, value, low, high, se, np.array([why is None for why in reasons]), reasons, method)
+
+
+def _balanced(data: Scored, codes: Ints, count: int, value: Floats, lacking: Sequence[str | None], options: AuditOptions) -> MetricTable:
+    """Mean of the two classes' Brier scores: each is a ratio of sums, and a row bears on one of them only."""
+    square = (data.score - data.y) ** 2
+    of_class = [linearise_ratio(square * own, own.astype(np.float64), codes, count, data.weight, data.cluster) for own in (data.y, ~data.y)]
+    both = Linearised(value, (of_class[0].influence + of_class[1].influence) / 2, codes, data.cluster)
+    se = both.se()
+    se = np.where(se > 0, se, np.nan)
+    inside = codes >= 0
+    fewer = np.minimum(*(np.bincount(codes[inside & own], minlength=count) for own in (data.y, ~data.y)))
+    half = stdtrit(np.maximum(fewer - 1.0, 1.0), 1 - options.alpha / 2) * se
+    return _table("balanced_brier", value, np.maximum(value - half, 0.0), value + half, se, lacking, "Student's t")
 
 
 def _error_intervals(data: Scored, codes: Ints, count: int, found: Calibration, options: AuditOptions) -> tuple[Floats, Floats, Floats]:

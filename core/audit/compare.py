@@ -25,13 +25,10 @@ from core.audit.predictions import Predictions
 from core.audit.result import Audit
 from core.audit.scored import Scored, scored
 from core.errors import UserError
-from core.metrics.bootstrap import bootstrap_models, replicate_interval
 from core.metrics.corrections import adjust
 from core.metrics.delong import delong, difference
-from core.metrics.equity import es_auc, max_gap, worst
 from core.metrics.intervals import normal_quantile
-from core.metrics.rates import FN, FP, TN, TP, rate_summaries
-from core.metrics.resampling import CellDraws, patient_strata
+from core.metrics.paired import compare_aucs, compare_rates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +36,14 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 ALL = "(all)"
 RATES = ("tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy")
-SHORT = {"demographic_parity_difference": "dpd", "equalized_odds_difference": "deodds", "equal_opportunity_difference": "equal_opportunity_difference"}
+SHORT = {
+    "es_auc": "es_auc",
+    "max_gap": "max_gap",
+    "worst_group": "worst_group_auc",
+    "demographic_parity_difference": "dpd",
+    "equalized_odds_difference": "deodds",
+    "equal_opportunity_difference": "equal_opportunity_difference",
+}
 
 
 @dataclass(frozen=True)
@@ -185,66 +189,21 @@ def _corrected(rows: list[PairedDifference], options: AuditOptions) -> list[Pair
 def _summaries(a: Scored, b: Scored, grouping: Grouping, options: AuditOptions) -> list[PairedDifference]:
     """Fairness summaries, by paired bootstrap; none without replicates."""
     codes, count = grouping.codes, len(grouping.groups)
-    inside = codes >= 0
-    if not options.bootstrap or count < 2 or not inside.any():
+    if not options.bootstrap or count < 2 or not (codes >= 0).any():
         return []
-    models = bootstrap_models(
-        a.y, np.stack([a.score, b.score]), codes, count, replicates=options.bootstrap, seed=options.seed, cluster=a.cluster, weight=a.weight, max_levels=LEVELS
+    level = 1 - options.alpha
+    found = compare_aucs(
+        a.y, a.score, b.score, codes, count, replicates=options.bootstrap, seed=options.seed, cluster=a.cluster, weight=a.weight, level=level, max_levels=LEVELS
     )
-    observed = []
-    for data in (a, b):
-        overall = delong(data.y[inside], data.score[inside], weight=None if data.weight is None else data.weight[inside]).auc[0]
-        groups = np.array([delong(data.y[codes == g], data.score[codes == g], weight=None if data.weight is None else data.weight[codes == g]).auc[0] for g in range(count)])
-        observed.append({"es_auc": float(es_auc(overall, groups)), "max_gap": float(max_gap(groups)), "worst_group_auc": float(worst(groups))})
-    drawn = [{"es_auc": m.summaries()["es_auc"], "max_gap": m.summaries()["max_gap"], "worst_group_auc": m.summaries()["worst_group"]} for m in models]
     if a.decision is not None and b.decision is not None:
-        seen, replicates = _joint_rates(a, b, codes, count, options)
-        for k in range(2):
-            observed[k] |= seen[k]
-            drawn[k] |= replicates[k]
-    n = int(inside.sum())
-    return [_summary(a, b, grouping.name, name, n, observed[0][name], observed[1][name], drawn[0][name] - drawn[1][name], options) for name in observed[0]]
-
-
-def _summary(a: Scored, b: Scored, attribute: str, metric: str, n: int, value_a: float, value_b: float, drawn: Floats, options: AuditOptions) -> PairedDifference:
-    head = (a.model, b.model, attribute, ALL, metric, n, _or_none(value_a), _or_none(value_b))
-    gap = value_a - value_b
-    known = drawn[np.isfinite(drawn)]
-    if not np.isfinite(gap) or known.size < 0.9 * drawn.size:
-        return PairedDifference(*head, None, None, None, None, None, "none", "the summary is undefined for one of the models or in too many replicates")
-    low, high = replicate_interval(drawn, gap, level=1 - options.alpha, kind="basic")
-    # The basic interval's p: how deep in the replicates, mirrored about the difference, 0 lies.
-    beyond = min(int((known >= 2 * gap).sum()), int((known <= 2 * gap).sum()))
-    p = min(1.0, 2 * (1 + beyond) / (1 + known.size))
-    return PairedDifference(*head, gap, float(low), float(high), p, p, "paired bootstrap")
-
-
-def _joint_rates(a: Scored, b: Scored, codes: NDArray[np.int64], count: int, options: AuditOptions) -> tuple[list[dict[str, float]], list[dict[str, Floats]]]:
-    """Rate summaries of both models, observed and resampled, from one draw of (group, label, decision, decision)."""
-    assert a.decision is not None and b.decision is not None
-    inside = codes >= 0
-    group, y = codes[inside], a.y[inside]
-    kind = (y * 4 + a.decision[inside] * 2 + b.decision[inside]).astype(np.int64)
-    weight = None if a.weight is None else a.weight[inside]
-    cluster = strata = None
-    if a.cluster is not None:
-        _, cluster = np.unique(a.cluster[inside], return_inverse=True)
-        strata = patient_strata(cluster, int(cluster.max()) + 1, group, y, False)
-    draws = CellDraws.of(group * 8 + kind, count * 8, group, cluster=cluster, patient_stratum=strata, weight=weight)
-    replicates = np.concatenate(draws.tables(options.bootstrap, options.seed, lambda table: table)).reshape(-1, count, 8)
-    seen = np.bincount(group * 8 + kind, weights=weight, minlength=count * 8).astype(np.float64).reshape(1, count, 8)
-
-    def summaries(cells: Floats, first: bool) -> dict[str, Floats]:
-        table = np.zeros((*cells.shape[:2], 4))
-        for positive, one, other in np.ndindex(2, 2, 2):
-            chosen = one if first else other
-            place = (TP if chosen else FN) if positive else (FP if chosen else TN)
-            table[:, :, place] += cells[:, :, positive * 4 + one * 2 + other]
-        found = rate_summaries(table)
-        return {short: found[name] for name, short in SHORT.items()}
-
-    observed = [{k: float(v[0]) for k, v in summaries(seen, first).items()} for first in (True, False)]
-    return observed, [summaries(replicates, first) for first in (True, False)]
+        found |= compare_rates(a.y, a.decision, b.decision, codes, count, replicates=options.bootstrap, seed=options.seed, cluster=a.cluster, weight=a.weight, level=level)
+    n = int((codes >= 0).sum())
+    rows = []
+    for name, short in SHORT.items():
+        if name in found:
+            s = found[name]
+            rows.append(PairedDifference(a.model, b.model, grouping.name, ALL, short, n, s.value_a, s.value_b, s.difference, s.low, s.high, s.p, s.p, s.method, s.reason))
+    return rows
 
 
 def _or_none(value: float) -> float | None:

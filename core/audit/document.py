@@ -31,10 +31,22 @@ def document(audit: Audit) -> dict[str, Any]:
         "attributes": first["attributes"],
         "models": models,
         "comparisons": [{"model_a": c.model_a, "model_b": c.model_b, "differences": [_difference(row) for row in c.rows]} for c in audit.comparisons],
+        **_over_seeds(audit),
         "findings": [finding.to_dict() for finding in audit.findings],
         "options": audit.options.to_dict(),
         "notes": {"es_auc": ES_AUC_CAVEAT},
     }
+
+
+def _over_seeds(audit: Audit) -> dict[str, Any]:
+    """`seeds`, where several models are runs of one method that differ in the seed."""
+    if len(audit.models) < 2:
+        return {}
+    from core.audit.seeds import methods_of, over_seeds  # brings pandas, which one model's document does without
+
+    if not methods_of(tuple(model.model for model in audit.models)):
+        return {}
+    return {"seeds": [{str(k): number(v) if isinstance(v, float) else v for k, v in row.items()} for row in over_seeds(audit).to_dict("records")]}
 
 
 def _model(model: ModelAudit) -> dict[str, Any]:

@@ -11,13 +11,14 @@ import numpy as np
 from core.audit import guards
 from core.audit.calibration_tables import calibration_tables, error_tests, judged_error
 from core.audit.estimates import GroupCounts, MetricTable, estimate_groups
-from core.audit.evidence import auc_null, with_intervals, with_null
+from core.audit.evidence import auc_null, permuted_pairs, rate_null, with_intervals, with_null
 from core.audit.grouping import Grouping, groupings
 from core.audit.operating import OperatingPoint, operating_point
 from core.audit.options import AuditOptions
 from core.audit.pairwise import TESTED, PairTest, pairwise
 from core.audit.power import METRICS as POWERED
 from core.audit.power import power
+from core.audit.precision_tables import precision_tables
 from core.audit.predictions import Attribute, AuditFinding, Predictions
 from core.audit.rest import RestTest, against_rest, correct_all
 from core.audit.result import AttributeAudit, Audit, ModelAudit
@@ -100,7 +101,9 @@ def _audit_model(
 
 def _estimates(data: Scored, codes: np.ndarray, count: int, options: AuditOptions) -> tuple[GroupCounts, dict[str, MetricTable]]:
     counts, tables = estimate_groups(data, codes, count, options)
-    tables |= {table.metric: table for table in calibration_tables(data, codes, count, counts.lacking(options), options)}
+    lacking = counts.lacking(options)
+    for table in (*precision_tables(data, codes, count, lacking, options), *calibration_tables(data, codes, count, lacking, options)):
+        tables[table.metric] = table
     return counts, tables
 
 
@@ -108,11 +111,11 @@ def _audit_attribute(data: Scored, point: OperatingPoint, grouping: Grouping, op
     options = options if grouping.depth == 1 else _lighter(options)
     codes, groups = grouping.codes, grouping.groups
     counts, tables = _estimates(data, codes, len(groups), options)
-    tests = _pairwise(data, grouping, tables, options)
+    tests = _pairwise(data, grouping, counts, tables, options)
     null = auc_null(data, codes, len(groups), tables["auc"], options)
     overall = _overall(data, codes)
     summaries = point_summaries(overall, tables, groups)
-    summaries = with_null(with_intervals(summaries, data, codes, tables, overall, options), null)
+    summaries = with_null(with_intervals(summaries, data, codes, tables, overall, options), null, rate_null(data, codes, len(groups), tables, options))
     left_out = f"{grouping.left_out_rows} rows are in groups too small to look at" if grouping.left_out_rows else None
     judged = {name: judged_error(tables) if name == "ece" else tables[name] for name in tests}
     attribute = AttributeAudit(
@@ -145,11 +148,12 @@ def _without_groups(point: OperatingPoint, grouping: Grouping, metrics: tuple[st
     )
 
 
-def _pairwise(data: Scored, grouping: Grouping, tables: Mapping[str, MetricTable], options: AuditOptions) -> dict[str, tuple[PairTest, ...]]:
+def _pairwise(data: Scored, grouping: Grouping, counts: GroupCounts, tables: Mapping[str, MetricTable], options: AuditOptions) -> dict[str, tuple[PairTest, ...]]:
     """Tests per metric; none for intersections of so many groups that their pairs say nothing."""
     if len(grouping.groups) > MAX_PAIRED_GROUPS and grouping.depth > 1:
         return {}
-    tests = {name: pairwise(tables[name], options.correction) for name in TESTED if name != "ece"}
+    permuted = permuted_pairs(data, grouping.codes, counts, tables["auc"], options) if grouping.depth == 1 else {}
+    tests = {name: pairwise(tables[name], options.correction, permuted if name == "auc" else None) for name in TESTED}
     tests["ece"] = error_tests(data, grouping.codes, len(grouping.groups), dict(tables), options)
     return tests
 

@@ -16,7 +16,6 @@ from core.metrics.auc_interval import auc_interval
 from core.metrics.delong import AucCovariance, group_delong
 from core.metrics.estimate import MinimumCounts
 from core.metrics.intervals import normal_quantile
-from core.metrics.precision_recall import auprg, average_precision
 from core.metrics.rates import confusion, effective_sizes, rate_counts, rate_estimates
 
 Floats = NDArray[np.float64]
@@ -86,12 +85,11 @@ def group_counts(data: Scored, codes: NDArray[np.int64], count: int) -> GroupCou
 
 
 def estimate_groups(data: Scored, codes: NDArray[np.int64], count: int, options: AuditOptions) -> tuple[GroupCounts, dict[str, MetricTable]]:
-    """Counts and every metric, by name, for the groups `codes` (-1: no part)."""
+    """Counts and the metrics that need no resampling, by name, for the groups `codes` (-1: no part)."""
     counts = group_counts(data, codes, count)
     lacking = counts.lacking(options)
     tables = [
         auc_table(data, codes, count, lacking, options),
-        *ranking_tables(data, codes, count, lacking),
         *rate_tables(data, codes, count, lacking, options),
         *mean_tables(data, codes, count, lacking, options),
     ]
@@ -114,19 +112,6 @@ def auc_table(data: Scored, codes: NDArray[np.int64], count: int, lacking: tuple
     high = np.where(judged, high, np.minimum(value + half, 1.0))
     covariance = result.covariance if data.cluster is not None else None
     return MetricTable("auc", value, low, high, se, judged, reasons, "DeLong", covariance, freedom=_auc_freedom(result))
-
-
-def ranking_tables(data: Scored, codes: NDArray[np.int64], count: int, lacking: tuple[str | None, ...]) -> list[MetricTable]:
-    """Average precision and its gain-scale area, values only: the first moves with prevalence, the second does not."""
-    nan = np.full(count, np.nan)
-    tables = []
-    for name, value in (
-        ("average_precision", average_precision(data.y, data.score, codes, count, data.weight)),
-        ("auprg", auprg(data.y, data.score, codes, count, data.weight)),
-    ):
-        reasons = tuple(why or (None if np.isfinite(v) else "no positives or no negatives") for v, why in zip(value, lacking, strict=True))
-        tables.append(MetricTable(name, value, nan, nan, nan, np.array([why is None for why in reasons], dtype=bool), reasons, "none"))
-    return tables
 
 
 def _auc_reason(value: float, lacking: str | None, patients_pos: int, patients_neg: int) -> str | None:

@@ -14,14 +14,16 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
-from core.audit.estimates import MetricTable
+from core.audit.estimates import GroupCounts, MetricTable
 from core.audit.options import AuditOptions
 from core.audit.scored import Scored
 from core.audit.summaries import RATE_SUMMARIES, Summary
 from core.metrics.bootstrap import AucReplicates, bootstrap_aucs, bootstrap_confusion
-from core.metrics.permutation import AucNull, NullTest, permute_aucs
-from core.metrics.rates import rate
+from core.metrics.permutation import AucNull, NullTest, permute_aucs, permute_pairs
+from core.metrics.rate_null import permute_rates
+from core.metrics.rates import SUMMARIES, rate
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -30,6 +32,10 @@ Interval = tuple[float, float]
 # Scores are resampled at this many levels with the ranking inside a level kept: standard errors differ
 # from those of the plain bootstrap by less than one part in a thousand.
 LEVELS = 64
+# Pairs with as many of each class in both groups are left to DeLong's test, which needs no permutations then.
+FEW = 100
+MAX_PERMUTED_PAIRS = 45
+SAME = 1e-9
 
 
 def with_intervals(
@@ -132,16 +138,51 @@ def auc_null(data: Scored, codes: Ints, count: int, table: MetricTable, options:
     )
 
 
-def with_null(summaries: tuple[Summary, ...], null: AucNull | None) -> tuple[Summary, ...]:
-    """The AUC summaries beside their null."""
-    if null is None:
-        return summaries
-    tests: Mapping[str, NullTest] = {"es_auc": null.es_auc, "max_gap": null.max_gap, "worst_group_auc": null.worst_group}
+def permuted_pairs(data: Scored, codes: Ints, counts: GroupCounts, table: MetricTable, options: AuditOptions) -> dict[tuple[int, int], float]:
+    """p-values of AUC differences by studentized permutation, for pairs of judged groups of which one has few patients.
+
+    With `FEW` or more of each class in both groups DeLong's test and the permutation agree, and the pair is left out.
+    """
+    judged = np.flatnonzero(table.judged & (table.se > 0))
+    small = np.minimum(counts.n_pos, counts.n_neg) < FEW
+    pairs = [(int(a), int(b)) for i, a in enumerate(judged) for b in judged[i + 1 :] if small[a] or small[b]]
+    if not options.permutations or not pairs or len(pairs) > MAX_PERMUTED_PAIRS:
+        return {}
+    found = permute_pairs(
+        data.y, data.score, codes, pairs, table.value.size, permutations=options.permutations, seed=options.seed, cluster=data.cluster, weight=data.weight
+    )
+    resolution = 1 / (1 + options.permutations)
+    return {pair: beyond_resolution(float(p), float(z), resolution) for pair, p, z in zip(pairs, found.p, found.z, strict=True) if np.isfinite(p)}
+
+
+def beyond_resolution(p: float, z: float, resolution: float) -> float:
+    """A permutation p-value; where no permutation came near, the normal tail goes on below what they can resolve."""
+    return min(p, 2 * float(ndtr(-abs(z)))) if p <= 1.5 * resolution and np.isfinite(z) else p
+
+
+def rate_null(data: Scored, codes: Ints, count: int, tables: Mapping[str, MetricTable], options: AuditOptions) -> dict[str, NullTest]:
+    """The permutation null of the summaries of rates, by their short names; none without decisions or permutations."""
+    usable = np.all([np.isfinite(tables[name].value) for name in ("tpr", "fpr", "selection_rate")], axis=0)
+    if not options.permutations or data.decision is None or int(usable.sum()) < 2:
+        return {}
+    found = permute_rates(
+        data.y, data.decision, codes, count, permutations=options.permutations, seed=options.seed, cluster=data.cluster, weight=data.weight, usable=usable
+    )
+    return {short: found[name] for name, short in zip(SUMMARIES, RATE_SUMMARIES, strict=True)}
+
+
+def with_null(summaries: tuple[Summary, ...], null: AucNull | None, rates: Mapping[str, NullTest]) -> tuple[Summary, ...]:
+    """The summaries beside their nulls."""
+    tests = dict(rates)
+    if null is not None:
+        tests |= {"es_auc": null.es_auc, "max_gap": null.max_gap, "worst_group_auc": null.worst_group}
     return tuple(_beside(summary, tests.get(summary.metric)) for summary in summaries)
 
 
 def _beside(summary: Summary, test: NullTest | None) -> Summary:
-    if test is None or summary.value is None or test.p is None:
+    if test is None or test.value is None or summary.value is None or test.p is None:
         return summary
+    if summary.metric in RATE_SUMMARIES and abs(test.value - summary.value) > SAME:
+        return summary  # a group lacks one rate but not the others: the null would be that of other groups
     known = test.null[np.isfinite(test.null)]
     return replace(summary, p_null=test.p, null_median=test.null_median, null_q95=test.null_q95, null=tuple(known.tolist()))

@@ -1,23 +1,26 @@
 """Differences between groups, each with an interval and a test, corrected for their number.
 
-Rates of independent rows are compared by the pooled score test with Campbell's (2007) N - 1
-correction; everything else by the ratio of the difference to its standard error against Student's
-t with Welch's degrees of freedom. Intervals join the two groups' own intervals (MOVER), so they
-stay inside what is possible.
+Rates are compared by the studentized permutation test of core.metrics.rate_tests (normal, on effective sizes, where
+rows are weighted or clustered); everything else by the ratio of the difference to its standard error against
+Student's t with Welch's degrees of freedom, which the AUCs of small groups leave for a permutation test
+(core.audit.evidence). Intervals join the two groups' own intervals (MOVER), so they stay inside what is possible.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
-from scipy.special import ndtr, stdtr
+from scipy.special import stdtr
 
 from core.audit.estimates import RATE_METRICS, MetricTable
 from core.metrics.corrections import adjust
 from core.metrics.intervals import difference_interval
+from core.metrics.rate_tests import pairwise_rates
 
+PERMUTED = "studentized permutation"
 TESTED = ("auc", *RATE_METRICS, "brier", "net_benefit")
 
 
@@ -38,10 +41,13 @@ class PairTest:
     p_holm: float | None = None
 
 
-def pairwise(table: MetricTable, correction: str) -> tuple[PairTest, ...]:
-    """Tests between every two judged groups, corrected within this metric."""
+def pairwise(table: MetricTable, correction: str, permuted: Mapping[tuple[int, int], float] | None = None) -> tuple[PairTest, ...]:
+    """Tests between every two judged groups, corrected within this metric; `permuted` holds p-values that replace ours."""
     judged = np.flatnonzero(table.judged)
-    return correct([compare_groups(table, int(a), int(b)) for a, b in combinations(judged, 2)], correction)
+    tests = compare_pairs(table, list(combinations(judged.tolist(), 2)))
+    given = permuted or {}
+    tests = [replace(t, p=given[t.group_a, t.group_b], method=PERMUTED) if (t.group_a, t.group_b) in given else t for t in tests]
+    return correct(tests, correction)
 
 
 def correct(tests: list[PairTest], correction: str) -> tuple[PairTest, ...]:
@@ -51,30 +57,37 @@ def correct(tests: list[PairTest], correction: str) -> tuple[PairTest, ...]:
     return tuple(replace(test, p_adjusted=_or_none(a), p_holm=_or_none(h)) for test, a, h in zip(tests, adjusted, strict, strict=True))
 
 
-def compare_groups(table: MetricTable, a: int, b: int) -> PairTest:
-    """One difference with its interval and p-value."""
-    difference = float(table.value[a] - table.value[b])
-    low, high = difference_interval(table.value[a], table.low[a], table.high[a], table.value[b], table.low[b], table.high[b])
+def compare_pairs(table: MetricTable, pairs: Sequence[tuple[int, int]]) -> list[PairTest]:
+    """Differences of pairs of groups with their intervals and p-values, not yet corrected."""
+    if not pairs:
+        return []
     if table.metric in RATE_METRICS and table.trials is not None:
-        se, p = _score_test(table, a, b)
-        method = "score test" if table.method == "Wilson" else "score test on effective sizes"
-    else:
+        return _compare_rates(table, pairs)
+    result = []
+    for a, b in pairs:
+        low, high = difference_interval(table.value[a], table.low[a], table.high[a], table.value[b], table.low[b], table.high[b])
         se, p = _welch(table, a, b)
         method = "DeLong, Welch" if table.metric == "auc" else "Welch"
-    return PairTest(table.metric, a, b, difference, _or_none(float(low)), _or_none(float(high)), _or_none(se), _or_none(p), None, method)
+        result.append(PairTest(table.metric, a, b, float(table.value[a] - table.value[b]), _or_none(float(low)), _or_none(float(high)), _or_none(se), _or_none(p), None, method))
+    return result
 
 
-def _score_test(table: MetricTable, a: int, b: int) -> tuple[float, float]:
+def _compare_rates(table: MetricTable, pairs: Sequence[tuple[int, int]]) -> list[PairTest]:
+    """All pairs at once: the permutation distribution is summed as one array."""
     assert table.trials is not None
-    m, n = float(table.trials[a]), float(table.trials[b])
-    total = m + n
-    pooled = (table.value[a] * m + table.value[b] * n) / total
-    variance = pooled * (1 - pooled) * (1 / m + 1 / n) * total / max(total - 1, 1)
+    a, b = np.array(pairs, dtype=np.int64).T
+    low, high = difference_interval(table.value[a], table.low[a], table.high[a], table.value[b], table.low[b], table.high[b])
+    se = np.hypot(table.se[a], table.se[b])
+    counts = np.nan_to_num(table.value * table.trials)
+    if table.method == "Wilson":
+        p, method = pairwise_rates(np.rint(counts), table.trials, pairs).p, PERMUTED
+    else:
+        p, method = pairwise_rates(counts, table.trials, pairs, effective=table.trials).p, "normal, effective sizes"
     difference = table.value[a] - table.value[b]
-    if not variance > 0:
-        return np.nan, 1.0
-    se = float(np.sqrt(variance))
-    return se, float(2 * ndtr(-abs(difference) / se))
+    return [
+        PairTest(table.metric, int(a[i]), int(b[i]), float(difference[i]), _or_none(low[i]), _or_none(high[i]), _or_none(se[i]), _or_none(p[i]), None, method)
+        for i in range(len(pairs))
+    ]
 
 
 def _welch(table: MetricTable, a: int, b: int) -> tuple[float, float]:

@@ -2,24 +2,25 @@
 
 This is the volcano plot's table: effect against evidence for all groups of all attributes and
 intersections. The AUC is tested by studentized permutation (Janssen 1997), which stays valid when the
-groups' variances differ; rates by the pooled score test.
+groups' variances differ; rates by its exact counterpart, summed over all tables with the same margins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from core.audit.estimates import MetricTable, auc_table, rate_tables
+from core.audit.evidence import beyond_resolution
 from core.audit.options import AuditOptions
-from core.audit.pairwise import PairTest, compare_groups
+from core.audit.pairwise import PERMUTED, PairTest, compare_pairs
 from core.audit.scored import Scored
 from core.metrics.corrections import adjust
 from core.metrics.permutation import AucNull
+from core.metrics.rate_tests import one_vs_rest_rates
 
 Ints = NDArray[np.int64]
 METRICS = ("auc", "tpr", "fpr", "selection_rate")
@@ -48,34 +49,43 @@ def against_rest(
     if count < 2:
         return []
     size = np.bincount(codes[codes >= 0], minlength=count)
-    found = []
+    found = [] if not data.simple else _rates(groups, attribute, size, tables)
     for g in range(count):
-        sides = np.where(codes < 0, -1, np.where(codes == g, 0, 1))
-        found += [
-            RestTest(attribute, groups[g], test.metric, int(size[g]), test.difference, test.p, None, test.method)
-            for test in _sides(data, sides, tables, g, options, with_auc=null is None)
-        ]
+        found += [RestTest(attribute, groups[g], test.metric, int(size[g]), test.difference, test.p, None, test.method) for test in _sides(data, codes, tables, g, options, null is None)]
         if null is not None and tables["auc"].judged[g]:
             found.append(_permuted(null, attribute, groups[g], g, int(size[g])))
     return found
 
 
-def _sides(data: Scored, sides: Ints, tables: Mapping[str, MetricTable], g: int, options: AuditOptions, with_auc: bool) -> Iterator[PairTest]:
-    pair = {table.metric: table for table in rate_tables(data, sides, 2, (None, None), options, METRICS[1:])}
+def _rates(groups: Sequence[str], attribute: str, size: Ints, tables: Mapping[str, MetricTable]) -> list[RestTest]:
+    """All groups' rates at once: of independent rows without weights, counts say everything."""
+    found = []
+    for name in METRICS[1:]:
+        table = tables[name]
+        if table.trials is None:
+            continue
+        tests = one_vs_rest_rates(np.rint(np.nan_to_num(table.value * table.trials)), table.trials)
+        judged = np.flatnonzero(table.judged & np.isfinite(tests.p))
+        found += [RestTest(attribute, groups[g], name, int(size[g]), float(tests.difference[g]), float(tests.p[g]), None, PERMUTED) for g in judged.tolist()]
+    return found
+
+
+def _sides(data: Scored, codes: Ints, tables: Mapping[str, MetricTable], g: int, options: AuditOptions, with_auc: bool) -> list[PairTest]:
+    """The group and the rest as two groups of their own, for whatever has no quicker way."""
+    if data.simple and not with_auc:
+        return []
+    sides = np.where(codes < 0, -1, np.where(codes == g, 0, 1))
+    pair = {} if data.simple else {table.metric: table for table in rate_tables(data, sides, 2, (None, None), options, METRICS[1:])}
     if with_auc:
         pair["auc"] = auc_table(data, sides, 2, (None, None), options)
-    for name, table in pair.items():
-        if tables[name].judged[g] and table.judged.all():
-            yield compare_groups(table, 0, 1)
+    return [test for name, table in pair.items() if tables[name].judged[g] and table.judged.all() for test in compare_pairs(table, [(0, 1)])]
 
 
 def _permuted(null: AucNull, attribute: str, group: str, g: int, size: int) -> RestTest:
     tests = null.one_vs_rest
     p, z = float(tests.p[g]), float(tests.z[g])
-    if np.isfinite(p) and p <= 1.5 / (1 + null.max_gap.permutations):
-        # No permutation came near: below their resolution the normal tail goes on.
-        p = min(p, 2 * float(ndtr(-abs(z))))
-    return RestTest(attribute, group, "auc", size, float(tests.difference[g]), p if np.isfinite(p) else None, None, "studentized permutation")
+    p = beyond_resolution(p, z, 1 / (1 + null.max_gap.permutations))
+    return RestTest(attribute, group, "auc", size, float(tests.difference[g]), p if np.isfinite(p) else None, None, PERMUTED)
 
 
 def correct_all(tests: Sequence[RestTest], options: AuditOptions) -> tuple[RestTest, ...]:

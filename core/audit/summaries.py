@@ -19,7 +19,6 @@ RATE_SUMMARIES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "equal_opportunity_difference": ("difference", ("tpr",)),
     "equal_opportunity_ratio": ("ratio", ("tpr",)),
 }
-AUC_SUMMARIES = ("es_auc", "max_gap", "worst_group_auc")
 ES_AUC_CAVEAT = (
     "ES-AUC falls with the number of groups and counts ranking between groups as unfairness: "
     "read it beside the group AUCs and the gap, and never compare it across attributes."

@@ -18,7 +18,7 @@ from scipy.special import ndtr, ndtri
 from core.metrics import validate
 from core.metrics.equity import es_auc, max_gap, worst
 from core.metrics.levels import MAX_LEVELS, Levels, make_levels, ranking_within, table_auc
-from core.metrics.rates import FN, FP, TN, TP, rates
+from core.metrics.rates import FN, FP, TN, TP
 from core.metrics.resampling import CellDraws, Ints, patient_strata
 
 Floats = NDArray[np.float64]
@@ -311,13 +311,6 @@ def bootstrap_pair_confusion(
         np.stack([of_a[:, :, label, decision] for label, decision in order], axis=-1),
         np.stack([of_b[:, :, label, decision] for label, decision in order], axis=-1),
     )
-
-
-def bootstrap_rates(
-    y: ArrayLike, prediction: ArrayLike, group: ArrayLike | None = None, n_groups: int | None = None, **options: object
-) -> dict[str, Floats]:
-    """All rates of every group in every replicate, name -> (R, G). Options are those of `bootstrap_confusion`."""
-    return rates(bootstrap_confusion(y, prediction, group, n_groups, **options))  # type: ignore[arg-type]
 
 
 def replicate_interval(

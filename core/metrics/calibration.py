@@ -125,18 +125,6 @@ def debiased_ece(curve: Reliability) -> Floats:
     return np.maximum(corrected, 0.0)
 
 
-def debiased_squared_error(curve: Reliability) -> Floats:
-    """Unbiased estimate of sum_b w_b (observed_b - predicted_b)^2, (G,); may be negative (Kumar et al. 2019).
-
-    Bins of one sample carry no information about noise and are left out, with their weight.
-    """
-    usable = curve.weight > 1
-    with np.errstate(invalid="ignore", divide="ignore"):
-        noise = curve.observed * (1 - curve.observed) / (curve.weight - 1)
-        square = (curve.observed - curve.predicted) ** 2 - noise
-    return _weighted(np.where(usable, square, np.nan), np.where(usable, curve.weight, 0.0))
-
-
 def _weighted(values: Floats, weight: Floats) -> Floats:
     total = weight.sum(axis=1)
     mean = np.divide(np.nansum(values * weight, axis=1), total, out=np.full(total.shape, np.nan), where=total > 0)

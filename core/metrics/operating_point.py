@@ -102,31 +102,3 @@ def _achieved(
     got = [float(rate(table, name)) for name in ("tpr", "tnr", "selection_rate")]
     shown = [value if np.isfinite(value) else None for value in got]
     return OperatingPoint(kind, target, threshold, shown[0], shown[1], shown[2], None)
-
-
-def fit_thresholds(
-    y: ArrayLike,
-    score: ArrayLike,
-    group: ArrayLike,
-    n_groups: int,
-    kind: str,
-    target: float | None = None,
-    weight: ArrayLike | None = None,
-) -> tuple[OperatingPoint, ...]:
-    """One operating point per group, each fitted on its own samples."""
-    labels, values = np.asarray(y), np.asarray(score, dtype=np.float64)
-    index, count = validate.groups(group, labels.size, n_groups)
-    w = validate.weights(weight, labels.size)
-    return tuple(
-        fit_threshold(labels[own], values[own], kind, target, None if w is None else w[own])
-        for own in (index == g for g in range(count))
-    )
-
-
-def decide_by_group(points: tuple[OperatingPoint, ...], score: ArrayLike, group: ArrayLike) -> NDArray[np.int8]:
-    """Decisions (n,) with each group's own threshold; -1 where the group is missing or has no threshold."""
-    values = np.asarray(score, dtype=np.float64)
-    index, _ = validate.groups(group, values.size, len(points))
-    cuts = np.array([np.nan if point.threshold is None else point.threshold for point in points] + [np.nan])
-    own = cuts[index]
-    return np.where(np.isnan(own), -1, values >= own).astype(np.int8)

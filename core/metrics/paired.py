@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from core.metrics import validate
 from core.metrics.auc import auc, group_aucs
 from core.metrics.bootstrap import AucReplicates, bootstrap_models, bootstrap_pair_confusion, replicate_interval
+from core.metrics.levels import MAX_LEVELS
 from core.metrics.rates import confusion, rate_summaries
 
 Floats = NDArray[np.float64]
@@ -23,7 +24,8 @@ METHOD = "paired bootstrap"
 class PairedSummary:
     """A summary of models a and b and the difference a - b; None where undefined, `reason` says why.
 
-    p : two-sided, twice the share of replicates on the far side of 0.
+    low, high : basic bootstrap interval, which takes off the bias that gaps of noisy groups have. p : two-sided, twice
+    the share of replicates, mirrored about the difference, on the far side of 0.
     """
 
     value_a: float | None
@@ -41,14 +43,14 @@ def _paired(value_a: float, value_b: float, a: Floats, b: Floats, level: float) 
     shown_a, shown_b = (float(v) if np.isfinite(v) else None for v in (value_a, value_b))
     if shown_a is None or shown_b is None:
         return PairedSummary(shown_a, shown_b, None, None, None, None, UNDEFINED)
-    gap = a - b
-    low, high = replicate_interval(gap, level=level)
+    gap, observed = a - b, shown_a - shown_b
+    low, high = replicate_interval(gap, observed, level=level, kind="basic")
     if not np.isfinite(low):
-        return PairedSummary(shown_a, shown_b, shown_a - shown_b, None, None, None, UNSTABLE)
+        return PairedSummary(shown_a, shown_b, observed, None, None, None, UNSTABLE)
     known = gap[np.isfinite(gap)]
-    side = min(int((known <= 0).sum()), int((known >= 0).sum()))
+    side = min(int((known <= 2 * observed).sum()), int((known >= 2 * observed).sum()))
     p = min(1.0, 2 * (1 + side) / (1 + known.size))
-    return PairedSummary(shown_a, shown_b, shown_a - shown_b, float(low), float(high), p, None)
+    return PairedSummary(shown_a, shown_b, observed, float(low), float(high), p, None)
 
 
 def compare_aucs(
@@ -64,6 +66,7 @@ def compare_aucs(
     weight: ArrayLike | None = None,
     usable: ArrayLike | None = None,
     level: float = 0.95,
+    max_levels: int = MAX_LEVELS,
     workers: int | None = None,
 ) -> dict[str, PairedSummary]:
     """Paired differences of "auc", "es_auc", "max_gap", "worst_group" between two models.
@@ -77,8 +80,9 @@ def compare_aucs(
     w = validate.weights(weight, labels.size)
     scores = np.stack([validate.scores(s, labels.size) for s in (score_a, score_b)])
     drawn = bootstrap_models(
-        labels, scores, index, count, replicates=replicates, seed=seed, cluster=cluster, weight=w, workers=workers
-    )
+        labels, scores, index, count,
+        replicates=replicates, seed=seed, cluster=cluster, weight=w, max_levels=max_levels, workers=workers,
+    )  # fmt: skip
     seen = [
         AucReplicates(
             np.array([auc(labels[keep], s[keep], None if w is None else w[keep])]),

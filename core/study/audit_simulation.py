@@ -17,7 +17,7 @@ from scipy.special import expit, ndtr, ndtri
 from core.audit.engine import audit
 from core.audit.estimates import MetricTable, estimate_groups
 from core.audit.options import AuditOptions
-from core.audit.pairwise import compare_groups
+from core.audit.pairwise import compare_pairs
 from core.audit.predictions import Attribute, Predictions
 from core.audit.scored import Scored
 from core.audit.verdicts import DISPARITY, NONE_FOUND
@@ -114,7 +114,7 @@ def size_of_tests(rng: np.random.Generator, repetitions: int) -> list[Line]:
             codes = np.concatenate([np.repeat(np.arange(block), 3 * n_pos * images), block + np.repeat(np.arange(block), 3 * other * images)])
             tables = _tables(data, codes, 2 * block)
             for metric, held in hits.items():
-                p_values = [compare_groups(tables[metric], i, block + i).p for i in range(block)]
+                p_values = [test.p for test in compare_pairs(tables[metric], [(i, block + i) for i in range(block)])]
                 held += [p is not None and p < 0.05 for p in p_values]
         at = f"n_pos={n_pos} and {other}" + (f", {images} images per patient" if images > 1 else "")
         for metric, held in hits.items():

@@ -9,8 +9,8 @@ from core.metrics import resampling
 from core.metrics.auc import auc, group_aucs
 from core.metrics.bootstrap import (
     bootstrap_aucs,
+    bootstrap_confusion,
     bootstrap_models,
-    bootstrap_rates,
     bootstrap_statistic,
     replicate_interval,
 )
@@ -20,6 +20,7 @@ from core.metrics.permutation import permute_aucs, permute_pairs
 from core.metrics.precision_recall import average_precision, table_average_precision
 from core.metrics.rate_null import permute_rates
 from core.metrics.rate_tests import rate_tests
+from core.metrics.rates import rates
 from tests.metrics.support import cohort
 
 
@@ -68,7 +69,7 @@ def test_patients_are_drawn_whole() -> None:
 def test_rates_resampled_as_counts() -> None:
     y, score, group = cohort(900, 3, 5)
     guess = score > 0.4
-    drawn = bootstrap_rates(y, guess, group, replicates=2000, seed=2)
+    drawn = rates(bootstrap_confusion(y, guess, group, replicates=2000, seed=2))
     for g in range(3):
         own = guess[group == g]
         expected = np.sqrt(own.mean() * (1 - own.mean()) / own.size)
@@ -166,8 +167,8 @@ def test_paired_models_share_their_draws() -> None:
     assert all(s.difference == 0 and s.p == 1 for s in same.values())
     worse = score + np.random.default_rng(0).normal(0, 0.5, 800)
     assert compare_aucs(y, score, worse, group, replicates=300, seed=2)["auc"].p < 0.05  # type: ignore[operator]
-    rates = compare_rates(y, score > 0.5, score > 0.5, group, replicates=200, seed=2)
-    assert all(s.difference == 0 for s in rates.values())
+    alike = compare_rates(y, score > 0.5, score > 0.5, group, replicates=200, seed=2)
+    assert all(s.difference == 0 for s in alike.values())
 
 
 def test_interval_kinds() -> None:

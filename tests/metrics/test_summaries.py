@@ -1,4 +1,4 @@
-"""Intervals that cover, power, operating points, calibration of small groups, seeds, Pareto front."""
+"""Intervals that cover, operating points, calibration of small groups, seeds, Pareto front."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from core.metrics.calibration import debiased_ece, ece, intercept_and_slope, rel
 from core.metrics.delong import group_delong
 from core.metrics.equity import equity
 from core.metrics.estimate import MinimumCounts
-from core.metrics.operating_point import decide_by_group, fit_threshold, fit_thresholds
+from core.metrics.operating_point import fit_threshold
 from core.metrics.pareto import pareto_front
-from core.metrics.power import detectable_auc_gap, detectable_rate_gap, extra_patients_auc, model_variance
 from core.metrics.rates import confusion, effective_sizes, rate_estimates
 from core.metrics.seeds import mean_over_seeds, paired_over_seeds
 from tests.metrics.support import cohort
@@ -84,7 +83,7 @@ def test_calibration_error_debiased_for_group_size() -> None:
 
 
 def test_operating_points() -> None:
-    y, score, group = cohort(500, 2, 2, decimals=2)
+    y, score, _ = cohort(500, 2, 2, decimals=2)
     point = fit_threshold(y, score, "sensitivity", 0.8)
     assert point.threshold is not None and point.sensitivity is not None and point.sensitivity >= 0.8
     higher = np.unique(score)[np.unique(score) > point.threshold][0]
@@ -98,39 +97,12 @@ def test_operating_points() -> None:
     assert youden.sensitivity is not None and youden.specificity is not None
     assert youden.sensitivity + youden.specificity == pytest.approx(best)
     assert fit_threshold(y, score, "fixed", 0.5).decide(score).tolist() == (score >= 0.5).astype(int).tolist()
-    own = fit_thresholds(y, score, np.where(group == 1, -1, group), 2, "sensitivity", 0.8)
-    assert own[1].threshold is None and own[1].reason is not None
-    assert set(decide_by_group(own, score, group)[group == 1]) == {-1}
+    alone = fit_threshold(np.zeros(5), np.arange(5), "sensitivity", 0.8)
+    assert alone.threshold is None and alone.reason is not None
     with pytest.raises(ValueError, match="unknown operating point"):
         fit_threshold(y, score, "other", 0.5)
     with pytest.raises(ValueError, match="needs a target"):
         fit_threshold(y, score, "sensitivity")
-
-
-def test_power_keeps_its_promise() -> None:
-    """A DeLong z test finds the promised gap in about eight of ten cohorts."""
-    rng = np.random.default_rng(4)
-    sizes, area = ((80, 200), (200, 400)), 0.82
-    se = [float(np.sqrt(model_variance(area, m, n))) for m, n in sizes]
-    gap = float(detectable_auc_gap(area, se[0], *sizes[0], area, se[1]))
-    repeats, found = 1200, []
-    for (m, n), a in zip(sizes, (area - gap, area), strict=True):
-        pos = rng.normal(norm.ppf(a) * np.sqrt(2), 1, (repeats, m))
-        score = np.concatenate([pos, rng.normal(size=(repeats, n))], axis=1).ravel()
-        y = np.tile(np.r_[np.ones(m, dtype=int), np.zeros(n, dtype=int)], repeats)
-        found.append(group_delong(y, score, np.repeat(np.arange(repeats), m + n)))
-    z = (found[0].auc - found[1].auc) / np.hypot(found[0].se, found[1].se)
-    assert np.mean(np.abs(z) > 1.96) == pytest.approx(0.8, abs=0.05)
-    assert extra_patients_auc(gap, area, se[0], *sizes[0], area, se[1]).total in (0, 1, 2)
-    more = extra_patients_auc(gap * 0.8, area, se[0], *sizes[0], area, se[1])
-    assert more.total is not None and more.total > 50
-    hopeless = extra_patients_auc(0.001, area, se[0], *sizes[0], area, se[1])
-    assert hopeless.total is None and hopeless.reason is not None
-    smaller = detectable_auc_gap(area, se[0], *sizes[0], area, se[1], alpha=0.01)
-    assert smaller > gap
-    assert np.isnan(detectable_rate_gap(0.1, 5, 5)), "no fall from .1 can be seen in five samples"
-    wide, narrow = detectable_rate_gap(0.8, [50, 500], 1000)
-    assert wide > narrow > 0
 
 
 def test_seeds() -> None:
