@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.cohort.sample import ingest_sample
 from core.errors import UserError
+from core.runs.shipped import add_shipped_runs
 from dashboard import state
 from dashboard.escape import md
 
@@ -24,6 +25,7 @@ def offer_sample(key: str = "sample") -> None:
     place = st.status("Opening the sample cohort")
     try:
         cohort = ingest_sample(state.workspace(), progress=lambda message: place.update(label=message[:1].upper() + message[1:]))
+        add_shipped_runs(state.workspace())
     except UserError as error:
         place.update(label="The sample cohort could not be opened", state="error")
         st.error(md(error), icon=":material/error:")

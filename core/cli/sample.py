@@ -17,9 +17,14 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from core.cli.ingest import describe, print_cohort
     from core.cohort.sample import ingest_sample
+    from core.runs.shipped import add_shipped_runs
     from core.workspace import Workspace
 
-    cohort = ingest_sample(Workspace.open(args.workspace), progress)
+    workspace = Workspace.open(args.workspace)
+    cohort = ingest_sample(workspace, progress)
+    added = add_shipped_runs(workspace)
+    if added:
+        progress(f"{len(added)} finished runs added, so that every page has something to show")
     if args.json:
         emit(describe(cohort))
     else:
