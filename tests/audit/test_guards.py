@@ -171,3 +171,42 @@ def test_options_that_make_no_sense(choice: dict[str, object]) -> None:
 def test_targets_that_make_no_sense(text: str) -> None:
     with pytest.raises(UserError):
         Target.parse(text)
+
+
+@pytest.mark.parametrize("choice", [{"tolerance": 1.0}, {"seed": -1}, {"permutations": -1}, {"bins": 1}, {"power": 0.4}, {"min_negatives": 0}, {"correction": "none"}, {"missing": "drop"}])
+def test_more_options_that_make_no_sense(choice: dict[str, object]) -> None:
+    with pytest.raises(UserError):
+        AuditOptions(**choice)  # type: ignore[arg-type]
+
+
+def test_scores_without_a_meaning_at_half_are_said() -> None:
+    predictions = Predictions.build(np.tile([0, 1], 50), np.linspace(0, 9, 100), {"g": ["a", "b"] * 50})
+    assert "no_operating_point" in codes(predictions)
+    assert "no_operating_point" not in codes(predictions, AuditOptions(bootstrap=0, permutations=0, threshold=4))
+
+
+def test_a_group_too_small_for_a_threshold_of_its_own() -> None:
+    predictions = simulated({"a": 800, "b": 12}, split=np.tile(["validation", "test"], 406))
+    options = AuditOptions(bootstrap=0, permutations=0, target=Target("sensitivity", 0.8), per_group_threshold=True)
+    result = audit(predictions, options)
+    assert "group_threshold" in {f.code for f in result.findings}
+    point = result.models[0].attributes[0].point
+    assert point.by_group is not None and set(point.by_group) == {"a"}, "b is decided at the common threshold"
+    assert "group_threshold" not in codes(simulated(SOUND, split=np.tile(["validation", "test"], 400)), options)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"y": [], "score": [], "g": []}, "no row is left"),
+        ({"y": [0, 2], "score": [0.1, 0.2], "g": ["a", "b"]}, "labels must be 0 or 1"),
+        ({"y": [0, 1], "score": [0.1, np.nan], "g": ["a", "b"]}, "must be finite"),
+        ({"y": [0, 1], "score": [0.1, 0.2], "g": ["a"]}, "has 1 rows"),
+        ({"y": [0, 1], "score": [0.1, 0.2], "g": ["a", "b"], "weights": [0.0, 0.0]}, "weights"),
+        ({"y": [0, 1], "score": [0.1, 0.2], "g": ["a", "b"], "weights": [1.0, -1.0]}, "weights"),
+    ],
+)
+def test_unusable_predictions(columns: dict[str, list[object]], message: str) -> None:
+    more = {"weights": np.array(columns["weights"])} if "weights" in columns else {}
+    with pytest.raises(UserError, match=message):
+        Predictions.build(np.array(columns["y"], dtype=int), np.array(columns["score"], dtype=float), {"g": columns["g"]}, **more)  # type: ignore[dict-item]
