@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.cohort import tabular, text
-from core.cohort.arrays import file_array
+from core.cohort.arrays import MIN_SIZE, file_array
 from core.cohort.schema import Finding, Modality, Roles, stored_name
 from core.errors import UserError
 from core.workspace import Workspace, read_json, write_json
@@ -135,6 +135,11 @@ class Cohort:
             return self._tokenized(name)[1]
         encoded = self._tabular(name)
         return {"values": encoded.values, "missing": encoded.missing}
+
+    def native_size(self, name: str) -> int | None:
+        """Longest edge in pixels of the modality's files; None for text and tables."""
+        files = self.manifest["files"].get(name)
+        return None if files is None else max(int(files["native"]), MIN_SIZE)
 
     def texts(self, name: str) -> list[str]:
         """The notes themselves, "" where there is none."""

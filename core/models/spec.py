@@ -70,7 +70,7 @@ class NetworkSpec:
     """Transformer layers of the fusion."""
     dropout: float = 0.1
     image_size: int = 64
-    """Images and slices are read at this height and width."""
+    """Images and slices are read at this height and width; by small encoders never larger than they are stored."""
     encoders: Mapping[str, str] = field(default_factory=dict)
     """Encoder text by modality name or, failing that, by kind; `small` where neither is named."""
 

@@ -43,8 +43,11 @@ class BenchmarkCohort:
     def group_index(self, attribute: str) -> np.ndarray:
         return self._group
 
-    def arrays(self, size: int) -> dict[str, object]:
-        return {"image": self._pixels, "clinical": self._table}
+    def array(self, name: str, size: int) -> object:
+        return {"image": self._pixels, "clinical": self._table}[name]
+
+    def native_size(self, name: str) -> int | None:
+        return None
 
     def texts(self, modality: str) -> list[str]:
         return []

@@ -29,7 +29,6 @@ def prepare(cohort: CohortLike, spec: NetworkSpec, modalities: tuple[str, ...], 
     run here, once for the whole cohort, and its features stand in for its input; with a
     `cache` folder all methods and seeds share them.
     """
-    stored: Mapping[str, Any] | None = None
     result: dict[str, Any] = {}
     for name in modalities:
         kind = kind_of(cohort, name)
@@ -40,9 +39,9 @@ def prepare(cohort: CohortLike, spec: NetworkSpec, modalities: tuple[str, ...], 
             if path.is_file():
                 result[name] = np.load(path, mmap_mode="r", allow_pickle=False)
                 continue
-        if stored is None:
-            stored = cohort.arrays(size=spec.image_size)
-        array = stored[name]
+        # Enlarged pixels cost time and hold nothing new; pretrained encoders want their own size.
+        native = cohort.native_size(name) if choice.name == "small" else None
+        array = cohort.array(name, spec.image_size if native is None else min(spec.image_size, native))
         if kind == "text" and choice.name in ("hf", "minilm"):
             array = _tokens(cohort, name, choice)
         if choice.frozen:

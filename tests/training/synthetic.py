@@ -74,6 +74,12 @@ class SyntheticCohort:
     def arrays(self, size: int = 64) -> dict[str, Any]:
         return self._arrays
 
+    def array(self, name: str, size: int = 64) -> Any:
+        return self._arrays[name]
+
+    def native_size(self, name: str) -> int | None:
+        return None
+
     def texts(self, modality: str) -> list[str]:
         return [f"note number {i} {'ill' if y else 'well'}" for i, y in enumerate(self.table["y"])]
 
