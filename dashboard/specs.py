@@ -10,17 +10,16 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
-import threading
 from collections import OrderedDict
 from functools import partial
 from typing import Any
 
 import altair as alt
-import pyarrow as pa
-from altair.utils import schemapi
+import pandas as pd
 
 from core.charts.figure import Panel
 from core.charts.theme import Look, styled
+from dashboard.drawing import arrow, lock, quick, stream
 
 MOST = 512
 """Drawn panels kept; each is some tens of kilobytes."""
@@ -29,13 +28,12 @@ Drawn = tuple[str, dict[str, bytes]]
 """The specification as JSON text, and its data sets as Arrow streams."""
 
 _drawn: OrderedDict[str, Drawn] = OrderedDict()
-_lock = threading.RLock()
 
 
 def spec_of(panel: Panel, look: Look) -> dict[str, Any]:
     """Vega-Lite specification of `panel` as wide as its place, with Arrow bytes as data."""
     key = _key(panel.draw, look)
-    with _lock:  # Altair's theme and checks are global to the process
+    with lock:
         found = _drawn.get(key) if key else None
         if found is None:
             found = _draw(panel, look)
@@ -60,9 +58,10 @@ def _key(draw: Any, look: Look) -> str | None:
 
 
 def _draw(panel: Panel, look: Look) -> Drawn:
-    with schemapi.debug_mode(False), alt.theme.enable("none"), alt.data_transformers.enable("default", max_rows=None):
+    with quick() as tables:
         spec = _fitted(styled(panel.draw(look, "container"), look)).to_dict(validate=False)
-    datasets = {name: _arrow(rows) for name, rows in spec.pop("datasets", {}).items()}
+    datasets = {name: stream(table) for name, table in tables.items()}
+    datasets |= {name: stream(arrow(pd.DataFrame(rows))) for name, rows in spec.pop("datasets", {}).items()}
     return json.dumps(spec), datasets
 
 
@@ -71,13 +70,3 @@ def _fitted(chart: Any) -> Any:
     if isinstance(chart, alt.VConcatChart | alt.HConcatChart | alt.ConcatChart):
         return chart
     return chart.properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
-
-
-def _arrow(rows: list[dict[str, Any]]) -> bytes:
-    """Rows as an Arrow IPC stream, columns in order of first appearance."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    table = pa.table({name: pa.array([row.get(name) for row in rows]) for name in columns})
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return bytes(sink.getvalue().to_pybytes())
