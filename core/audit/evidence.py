@@ -29,9 +29,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Interval = tuple[float, float]
 
-# Scores are resampled at this many levels with the ranking inside a level kept: standard errors differ
-# from those of the plain bootstrap by less than one part in a thousand.
-LEVELS = 64
+# Scores are resampled at this many levels with the ranking inside a level kept: standard errors differ from DeLong's by
+# less than the noise of 40,000 replicates (.4 %), at AUCs from .76 to .95 and prevalences of .05 and .3.
+LEVELS = 32
 # Pairs with as many of each class in both groups are left to DeLong's test, which needs no permutations then.
 FEW = 100
 MAX_PERMUTED_PAIRS = 45

@@ -23,8 +23,8 @@ Floats = NDArray[np.float64]
 
 # Ties within a level cost a test next to no power: efficiency is about 1 - 1 / levels^2.
 PERMUTATION_LEVELS = 64
-# Shuffling and counting one sample costs about a quarter of drawing one cell's hypergeometric count.
-COST_OF_HYPERGEOMETRIC = 4
+# Shuffling and counting one sample costs about a tenth of drawing one cell's hypergeometric count.
+COST_OF_HYPERGEOMETRIC = 10
 MANY_PATIENT_SAMPLES = 3
 ROUNDING = 1e-9
 
