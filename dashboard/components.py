@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import streamlit as st
 
 from core.charts.glossary import explain
+from core.charts.text import listing
 from dashboard.blocks import chart_block
 from dashboard.context import View, context_bar, remember_link
 from dashboard.escape import md
@@ -16,7 +17,7 @@ from dashboard.verdicts import TAGS, Verdict
 
 __all__ = [
     "View", "answer", "chart_block", "context_bar", "empty_state", "error_state", "finding_tag", "frame", "how_to_read",
-    "md", "no_cohort", "no_runs", "page_title", "section", "too_little_data",
+    "md", "no_cohort", "no_runs", "other_attribute_note", "page_title", "section", "too_little_data",
 ]  # fmt: skip
 
 def frame() -> None:
@@ -40,6 +41,15 @@ def answer(sentence: str, verdict: Verdict | None = None, detail: str = "", term
         st.markdown(md(sentence), help=explain(terms) or None)
         if detail:
             st.caption(md(detail))
+
+
+def other_attribute_note(view: View, what: str) -> None:
+    """Says of whose groups `what` is, when chosen runs were trained for another attribute."""
+    if view.attribute is None or not view.strangers:
+        return
+    told = {str(a): list(part["name"]) for a, part in view.runs[view.runs["name"].isin(view.strangers)].groupby(view.runs["attribute"].fillna("no attribute"), sort=False)}
+    who = listing([f"{listing(names)} for {attribute}" for attribute, names in told.items()])
+    st.caption(md(f"Trained for another attribute than {view.attribute}: {who}. {what}"))
 
 
 def finding_tag(verdict: Verdict, help_text: str | None = None) -> None:

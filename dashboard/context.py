@@ -7,14 +7,18 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from core.charts.text import count, plural
+from core.charts.text import count, listing, plural
 from core.charts.theme import method_rank
 from core.store import Store
 from dashboard import state
 
 MOST_RUNS = 6
 """Small multiples beyond this cannot be read side by side; Compare shows every run."""
-DEFAULT_RUNS = 3
+DEFAULT_RUNS = 4
+FIRST_METHODS = ("erm", "multifair", "multifair-plus")
+"""Of the default runs: the reference, then the two that the dashboard is about."""
+LAST_METHODS = ("multifair-released",)
+"""Shows what a published program's defects cost; nobody's first look."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,17 @@ class View:
     @property
     def run_ids(self) -> list[str]:
         return list(self.runs["run_id"])
+
+    @property
+    def trained_for(self) -> str:
+        """The attributes that the chosen runs were trained for, in words. Telemetry by group is
+        of these groups; AUCs of test patients can be had for any attribute."""
+        return listing(list(dict.fromkeys(map(str, self.runs["attribute"].dropna())))) or "no attribute"
+
+    @property
+    def strangers(self) -> list[str]:
+        """Names of the chosen runs that were trained for another attribute than the one chosen, or for none."""
+        return list(self.runs.loc[self.runs["attribute"].fillna("") != (self.attribute or ""), "name"])
 
     @property
     def names(self) -> dict[str, str]:
@@ -66,14 +81,27 @@ def named(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def default_runs(finished: pd.DataFrame, attribute: str | None) -> list[str]:
-    """One run per method: plain training first, then the methods in their order; unimodal
-    networks only when there is nothing else. Runs trained for `attribute` go first."""
+    """At most DEFAULT_RUNS runs of `finished`, one per method and all of one seed where that can be.
+
+    Runs trained for `attribute`, else those of the attribute that most were trained for. The
+    seed is the one with most methods, the lowest of several. Plain training, MultiFair and
+    MultiFair-plus come before the others; unimodal networks only when there is nothing else.
+    """
     several = finished[finished["method"] != "unimodal"]
     pool = several if len(several) else finished
-    pool = pool.assign(_other=(pool["attribute"] != attribute).astype(int))
-    first = pool.sort_values(["_other", "seed"], kind="stable").drop_duplicates("method")
-    chosen = set(first.sort_values("_other", kind="stable")["run_id"].head(DEFAULT_RUNS)) if len(first) > DEFAULT_RUNS else set(first["run_id"])
-    return [run for run in finished["run_id"] if run in chosen]
+    if pool.empty:
+        return []
+    trained = pool["attribute"].fillna("")
+    wanted = attribute if (trained == attribute).any() else trained.value_counts().index[0]
+    pool = pool[trained == wanted]
+    reach = pool.groupby("seed")["label"].nunique()
+    seed = reach[reach == reach.max()].index.min()
+    place = {method: rank for rank, method in enumerate((*FIRST_METHODS, "", *LAST_METHODS))}
+    pool = pool.assign(_seed=(pool["seed"] != seed).astype(int), _place=[place.get(str(m), place[""]) for m in pool["method"]])
+    first = pool.sort_values(["_seed", "seed"], kind="stable").drop_duplicates(["method", "label"])
+    order = {run: rank for rank, run in enumerate(finished["run_id"])}
+    best = first.assign(_order=first["run_id"].map(order)).sort_values(["_place", "_seed", "_order"], kind="stable")
+    return sorted(best["run_id"].head(DEFAULT_RUNS), key=order.__getitem__)
 
 
 def context_bar(choose_runs: bool = True) -> View | None:
@@ -155,9 +183,15 @@ def _choose(finished: pd.DataFrame, attribute: str | None, memory: dict[str, str
     options = list(finished["run_id"])
     key = "view_runs"
     now = st.session_state.get(key)
-    if now is None or not set(now) <= set(options):
+    usual = default_runs(finished, attribute)
+    untouched = now is not None and now == st.session_state.get("_usual_runs")
+    if untouched:
+        # Another attribute brings the runs that were trained for it, unless the reader has chosen some.
+        now = usual
+    elif now is None or not set(now) <= set(options):
         wanted = [run for run in (_wanted("runs", memory) or "").split(",") if run in set(options)]
-        now = wanted[:MOST_RUNS] or default_runs(finished, attribute)
+        now = wanted[:MOST_RUNS] or usual
+    st.session_state["_usual_runs"] = usual
     st.session_state[key] = now  # in every run, as in `_seed`
     names = dict(zip(finished["run_id"], finished["name"], strict=True))
     return st.multiselect(

@@ -11,10 +11,11 @@ import streamlit as st
 from core.audit import run_views
 from core.charts.text import interval, missing, p_value, plural, positives
 from core.runs.estimate import queue_state
+from core.runs.queue import ensure_worker
 from core.runs.settle import settle
 from dashboard import state
 from dashboard.components import finding_tag, md
-from dashboard.context import View, default_runs
+from dashboard.context import View, default_runs, named
 from dashboard.navigation import page_path
 from dashboard.plan import duration
 
@@ -46,7 +47,7 @@ class Step:
 def with_default_runs(view: View) -> View:
     """The view with one run per method, as the analysis pages open with."""
     chosen = default_runs(view.finished, view.attribute) if len(view.finished) else []
-    return replace(view, runs=view.finished[view.finished["run_id"].isin(chosen)].reset_index(drop=True))
+    return replace(view, runs=named(view.finished[view.finished["run_id"].isin(chosen)].drop(columns="name")))
 
 
 def strongest(view: View, attributes: Mapping[str, tuple[str, ...]]) -> list[RunFinding]:
@@ -79,7 +80,8 @@ def _evidence(groups: pd.DataFrame, row: Mapping[str, object], p: float | None) 
         if len(part):
             first = part.iloc[0]
             parts.append(f"{end}: {interval(first['value'], first['low'], first['high'])} ({positives(first['n_pos'], first['n_neg'])})")
-    return "; ".join([*parts, *([f"corrected {p_value(p)}"] if p is not None else [])])
+    said = [f"corrected {p_value(p)}"] if p is not None and p_value(p) not in str(row["reason"]) else []
+    return "; ".join([*parts, *said])
 
 
 def show_findings(findings: list[RunFinding], view: View) -> None:
@@ -124,6 +126,8 @@ def running_now() -> int:
     settle(state.workspace())
     items = queue_state(state.workspace())
     if items:
+        # A queue whose worker died with the machine goes on as soon as somebody looks.
+        ensure_worker(state.workspace())
         st.fragment(_progress, run_every=3.0, key="overview-queue")()
     return len(items)
 

@@ -4,8 +4,19 @@ import streamlit as st
 
 from core.charts import gradients
 from core.charts.figure import nothing
+from core.charts.gradient_pairs import group_magnitudes
+from dashboard import state
 from dashboard.answers import gradients_answer
-from dashboard.components import answer, chart_block, context_bar, how_to_read, no_cohort, no_runs, page_title
+from dashboard.components import (
+    answer,
+    chart_block,
+    context_bar,
+    how_to_read,
+    no_cohort,
+    no_runs,
+    other_attribute_note,
+    page_title,
+)
 
 page_title("Where do the gradients fight, and what did the method do about it?")
 view = context_bar()
@@ -23,17 +34,23 @@ if trained.empty:
     st.stop()
 last = int(trained.max()) + 1
 answer(*gradients_answer(telemetry, view, (1, last)), terms=("cosine", "share_negative", "relative_update"))
+other_attribute_note(view, "Gradients of single groups are those of the attribute that a run was trained for.")
+known = state.attributes(view.cohort_id)
+trained_for = list(dict.fromkeys(view.runs["attribute"].dropna()))
+groups = tuple(dict.fromkeys(group for attribute in trained_for for group in known.get(attribute, ())))
 
 with st.container(horizontal=True, key="epoch-range"):
     brushed = st.slider("Epochs of the heat maps below the strips", 1, last, (max(1, last - 2), last), key="epochs", help="The brush of every column starts here; drag in a strip to move one alone.") if last > 1 else (1, 1)
-chart_block(gradients.conflict(telemetry, view.names, view.modalities, view.groups, brushed))
+chart_block(gradients.conflict(telemetry, view.names, view.modalities, groups, brushed))
 
 chart_block(gradients.magnitudes(telemetry, view.names, view.modalities))
+if groups:
+    chart_block(group_magnitudes(gradients.prepared(telemetry, view.names), view.names, view.trained_for))
 
 how_to_read(
     "**First strip**: above zero the modality's gradient and the fused one pull the same way; where the thin line lies below zero, at least one step "
-    "in ten is a conflict. **Second strip**: the same between groups; a falling line means that what helps one group begins to harm another. "
-    "**Third and fourth strip** belong together: a factor far from 1 with an unchanged relative update never reached the weights, because AdamW "
+    "in ten is a conflict. **Between modalities** and **between groups**: a falling line means that what helps one begins to harm the other; "
+    "of more than three pairs the lowest is in colour. **The last two strips** belong together: a factor far from 1 with an unchanged relative update never reached the weights, because AdamW "
     "divides out a lasting scaling of gradients. **Heat map**: for which group a modality's gradient works against the group's.",
     terms=("cosine", "p10", "share_negative", "factor", "relative_update", "conflict_heat", "magnitude"),
 )

@@ -120,7 +120,7 @@ def heat_map(
     )
     known = alt.datum.value != None  # noqa: E711 - a Vega expression, not a Python comparison
     cells = base.transform_filter(known).mark_rect(cornerRadius=3, stroke=look.background, strokeWidth=2).encode(
-        color=alt.Color("value:Q", scale=alt.Scale(domain=list(limits), range=list(look.diverging), clamp=True), legend=None)
+        color=alt.Color("value:Q", scale=alt.Scale(domain=list(limits), range=list(look.diverging), interpolate="rgb", clamp=True), legend=None)
     )
     span = max(abs(limits[0] - limits[1]), abs(limits[2] - limits[1]))
     numbers = base.transform_filter(known).mark_text(fontSize=12).encode(

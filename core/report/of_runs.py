@@ -13,6 +13,7 @@ from core.audit import run_views
 from core.charts import contribution, gradients
 from core.charts.audit_forest import metric_forest
 from core.charts.figure import Figure
+from core.charts.gradient_pairs import group_magnitudes
 from core.charts.text import count, interval, missing, p_value, plural, positives
 from core.charts.theme import method_rank
 from core.errors import UserError
@@ -177,6 +178,8 @@ def _gradients(store: Store, names: dict[str, str], modalities: Sequence[str], c
     groups = run_views.group_names(store, cohort_id, attribute) if attribute is not None else ()
     figure = gradients.conflict(telemetry, names, modalities, groups, (max(1, last - 2), last))
     blocks = _charts(("conflict", figure), ("magnitude", gradients.magnitudes(telemetry, names, modalities)))
+    if attribute is not None:
+        blocks += _charts(("magnitude_groups", group_magnitudes(gradients.prepared(telemetry, names), names, attribute)))
     blocks.append(TableBlock("gradients_table", "Gradients, epoch by epoch", telemetry, folded=True))
     return Section(question, "", tuple(blocks))
 
