@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from core.audit.run_rows import cached, rows_of
-from core.audit.run_views import REPLICATES, auc_rows, summaries
+from core.audit.run_views import REPLICATES, auc_rows, points, summaries
 from core.metrics.paired import compare_aucs
 from core.metrics.pareto import pareto_front
 from core.metrics.seeds import mean_over_seeds, paired_over_seeds
@@ -46,7 +46,11 @@ def overview(store: Store, runs: pd.DataFrame, attribute: str, measure: str) -> 
     "over patients", which the intervals are), front (on the Pareto front), excluded.
     """
     named = variants(runs)
-    table = summaries(store, list(named["run_id"]), attribute)
+    # The spread over seeds needs no run's own interval: those are resampled only where a method has few seeds.
+    judged = _judged(points(store, list(named["run_id"]), attribute), measure)
+    few = named["variant"].map(named[named["run_id"].isin(judged)].groupby("variant").size()) < ENOUGH_SEEDS
+    parts = [read(store, list(named.loc[chosen, "run_id"]), attribute) for read, chosen in ((points, ~few), (summaries, few)) if chosen.any()]
+    table = pd.concat([part for part in parts if len(part)], ignore_index=True) if any(len(part) for part in parts) else pd.DataFrame()
     if table.empty:
         return pd.DataFrame(), pd.DataFrame()
     wide = {metric: table[table["metric"] == metric].set_index("run_id") for metric in ("auc", measure)}
@@ -63,6 +67,14 @@ def overview(store: Store, runs: pd.DataFrame, attribute: str, measure: str) -> 
     return seeds, methods
 
 
+def _judged(table: pd.DataFrame, measure: str) -> list[str]:
+    """Runs with both an AUC and the measure."""
+    if table.empty:
+        return []
+    known = table[table["value"].notna() & table["metric"].isin(["auc", measure])]
+    return [str(run) for run, part in known.groupby("run_id", sort=False) if part["metric"].nunique() == 2]
+
+
 def _method(variant: str, part: pd.DataFrame) -> dict[str, Any]:
     first = part.iloc[0]
     row: dict[str, Any] = {"variant": variant, "method": first["method"], "family": first["family"], "seeds": len(part), "excluded": first["excluded"]}
@@ -71,7 +83,8 @@ def _method(variant: str, part: pd.DataFrame) -> dict[str, Any]:
         if over.n >= ENOUGH_SEEDS:
             row |= {axis: over.mean, f"{axis}_low": over.low, f"{axis}_high": over.high, "kind": "over seeds"}
         else:
-            row |= {axis: first[axis], f"{axis}_low": first[f"{axis}_low"], f"{axis}_high": first[f"{axis}_high"], "kind": "over patients"}
+            # Too few seeds for a spread: the mean over them, with the mean of their intervals over patients.
+            row |= {name: float(part[name].mean()) for name in (axis, f"{axis}_low", f"{axis}_high")} | {"kind": "over patients"}
     return row
 
 
@@ -84,7 +97,7 @@ def paired(store: Store, runs: pd.DataFrame, reference: str, attribute: str, mea
     (common seeds), mean and sd over them, wins, reason, differences (list, one per seed).
     """
     named = variants(runs)
-    table = summaries(store, list(named["run_id"]), attribute)
+    table = points(store, list(named["run_id"]), attribute)
     known = table[table["metric"] == measure].set_index("run_id")["value"] if len(table) else pd.Series(dtype=float)
     base = named[named["variant"] == reference].drop_duplicates("seed").set_index("seed")["run_id"]
     rows = []

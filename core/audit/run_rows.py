@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -19,6 +23,9 @@ VERSION = "4"
 
 OPTIONS = AuditOptions(missing="exclude", bootstrap=0, permutations=0)
 """What pages audit with: the audit's own guards and tolerance, at the threshold of .5."""
+
+MOST_KEPT = 256
+"""Tables kept in memory beside the store's cache; the widest has some thousand rows."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +62,19 @@ def cohort_of(store: Store, run_id: str) -> str:
 
 def group_names(store: Store, cohort_id: str, attribute: str) -> tuple[str, ...]:
     """All groups of the attribute in the whole cohort, sorted: the fixed order of tables and colours."""
-    values = store.attributes(cohort_id, attribute)["value"].dropna()
-    return tuple(sorted(map(str, values.unique())))
+    return group_codes(store, cohort_id, attribute)[0]
+
+
+def group_codes(store: Store, cohort_id: str, attribute: str) -> tuple[tuple[str, ...], pd.Series]:
+    """(`group_names`, index of each sample's group by sample id; -1 where unknown). A cohort never changes."""
+
+    def compute() -> tuple[tuple[str, ...], pd.Series]:
+        frame = store.attributes(cohort_id, attribute)
+        groups = tuple(sorted(map(str, frame["value"].dropna().unique())))
+        codes = pd.Categorical(frame["value"], categories=list(groups)).codes.astype(np.int64)
+        return groups, pd.Series(codes, index=frame["sample_id"].to_numpy())
+
+    return kept(store, ("groups", cohort_id, attribute), compute)  # type: ignore[no-any-return]
 
 
 def rows_of(store: Store, run_id: str, attribute: str | None, split: str = "test") -> Rows:
@@ -67,9 +85,8 @@ def rows_of(store: Store, run_id: str, attribute: str | None, split: str = "test
     code = np.full(len(frame), -1, dtype=np.int64)
     if attribute is not None:
         cohort_id = cohort_of(store, run_id)
-        groups = group_names(store, cohort_id, attribute)
-        values = store.attributes(cohort_id, attribute).set_index("sample_id")["value"]
-        code = np.asarray(pd.Categorical(frame["sample_id"].map(values), categories=list(groups)).codes, dtype=np.int64)
+        groups, codes = group_codes(store, cohort_id, attribute)
+        code = codes.reindex(frame["sample_id"], fill_value=-1).to_numpy(dtype=np.int64)
     patient, _ = pd.factorize(frame["patient_id"])
     repeated = np.unique(patient).size < patient.size
     return Rows(
@@ -80,8 +97,11 @@ def rows_of(store: Store, run_id: str, attribute: str | None, split: str = "test
 
 def cached(store: Store, kind: str, run_ids: Iterable[str], key: str, compute: Callable[[], Any]) -> Any:
     """A JSON value about one or several runs, computed again when any of their predictions change."""
-    marks = [f"{run_id}@{store.mark(run_id)}" for run_id in run_ids]
-    return store.cached(f"view-{kind}", "|".join([VERSION, key, *marks]), compute)
+    return store.cached(f"view-{kind}", _key(store, run_ids, key), compute)
+
+
+def _key(store: Store, run_ids: Iterable[str], key: str) -> str:
+    return "|".join([VERSION, key, *(f"{run_id}@{store.mark(run_id)}" for run_id in run_ids)])
 
 
 def per_run(store: Store, kind: str, run_ids: Iterable[str], key: str, compute: Callable[[str], list[dict[str, Any]]]) -> pd.DataFrame:
@@ -89,11 +109,37 @@ def per_run(store: Store, kind: str, run_ids: Iterable[str], key: str, compute: 
 
     `compute` returns JSON-ready rows (missing values as None) without `run_id`.
     """
+    keys = {run_id: _key(store, [run_id], key) for run_id in run_ids}
 
-    def of(run_id: str) -> list[dict[str, Any]]:
-        return cached(store, kind, [run_id], key, lambda: compute(run_id))  # type: ignore[no-any-return]
+    def table() -> pd.DataFrame:
+        found = store.cached_among(f"view-{kind}", keys.values())
+        rows = {run_id: found[own] if own in found else store.cached(f"view-{kind}", own, partial(compute, run_id)) for run_id, own in keys.items()}
+        return pd.DataFrame([{"run_id": run_id, **row} for run_id, part in rows.items() for row in part])
 
-    return pd.DataFrame([{"run_id": run_id, **row} for run_id in run_ids for row in of(run_id)])
+    # A shallow copy: what a caller adds or assigns stays with it.
+    return kept(store, (kind, *keys.values()), table).copy(deep=False)  # type: ignore[no-any-return]
+
+
+_memory: WeakKeyDictionary[Store, OrderedDict[tuple[str, ...], Any]] = WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def kept(store: Store, key: tuple[str, ...], compute: Callable[[], Any]) -> Any:
+    """A value that this process made before from the same key, or makes now: the last MOST_KEPT of a store.
+
+    It is shared: nobody may write into it.
+    """
+    with _lock:
+        memory = _memory.setdefault(store, OrderedDict())
+        if key in memory:
+            memory.move_to_end(key)
+            return memory[key]
+    value = compute()
+    with _lock:
+        memory[key] = value
+        while len(memory) > MOST_KEPT:
+            memory.popitem(last=False)
+    return value
 
 
 def number(value: float | None) -> float | None:

@@ -200,6 +200,11 @@ class Store:
             self._cursor().execute("INSERT OR REPLACE INTO cache VALUES (?, ?, ?, ?)", [kind, key, payload, now])
         return json.loads(payload)
 
+    def cached_among(self, kind: str, keys: Iterable[str]) -> dict[str, Any]:
+        """The values that are stored already under (kind, any of keys), in one query."""
+        rows = self._cursor().execute("SELECT key, payload FROM cache WHERE kind = ? AND key IN (SELECT unnest(?::VARCHAR[]))", [kind, _many(keys)]).fetchall()
+        return {key: json.loads(payload) for key, payload in rows}
+
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         return self._connection.cursor()
 
