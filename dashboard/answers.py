@@ -12,8 +12,11 @@ from dashboard.verdicts import Verdict, verdict_of
 Answer = tuple[str, Verdict | None, str]
 
 
-def modalities_answer(telemetry: pd.DataFrame, view: View) -> Answer:
-    """Which modality leads, for which group it adds least, and how sure that is."""
+def modalities_answer(telemetry: pd.DataFrame, view: View, performance: pd.DataFrame | None = None) -> Answer:
+    """Which modality leads, for which group it adds least, how sure that is, and which other would serve that group.
+
+    `performance`: as `core.audit.run_views.modality_performance` gives it.
+    """
     ratio = telemetry[telemetry["name"] == "contribution.ratio"]
     leads = leaning(ratio, view.names)
     if leads.empty:
@@ -36,9 +39,26 @@ def modalities_answer(telemetry: pd.DataFrame, view: View) -> Answer:
             f"; it adds {text.decimal(best['value'], 3, True)} AUC for {best['group']} (n = {text.count(best['n'])})"
             f" and {text.decimal(least['value'], 3, True)} for {least['group']} (n = {text.count(least['n'])}), {apart}"
         )
+        sentence += _neglected(performance, str(top["run_id"]), str(top["modality"]), str(least["group"]))
     others = [f"{row['modality']} {text.percent(row['value'])} under {row['run']}" for row in leads.iloc[1:].to_dict("records")]
     detail = f"{text.plural(int(top['n']), 'validation patient') if pd.notna(top['n']) else 'Validation split'}; {sure}."
     return sentence + ".", None, detail + (f" Elsewhere: {text.listing(others, 5)}." if others else "")
+
+
+def _neglected(performance: pd.DataFrame | None, run_id: str, modality: str, group: str) -> str:
+    """The modality that alone ranks `group` better than the leading one does, intervals apart; empty when there is none."""
+    if performance is None or performance.empty:
+        return ""
+    alone = performance[(performance["run_id"] == run_id) & (performance["kind"] == "unimodal") & performance["value"].notna()]
+    own = alone[alone["group"] == group].set_index("modality")
+    if modality not in own.index or len(own) < 2:
+        return ""
+    best = str(own["value"].idxmax())
+    if best == modality or not own.loc[best, "low"] > own.loc[modality, "high"]:
+        return ""
+    everywhere = alone[(alone["modality"] == best) & alone["group"].notna()].sort_values("group")
+    reach = text.listing([f"{text.decimal(row['value'])} for {row['group']}" for row in everywhere.to_dict("records")], 6)
+    return f". Alone, {best} would reach an AUC of {reach}, {modality} only {text.decimal(own.loc[modality, 'value'])} for {group}"
 
 
 def gradients_answer(telemetry: pd.DataFrame, view: View, epochs: tuple[int, int]) -> Answer:
@@ -48,6 +68,8 @@ def gradients_answer(telemetry: pd.DataFrame, view: View, epochs: tuple[int, int
     if share.empty:
         return "No step of these runs was compared with the fused gradient.", None, ""
     means = share.groupby(["run_id", "modality"], sort=False)["value"].mean()
+    if means.max() == 0:
+        return f"No modality's gradient ever worked against the fused one, in {text.plural(means.index.get_level_values(0).nunique(), 'run')}.", None, ""
     run_id, modality = means.sort_values().index.to_list()[-1]
     mean = rows[(rows["name"] == "conflict.fused") & (rows["stat"] == "mean") & (rows["run_id"] == run_id) & (rows["modality"] == modality)]["value"]
     sentence = (

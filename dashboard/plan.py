@@ -68,7 +68,7 @@ def method_cards(modalities: Sequence[str]) -> tuple[tuple[str, ...], tuple[str,
             st.markdown(f"##### {FAMILY_NAMES[family].capitalize()}")
             chosen += _family(names)
         else:
-            ticked = sum(bool(st.session_state.get(f"method-{name}")) for name in names)
+            ticked = sum(bool(st.session_state.get(f"method-{name}", st.session_state.get("_methods", {}).get(name))) for name in names)
             label = f"{FAMILY_NAMES[family].capitalize()} · {plural(len(names), 'method')}" + (f", {ticked} chosen" if ticked else "")
             with st.expander(label, key=f"family-{family}"):
                 chosen += _family(names)
@@ -91,8 +91,11 @@ def _family(names: Sequence[str]) -> list[str]:
 def _card(name: str) -> bool:
     card = REGISTRY[name].card
     key = f"method-{name}"
-    st.session_state.setdefault(key, name in FIRST_CHOICE)
+    # Streamlit forgets a widget when its page is left; what was ticked is kept beside it.
+    kept: dict[str, bool] = st.session_state.setdefault("_methods", {})
+    st.session_state.setdefault(key, kept.get(name, name in FIRST_CHOICE))
     ticked = st.checkbox(f"**{md(card.title)}**", key=key, help=f"{md(card.paper)}\n\nAt inference it needs {md(card.inference_needs)}. Limits: {md(card.limits)}.")
+    kept[name] = ticked
     st.caption(md(card.summary))
     return ticked
 

@@ -4,6 +4,7 @@ folders, so a closed tab or a restarted server loses nothing."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import pandas as pd
 import psutil
@@ -13,7 +14,7 @@ from core.charts.text import listing, plural
 from core.charts.training_curves import training_curves
 from core.errors import UserError
 from core.runs.estimate import QueueItem, queue_state
-from core.runs.queue import cancel, ensure_worker, retry
+from core.runs.queue import cancel, ensure_worker, move, retry
 from core.runs.settle import settle
 from dashboard import state
 from dashboard.blocks import chart_block
@@ -49,8 +50,9 @@ def _live(cohort_id: str) -> None:
     runs = store.runs(cohort_id)
     st.markdown(f"### {_heading(items)}")
     with st.container(key="queue-items", gap="small"):
+        waiting = sum(1 for item in items if item.position)
         for item in items:
-            _item(item)
+            _item(item, waiting)
     _failed(runs)
     _curves(runs, items)
 
@@ -65,7 +67,8 @@ def _heading(items: Sequence[QueueItem]) -> str:
     return f"{plural(running, 'run')} under way, {len(items) - running} waiting{ends}"
 
 
-def _item(item: QueueItem) -> None:
+def _item(item: QueueItem, waiting: int) -> None:
+    """One run: how far it is, and what can be done with it. `waiting`: how many runs are queued."""
     share = 0.0
     if item.position == 0 and item.epochs:
         share = min(1.0, ((item.epoch if item.epoch is not None else -1) + 1) / item.epochs)
@@ -82,6 +85,11 @@ def _item(item: QueueItem) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"run-{item.run_id}"):
         seed = item.run_id.rsplit("-", 2)[-2].removeprefix("s")
         st.progress(share, text=f"**{md(item.label)}** · seed {md(seed)} · {md(words)}")
+        if item.position and waiting > 1:
+            if st.button("", icon=":material/arrow_upward:", key=f"up-{item.run_id}", type="tertiary", disabled=item.position == 1, help="Train earlier"):
+                _do(partial(move, position=item.position - 1), item.run_id)
+            if st.button("", icon=":material/arrow_downward:", key=f"down-{item.run_id}", type="tertiary", disabled=item.position == waiting, help="Train later"):
+                _do(partial(move, position=item.position + 1), item.run_id)
         if st.button("Cancel", icon=":material/close:", key=f"cancel-{item.run_id}", type="tertiary", disabled=item.cancelling):
             _do(cancel, item.run_id)
 

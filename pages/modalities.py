@@ -4,9 +4,20 @@ import streamlit as st
 
 from core.audit import run_views
 from core.charts import contribution
+from core.charts.cohort_availability import availability
 from core.charts.figure import nothing
 from dashboard.answers import modalities_answer
-from dashboard.components import answer, chart_block, context_bar, how_to_read, no_cohort, no_runs, page_title
+from dashboard.components import (
+    answer,
+    chart_block,
+    context_bar,
+    how_to_read,
+    no_cohort,
+    no_runs,
+    other_attribute_note,
+    page_title,
+)
+from dashboard.datasheet import cohort
 
 page_title("Which modality does the model lean on, and for whom?")
 view = context_bar()
@@ -18,18 +29,22 @@ if not view.run_ids:
     st.stop()
 
 telemetry = view.store.telemetry(view.run_ids, ["contribution.ratio", "contribution.phi"])
-answer(*modalities_answer(telemetry, view), terms=("ratio", "phi"))
+performance = run_views.modality_performance(view.store, view.run_ids, view.attribute) if view.attribute is not None else None
+answer(*modalities_answer(telemetry, view, performance), terms=("ratio", "phi", "unimodal"))
+other_attribute_note(view, f"Contributions by group are those of its own attribute; the AUCs below are by {view.attribute}.")
 chart_block(contribution.over_epochs(telemetry, view.names, view.modalities))
 
-if view.attribute is None:
+if view.attribute is None or performance is None:
     chart_block(nothing("shapley-by-group", "This cohort has no sensitive attribute: for whom a modality works cannot be told."))
 else:
     last = telemetry[telemetry["epoch"] == telemetry.groupby("run_id")["epoch"].transform("max")]
     chart_block(contribution.by_group(last, view.names, view.modalities, view.groups, view.attribute))
-    performance = run_views.modality_performance(view.store, view.run_ids, view.attribute)
     alone = performance[performance["kind"] == "unimodal"]
     without = performance[performance["kind"].isin(["all", "without"])]
     chart_block(contribution.unimodal(alone, view.names, view.modalities, view.groups, view.attribute))
+    data = cohort(view.cohort_id)
+    shares = run_views.availability(view.store, view.cohort_id, view.attribute, data.present, data.modality_names)
+    chart_block(availability(shares, data.roles.title(view.attribute)))
     chart_block(contribution.take_away(without, view.names, view.modalities, view.groups, view.attribute))
 
 how_to_read(
@@ -37,5 +52,5 @@ how_to_read(
     "A modality that leads overall may serve the largest group only: look for a row in which its cell is pale while the other modality's "
     "own AUC (third chart) is high. **Take it away** is the acid test: a flat line means that the fused model did not use the modality for that group. "
     "Contributions are measured on the validation split while training, the AUCs on the test split afterwards.",
-    terms=("ratio", "phi", "unimodal", "take_away", "group_auc", "interval"),
+    terms=("ratio", "phi", "unimodal", "availability", "take_away", "group_auc", "interval"),
 )

@@ -38,7 +38,7 @@ def scatter(seeds: pd.DataFrame, methods: pd.DataFrame, measure: str, attribute:
     title = f"On the Pareto front: {text.listing(list(front['variant']), 5)}" if len(front) else "No method can be placed on both axes"
     alone = f", beating every other method on AUC and {what}" if len(front) == 1 and len(rows) > 1 else ""
     kinds = sorted(set(rows["kind"]))
-    meaning = "; ".join({"over patients": "one or two seeds: intervals over patients of the first seed", "over seeds": "three seeds or more: t intervals of the mean"}[k] for k in kinds)
+    meaning = "; ".join({"over patients": "one or two seeds: mean over them, with the mean of their intervals over patients", "over seeds": "three seeds or more: t intervals of the mean"}[k] for k in kinds)
     columns = {"variant": "Method", "family_name": "Family", "seeds": "Seeds", "x": "AUC", "x_low": "AUC low", "x_high": "AUC high", "y": what, "y_low": f"{what} low", "y_high": f"{what} high", "kind": "Intervals", "front": "On the front"}
     return Figure(
         name="accuracy-fairness", title=title + alone, data=rows[list(columns)], table=columns, panels=(Panel(partial(_scatter_panel, rows.reset_index(drop=True), dots, measure)),),
@@ -93,6 +93,8 @@ def paired_forest(frame: pd.DataFrame, reference: str, measure: str, attribute: 
     rows["from_to"] = [f"{text.decimal(b)} → {text.decimal(a)}" for a, b in zip(rows["value_a"], rows["value_b"], strict=True)]
     sign = -1 if small else 1
     rows["side"] = ["not estimable" if pd.isna(v) else "unclear" if not (sign * lo > 0 and sign * hi > 0) and not (sign * lo < 0 and sign * hi < 0) else "better" if sign * v > 0 else "worse" for v, lo, hi in zip(rows["value"], rows["low"], rows["high"], strict=True)]
+    # Seeds that contradict each other leave it unclear, whatever the first one's interval says.
+    rows["side"] = ["unclear" if side in ("better", "worse") and len({d > 0 for d in found}) > 1 else side for side, found in zip(rows["side"], rows["differences"], strict=True)]
     rows["seed_mean"] = [f"{text.decimal(m, 3, True)} over {text.plural(int(n), 'seed')}, better in {int(w if not small else n - w)}" if pd.notna(m) else "—" for m, n, w in zip(rows["mean"], rows["seeds"], rows["wins"].fillna(0), strict=True)]
     better, worse = list(rows.loc[rows["side"] == "better", "variant"]), list(rows.loc[rows["side"] == "worse", "variant"])
     parts = ([f"{text.listing(better)} improve{'s' if len(better) == 1 else ''} the {what}"] if better else []) + ([f"{text.listing(worse)} worsen{'s' if len(worse) == 1 else ''} it" if better else f"{text.listing(worse)} worsen{'s' if len(worse) == 1 else ''} the {what}"] if worse else [])
@@ -106,13 +108,13 @@ def paired_forest(frame: pd.DataFrame, reference: str, measure: str, attribute: 
     return Figure(
         name="paired-differences", title=title, alt=f"Forest plot of differences in {what} from {reference}, a row per method, sorted. {title}.", data=rows[list(columns)], table=columns,
         panels=(Panel(partial(_paired_panel, rows, dots, order, what, small)),), terms=("paired", "interval", "seed"),
-        note="Same test patients, same seed; 95 % paired bootstrap over patients for the lowest common seed, faint dots for each seed. Blue is better, orange worse, grey unclear.",
+        note="Same test patients, same seed; 95 % paired bootstrap over patients for the lowest common seed, faint dots for each seed. Blue is better, orange worse, grey unclear: the interval holds zero, or seeds contradict each other.",
     )  # fmt: skip
 
 
 def _paired_panel(rows: pd.DataFrame, dots: pd.DataFrame, order: list[str], what: str, small: bool, look: Look, width: Width) -> Any:
     known = rows[rows["value"].notna()].reset_index(drop=True)
-    limits, ticks = with_gutter(domain([known["low"], known["high"], known["value"], dots["value"]], [0.0]), right=0.04)
+    limits, ticks = with_gutter(domain([known["low"], known["high"], known["value"], dots["value"]], [0.0]), right=0.3)
     scale = alt.Scale(domain=limits, nice=False)
     color = alt.Color("side:N", scale=alt.Scale(domain=["better", "worse", "unclear", "not estimable"], range=[look.better, look.worse, look.muted, look.no_estimate]), legend=None)
     y = alt.Y("variant:N", sort=order, scale=alt.Scale(domain=order), axis=alt.Axis(title=None, labelColor=look.text, labelFontSize=13, labelLimit=190))
@@ -123,5 +125,5 @@ def _paired_panel(rows: pd.DataFrame, dots: pd.DataFrame, order: list[str], what
     rule = base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", scale=scale), x2="high:Q")
     tips = tooltips({"variant": "Method", "shown": "Difference", "chance": "Test", "from_to": "Reference → method", "seed_mean": "Over seeds"})
     points = base.mark_point(size=110).encode(x=alt.X("value:Q", scale=scale, axis=axis), tooltip=tips)
-    words = alt.Chart(known).mark_text(align="right", color=look.muted, fontSize=11, dy=-13).encode(y=y, x=alt.value("width"), text="shown:N")
+    words = alt.Chart(known).mark_text(align="right", color=look.muted, fontSize=11).encode(y=y, x=alt.value("width"), text="shown:N")
     return (zero + faint + rule + points + words).properties(width=width, height=44 * len(order))

@@ -25,6 +25,7 @@ from core.charts.parts import (
 from core.charts.theme import Look
 
 HEIGHT = 220
+SLOPE_HEIGHT = 170
 
 
 def leaning(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
@@ -168,7 +169,7 @@ def _unimodal_panel(rows: pd.DataFrame, modalities: Sequence[str], groups: Seque
         x=alt.X("value:Q", scale=x_scale, axis=decimal_axis("AUC of the modality alone", tickCount=5, grid=True)),
         tooltip=tooltips({"run": "Run", "modality": "Modality", "group": "Group", "shown": "AUC", "counts": "Positive / negative"}),
     )
-    return (reference_line(look, 0.5, "x") + rule + dots).properties(width=width, height=max(110, 52 * len(groups)))
+    return (reference_line(look, 0.5, "x") + rule + dots).properties(width=width, height=max(110, (18 * len(modalities) + 16) * len(groups)))
 
 
 def take_away(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence[str], groups: Sequence[str], attribute: str) -> Figure:
@@ -186,10 +187,11 @@ def take_away(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequenc
     limits = domain([rows["low"], rows["high"], rows["value"]], include=[0.5])
     panels, falls = [], []
     used = [m for m in modalities if m in set(rows["modality"].dropna())]
-    for modality in used:
-        after = f"without {modality}"
-        for run_id, name in names.items():
-            part = rows[rows["run_id"] == run_id]
+    # A row per run, a column per modality: which line falls is read across.
+    for run_id, name in names.items():
+        part = rows[rows["run_id"] == run_id]
+        for modality in used:
+            after = f"without {modality}"
             if not (part["modality"] == modality).any():
                 continue
             ends = pd.concat([part[part["modality"].isna()].assign(step="all"), part[part["modality"] == modality].assign(step=after)], ignore_index=True)
@@ -202,14 +204,14 @@ def take_away(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequenc
     title = f"Without {worst[1]}, {worst[2]} falls furthest: {text.decimal(-worst[0], 3, True)} AUC under {worst[3]}" if worst and worst[0] > 0 else "Taking a modality away costs no group AUC"
     return Figure(
         name="take-away", title=title, alt=f"Slope charts from all modalities to all but one, a line per group of {attribute}. {title}.", data=rows[list(columns)], table=columns,
-        panels=tuple(panels), columns=min(3, max(2, len(panels) // max(len(used), 1))), terms=("take_away", "group_auc", "interval"), note="Test split, 95 % intervals. The modality is replaced by its training mean.",
+        panels=tuple(panels), columns=min(4, max(2, len(used))), terms=("take_away", "group_auc", "interval"), note="Test split, 95 % intervals. The modality is replaced by its training mean.",
     )  # fmt: skip
 
 
 def _slope_panel(rows: pd.DataFrame, groups: Sequence[str], after: str, limits: list[float], look: Look, width: Width) -> Any:
     colors = look.group_colors(groups)
     known = rows[rows["value"].notna()]
-    labels = end_labels(known[known["step"] == after], "step", "group", limits, HEIGHT)
+    labels = end_labels(known[known["step"] == after], "step", "group", limits, SLOPE_HEIGHT)
     x = alt.X("step:N", sort=["all", after], scale=alt.Scale(domain=["all", after], padding=0.5), axis=alt.Axis(title=None, labelAngle=0))
     y_scale = alt.Scale(domain=limits, nice=False, zero=False)
     base = alt.Chart(known).encode(x=x, color=colored("group", colors))
@@ -217,4 +219,4 @@ def _slope_panel(rows: pd.DataFrame, groups: Sequence[str], after: str, limits: 
     rule = base.mark_rule(strokeWidth=1.2, opacity=0.55).encode(y=alt.Y("low:Q", scale=y_scale), y2="high:Q")
     dots = base.mark_point(size=70).encode(y=alt.Y("value:Q", scale=y_scale), tooltip=tooltips({"run": "Run", "step": "Modalities", "group": "Group", "shown": "AUC", "counts": "Positive / negative"}))
     names = alt.Chart(labels).mark_text(align="left", dx=9, fontWeight=600).encode(x=x, y=alt.Y("label_y:Q", scale=y_scale), text="group:N", color=colored("group", colors))
-    return (rule + line + dots + names).properties(width=width, height=HEIGHT)
+    return (rule + line + dots + names).properties(width=width, height=SLOPE_HEIGHT)

@@ -109,7 +109,7 @@ def _strips(rows: pd.DataFrame, modalities: Sequence[str], groups: Sequence[str]
     if not heat.empty:
         chosen = {"param": BRUSH} if live else f"datum.trained >= {brushed[0]} && datum.trained <= {brushed[1]}"
         drawn.append(_brushed_heat(heat, modalities, groups, chosen, look).properties(**inner))
-    whole = alt.vconcat(*drawn, spacing=26).resolve_scale(color="independent")
+    whole = alt.vconcat(*drawn, spacing=26).resolve_scale(color="independent", strokeDash="independent")
     # The concatenation makes names of views its own, so they are asked of it.
     return whole.properties(params=[_brush(brushed, [strip.layer[0].name for strip in whole.vconcat[: len(strips)]], look)]) if live else whole
 

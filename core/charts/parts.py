@@ -90,8 +90,23 @@ def end_labels(frame: pd.DataFrame, x: str, name: str, limits: Sequence[float], 
     """One row per `name` at its last `x`, with `label_y` moved apart for text of `font` pixels."""
     last = frame.dropna(subset=["value"]).sort_values(x).groupby(name, sort=False).tail(1).copy()
     gap = (limits[1] - limits[0]) * (font + 3) / height
-    last["label_y"] = spread(list(last["value"].astype(float)), gap)
+    last["label_y"] = within(spread(list(last["value"].astype(float)), gap), gap, limits)
     return last
+
+
+def within(positions: Sequence[float], gap: float, limits: Sequence[float]) -> list[float]:
+    """Labels pushed inside `limits`, kept `gap` apart; too many for the room overflow at the bottom."""
+    placed = list(positions)
+    order = sorted(range(len(placed)), key=lambda i: placed[i])
+    floor = limits[0]
+    for index in order:
+        placed[index] = max(placed[index], floor)
+        floor = placed[index] + gap
+    ceiling = limits[1]
+    for index in reversed(order):
+        placed[index] = min(placed[index], ceiling)
+        ceiling = placed[index] - gap
+    return placed
 
 
 def colored(field: str, colors: Mapping[str, str], legend: alt.Legend | None = None) -> alt.Color:

@@ -91,7 +91,7 @@ class Look:
     @property
     def on_strong(self) -> tuple[float, str]:
         """Numbers in heat maps: from which share of the scale on they change colour, and to which."""
-        return (0.62, "#FFFFFF") if self.mode == "light" else (0.85, "#0C0F14")
+        return (0.75, "#FFFFFF") if self.mode == "light" else (0.85, "#0C0F14")
 
     def group_colors(self, groups: Sequence[str]) -> dict[str, str]:
         """Colour per group; `groups` is the attribute's full list in its fixed (sorted) order."""

@@ -1,6 +1,8 @@
 """Screenshots of every page: `python -m tests.browser.screenshots --out FOLDER --workspace DIR`.
 
-Each page at 1440 and 390 pixels, light and dark. Ends with 1 when a page logs an error in
+Each page at 1440 and 390 pixels, light and dark. `--readme` writes the README's pictures instead,
+to dashboard/screenshots/ (1440 pixels, light, at most README_BYTES each); the Audit page then shows
+an audit of the first default run's test predictions. Ends with 1 when a page logs an error in
 the browser's console, asks anything of another machine, shows an exception, or scrolls sideways.
 """
 
@@ -17,6 +19,10 @@ from tests.browser.helpers import ARGUMENTS, Watch, browser_path, dashboard, ove
 PAGES = ("overview", "cohort", "train", "modalities", "gradients", "groups", "compare", "audit", "reports")
 WIDTHS = (1440, 390)
 THEMES = ("light", "dark")
+README_PAGES = ("modalities", "gradients", "groups", "audit")
+README_FOLDER = Path(__file__).resolve().parents[2] / "dashboard" / "screenshots"
+README_HEIGHT = 1400
+README_BYTES = 400_000
 
 
 def shoot(browser: Any, address: str, name: str, width: int, theme: str, out: Path, query: str = "", full: bool = True) -> list[str]:
@@ -46,6 +52,66 @@ def _grow(page: Any, width: int) -> None:
     page.set_viewport_size({"width": width, "height": int(min(max(tall, 600), 9000))})
     settle(page)
     page.wait_for_timeout(250)
+
+
+def readme(workspace: Path, out: Path) -> list[str]:
+    """The README's pictures from a workspace with finished runs; returns every problem found."""
+    from playwright.sync_api import sync_playwright
+
+    query = f"?audit={_audited(workspace)}"
+    out.mkdir(parents=True, exist_ok=True)
+    problems: list[str] = []
+    with sync_playwright() as play, dashboard(workspace) as address:
+        browser = play.chromium.launch(executable_path=browser_path(), args=ARGUMENTS)
+        context = browser.new_context(viewport={"width": 1440, "height": README_HEIGHT}, color_scheme="light", device_scale_factor=1)
+        for name in README_PAGES:
+            page, watch = context.new_page(), Watch()
+            watch.attach(page)
+            page.goto(f"{address}/{name}{query if name == 'audit' else ''}")
+            settle(page)
+            page.wait_for_timeout(500)
+            path = out / f"{name}.png"
+            page.screenshot(path=str(path))
+            found = watch.problems + [f"exception on {name}"] * page.locator("[data-testid=stException]").count()
+            _smaller(path)
+            if path.stat().st_size > README_BYTES:
+                found.append(f"{path.stat().st_size} bytes, more than {README_BYTES}")
+            problems += [f"{name}: {problem}" for problem in found]
+            page.close()
+        browser.close()
+    return problems
+
+
+def _smaller(path: Path) -> None:
+    """The same picture with 256 colours: charts and text lose nothing that is seen."""
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        reduced = picture.convert("RGB").quantize(256)
+    reduced.save(path, optimize=True)
+
+
+def _audited(root: Path) -> str:
+    """Id of an audit of the default runs' test predictions, made as the Audit page makes it."""
+    from core.audit import AuditOptions, Mapping
+    from core.store import Store
+    from core.workspace import Workspace
+    from dashboard.audits import make
+    from dashboard.context import default_runs, named
+
+    workspace = Workspace.open(root)
+    with Store.open(workspace) as store, tempfile.TemporaryDirectory() as folder:
+        runs = store.runs(status="done")
+        runs = runs[runs["cohort_id"] == store.cohorts()["cohort_id"].iloc[-1]]
+        chosen = named(runs[runs["run_id"].isin(default_runs(named(runs), None))])
+        cohort_id = str(chosen["cohort_id"].iloc[0])
+        tables = [store.predictions(run_id, "test").set_index("sample_id") for run_id in chosen["run_id"]]
+        table = tables[0][["patient_id", "y"]].assign(**{str(name): part["score"] for name, part in zip(chosen["name"], tables, strict=True)})
+        attributes = store.attributes(cohort_id).pivot(index="sample_id", columns="attribute", values="value")
+        file = Path(folder) / "predictions.csv"
+        table.join(attributes).to_csv(file, index_label="sample_id")
+        mapping = Mapping(label="y", score=tuple(map(str, chosen["name"])), attributes=tuple(attributes.columns), id="sample_id", patient="patient_id")
+        return make(workspace, file, file.name, mapping, AuditOptions()).audit_id
 
 
 def run(workspace: Path, out: Path, pages: tuple[str, ...], widths: tuple[int, ...], themes: tuple[str, ...], address: str | None, query: str = "") -> list[str]:
@@ -81,7 +147,8 @@ def run(workspace: Path, out: Path, pages: tuple[str, ...], widths: tuple[int, .
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="folder for the PNG files")
+    parser.add_argument("--out", type=Path, help="folder for the PNG files")
+    parser.add_argument("--readme", action="store_true", help="the README's pictures from --workspace, to dashboard/screenshots/")
     parser.add_argument("--workspace", type=Path, help="a workspace with runs (default: a made-up one)")
     parser.add_argument("--address", help="a dashboard that runs already, instead of starting one")
     parser.add_argument("--pages", default=",".join(PAGES))
@@ -89,6 +156,14 @@ def main() -> int:
     parser.add_argument("--themes", default=",".join(THEMES))
     parser.add_argument("--query", default="", help="appended to each address, for example '?attribute=sex'")
     args = parser.parse_args()
+    if args.readme:
+        if args.workspace is None:
+            parser.error("--readme needs --workspace, one with finished runs")
+        problems = readme(args.workspace, args.out or README_FOLDER)
+        print("\n".join(problems), end="\n" if problems else "")
+        return 1 if problems else 0
+    if args.out is None:
+        parser.error("--out names the folder for the PNG files")
     with tempfile.TemporaryDirectory() as folder:
         workspace = args.workspace
         if workspace is None and args.address is None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.audit import AuditOptions, Predictions, audit
+from core.audit import AuditOptions, Predictions, audit, run_views
+from core.charts.cohort_availability import availability
 from core.charts.text import interval
+from core.cohort import load
 from core.store import Store
 from tests.factories import FakeWorkspace
 from tests.pages.analysis import calm, drawn, open_page, words
@@ -44,6 +46,33 @@ def test_take_away_is_the_audits_auc(fake: FakeWorkspace, monkeypatch: pytest.Mo
 def test_other_attribute_than_trained_for_explains_itself(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     app = calm(open_page(monkeypatch, fake.workspace.root, "modalities", runs=_erm(fake), attribute="skin_type"))
     assert "were trained for another attribute" in words(app)
+
+
+def test_availability_is_the_share_who_have_it(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    present = load(fake.workspace, fake.cohort.cohort_id).present
+    group = fake.cohort.table["sex"].to_numpy(dtype=object)
+    app = calm(open_page(monkeypatch, fake.workspace.root, "modalities", runs=_erm(fake), attribute="sex"))
+    cells = [row for rows in drawn(app) for row in rows if "share" in row]
+    if present.all():
+        assert "Every modality is there for everyone" in words(app) and not cells
+    for row in cells:
+        mask = group == row["group"]
+        assert row["n"] == mask.sum()
+        assert row["present"] == present[mask, fake.cohort.modalities.index(row["modality"])].sum()
+
+
+def test_availability_by_group_counts_and_bounds(fake: FakeWorkspace) -> None:
+    group = fake.cohort.table["sex"].to_numpy(dtype=object)
+    present = np.ones((len(group), len(fake.cohort.modalities)), dtype=bool)
+    present[:, 0] = group != "female"
+    with Store.open(fake.workspace) as store:
+        rows = run_views.availability(store, fake.cohort.cohort_id, "sex", present, fake.cohort.modalities)
+        figure = availability(rows, "sex")
+    female = rows[(rows["group"] == "female") & (rows["modality"] == fake.cohort.modalities[0])].iloc[0]
+    assert (female["value"], female["present"], female["n"]) == (0.0, 0, (group == "female").sum())
+    assert female["low"] == 0.0 and 0 < female["high"] < 0.1
+    assert (rows["low"] <= rows["value"]).all() and (rows["value"] <= rows["high"]).all()
+    assert figure.title == f"{fake.cohort.modalities[0]}: there for 0% of female and 100% of male."
 
 
 def test_unimodal_run_has_nothing_to_share(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from core.runs.spec import plan
 from core.workspace import Workspace
 from dashboard.plan import duration, makespan, parse_settings
 from tests.factories import FakeWorkspace
-from tests.pages.analysis import calm, open_page, words
+from tests.pages.analysis import ROOT, calm, open_page, words
 from tests.pages.small import small_cohort
 
 
@@ -78,6 +78,39 @@ def test_cancel_and_try_again(monkeypatch: pytest.MonkeyPatch, workspace: Worksp
     app.button(key=f"retry-{handle.run_id}").click()
     calm(app.run())
     assert folder.read_status()["status"] == "queued"
+
+
+def test_waiting_runs_change_places(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, cohort) -> None:
+    handles = queue.submit(workspace, plan(cohort, ["erm", "multifair"], "sex", (1,)))
+    first, second = (h.run_id for h in handles)
+    app = calm(open_page(monkeypatch, workspace.root, "train"))
+    assert app.button(key=f"up-{first}").disabled and app.button(key=f"down-{second}").disabled
+    app.button(key=f"up-{second}").click()
+    calm(app.run())
+    assert [f.run_id for f in queue.waiting(workspace)] == [second, first]
+    app.button(key=f"down-{second}").click()
+    calm(app.run())
+    assert [f.run_id for f in queue.waiting(workspace)] == [first, second]
+
+
+def test_ticked_methods_are_remembered_on_other_pages(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, cohort) -> None:
+    app = calm(open_page(monkeypatch, workspace.root, "train"))
+    app.checkbox(key="method-erm").uncheck()
+    app.checkbox(key="method-late-fusion").check()
+    calm(app.run())
+    app.switch_page(str(ROOT / "pages" / "overview.py"))
+    calm(app.run())
+    app.switch_page(str(ROOT / "pages" / "train.py"))
+    calm(app.run())
+    assert not app.checkbox(key="method-erm").value
+    assert app.checkbox(key="method-late-fusion").value
+
+
+def test_overview_starts_a_worker_for_a_queue_without_one(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, cohort, no_worker: list[str]) -> None:
+    queue.submit(workspace, plan(cohort, ["erm"], "sex", (1,)), start=False)
+    assert not no_worker
+    calm(open_page(monkeypatch, workspace.root, "overview"))
+    assert no_worker
 
 
 def test_every_status_has_its_place(monkeypatch: pytest.MonkeyPatch, fake: FakeWorkspace) -> None:
