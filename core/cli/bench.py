@@ -53,8 +53,9 @@ def run_audit(args: argparse.Namespace) -> int:
 
     if args.n < 1000:
         raise UserError("the large audit needs 1000 predictions or more")
-    found = measure(args.n)
-    for m in found:
+    found = []
+    for m in measure(args.n):
+        found.append(m)
         spent = "" if m.processor_seconds is None else f", {m.processor_seconds:.2f} s of processor"
         progress(f"{m.claim}: {m.value:,.2f} {m.unit} (at {'least' if m.at_least else 'most'} {m.limit:g}{spent})")
     if args.json:
