@@ -15,7 +15,7 @@ from core.charts.theme import Look, color_scale
 HATCH = "M-1,.5L-.5,1M-1,-.25L.25,1M-1,-1L1,1M-.25,-1L1,.25M.5,-1L1,-.5"
 """Path of a hatched square, for cells that cannot be estimated."""
 
-DECIMALS = "datum.value == 0 ? '0' : replace(replace(format(datum.value, '.2f'), /^(-?)0\\./, '$1.'), '-', '\u2212')"
+DECIMALS = "datum.value == 0 ? '0' : replace(replace(format(datum.value, '.2f'), /^([-\u2212]?)0\\./, '$1.'), '-', '\u2212')"
 """Axis label without the leading zero."""
 
 

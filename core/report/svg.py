@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
+from functools import lru_cache
 
 import altair as alt
 import vl_convert
 
 _VERSION = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
 _DEFINED = re.compile(r'\bid="([^"]+)"')
+KEPT = 400
+"""Drawings kept, some tens of kilobytes each: a report that shares panels with an earlier one draws only the others."""
 _NAMED = re.compile(r'(\bid="|url\(#|href="#)([^")]+)')
+
+
+@lru_cache(maxsize=KEPT)
+def _drawn(spec: str) -> str:
+    return str(vl_convert.vegalite_to_svg(json.loads(spec), vl_version=_VERSION, allowed_base_urls=[]))
 
 
 def chart_svg(chart: alt.TopLevelMixin, prefix: str = "") -> str:
@@ -27,7 +36,7 @@ def chart_svg(chart: alt.TopLevelMixin, prefix: str = "") -> str:
     No base address is allowed to the renderer: a chart that names a remote file fails
     instead of fetching it.
     """
-    svg = str(vl_convert.vegalite_to_svg(chart.to_dict(), vl_version=_VERSION, allowed_base_urls=[]))
+    svg = _drawn(json.dumps(chart.to_dict(), sort_keys=True))
     # The renderer numbers ids on from its last drawing; count from zero in each instead.
     ids = {name: f"{prefix}i{index}" for index, name in enumerate(dict.fromkeys(_DEFINED.findall(svg)))}
     return _NAMED.sub(lambda found: found.group(1) + ids.get(found.group(2), found.group(2)), svg)
