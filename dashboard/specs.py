@@ -32,7 +32,7 @@ _drawn: OrderedDict[str, Drawn] = OrderedDict()
 
 def spec_of(panel: Panel, look: Look) -> dict[str, Any]:
     """Vega-Lite specification of `panel` as wide as its place, with Arrow bytes as data."""
-    key = _key(panel.draw, look)
+    key = _key(panel.live or panel.draw, look)
     with lock:
         found = _drawn.get(key) if key else None
         if found is None:
@@ -43,7 +43,11 @@ def spec_of(panel: Panel, look: Look) -> dict[str, Any]:
             while len(_drawn) > MOST:
                 _drawn.popitem(last=False)
     text, datasets = found
-    return {**json.loads(text), "datasets": dict(datasets)}
+    spec = {**json.loads(text), "datasets": dict(datasets)}
+    for parameter in spec.get("params", ()):
+        if parameter["name"] in panel.values:
+            parameter["value"] = panel.values[parameter["name"]]
+    return spec
 
 
 def _key(draw: Any, look: Look) -> str | None:
@@ -59,7 +63,7 @@ def _key(draw: Any, look: Look) -> str | None:
 
 def _draw(panel: Panel, look: Look) -> Drawn:
     with quick() as tables:
-        spec = _fitted(styled(panel.draw(look, "container"), look)).to_dict(validate=False)
+        spec = _fitted(styled((panel.live or panel.draw)(look, "container"), look)).to_dict(validate=False)
     datasets = {name: stream(table) for name, table in tables.items()}
     datasets |= {name: stream(arrow(pd.DataFrame(rows))) for name, rows in spec.pop("datasets", {}).items()}
     return json.dumps(spec), datasets

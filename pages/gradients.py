@@ -39,9 +39,16 @@ known = state.attributes(view.cohort_id)
 trained_for = list(dict.fromkeys(view.runs["attribute"].dropna()))
 groups = tuple(dict.fromkeys(group for attribute in trained_for for group in known.get(attribute, ())))
 
-with st.container(horizontal=True, key="epoch-range"):
-    brushed = st.slider("Epochs of the heat maps below the strips", 1, last, (max(1, last - 2), last), key="epochs", help="The brush of every column starts here; drag in a strip to move one alone.") if last > 1 else (1, 1)
-chart_block(gradients.conflict(telemetry, view.names, view.modalities, groups, brushed))
+
+@st.fragment
+def strips() -> None:
+    """Only this part runs again when the slider moves."""
+    with st.container(horizontal=True, key="epoch-range"):
+        brushed = st.slider("Epochs of the heat maps below the strips", 1, last, (max(1, last - 2), last), key="epochs", help="The brush of every column starts here; drag in a strip to move one alone.") if last > 1 else (1, 1)
+    chart_block(gradients.conflict(telemetry, view.names, view.modalities, groups, brushed))
+
+
+strips()
 
 chart_block(gradients.magnitudes(telemetry, view.names, view.modalities))
 if groups:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,10 @@ class Panel:
 
     draw: Draw
     heading: str = ""
+    live: Draw | None = None
+    """How a page draws it, where that differs: with parameters left open..."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """...whose values by name are these; a page sets them without drawing again."""
 
 
 @dataclass(frozen=True)

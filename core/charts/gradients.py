@@ -47,9 +47,10 @@ def conflict(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence
     between = [rows[(rows["name"] == name) & (rows["stat"] == "mean")] for name in BETWEEN]
     limits = (domain([fused["value"]], [0.0]), domain([part["value"] for part in between], [0.0]))
     panels = tuple(
-        Panel(partial(_strips, rows[rows["run_id"] == run_id].reset_index(drop=True), modalities, groups, last, limits, brushed), name)
+        Panel(partial(strips, brushed), name, live=partial(strips, None), values={BRUSH: _brushed(brushed)})
         for run_id, name in names.items()
         if ((rows["run_id"] == run_id) & (rows["name"] == "conflict.fused")).any()
+        for strips in [partial(_strips, rows[rows["run_id"] == run_id].reset_index(drop=True), modalities, groups, last, limits)]
     )
     title = finding(rows, names, brushed)
     columns = {"run": "Run", "trained": "Epoch", "name": "Quantity", "stat": "Statistic", "modality": "Modality", "modality_b": "Other modality", "group": "Group", "group_b": "Other group", "value": "Value"}
@@ -96,7 +97,7 @@ def finding(rows: pd.DataFrame, names: Mapping[str, str], brushed: tuple[int, in
 
 
 def _strips(rows: pd.DataFrame, modalities: Sequence[str], groups: Sequence[str], last: int, limits: tuple[list[float], list[float]],
-            brushed: tuple[int, int], look: Look, width: Width) -> Any:  # fmt: skip
+            brushed: tuple[int, int] | None, look: Look, width: Width) -> Any:  # fmt: skip
     x, titled, live = _x(last), _x(last, "Epochs trained"), width == "container"
     inner: dict[str, Any] = {} if live else {"width": width}
     strips = [_modality_strip(rows, modalities, x, _x(last, field="left"), limits[0], look)]
@@ -107,18 +108,23 @@ def _strips(rows: pd.DataFrame, modalities: Sequence[str], groups: Sequence[str]
     drawn = [(_bound(strip, index, rows, axis) if live else strip).properties(height=STRIP, **inner) for index, (strip, axis) in enumerate(zip(strips, axes, strict=True))]
     heat = rows[(rows["name"] == "conflict.group_modality") & rows["group"].isin(list(groups))]
     if not heat.empty:
-        chosen = {"param": BRUSH} if live else f"datum.trained >= {brushed[0]} && datum.trained <= {brushed[1]}"
+        chosen = {"param": BRUSH} if live or brushed is None else f"datum.trained >= {brushed[0]} && datum.trained <= {brushed[1]}"
         drawn.append(_brushed_heat(heat, modalities, groups, chosen, look).properties(**inner))
     whole = alt.vconcat(*drawn, spacing=26).resolve_scale(color="independent", strokeDash="independent")
     # The concatenation makes names of views its own, so they are asked of it.
-    return whole.properties(params=[_brush(brushed, [strip.layer[0].name for strip in whole.vconcat[: len(strips)]], look)]) if live else whole
+    return whole.properties(params=[_brush([strip.layer[0].name for strip in whole.vconcat[: len(strips)]], look)]) if live else whole
 
 
-def _brush(brushed: tuple[int, int], views: list[str], look: Look) -> alt.TopLevelSelectionParameter:
+def _brushed(epochs: tuple[int, int]) -> dict[str, list[float]]:
+    """What the brush holds when these epochs are chosen."""
+    return {"x": [epochs[0] - 0.4, epochs[1] + 0.4]}
+
+
+def _brush(views: list[str], look: Look) -> alt.TopLevelSelectionParameter:
     """One brush for all strips, declared once and bound to their first layers by name."""
     mark = alt.BrushConfig(fill=look.accent, fillOpacity=0.08, stroke=look.accent, strokeOpacity=0.5, cursor="col-resize")
     select = alt.IntervalSelectionConfig(type="interval", encodings=["x"], mark=mark)
-    return alt.TopLevelSelectionParameter(name=BRUSH, select=select, value={"x": [brushed[0] - 0.4, brushed[1] + 0.4]}, views=views)
+    return alt.TopLevelSelectionParameter(name=BRUSH, select=select, views=views)
 
 
 def _bound(strip: Any, index: int, rows: pd.DataFrame, x: alt.X) -> Any:
