@@ -57,6 +57,7 @@ def _add_comparison(studies: argparse._SubParsersAction[argparse.ArgumentParser]
         parser.add_argument("--out", metavar="DIR", help="folder for the tables (default: sample_data/results in this directory)")
         parser.add_argument("--fresh", action="store_true", help="train again what is known already")
     planted.add_argument("--scenario", default="default", metavar="NAME", help="see multifair simulate (default: default)")
+    planted.add_argument("--draw", type=int, metavar="N", help="seed of the cohort itself (default: the one that the published table was made on); another one confirms a result on new patients")
     planted.set_defaults(run=run_planted)
     real.add_argument("--cohort", required=True, metavar="ID_OR_NAME")
     real.add_argument("--attribute", metavar="NAME", help="sensitive attribute (default: the cohort's first)")
@@ -65,14 +66,16 @@ def _add_comparison(studies: argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def run_planted(args: argparse.Namespace) -> int:
-    from core.study.planted import planted_cohort, planted_plan
+    from core.study.planted import SEED, planted_cohort, planted_plan
     from core.workspace import Workspace
 
     workspace = Workspace.open(args.workspace)
     progress("making the planted cohort")
-    cohort = planted_cohort(workspace, args.scenario)
-    plan = planted_plan(workspace, cohort, _methods(args), _seeds(args), args.budget, args.scenario)
-    return _compare(args, cohort, plan, workspace, "study_planted" if args.scenario == "default" else f"study_planted_{args.scenario}")
+    draw = SEED if args.draw is None else args.draw
+    cohort = planted_cohort(workspace, args.scenario, draw)
+    plan = planted_plan(workspace, cohort, _methods(args), _seeds(args), args.budget, args.scenario, draw)
+    named = ("" if args.scenario == "default" else f"_{args.scenario}") + ("" if draw == SEED else f"_draw{draw}")
+    return _compare(args, cohort, plan, workspace, "study_planted" + named)
 
 
 def run_cohort(args: argparse.Namespace) -> int:

@@ -31,34 +31,34 @@ BASE = {
 }
 
 
-def planted_cohort(workspace: Workspace, scenario: str = "default") -> Cohort:
-    """The study's cohort: the scenario's two images, in three fixed splits; made once per workspace."""
+def planted_cohort(workspace: Workspace, scenario: str = "default", draw: int = SEED) -> Cohort:
+    """The study's cohort: the scenario's two images, in three fixed splits; made once per workspace and `draw`, its seed."""
     design = named_scenario(scenario)
     images = tuple(s for s in design.signals if s.style in ("disc", "stripes"))
     design = replace(design, signals=images)
     patients = sum(SPLIT.values())
-    folder = workspace.cache / f"study-{scenario}-{patients}-{SEED}"
+    folder = workspace.cache / f"study-{scenario}-{patients}-{draw}"
     if not (folder / "truth.json").is_file():
         shutil.rmtree(folder, ignore_errors=True)
-        simulate(folder, patients, SEED, design)
+        simulate(folder, patients, draw, design)
     table = pd.read_csv(folder / "cohort.csv", dtype=str, keep_default_na=False)
     # Patients are drawn independently of one another, so any cut is a random split.
     table["split"] = [name for name, n in SPLIT.items() for _ in range(n)]
     table.to_csv(folder / "cohort.csv", index=False)
     roles, _ = read_manifest(folder / "manifest.toml")
-    return cohorts.ingest(workspace, folder, roles=replace(roles, split="split"), name=f"study-{scenario}")
+    return cohorts.ingest(workspace, folder, roles=replace(roles, split="split"), name=f"study-{scenario}" if draw == SEED else f"study-{scenario}-{draw}")
 
 
-def planted_plan(workspace: Workspace, cohort: Cohort, methods: tuple[str, ...], seeds: tuple[int, ...], budget: int, scenario: str = "default") -> Plan:
+def planted_plan(workspace: Workspace, cohort: Cohort, methods: tuple[str, ...], seeds: tuple[int, ...], budget: int, scenario: str = "default", draw: int = SEED) -> Plan:
     """The plan of the study on `planted_cohort`."""
-    truth = read_json(workspace.cache / f"study-{scenario}-{sum(SPLIT.values())}-{SEED}" / "truth.json")
+    truth = read_json(workspace.cache / f"study-{scenario}-{sum(SPLIT.values())}-{draw}" / "truth.json")
     best = truth["best_auc"]
     share = ", ".join(f"{g} {s:.0%}" for g, s in zip(truth["scenario"]["groups"], truth["scenario"]["shares"], strict=True))
     sizes = ", ".join(f"{n} {name}" for name, n in SPLIT.items())
     reach = "; ".join(f"{name} {part['overall']:.3f}/{part['es_auc']:.3f}" for name, part in (("group known", best["all"]), ("group unknown", best["group_blind"])))
     conditions = (
-        f"planted cohort, scenario {scenario} with its two images at {truth['scenario']['size']} pixels ({sizes} patients; {share})",
-        f"best AUC/ES-AUC that hidden scores allow: {reach}",
+        f"planted cohort, scenario {scenario}, draw {draw}, with its two images at {truth['scenario']['size']} pixels ({sizes} patients; {share})",
+        f"AUC/ES-AUC of the score with the best AUC that the hidden signals allow: {reach}; no score has a better AUC, but one that gives some of it up may have a better ES-AUC",
         f"small encoders trained from scratch, width {BASE['width']}, {BASE['epochs']} epochs, batch {BASE['batch_size']}, learning rate {BASE['lr']:g}, AdamW, cosine",
     )
     return Plan(f"Methods on the planted cohort ({scenario})", truth["attribute"], methods, seeds, budget, BASE, conditions)
