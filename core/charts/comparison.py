@@ -114,7 +114,7 @@ def paired_forest(frame: pd.DataFrame, reference: str, measure: str, attribute: 
 
 def _paired_panel(rows: pd.DataFrame, dots: pd.DataFrame, order: list[str], what: str, small: bool, look: Look, width: Width) -> Any:
     known = rows[rows["value"].notna()].reset_index(drop=True)
-    limits, ticks = with_gutter(domain([known["low"], known["high"], known["value"], dots["value"]], [0.0]), right=0.3)
+    limits, ticks = with_gutter(domain([known["low"], known["high"], known["value"], dots["value"]], [0.0]), right=0.12)
     scale = alt.Scale(domain=limits, nice=False)
     color = alt.Color("side:N", scale=alt.Scale(domain=["better", "worse", "unclear", "not estimable"], range=[look.better, look.worse, look.muted, look.no_estimate]), legend=None)
     y = alt.Y("variant:N", sort=order, scale=alt.Scale(domain=order), axis=alt.Axis(title=None, labelColor=look.text, labelFontSize=13, labelLimit=190))
@@ -125,5 +125,5 @@ def _paired_panel(rows: pd.DataFrame, dots: pd.DataFrame, order: list[str], what
     rule = base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", scale=scale), x2="high:Q")
     tips = tooltips({"variant": "Method", "shown": "Difference", "chance": "Test", "from_to": "Reference → method", "seed_mean": "Over seeds"})
     points = base.mark_point(size=110).encode(x=alt.X("value:Q", scale=scale, axis=axis), tooltip=tips)
-    words = alt.Chart(known).mark_text(align="right", color=look.muted, fontSize=11).encode(y=y, x=alt.value("width"), text="shown:N")
+    words = alt.Chart(known).mark_text(align="right", color=look.muted, fontSize=11, dy=-14).encode(y=y, x=alt.value("width"), text="shown:N")
     return (zero + faint + rule + points + words).properties(width=width, height=44 * len(order))
