@@ -67,6 +67,8 @@ def _finding(frame: pd.DataFrame, attribute: str, unit: str) -> str:
         return f"All {unit} with a known {attribute} are in one group."
     shares = known["share"].to_numpy()
     high, low = known.iloc[int(shares.argmax())], known.iloc[int(shares.argmin())]
+    if percent(low["share"]) == percent(high["share"]):
+        return f"{plural(len(known), 'group')} by {attribute}; the outcome is seen in {percent(low['share'])} of each."
     return (
         f"{plural(len(known), 'group')} by {attribute}; the outcome is seen in {percent(low['share'])} of {low['group']}"
         f" and {percent(high['share'])} of {high['group']}."
