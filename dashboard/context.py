@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import pandas as pd
 import streamlit as st
 
+from core.audit.run_rows import kept
 from core.charts.text import count, listing, plural
 from core.charts.theme import method_rank
 from core.store import Store
 from dashboard import state
+
+Made = TypeVar("Made")
 
 MOST_RUNS = 6
 """Small multiples beyond this cannot be read side by side; Compare shows every run."""
@@ -58,6 +63,15 @@ class View:
     def names(self) -> dict[str, str]:
         """Run id -> name of the chosen runs, in order."""
         return dict(zip(self.runs["run_id"], self.runs["name"], strict=True))
+
+    def once(self, name: str, make: Callable[[], Made]) -> Made:
+        """What `make` gives for the chosen finished runs and attribute, kept until the choice or the runs change.
+
+        Shared by all sessions: nobody may write into it. Not for what depends on other choices.
+        """
+        marks = [f"{run_id}@{self.store.mark(run_id)}@{label}" for run_id, label in self.names.items()]
+        made: Made = kept(self.store, ("page", name, self.cohort_id, self.attribute or "", *marks), make)
+        return made
 
 
 def named(runs: pd.DataFrame) -> pd.DataFrame:

@@ -27,13 +27,13 @@ if not view.run_ids:
     no_runs(view.cohort_name)
     st.stop()
 
-telemetry = view.store.telemetry(view.run_ids, ["conflict.", "magnitude.", "effect.", "method."])
+telemetry = view.once("gradients", lambda: view.store.telemetry(view.run_ids, ["conflict.", "magnitude.", "effect.", "method."]))
 trained = telemetry.loc[telemetry["epoch"] >= 0, "epoch"]
 if trained.empty:
     chart_block(nothing("gradient-conflict", "These runs recorded no gradients: a network with one modality has none to compare."))
     st.stop()
 last = int(trained.max()) + 1
-answer(*gradients_answer(telemetry, view, (1, last)), terms=("cosine", "share_negative", "relative_update"))
+answer(*view.once("gradients-answer", lambda: gradients_answer(telemetry, view, (1, last))), terms=("cosine", "share_negative", "relative_update"))
 other_attribute_note(view, "Gradients of single groups are those of the attribute that a run was trained for.")
 known = state.attributes(view.cohort_id)
 trained_for = list(dict.fromkeys(view.runs["attribute"].dropna()))

@@ -32,10 +32,10 @@ if view.attribute is None:
 store, run_ids, attribute = view.store, view.run_ids, view.attribute
 performance = run_views.group_performance(store, run_ids, attribute)
 found = run_views.verdicts(store, run_ids, attribute)
-answer(*groups_answer(performance, found, view), terms=("group_auc", "max_gap", "interval"))
-chart_block(groups.forest(performance, view.names, view.groups, attribute))
-chart_block(groups.gap_null(run_views.gap_null(store, run_ids, attribute), view.names, attribute))
-chart_block(consequences.equity(run_views.summaries(store, run_ids, attribute), view.names, attribute))
+answer(*view.once("groups-answer", lambda: groups_answer(performance, found, view)), terms=("group_auc", "max_gap", "interval"))
+chart_block(view.once("forest", lambda: groups.forest(performance, view.names, view.groups, attribute)))
+chart_block(view.once("gap-null", lambda: groups.gap_null(run_views.gap_null(store, run_ids, attribute), view.names, attribute)))
+chart_block(view.once("equity", lambda: consequences.equity(run_views.summaries(store, run_ids, attribute), view.names, attribute)))
 
 
 @st.fragment
@@ -52,11 +52,11 @@ st.markdown("### What a threshold does to each group")
 threshold_section()
 
 st.markdown("### Curves")
-chart_block(groups.roc(run_views.roc(store, run_ids, attribute), view.names, view.groups, attribute))
-chart_block(groups.calibration(run_views.calibration(store, run_ids, attribute), view.names, view.groups, attribute))
+chart_block(view.once("roc", lambda: groups.roc(run_views.roc(store, run_ids, attribute), view.names, view.groups, attribute)))
+chart_block(view.once("calibration", lambda: groups.calibration(run_views.calibration(store, run_ids, attribute), view.names, view.groups, attribute)))
 
 st.markdown("### Between and inside groups")
-chart_block(consequences.cross_group(run_views.cross_group(store, run_ids, attribute), view.names, view.groups, attribute))
+chart_block(view.once("cross-group", lambda: consequences.cross_group(run_views.cross_group(store, run_ids, attribute), view.names, view.groups, attribute)))
 
 
 @st.fragment

@@ -28,24 +28,28 @@ if not view.run_ids:
     no_runs(view.cohort_name)
     st.stop()
 
-telemetry = view.store.telemetry(view.run_ids, ["contribution.ratio", "contribution.phi"])
+telemetry = view.once("contributions", lambda: view.store.telemetry(view.run_ids, ["contribution.ratio", "contribution.phi"]))
 performance = run_views.modality_performance(view.store, view.run_ids, view.attribute) if view.attribute is not None else None
-answer(*modalities_answer(telemetry, view, performance), terms=("ratio", "phi", "unimodal"))
+answer(*view.once("modalities-answer", lambda: modalities_answer(telemetry, view, performance)), terms=("ratio", "phi", "unimodal"))
 other_attribute_note(view, f"Contributions by group are those of its own attribute; the AUCs below are by {view.attribute}.")
-chart_block(contribution.over_epochs(telemetry, view.names, view.modalities))
+chart_block(view.once("over-epochs", lambda: contribution.over_epochs(telemetry, view.names, view.modalities)))
 
 if view.attribute is None or performance is None:
     chart_block(nothing("shapley-by-group", "This cohort has no sensitive attribute: for whom a modality works cannot be told."))
 else:
     last = telemetry[telemetry["epoch"] == telemetry.groupby("run_id")["epoch"].transform("max")]
-    chart_block(contribution.by_group(last, view.names, view.modalities, view.groups, view.attribute))
+    chart_block(view.once("by-group", lambda: contribution.by_group(last, view.names, view.modalities, view.groups, str(view.attribute))))
     alone = performance[performance["kind"] == "unimodal"]
     without = performance[performance["kind"].isin(["all", "without"])]
-    chart_block(contribution.unimodal(alone, view.names, view.modalities, view.groups, view.attribute))
+    chart_block(view.once("unimodal", lambda: contribution.unimodal(alone, view.names, view.modalities, view.groups, str(view.attribute))))
     data = cohort(view.cohort_id)
-    shares = run_views.availability(view.store, view.cohort_id, view.attribute, data.present, data.modality_names)
-    chart_block(availability(shares, data.roles.title(view.attribute)))
-    chart_block(contribution.take_away(without, view.names, view.modalities, view.groups, view.attribute))
+    chart_block(
+        view.once(
+            "availability",
+            lambda: availability(run_views.availability(view.store, view.cohort_id, str(view.attribute), data.present, data.modality_names), data.roles.title(str(view.attribute))),
+        )
+    )
+    chart_block(view.once("take-away", lambda: contribution.take_away(without, view.names, view.modalities, view.groups, str(view.attribute))))
 
 how_to_read(
     "The **ratio** says how much of what the model gets from its inputs comes from one modality; the **heat map** says for whom. "
