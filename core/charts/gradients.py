@@ -207,7 +207,7 @@ def _brushed_heat(heat: pd.DataFrame, modalities: Sequence[str], groups: Sequenc
         alt.Chart(heat[["trained", "modality", "group", "value"]])
         .transform_filter(chosen)
         .transform_aggregate(value="mean(value)", known="valid(value)", groupby=["modality", "group"])
-        .transform_calculate(shown="datum.known ? replace(replace(format(datum.value, '+.2f'), '0.', '.'), '-', '\u2212') : 'n/e'")
+        .transform_calculate(shown="datum.known ? replace(replace(format(abs(datum.value) < 0.005 ? 0 : datum.value, abs(datum.value) < 0.005 ? '.2f' : '+.2f'), '0.', '.'), '-', '\u2212') : 'n/e'")
         .encode(
             x=alt.X("modality:N", scale=alt.Scale(domain=["", *(m for m in modalities if m in set(heat["modality"]))]), axis=alt.Axis(title=None, labelAngle=0)),
             y=alt.Y("group:N", scale=alt.Scale(domain=list(groups)), axis=alt.Axis(title=None, labelAlign="left", labelPadding=-2, labelColor=look.text, labelLimit=90, zindex=1)),
