@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from playwright.sync_api import TimeoutError, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -37,6 +38,7 @@ TIMES = 6
 MARK = "[data-testid=stVegaLiteChart] .marks path, [data-testid=stVegaLiteChart] .marks text, [data-testid=stVegaLiteChart] .marks line"
 # Settled: the script has run and rests, nothing is stale, and nothing on the page has changed for QUIET ms.
 QUIET = 80
+PATIENCE = 30_000
 WATCH = """() => {
   window.benchStart = performance.now(); window.benchLast = null; window.benchRan = false;
   if (window.benchSeen) window.benchSeen.disconnect();
@@ -93,7 +95,11 @@ class Bench:
         self.page.evaluate(WATCH)
         cpu = self._cpu()
         act()
-        wall = float(self.page.wait_for_function(SETTLED, arg=QUIET, timeout=120_000, polling=20).json_value())
+        try:
+            wall = float(self.page.wait_for_function(SETTLED, arg=QUIET, timeout=PATIENCE, polling=20).json_value())
+        except TimeoutError:
+            state = self.page.evaluate("() => [window.benchRan, document.querySelector('[data-testid=stApp]').getAttribute('data-test-script-state')]")
+            raise RuntimeError(f"{name}, {action}: not settled after {PATIENCE / 1000:.0f} s (script ran, state: {state})") from None
         waits = self.waits.setdefault((name, action), Waits(name, action))
         waits.wall.append(wall)
         waits.cpu.append(self._cpu() - cpu)
@@ -111,13 +117,24 @@ class Bench:
                     self.measure(name, key.removeprefix("view_"), act)
 
     def _select(self, place: Any) -> Iterator[Callable[[], object]]:
-        """The options after the chosen one, by keyboard, and back."""
+        """Options that are not chosen yet, in turns."""
         for turn in range(TIMES):
-            place.locator("input").first.focus()
+            self._open(place.locator("input").first)
+            others = self.page.locator("[role=option]:not([aria-selected=true])")
+            yield others.nth(turn % min(2, others.count())).click
+
+    def _open(self, box: Any) -> None:
+        """Open the list of a select box; one that a late redraw has closed is opened again."""
+        for _ in range(5):
+            self.page.keyboard.press("Escape")
+            box.focus()
             self.page.keyboard.press("ArrowDown")
-            self.page.locator("[role=option]").first.wait_for()
-            self.page.keyboard.press("ArrowUp" if turn % 2 else "ArrowDown")
-            yield lambda: self.page.keyboard.press("Enter")
+            try:
+                self.page.locator("[role=option]").first.wait_for(timeout=3000)
+                return
+            except TimeoutError:
+                continue
+        raise RuntimeError("the list of a select box does not open")
 
     def _runs(self, place: Any) -> Iterator[Callable[[], object]]:
         """The last run is left out, and another one chosen."""
@@ -158,8 +175,6 @@ def main() -> int:
 
 
 def run(home: Path, pages: list[str], check: bool) -> int:
-    from playwright.sync_api import sync_playwright
-
     before = {child.pid for child in psutil.Process().children()}
     with dashboard(home) as address, sync_playwright() as play:
         server = next(child for child in psutil.Process().children() if child.pid not in before and "streamlit" in " ".join(child.cmdline()))
