@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 # An intersection's groups are looked at one against the rest; all pairs of more than these would be noise.
 MAX_PAIRED_GROUPS = 20
-INTERSECTION_REPLICATES = 250
+INTERSECTION_REPLICATES = 200
 NO_GROUPS = "no group has enough rows"
 
 

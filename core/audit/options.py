@@ -57,7 +57,7 @@ class AuditOptions:
     tolerances : the same for single metrics, over `tolerance`.
     alpha : error rate per family (one attribute, one metric, one model); intervals cover 1 - alpha.
     correction : "holm" (family-wise) or "bh" (false discovery rate) for pairwise tests. Verdicts always use Holm.
-    bootstrap, permutations : replicates; 0 leaves them out. Intersections get at most 250 of each.
+    bootstrap, permutations : replicates; 0 leaves them out. Intersections get at most 200 of each.
     min_positives, min_negatives, min_rows : counts below which a group is not judged.
     intersections : depth, 1 for none, 2 for pairs of attributes, ...
     missing : missing attribute values as a group of their own ("group") or left out ("exclude").

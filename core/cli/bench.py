@@ -24,6 +24,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     step.add_argument("--steps", type=int, default=100, metavar="N", help="steps of each kind (default: 100)")
     step.add_argument("--batch-size", type=int, default=32, metavar="N")
     step.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
+    step.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default: 1, as every run has on a small machine)")
     step.add_argument("--check", action="store_true", help="exit with 1 when a limit is exceeded")
     common(step)
     step.set_defaults(run=run_step)
@@ -35,8 +36,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run_step(args: argparse.Namespace) -> int:
+    import torch
+
     from core.training.benchmark import step_cost
 
+    torch.set_num_threads(max(1, args.threads))
     costs = []
     for method in args.methods:
         cost = step_cost(method, args.steps, args.batch_size, args.device)
