@@ -115,7 +115,7 @@ def next_step(view: View, findings: list[RunFinding], running: int) -> Step:
     if "erm" not in methods or len(methods) < 2:
         return Step("One method alone has nothing to be compared with. Train a second one on the same patients.", "Train another method", "train")
     if any(f.verdict == "disparity" for f in findings):
-        return Step("A disparity is proven. See which method narrows it, and what that costs.", "Compare the methods", "compare")
+        return Step("A disparity was found. See whether other seeds repeat it, which method narrows it, and what that costs.", "Compare the methods", "compare")
     if all(view.finished.groupby("method").size() < 3):
         return Step("Each method has fewer than three seeds: part of what differs between methods may be chance.", "Train more seeds", "train")
     return Step("The comparison is complete enough to be handed on.", "Write the report", "reports")

@@ -43,6 +43,10 @@ with left:
     findings = strongest(view, state.attributes(view.cohort_id)) if len(view.runs) else []
     if findings:
         show_findings(findings, view)
+        st.caption(
+            "The strongest among the runs and attributes looked at. Each p is corrected within its own run and attribute, not over this"
+            " search: the more runs there are, the likelier one of them shows a disparity by chance."
+        )
     else:
         st.markdown("Nothing yet: no run is finished on this cohort." if not len(view.runs) else "Nothing to judge: this cohort names no sensitive attribute.")
 with right:
