@@ -25,10 +25,15 @@ ARGUMENTS = [
 PROBE = re.compile(r"/\w+/_stcore/(health|host-config)")
 """Streamlit looks for its server below the page's own path first, and the browser logs that 404."""
 READY = "Server did not answer in {seconds} s:\n{log}"
-IDLE = """() => {
+IDLE = """(quiet) => {
   const app = document.querySelector('[data-testid=stApp]');
-  return app && app.getAttribute('data-test-script-state') === 'notRunning' && !document.querySelector('[data-testid=stSkeleton]');
+  const idle = app && app.getAttribute('data-test-script-state') === 'notRunning' && !document.querySelector('[data-testid=stSkeleton]');
+  if (!idle) { window.idleSince = undefined; return false; }
+  window.idleSince ??= performance.now();
+  return performance.now() - window.idleSince >= quiet;
 }"""
+QUIET = 250
+"""Milliseconds without a running script after which a page is settled: what was just clicked has begun by then."""
 
 
 def browser_path() -> str | None:
@@ -109,7 +114,8 @@ def settle(page: Any, milliseconds: int = 30_000) -> None:
     """Wait until the script has run and every chart on the page has been drawn."""
     page.wait_for_selector("[data-testid=stApp]", timeout=milliseconds)
     page.wait_for_selector("h1", timeout=milliseconds)
-    page.wait_for_function(IDLE, timeout=milliseconds)
+    page.evaluate("() => { window.idleSince = undefined; }")
+    page.wait_for_function(IDLE, arg=QUIET, timeout=milliseconds)
     page.wait_for_function(
         "() => [...document.querySelectorAll('[data-testid=stVegaLiteChart]')].every(c => c.querySelector('svg, canvas'))", timeout=milliseconds
     )
