@@ -6,9 +6,10 @@ means that the sensitive attribute is unknown; such samples are in no group's ag
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 
 def last_layer_gradient(logits: Tensor, y: Tensor, inputs: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -18,11 +19,9 @@ def last_layer_gradient(logits: Tensor, y: Tensor, inputs: Tensor, weight: Tenso
     `weight` (N, ...) makes it a weighted mean; where it sums to 0 the gradient is 0. The
     expression is differentiable itself, so that no second backward pass is needed.
     """
-    residual = logits.softmax(-1)
-    target = one_hot(y, logits.shape[-1]).to(residual.dtype)
-    while target.dim() < residual.dim():
-        target = target.unsqueeze(1)
-    residual = residual - target
+    classes = torch.arange(logits.shape[-1], device=y.device)
+    target = y.view(-1, *(1,) * (logits.dim() - 1)) == classes
+    residual = logits.softmax(-1) - target.to(logits.dtype)
     if weight is None:
         total: Tensor | int = logits.shape[0]
     else:
@@ -69,6 +68,18 @@ def balancing_factors(change: Tensor) -> Tensor:
     total = change.sum()
     safe = torch.where(total > 0, total, torch.ones_like(total))
     return torch.where(total > 0, (safe - change) / safe, torch.full_like(change, (count - 1) / count))
+
+
+@torch.no_grad()
+def clip_gradients(parameters: Iterable[Tensor], limit: float) -> None:
+    """Scale all gradients so that their common norm is at most `limit`, as `nn.utils.clip_grad_norm_` does.
+
+    For parameters on one device: without its sorting by device it takes a third of the time.
+    """
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    if gradients:
+        norm = torch.stack(torch._foreach_norm(gradients)).norm()
+        torch._foreach_mul_(gradients, (limit / (norm + 1e-6)).clamp(max=1.0))
 
 
 def noise_generator(source: torch.Generator, device: torch.device) -> torch.Generator:

@@ -9,9 +9,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from core.methods.arithmetic import balancing_factors, group_membership, last_layer_gradient
+from core.methods.arithmetic import balancing_factors, clip_gradients, last_layer_gradient
 from core.methods.base import Card, Context, Method, Step, register
-from core.methods.rolling import RollingScores, surrogate_group_aucs
+from core.methods.rolling import RollingScores, cell_weights, surrogate_group_aucs
 
 
 @register
@@ -66,19 +66,23 @@ class MultiFair(Method):
         self._auc = torch.full((count,), torch.nan, device=device)
         self._change = torch.zeros(count, device=device)
         self._gap = torch.zeros((), device=device)
+        self._clipped: list[nn.Parameter] | None = None
         self._series: dict[str, Tensor] = {}
         self._factor = torch.ones(count, device=device)
 
     def loss(self, step: Step) -> Tensor:
-        logits = step.network.classify(step.features.float(), detach_weights=True)
-        fairness = self.fairness_loss(step, logits)
-        aucs = self._observe(step)
+        batch, features = step.batch, step.features.float()
+        valid = torch.cat([batch.present, torch.ones_like(batch.present[:, :1])], 1)
+        cells = cell_weights(valid, batch.y, batch.group, len(self.context.groups))
+        logits = step.network.classify(features, detach_weights=True)
+        fairness = self.fairness_loss(logits, cells[:-1])
+        aucs = self._observe(step, cells)
         balance = self._balance(aucs[:-1, 0])
         gate = self._gate(aucs[-1, 1:])
-        f = self._group_factor(aucs[:-1, 1:], step.batch.group)
+        f = self._group_factor(aucs[:-1, 1:], cells[-1, :, 1:].sum((0, 2)))
         assert step.fused.last_input is not None
-        direction = direction_loss(step.fused.logits, step.fused.last_input, logits, step.features.float(), step.batch.y, step.batch.present, balance)
-        self._factor = self.settings.rho * balance * torch.where(gate > 0, f, torch.ones_like(f))
+        direction = direction_loss(step.fused.logits, step.fused.last_input, logits, features, batch.y, batch.present, balance)
+        self._factor = self.settings.rho * balance * torch.where(gate > 0, f, 1.0)
         self._series = {
             "balance": balance,
             "fairness_factor": f,
@@ -89,40 +93,26 @@ class MultiFair(Method):
             "fairness_loss": fairness.detach(),
             "group_auc": aucs[:-1, 1:],
         }
-        return step.fused_loss() + self.settings.lam * direction + gate * self.settings.kappa * fairness
+        return step.fused_loss() + self.settings.lam * direction + (self.settings.kappa * gate) * fairness
 
-    def fairness_loss(self, step: Step, logits: Tensor) -> Tensor:
+    def fairness_loss(self, logits: Tensor, cells: Tensor) -> Tensor:
         """F_G: mean over modalities and groups of |A_mg - Abar_m|, groups without a pair skipped; a scalar.
 
-        `logits` (N, M, K) come from attached features. Pairs are completed by the samples
-        of the buffer, which is why this runs before the batch is pushed there.
+        `logits` (N, M, K) come from attached features, `cells` (M, 2, 1 + C, N) say who is
+        where. Pairs are completed by the samples of the buffer, which is why this runs
+        before the batch is pushed there.
         """
-        batch, recent, groups = step.batch, self._recent, len(self.context.groups)
-        member = group_membership(batch.group, groups)
-        past_member = group_membership(recent.group, groups)
-        deviations = []
-        for m in range(logits.shape[1]):
-            aucs = surrogate_group_aucs(
-                logits[:, m, 1] - logits[:, m, 0],
-                batch.y,
-                member * batch.present[:, m, None],
-                recent.score[:, m],
-                recent.y,
-                past_member * recent.valid[:, m, None],
-                self.settings.temperature,
-            )
-            deviations.append(aucs - _mean(aucs))
-        deviation = torch.stack(deviations)
-        known = deviation.isfinite()
-        return torch.where(known, deviation, 0.0).abs().sum() / known.sum().clamp_min(1)
+        recent = self._recent
+        margin = (logits[..., 1] - logits[..., 0]).T
+        aucs, known = surrogate_group_aucs(margin, cells[:, :, 1:], recent.score[:-1], recent.cells[:-1, :, 1:], self.settings.temperature)
+        mean = aucs.sum(1, keepdim=True) / known.sum(1, keepdim=True).clamp_min(1)
+        return torch.where(known, aucs - mean, 0.0).abs().sum() / known.sum().clamp_min(1)
 
     @torch.no_grad()
-    def _observe(self, step: Step) -> Tensor:
+    def _observe(self, step: Step, cells: Tensor) -> Tensor:
         """Push the batch and read the buffer: AUCs (M + 1, 1 + C), modalities first, fused last."""
-        batch = step.batch
         logits = torch.cat([step.modality_logits, step.fused.logits[:, None]], dim=1)
-        valid = torch.cat([batch.present, torch.ones_like(batch.present[:, :1])], dim=1)
-        self._recent.push(logits[..., 1] - logits[..., 0], valid, batch.y, batch.group)
+        self._recent.push((logits[..., 1] - logits[..., 0]).T, cells)
         return self._recent.aucs(self.settings.min_per_class)
 
     @torch.no_grad()
@@ -130,34 +120,36 @@ class MultiFair(Method):
         """B (M,) from the smoothed |A_m(t) - A_m(t-1)|; an AUC that is not known changes nothing."""
         change = (auc - self._auc).abs().nan_to_num(0.0)
         self._change = self.settings.smoothing * self._change + (1 - self.settings.smoothing) * change
-        self._auc = torch.where(auc.isfinite(), auc, self._auc)
+        self._auc = torch.where(auc.isnan(), self._auc, auc)
         return balancing_factors(self._change)
 
     @torch.no_grad()
     def _gate(self, group_auc: Tensor) -> Tensor:
         """1 while the smoothed gap of the fused model between groups exceeds tau, else 0; a scalar."""
-        known = group_auc.isfinite()
-        high = torch.where(known, group_auc, -torch.inf).max()
-        low = torch.where(known, group_auc, torch.inf).min()
-        gap = torch.where(known.sum() > 1, high - low, torch.zeros_like(high))
+        # Unknown AUCs lose both comparisons; with none known the difference is -inf, which is no gap.
+        gap = (group_auc.nan_to_num(-torch.inf).amax() - group_auc.nan_to_num(torch.inf).amin()).clamp_min(0)
         self._gap = self.settings.smoothing * self._gap + (1 - self.settings.smoothing) * gap
         return (self._gap > self.settings.tau).to(gap.dtype)
 
     @torch.no_grad()
-    def _group_factor(self, group_auc: Tensor, group: Tensor) -> Tensor:
-        """f (M,): sum_g pi_g [1 + eta (Abar_m - A_mg) / tau], clamped; a group that is not known counts as 1."""
-        member = group_membership(group, len(self.context.groups))
-        share = member.sum(0) / member.sum().clamp_min(1)
-        mean = torch.stack([_mean(row) for row in group_auc])
-        need = (self.settings.eta * (mean[:, None] - group_auc) / self.settings.tau).nan_to_num(0.0)
-        return (1 + (share * need).sum(1)).clamp(self.settings.f_low, self.settings.f_high)
+    def _group_factor(self, group_auc: Tensor, count: Tensor) -> Tensor:
+        """f (M,): sum_g pi_g [1 + eta (Abar_m - A_mg) / tau], clamped; a group that is not known counts as 1.
+
+        `group_auc` (M, C), NaN where unknown; `count` (C,) samples of each group in the batch.
+        """
+        share = count / count.sum().clamp_min(1)
+        need = (group_auc.nanmean(1, keepdim=True) - group_auc).nan_to_num(0.0)
+        return (1 + self.settings.eta / self.settings.tau * (need @ share)).clamp(self.settings.f_low, self.settings.f_high)
 
     def feature_gradient_factors(self, step: Step) -> Tensor | None:
         return self._factor
 
     def after_backward(self, step: Step) -> None:
         if self.settings.clip is not None:
-            nn.utils.clip_grad_norm_(step.network.main_parameters(), self.settings.clip)
+            if self._clipped is None:
+                # Walking the network for them takes half as long as clipping them.
+                self._clipped = step.network.main_parameters()
+            clip_gradients(self._clipped, self.settings.clip)
 
     def state(self) -> dict[str, Tensor]:
         return {**self._recent.state(), "auc": self._auc, "change": self._change, "gap": self._gap}
@@ -183,13 +175,8 @@ def direction_loss(
     Shapes: fused_logits (N, K), fused_input (N, D), modality_logits (N, M, K), features
     (N, M, D), y (N,), present (N, M), balance (M,). Source: CGGM, NeurIPS 2024.
     """
-    fused = last_layer_gradient(fused_logits, y, fused_input).flatten()
-    own = last_layer_gradient(modality_logits, y, features, present).flatten(1)
-    cosine = nn.functional.cosine_similarity(own, fused[None], dim=1, eps=1e-12)
-    return (balance.abs() - balance * cosine).mean()
-
-
-def _mean(values: Tensor) -> Tensor:
-    """Mean of the finite values, NaN where there is none."""
-    known = values.isfinite()
-    return torch.where(known, values, 0.0).sum() / torch.where(known.any(), known.sum(), torch.nan)
+    # The fused head is treated as one more modality that everybody has.
+    here = torch.cat([torch.ones_like(present[:, :1]), present], 1)
+    gradients = last_layer_gradient(torch.cat([fused_logits[:, None], modality_logits], 1), y, torch.cat([fused_input[:, None], features], 1), here)
+    unit = nn.functional.normalize(gradients.flatten(1), dim=1, eps=1e-12)
+    return (balance.abs() - balance * (unit[1:] @ unit[0])).mean()

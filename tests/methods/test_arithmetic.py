@@ -68,3 +68,17 @@ def test_noise_generator_depends_on_the_source_alone() -> None:
     first = arithmetic.noise_generator(torch.Generator().manual_seed(3), torch.device("cpu"))
     second = arithmetic.noise_generator(torch.Generator().manual_seed(3), torch.device("cpu"))
     assert torch.equal(torch.randn(4, generator=first), torch.randn(4, generator=second))
+
+
+@pytest.mark.parametrize("limit", [0.8, 100.0])
+def test_clipping_equals_torchs(limit: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    ours, theirs = ([torch.zeros(3, 4), torch.zeros(5), torch.zeros(2)] for _ in range(2))
+    for a, b in zip(ours[:2], theirs[:2], strict=True):  # the third one has no gradient
+        a.grad = torch.randn(a.shape, generator=generator)
+        b.grad = a.grad.clone()
+    arithmetic.clip_gradients(ours, limit)
+    torch.nn.utils.clip_grad_norm_(theirs, limit)
+    for a, b in zip(ours[:2], theirs[:2], strict=True):
+        torch.testing.assert_close(a.grad, b.grad, rtol=0, atol=0)
+    arithmetic.clip_gradients([torch.zeros(2)], limit)  # nothing to clip

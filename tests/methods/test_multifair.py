@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from core.methods.base import Context, Step
 from core.methods.multifair import MultiFair, direction_loss
-from core.methods.rolling import RollingScores, surrogate_group_aucs
+from core.methods.rolling import RollingScores, cell_weights, surrogate_group_aucs
 from core.models.batch import Batch
 from core.models.network import Network, build
 from core.models.spec import ModalityShape, NetworkSpec
@@ -83,42 +84,83 @@ def test_direction_loss_passes_gradcheck_with_missing_modalities() -> None:
     assert torch.autograd.gradcheck(lambda a, b, c, d: direction_loss(a, b, c, d, y, present, balance), arguments)
 
 
+def push(recent: RollingScores, score: Tensor, valid: Tensor, y: Tensor, group: Tensor) -> None:
+    recent.push(score.T, cell_weights(valid, y, group, recent.cells.shape[2] - 1))
+
+
 def test_rolling_aucs_by_hand_with_ties_and_missing() -> None:
     recent = RollingScores(6, 2, 2, torch.device("cpu"))
     score = torch.tensor([[3.0, 0.0], [2.0, 0.0], [2.0, 0.0], [1.0, 0.0], [5.0, 0.0]])
     y, group = torch.tensor([1, 1, 0, 0, 0]), torch.tensor([0, 0, 0, 1, -1])
     valid = torch.tensor([[1, 1], [1, 1], [1, 1], [1, 0], [0, 1]], dtype=torch.bool)
-    recent.push(score, valid, y, group)
+    push(recent, score, valid, y, group)
     aucs = recent.aucs()
     # Positives 3, 2 against negatives 2, 1: 3 wins twice, 2 ties once and wins once.
     assert aucs[0, 0].item() == pytest.approx(3.5 / 4)
     assert aucs[0, 1].item() == pytest.approx(1.5 / 2)
     assert aucs[0, 2].isnan()  # one class only
     assert aucs[1, 0].item() == 0.5  # all tied
-    recent.push(torch.zeros(9, 2), torch.ones(9, 2, dtype=torch.bool), torch.tensor([0, 1] * 4 + [0]), torch.zeros(9, dtype=torch.int64))
+    push(recent, torch.zeros(9, 2), torch.ones(9, 2, dtype=torch.bool), torch.tensor([0, 1] * 4 + [0]), torch.zeros(9, dtype=torch.int64))
     assert recent.aucs()[:, 0].tolist() == [0.5, 0.5]  # the old samples have left
 
 
-def test_rolling_aucs_do_not_depend_on_the_order() -> None:
+def test_rolling_aucs_are_scikit_learns_of_the_last_samples() -> None:
     generator = torch.Generator().manual_seed(3)
-    score, y, group = torch.randn(40, 3, generator=generator), torch.randint(0, 2, (40,), generator=generator), torch.randint(0, 3, (40,), generator=generator)
-    first, second = (RollingScores(64, 3, 3, torch.device("cpu")) for _ in range(2))
-    order = torch.randperm(40, generator=generator)
-    valid = torch.ones(40, 3, dtype=torch.bool)
-    first.push(score, valid, y, group)
-    second.push(score[order], valid, y[order], group[order])
-    torch.testing.assert_close(first.aucs(), second.aucs())
+    recent, seen = RollingScores(50, 2, 2, torch.device("cpu")), []
+    for n in (7, 20, 20, 13, 50, 9):  # the ring wraps in the middle of a batch, and once a batch fills it
+        score = (torch.randn(n, 2, generator=generator) * 4).round()
+        y, group = torch.randint(0, 2, (n,), generator=generator), torch.randint(-1, 2, (n,), generator=generator)
+        valid = torch.rand(n, 2, generator=generator) < 0.8
+        push(recent, score, valid, y, group)
+        seen.append((score, valid, y, group))
+        score, valid, y, group = (torch.cat(part)[-50:] for part in zip(*seen, strict=True))
+        aucs = recent.aucs()
+        for r in (0, 1):
+            for scope, rows in enumerate((torch.ones_like(y, dtype=torch.bool), group == 0, group == 1)):
+                kept = rows & valid[:, r]
+                if len(y[kept].unique()) == 2:
+                    assert aucs[r, scope].item() == pytest.approx(roc_auc_score(y[kept], score[kept, r]), abs=1e-6)
+                else:
+                    assert aucs[r, scope].isnan()
 
 
 def test_surrogate_is_half_for_equal_scores_and_uses_the_past() -> None:
-    y, member = torch.tensor([1, 0]), torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-    nothing = torch.zeros(0)
-    alone = surrogate_group_aucs(torch.zeros(2), y, member, nothing, nothing.long(), torch.zeros(0, 2), 1.0)
-    assert alone.isnan().all()  # each group has one class: no pair, so no value
-    past = surrogate_group_aucs(torch.zeros(2), y, member, torch.tensor([0.0, -2.0]), torch.tensor([0, 0]), torch.tensor([[1.0, 0.0], [1.0, 0.0]]), 1.0)
-    expected = (0.5 + torch.sigmoid(torch.tensor(2.0))) / 2
-    assert past[0].item() == pytest.approx(expected.item())
-    assert past[1].isnan()
+    y, group = torch.tensor([1, 0]), torch.tensor([0, 1])
+    cells = cell_weights(torch.ones(2, 1, dtype=torch.bool), y, group, 2)[:, :, 1:]
+    nothing = torch.zeros(1, 0), torch.zeros(1, 2, 2, 0)
+    assert not surrogate_group_aucs(torch.zeros(1, 2), cells, *nothing, 1.0)[1].any()  # each group has one class: no pair
+    past = cell_weights(torch.ones(2, 1, dtype=torch.bool), torch.tensor([0, 0]), torch.tensor([0, 0]), 2)[:, :, 1:]
+    value, known = surrogate_group_aucs(torch.zeros(1, 2), cells, torch.tensor([[0.0, -2.0]]), past, 1.0)
+    assert value[0, 0].item() == pytest.approx((0.5 + torch.sigmoid(torch.tensor(2.0)).item()) / 2)
+    assert known.tolist() == [[True, False]]
+
+
+def test_surrogate_counts_every_pair_with_a_sample_of_the_batch_once() -> None:
+    """Against loops over pairs, missing modalities included; pairs of two past samples carry no gradient and are left out."""
+    generator = torch.Generator().manual_seed(5)
+    n, p, rows, groups = 9, 14, 2, 2
+    y, group = torch.randint(0, 2, (n + p,), generator=generator), torch.randint(-1, groups, (n + p,), generator=generator)
+    valid = torch.rand(n + p, rows, generator=generator) < 0.7
+    score = torch.randn(rows, n + p, generator=generator, dtype=torch.float64)
+    own = score[:, :n].clone().requires_grad_()
+    everything = torch.cat([own, score[:, n:]], 1)
+    cells = cell_weights(valid, y, group, groups)[:, :, 1:].double()
+    value, known = surrogate_group_aucs(own, cells[..., :n], score[:, n:], cells[..., n:], 0.7)
+    for m in range(rows):
+        for g in range(groups):
+            terms = [
+                torch.sigmoid((everything[m, i] - everything[m, j]) / 0.7)
+                for i in range(n + p)
+                for j in range(n + p)
+                if (i < n or j < n) and y[i] == 1 and y[j] == 0 and group[i] == group[j] == g and valid[i, m] and valid[j, m]
+            ]
+            assert bool(known[m, g]) == bool(terms)
+            if not terms:
+                continue
+            reference = torch.stack(terms).mean()
+            torch.testing.assert_close(value[m, g], reference)
+            ours, theirs = (torch.autograd.grad(x, own, retain_graph=True)[0] for x in (value[m, g], reference))
+            torch.testing.assert_close(ours, theirs)
 
 
 def test_factors_by_hand() -> None:
@@ -127,10 +169,13 @@ def test_factors_by_hand() -> None:
     balance = method._balance(torch.tensor([0.7, 0.63]))
     torch.testing.assert_close(balance, torch.tensor([0.03 / 0.13, 0.10 / 0.13]), atol=1e-5, rtol=0)
     # Abar = .7; group 1 is .1 below; 3 of 4 samples are in group 0.
-    f = method._group_factor(torch.tensor([[0.71, 0.69], [0.7, 0.7]]), torch.tensor([0, 0, 0, 1]))
+    f = method._group_factor(torch.tensor([[0.71, 0.69], [0.7, 0.7]]), torch.tensor([3.0, 1.0]))
     torch.testing.assert_close(f, torch.tensor([1 + 0.3 / 0.04 * (0.75 * -0.01 + 0.25 * 0.01), 1.0]), atol=1e-5, rtol=0)
-    wild = method._group_factor(torch.tensor([[0.9, 0.1], [0.1, 0.9]]), torch.tensor([0, 0, 0, 1]))
+    wild = method._group_factor(torch.tensor([[0.9, 0.1], [0.1, 0.9]]), torch.tensor([3.0, 1.0]))
     assert wild.tolist() == [0.5, 1.5]
+    unknown = method._group_factor(torch.tensor([[0.71, torch.nan], [torch.nan, torch.nan]]), torch.tensor([3.0, 1.0]))
+    assert unknown.tolist() == [1.0, 1.0]  # a group alone, and none at all, say nothing
+    assert method._gate(torch.tensor([torch.nan, torch.nan])).item() == 0
     assert method._gate(torch.tensor([0.8, 0.75])).item() == 1
     assert method._gate(torch.tensor([0.8, 0.77])).item() == 0
     assert method._gate(torch.tensor([0.8, torch.nan])).item() == 0  # one group alone has no gap
@@ -166,7 +211,8 @@ def test_fairness_loss_reaches_the_encoders_and_not_the_classifiers() -> None:
     method = MultiFair(MultiFair.Settings(), a_context(2, 2))
     step = a_step(network, torch.tensor([0, 1] * 8), torch.tensor([0, 0, 1, 1] * 4))
     logits = network.classify(step.features, detach_weights=True)
-    method.fairness_loss(step, logits).backward()
+    cells = cell_weights(step.batch.present, step.batch.y, step.batch.group, 2)
+    method.fairness_loss(logits, cells).backward()
     assert sum(p.grad.abs().sum() for p in network.encoder_parameters(0) if p.grad is not None) > 0
     assert network.classifier_weight.grad is None
 
