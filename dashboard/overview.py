@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from core.audit import run_views
-from core.charts.text import interval, missing, p_value, plural, positives
+from core.audit import run_views, search
+from core.charts.text import interval, missing, plural, positives
 from core.runs.estimate import queue_state
 from core.runs.queue import ensure_worker
 from core.runs.settle import settle
@@ -50,43 +51,82 @@ def with_default_runs(view: View) -> View:
     return replace(view, runs=named(view.finished[view.finished["run_id"].isin(chosen)].drop(columns="name")))
 
 
-def strongest(view: View, attributes: Mapping[str, tuple[str, ...]]) -> list[RunFinding]:
-    """The strongest verdicts on the group AUCs of the default runs, every attribute at most once
-    while there are others: disparities first, by evidence; then open questions; then clear ones."""
-    found: list[RunFinding] = []
-    names = view.names
-    for attribute in attributes:
-        verdicts = run_views.verdicts(view.store, view.run_ids, attribute)
-        groups = run_views.group_performance(view.store, view.run_ids, attribute)
-        for row in verdicts.to_dict("records"):
-            p = None if missing(row["p"]) else float(row["p"])
-            head = f"{names[row['run_id']]}, by {attribute}: "
-            found.append(RunFinding(row["verdict"], head + row["reason"], _evidence(groups[groups["run_id"] == row["run_id"]], row, p), attribute, row["run_id"], p))
-    found.sort(key=lambda f: (-RANK[f.verdict], 2.0 if f.p is None else f.p))
+@dataclass(frozen=True)
+class Findings:
+    """The strongest verdicts of a search, and how large it was."""
+
+    first: tuple[RunFinding, ...] = ()
+    searched: int = 0
+    runs: int = 0
+    attributes: int = 0
+    set_aside: int = 0
+    """Disparities that a verdict alone would have called, and the search does not leave."""
+
+    @property
+    def disparity(self) -> bool:
+        return any(f.verdict == "disparity" for f in self.first)
+
+    @property
+    def scope(self) -> str:
+        """What was searched and corrected for, in one or two sentences."""
+        if not self.searched:
+            return "No comparison could be tested: too few positives or negatives in every group."
+        what = f"{plural(self.runs, 'method')} by {plural(self.attributes, 'attribute')}"
+        said = f"The strongest of {plural(self.searched, 'comparison')} searched ({what}, AUC of the test patients)."
+        if self.searched > 1:
+            said += " Each p is corrected for all of them (Holm), so that with no true disparity at most 5 searches in 100 would show one."
+        if self.set_aside:
+            said += f" {plural(self.set_aside, 'difference')} that would pass alone {'does' if self.set_aside == 1 else 'do'} not survive that."
+        return said
+
+
+def strongest(view: View, attributes: Mapping[str, tuple[str, ...]]) -> Findings:
+    """The strongest verdicts on the group AUCs of the default runs, corrected for having searched
+    them all; every attribute at most once while there are others: disparities first, by evidence;
+    then open questions; then clear ones."""
+    table = search.strongest(view.store, view.run_ids, attributes)
+    if table.empty:
+        return Findings()
+    performance = {attribute: run_views.group_performance(view.store, view.run_ids, attribute) for attribute in attributes}
+    found = [_finding(row, view, performance[row["attribute"]]) for row in table.to_dict("records")]
+    found.sort(key=_order)
     first: list[RunFinding] = []
     for finding in found:
         if finding.attribute not in {f.attribute for f in first}:
             first.append(finding)
     rest = [f for f in found if f not in first]
-    return sorted((first + rest)[:MOST_FINDINGS], key=lambda f: (-RANK[f.verdict], 2.0 if f.p is None else f.p))
+    return Findings(
+        tuple(sorted((first + rest)[:MOST_FINDINGS], key=_order)), int(table["searched"].iloc[0]), table["run_id"].nunique(), table["attribute"].nunique(),
+        int(((table["alone"] == "disparity") & (table["verdict"] != "disparity")).sum()),
+    )  # fmt: skip
 
 
-def _evidence(groups: pd.DataFrame, row: Mapping[str, object], p: float | None) -> str:
-    """The two groups the verdict is about, with interval and counts, and the p value."""
-    ends = [row.get("group_low"), row.get("group_high")]
+def _order(finding: RunFinding) -> tuple[float, float]:
+    return -RANK[finding.verdict], 2.0 if finding.p is None else finding.p
+
+
+def _finding(row: Mapping[Hashable, Any], view: View, performance: pd.DataFrame) -> RunFinding:
+    p = next((float(row[name]) for name in ("p_search", "p") if not missing(row[name])), None)
+    head = f"{view.names[row['run_id']]}, by {row['attribute']}: "
+    return RunFinding(row["verdict"], head + row["reason"], _evidence(performance[performance["run_id"] == row["run_id"]], row), row["attribute"], row["run_id"], p)
+
+
+def _evidence(groups: pd.DataFrame, row: Mapping[Hashable, Any]) -> str:
+    """The two groups the verdict is about, with interval and counts."""
+    pair = row["pair"] if row["alone"] == "disparity" else None
+    ends = [pair["group_low"], pair["group_high"]] if pair else [row["group_low"], row["group_high"]]
     parts = []
     for end in ends:
         part = groups[groups["group"] == end]
         if len(part):
             first = part.iloc[0]
             parts.append(f"{end}: {interval(first['value'], first['low'], first['high'])} ({positives(first['n_pos'], first['n_neg'])})")
-    said = [f"corrected {p_value(p)}"] if p is not None and p_value(p) not in str(row["reason"]) else []
-    return "; ".join([*parts, *said])
+    return "; ".join(parts)
 
 
-def show_findings(findings: list[RunFinding], view: View) -> None:
-    """Tag, sentence, evidence, and the way to the page."""
-    for index, finding in enumerate(findings):
+def show_findings(findings: Findings, view: View) -> None:
+    """Tag, sentence, evidence, and the way to the page; then what was searched."""
+    for index, finding in enumerate(findings.first):
         with st.container(border=True, key=f"finding-{index}", gap="small"):
             with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
                 finding_tag(finding.verdict)  # type: ignore[arg-type]
@@ -95,6 +135,7 @@ def show_findings(findings: list[RunFinding], view: View) -> None:
             st.markdown(md(finding.sentence))
             if finding.evidence:
                 st.caption(md(finding.evidence))
+    st.caption(findings.scope)
 
 
 def _open(page: str, view: View, attribute: str, run_id: str) -> None:
@@ -105,7 +146,7 @@ def _open(page: str, view: View, attribute: str, run_id: str) -> None:
     st.switch_page(page_path(page), query_params={"cohort": view.cohort_id, "attribute": attribute, "runs": run_id})
 
 
-def next_step(view: View, findings: list[RunFinding], running: int) -> Step:
+def next_step(view: View, findings: Findings, running: int) -> Step:
     """The next sensible thing, one at a time."""
     methods = set(view.finished["method"]) - {"unimodal"}
     if not len(view.finished) and not running:
@@ -114,7 +155,7 @@ def next_step(view: View, findings: list[RunFinding], running: int) -> Step:
         return Step("Runs are under way. Their curves are live, and they go on if you close the tab.", "Watch them train", "train")
     if "erm" not in methods or len(methods) < 2:
         return Step("One method alone has nothing to be compared with. Train a second one on the same patients.", "Train another method", "train")
-    if any(f.verdict == "disparity" for f in findings):
+    if findings.disparity:
         return Step("A disparity was found. See whether other seeds repeat it, which method narrows it, and what that costs.", "Compare the methods", "compare")
     if all(view.finished.groupby("method").size() < 3):
         return Step("Each method has fewer than three seeds: part of what differs between methods may be chance.", "Train more seeds", "train")

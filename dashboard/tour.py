@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.audit import run_views
+from core.audit import run_views, search
 from dashboard.answers import gradients_answer, groups_answer, modalities_answer
 from dashboard.components import md
 from dashboard.context import View
@@ -38,7 +38,7 @@ def _groups(view: View) -> str:
     if view.attribute is None:
         return "This cohort has no sensitive attribute."
     performance = run_views.group_performance(view.store, view.run_ids, view.attribute)
-    return groups_answer(performance, run_views.verdicts(view.store, view.run_ids, view.attribute), view)[0]
+    return groups_answer(performance, search.over_runs(view.store, view.run_ids, view.attribute), view)[0]
 
 
 def _gradients(view: View) -> str:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.audit import run_branches, run_views
+from core.audit import run_branches, run_views, search
 from core.charts import consequences, groups
 from dashboard import state
 from dashboard.answers import groups_answer
@@ -31,7 +31,7 @@ if view.attribute is None:
 
 store, run_ids, attribute = view.store, view.run_ids, view.attribute
 performance = run_views.group_performance(store, run_ids, attribute)
-found = run_views.verdicts(store, run_ids, attribute)
+found = search.over_runs(store, run_ids, attribute)
 answer(*view.once("groups-answer", lambda: groups_answer(performance, found, view)), terms=("group_auc", "max_gap", "interval"))
 chart_block(view.once("forest", lambda: groups.forest(performance, view.names, view.groups, attribute)))
 chart_block(view.once("gap-null", lambda: groups.gap_null(run_views.gap_null(store, run_ids, attribute), view.names, attribute)))

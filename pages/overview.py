@@ -10,7 +10,7 @@ from dashboard import state
 from dashboard.components import chart_block, context_bar, md, page_title, section
 from dashboard.datasheet import cohort, group_counts, sentence
 from dashboard.navigation import page_path
-from dashboard.overview import next_step, running_now, show_findings, strongest, with_default_runs
+from dashboard.overview import Findings, next_step, running_now, show_findings, strongest, with_default_runs
 from dashboard.sample import offer_sample
 from dashboard.tour import tour
 
@@ -40,13 +40,9 @@ running = 0
 left, right = st.columns([5, 3], gap="large")
 with left:
     section("What was found")
-    findings = strongest(view, state.attributes(view.cohort_id)) if len(view.runs) else []
-    if findings:
+    findings = strongest(view, state.attributes(view.cohort_id)) if len(view.runs) else Findings()
+    if findings.first:
         show_findings(findings, view)
-        st.caption(
-            "The strongest among the runs and attributes looked at. Each p is corrected within its own run and attribute, not over this"
-            " search: the more runs there are, the likelier one of them shows a disparity by chance."
-        )
     else:
         st.markdown("Nothing yet: no run is finished on this cohort." if not len(view.runs) else "Nothing to judge: this cohort names no sensitive attribute.")
 with right:

@@ -11,6 +11,7 @@ from core.audit.grouping import Grouping
 from core.audit.options import AuditOptions
 from core.audit.predictions import AuditFinding, Predictions
 from core.audit.scored import Scored
+from core.audit.wording import decimal
 
 LEAK_AUC = 0.999
 LEAK_ROWS = 20
@@ -25,10 +26,10 @@ def leakage(data: Scored, auc: float, n_pos: int, n_neg: int) -> tuple[AuditFind
         message = f"{data.model}: the scores are the labels themselves"
         return (AuditFinding("score_is_label", "error", message, data.y.size, "check that the score column is the model's output"),)
     if auc >= LEAK_AUC and min(n_pos, n_neg) >= LEAK_ROWS:
-        message = f"{data.model}: an AUC of {auc:.4f} suggests that the label leaked into the model's inputs"
+        message = f"{data.model}: an AUC of {decimal(auc, 4)} suggests that the label leaked into the model's inputs"
         return (AuditFinding("perfect_auc", "warning", message, data.y.size, "look for inputs recorded after the diagnosis, or patients in both training and test data"),)
     if auc <= 1 - LEAK_AUC and min(n_pos, n_neg) >= LEAK_ROWS:
-        message = f"{data.model}: an AUC of {auc:.4f} means that the scores point the wrong way"
+        message = f"{data.model}: an AUC of {decimal(auc, 4)} means that the scores point the wrong way"
         return (AuditFinding("inverted_score", "error", message, data.y.size, "use the probability of the positive class"),)
     return ()
 
@@ -55,7 +56,7 @@ def group_findings(model: str, grouping: Grouping, tables: Mapping[str, MetricTa
         width = float(auc.high[g] - auc.low[g])
         tolerance = options.tolerance_of("auc")
         if width > 2 * tolerance:
-            message = f"{model}: the AUC of {grouping.name} = {name} is only known to within {width / 2:.3f}, more than the tolerance of {tolerance:g}"
+            message = f"{model}: the AUC of {grouping.name} = {name} is only known to within {decimal(width / 2)}, more than the tolerance of {decimal(tolerance)}"
             found.append(AuditFinding("wide_interval", "warning", message, int(size[g]), "more patients of this group, or a wider tolerance"))
     if grouping.depth == 1 and len(grouping.groups) < 2:
         found.append(AuditFinding("one_group", "warning", f"{grouping.name} has only one group, so there is nothing to compare", int(size.sum()), "choose another attribute"))

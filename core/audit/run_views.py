@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from core.audit.engine import audit
 from core.audit.estimates import GroupCounts, MetricTable, auc_table, group_counts
 from core.audit.operating import OperatingPoint
+from core.audit.pairwise import PairTest
 from core.audit.run_rows import OPTIONS, Rows, group_names, number, per_run, rows_of
 from core.audit.scored import scored
 from core.metrics.bootstrap import bootstrap_aucs, replicate_interval
@@ -87,15 +88,37 @@ def modality_performance(store: Store, run_ids: Iterable[str], attribute: str) -
 
 
 def verdicts(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFrame:
-    """The audit's verdict on the group AUCs of each run: run_id, verdict, reason, gap, p, group_low, group_high."""
+    """The audit's verdict on the group AUCs of each run, as it stands alone (`core.audit.search` corrects several).
+
+    Columns: run_id, verdict, reason, gap, p (smallest Holm p of any pair), group_low, group_high, and pair: of those
+    pairs of groups that differ by the tolerance or more the one with the smallest Holm p, a dictionary with
+    difference, low, high, p, group_high, value_high, group_low, value_low; None where there is no such pair.
+    """
 
     def compute(run_id: str) -> list[dict[str, Any]]:
         rows = rows_of(store, run_id, attribute)
-        found = audit(rows.predictions(attribute), OPTIONS).model().attribute(attribute).verdicts
-        verdict = next(v for v in found if v.metric == "auc")
-        return [{"verdict": verdict.verdict, "reason": verdict.reason, "gap": verdict.gap, "p": verdict.p, "group_low": verdict.group_low, "group_high": verdict.group_high}]
+        found = audit(rows.predictions(attribute), OPTIONS).model().attribute(attribute)
+        verdict = next(v for v in found.verdicts if v.metric == "auc")
+        return [{
+            "verdict": verdict.verdict, "reason": verdict.reason, "gap": verdict.gap, "p": verdict.p, "group_low": verdict.group_low, "group_high": verdict.group_high,
+            "pair": widest_pair(found.tests, found.tables["auc"], found.grouping.groups),
+        }]  # fmt: skip
 
     return per_run(store, "verdicts", run_ids, attribute, compute)
+
+
+def widest_pair(tests: Iterable[PairTest], table: MetricTable, groups: Sequence[str]) -> dict[str, Any] | None:
+    """The pair of groups that a disparity of the AUC would rest on (see `verdicts`), as JSON."""
+    known = [(t.p_holm, -abs(t.difference), t) for t in tests if t.metric == "auc" and t.p_holm is not None and abs(t.difference) >= OPTIONS.tolerance_of("auc")]
+    if not known:
+        return None
+    p, size, test = min(known, key=lambda found: found[:2])
+    high, low, sign = (test.group_a, test.group_b, 1) if test.difference > 0 else (test.group_b, test.group_a, -1)
+    reach = (None, None) if test.low is None or test.high is None else sorted((sign * test.low, sign * test.high))
+    return {
+        "difference": -size, "low": reach[0], "high": reach[1], "p": p,
+        "group_high": groups[high], "value_high": float(table.value[high]), "group_low": groups[low], "value_low": float(table.value[low]),
+    }  # fmt: skip
 
 
 def points(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFrame:
@@ -143,7 +166,8 @@ def summaries(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFr
 def gap_null(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFrame:
     """Histogram of the gap when group labels are shuffled, beside the gap observed.
 
-    Columns: run_id, left, right, share (of shuffles), observed, p, q95, permutations.
+    Columns: run_id, left, right, share (of shuffles), observed, p, q95, permutations, and p_any: the
+    studentized test of every group against all others, adjusted for their number (Westfall and Young 1993).
     """
 
     def compute(run_id: str) -> list[dict[str, Any]]:
@@ -154,14 +178,16 @@ def gap_null(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFra
             return []
         # The null compares scores at fewer levels; the gap that is shown is the exact one.
         observed = float(max_gap(values))
-        test = permute_aucs(rows.y, rows.score, rows.code, len(rows.groups), permutations=PERMUTATIONS, cluster=rows.patient, usable=judged, workers=1).max_gap
+        drawn = permute_aucs(rows.y, rows.score, rows.code, len(rows.groups), permutations=PERMUTATIONS, cluster=rows.patient, usable=judged, workers=1)
+        p_any = float(np.nanmin(drawn.one_vs_rest.p_joint)) if np.isfinite(drawn.one_vs_rest.p_joint).any() else None
+        test = drawn.max_gap
         null = test.null[np.isfinite(test.null)]
         if null.size == 0 or test.value is None:
             return []
         edges = np.arange(0, float(null.max()) + 2 * NULL_BIN, NULL_BIN)
         counts, _ = np.histogram(null, edges)
         return [
-            {"left": float(a), "right": float(b), "share": float(c / null.size), "observed": observed, "p": test.p, "q95": test.null_q95, "permutations": test.permutations}
+            {"left": float(a), "right": float(b), "share": float(c / null.size), "observed": observed, "p": test.p, "q95": test.null_q95, "permutations": test.permutations, "p_any": p_any}
             for a, b, c in zip(edges[:-1], edges[1:], counts, strict=True)
         ]
 

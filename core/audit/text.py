@@ -9,6 +9,8 @@ from core.audit.estimates import MetricTable
 from core.audit.result import AttributeAudit, Audit, ModelAudit
 from core.audit.summaries import ES_AUC_CAVEAT, Summary
 from core.audit.verdicts import DISPARITY, NONE_FOUND, NOT_ENOUGH, TITLES
+from core.audit.wording import chance, decimal
+from core.audit.wording import interval as spread
 
 SIGNS = {DISPARITY: "!!", NONE_FOUND: "ok", NOT_ENOUGH: "? "}
 COLUMNS = ("auc", "tpr", "fpr", "ppv", "selection_rate", "ece")
@@ -41,7 +43,7 @@ def _model(model: ModelAudit, several: bool) -> list[str]:
     marked = [test for test in model.against_rest if test.worth_a_look]
     if marked:
         lines += ["", f"Groups worth a look, each against all others ({len(model.against_rest)} tests, Benjamini-Hochberg over all of them):"]
-        lines += [f"  {t.attribute} = {t.group}: {TITLES.get(t.metric, t.metric)} {t.difference:+.3f} (n = {count(t.n)}, corrected p {_p(t.p_adjusted)})" for t in marked[:SHOWN]]
+        lines += [f"  {t.attribute} = {t.group}: {TITLES.get(t.metric, t.metric)} {decimal(t.difference, 3, True)} (n = {count(t.n)}, corrected p {chance(t.p_adjusted)})" for t in marked[:SHOWN]]
     return lines
 
 
@@ -52,7 +54,7 @@ def _comparison(comparison: Comparison) -> list[str]:
         if row.difference is None or row.low is None or row.high is None or (row.group != "(all)" and row.metric != "auc"):
             continue
         where = "everybody" if row.attribute == "(all)" else row.attribute if row.group == "(all)" else f"{row.attribute} = {row.group}"
-        lines.append(f"  {where:<28} {row.metric:<30} {row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}]  p {_p(row.p)}")
+        lines.append(f"  {where:<28} {row.metric:<30} {spread(row.difference, row.low, row.high, 3, True)}  p {chance(row.p)}")
     return lines
 
 
@@ -66,12 +68,8 @@ def _power(attribute: AttributeAudit) -> list[str]:
             lines.append(f"  {row.group}: no AUC gap can be detected ({row.reason or 'the data are too few for any'})")
             continue
         more = "there are enough" if row.more_patients == 0 else row.reason or f"{count(row.more_patients)} more patients are needed"
-        lines.append(f"  {row.group}: an AUC gap of {number(row.detectable)} to {row.reference} can be detected; for one of {number(row.gap)} {more}")
+        lines.append(f"  {row.group}: an AUC gap of {decimal(row.detectable)} to {row.reference} can be detected; for one of {decimal(row.gap)} {more}")
     return lines
-
-
-def _p(p: float | None) -> str:
-    return "unknown" if p is None else "< .001" if p < 0.001 else f"= {number(p)}"
 
 
 def _attribute(attribute: AttributeAudit) -> list[str]:
@@ -97,11 +95,11 @@ def _attribute(attribute: AttributeAudit) -> list[str]:
 
 
 def _summary(summary: Summary) -> str:
-    text = f"{summary.metric:<30} {'-' if summary.value is None else number(summary.value)}"
+    text = f"{summary.metric:<30} {'-' if summary.value is None else decimal(summary.value)}"
     if summary.low is not None and summary.high is not None:
-        text += f" [{number(summary.low)}, {number(summary.high)}]"
+        text += f" [{decimal(summary.low)}, {decimal(summary.high)}]"
     if summary.null_q95 is not None and summary.p_null is not None:
-        text += f"; chance alone reaches {number(summary.null_q95)} in 5 of 100 (p = {summary.p_null:.3f})"
+        text += f"; chance alone reaches {decimal(summary.null_q95)} in 5 of 100 (p {chance(summary.p_null)})"
     return text + (f"  ({summary.detail})" if summary.detail else "")
 
 
@@ -111,14 +109,8 @@ def interval(table: MetricTable, index: int) -> str:
     if not math.isfinite(value):
         return "-"
     if not (math.isfinite(low) and math.isfinite(high)):
-        return number(value)
-    return f"{number(value)} [{number(low)}, {number(high)}]"
-
-
-def number(value: float) -> str:
-    """Three decimals without a leading zero."""
-    text = f"{value:.3f}"
-    return text.replace("0.", ".", 1) if abs(value) < 1 and not text.lstrip("-").startswith("1") else text
+        return decimal(value)
+    return f"{decimal(value)} [{decimal(low)}, {decimal(high)}]"
 
 
 def count(value: int | None) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 from core.audit.estimates import MetricTable
 from core.audit.options import AuditOptions
 from core.audit.pairwise import PairTest
+from core.audit.wording import chance, decimal, interval
 
 DISPARITY = "disparity"
 NONE_FOUND = "no disparity found"
@@ -76,9 +77,9 @@ def judge(table: MetricTable, tests: Sequence[PairTest], groups: Sequence[str], 
         others = "" if len(real) == 1 else ", and 1 more pair differs" if len(real) == 2 else f", and {len(real) - 1} more pairs differ"
         return verdict(
             DISPARITY,
-            f"{title} is {_number(table.value[high])} for {groups[high]} and {_number(table.value[low])} for {groups[low]}: "
-            f"a difference of {_interval(abs(first.difference), first, high == first.group_a)}, beyond the tolerance of {_number(tolerance)} "
-            f"and not explained by chance (corrected p {_p(first.p_holm)}){others}.",
+            f"{title} is {decimal(table.value[high])} for {groups[high]} and {decimal(table.value[low])} for {groups[low]}: "
+            f"a difference of {_interval(abs(first.difference), first, high == first.group_a)}, beyond the tolerance of {decimal(tolerance)} "
+            f"and not explained by chance (corrected p {chance(first.p_holm)}){others}.",
         )
     unjudged = [(groups[g], why) for g, why in enumerate(table.reason) if why is not None]
     if judged.size < 2:
@@ -96,26 +97,18 @@ def judge(table: MetricTable, tests: Sequence[PairTest], groups: Sequence[str], 
         known = " is real, but" if widest.p_holm is not None and widest.p_holm < options.alpha else ""
         return verdict(
             NOT_ENOUGH,
-            f"{title}: the difference between {a} and {b}{known} may lie anywhere from {_number(widest.low)} to {_number(widest.high)}, "
-            f"so a gap beyond the tolerance of {_number(tolerance)} is neither shown nor ruled out.",
+            f"{title}: the difference between {a} and {b}{known} may lie anywhere from {decimal(widest.low)} to {decimal(widest.high)}, "
+            f"so a gap beyond the tolerance of {decimal(tolerance)} is neither shown nor ruled out.",
         )
     if unjudged or left_out:
         names = "; ".join([f"{name}: {why}" for name, why in unjudged[:3]] + ([left_out] if left_out else []))
         return verdict(NOT_ENOUGH, f"{title} differs by less than the tolerance between the groups that can be judged, but not all can be ({names}).")
     largest = max(max(-t.low, t.high) for t in tests if t.low is not None and t.high is not None)
-    return verdict(NONE_FOUND, f"{title}: every difference between groups is smaller than {_number(largest)} with {1 - options.alpha:.0%} confidence, within the tolerance of {_number(tolerance)}.")
-
-
-def _number(value: float) -> str:
-    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3g}"
+    return verdict(NONE_FOUND, f"{title}: every difference between groups is smaller than {decimal(largest)} with {1 - options.alpha:.0%} confidence, within the tolerance of {decimal(tolerance)}.")
 
 
 def _interval(size: float, test: PairTest, forward: bool) -> str:
     if test.low is None or test.high is None:
-        return _number(size)
+        return decimal(size)
     low, high = (test.low, test.high) if forward else (-test.high, -test.low)
-    return f"{_number(size)} [{_number(low)}, {_number(high)}]"
-
-
-def _p(p: float | None) -> str:
-    return "unknown" if p is None else "< .001" if p < 0.001 else f"= {_number(p)}"
+    return interval(size, low, high)

@@ -5,26 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from core.audit.wording import MINUS, decimal
+
+__all__ = [
+    "MINUS", "NOT_ESTIMABLE", "THIN_SPACE", "count", "decimal", "interval", "listing", "missing", "p_value", "percent", "plural", "positives", "same_verb", "sentence",
+]  # fmt: skip
+
 THIN_SPACE = "\u2009"
-MINUS = "\u2212"
 NOT_ESTIMABLE = "not estimable"
 
 
 def missing(value: object) -> bool:
     """None and NaN both mean: undefined."""
     return value is None or (isinstance(value, float) and math.isnan(value))
-
-
-def decimal(value: float | None, digits: int = 3, signed: bool = False) -> str:
-    """A number near one, without the leading zero: .842, −.031, 1.000; "n/e" when undefined."""
-    if value is None or missing(float(value)):
-        return "n/e"
-    text = f"{abs(float(value)):.{digits}f}"
-    if text.startswith("0."):
-        text = text[1:]
-    zero = not text.strip("0.")
-    sign = "" if zero else MINUS if value < 0 else "+" if signed else ""
-    return sign + text
 
 
 def interval(value: float | None, low: float | None, high: float | None, digits: int = 3, signed: bool = False) -> str:

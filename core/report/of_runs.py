@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from core.audit import run_views
+from core.audit import run_views, search
 from core.charts import contribution, gradients
 from core.charts.audit_forest import metric_forest
 from core.charts.figure import Figure
@@ -108,7 +108,7 @@ def _groups(store: Store, names: dict[str, str], attribute: str) -> Section:
     groups = run_views.group_performance(store, names, attribute)
     groups = groups.assign(model=groups["run_id"].map(names), estimable=groups["value"].notna())
     everybody, by_group = groups[groups["group"].isna()], groups[groups["group"].notna()]
-    verdicts = run_views.verdicts(store, names, attribute)
+    verdicts = search.over_runs(store, names, attribute).drop(columns="pair", errors="ignore")
     summaries = run_views.summaries(store, names, attribute)
     blocks = _charts(("group_auc", metric_forest(by_group, everybody, attribute, "auc")))
     blocks.append(TableBlock("summaries", "Methods side by side", summaries.assign(run=summaries["run_id"].map(names)), _summary_text(summaries, names)))
@@ -126,12 +126,12 @@ def _groups(store: Store, names: dict[str, str], attribute: str) -> Section:
         {
             "run": verdicts["run_id"].map(names),
             "verdict": verdicts["verdict"],
-            "evidence": [p_value(p) if not missing(p) else "no test" for p in verdicts["p"]],
+            "evidence, corrected over runs": [p_value(p) if not missing(p) else "no test" for p in verdicts["p_search"]],
             "why": verdicts["reason"],
         }
     )
     blocks.append(TableBlock("verdicts", "Is the gap real?", verdicts, words))
-    worst = verdicts.assign(_rank=verdicts["verdict"].map(RANK)).sort_values(["_rank", "p"], ascending=[False, True], kind="stable").head(1)
+    worst = verdicts.assign(_rank=verdicts["verdict"].map(RANK)).sort_values(["_rank", "p_search"], ascending=[False, True], kind="stable").head(1)
     sentence = f"{names[str(worst['run_id'].iloc[0])]}: {worst['reason'].iloc[0]}" if len(worst) else "No run has test predictions."
     tag = str(worst["verdict"].iloc[0]) if len(worst) else ""
     return Section(f"Who is served worse by {attribute}, and is it real?", sentence, tuple(blocks), tag=tag)

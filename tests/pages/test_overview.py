@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from core.audit import run_views
+from core.audit import search
 from core.store import Store
 from core.workspace import Workspace
 from dashboard import state
+from dashboard.context import default_runs, named
 from dashboard.tour import STEPS
 from tests.factories import FakeWorkspace, fake_cohort, fake_run, fake_workspace
 from tests.pages.analysis import calm, drawn, open_page, words
@@ -25,11 +26,14 @@ def test_findings_are_the_audits(monkeypatch: pytest.MonkeyPatch, fake: FakeWork
     app = calm(open_page(monkeypatch, fake.workspace.root, "overview"))
     said = words(app)
     with Store.open(fake.workspace) as store:
-        runs = store.runs(status="done")
-        reasons = {r for a in fake.cohort.attributes for r in run_views.verdicts(store, list(runs["run_id"]), a)["reason"]}
-    shown = [reason for reason in reasons if reason in said]
-    assert 1 <= len([b for b in app.button if b.label == "See the evidence"]) <= 3
-    assert shown
+        finished = named(store.runs(fake.cohort.cohort_id, status="done"))
+        chosen = default_runs(finished, "sex")
+        table = search.strongest(store, chosen, fake.cohort.attributes)
+    shown = [row for row in table.to_dict("records") if row["reason"] in said]
+    assert 1 <= len([b for b in app.button if b.label == "See the evidence"]) == len(shown) <= 3
+    assert f"{table['searched'].iloc[0]} comparisons searched" in said
+    best = table.sort_values("p_search").iloc[0]
+    assert best["reason"] in said or best["verdict"] != "disparity"
     counts = fake.cohort.table.groupby("sex")["y"].sum()
     assert {r["group"]: r["n_pos"] for r in drawn(app)[0]}["female"] == counts["female"]
 

@@ -54,7 +54,7 @@ def column_leak(values: pd.Series, y: NDArray[np.float64], patients: NDArray[np.
         strength = max(ranking, 1 - ranking)
         z = (strength - 0.5) / math.sqrt((n_pos + n_neg + 1) / (12 * n_pos * n_neg))
         if strength >= AUC_LIMIT and z >= Z_LIMIT:
-            return Leak(f"alone it predicts the label with AUC {strength:.3f}", len(values))
+            return Leak(f"alone it predicts the label with AUC {f'{strength:.3f}'.removeprefix('0')}", len(values))
     return _pure_value(values, y) if n_levels <= MAX_LEVELS else None
 
 
