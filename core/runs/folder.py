@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
-from core.workspace import Workspace, read_json, write_json
+from core.runs.kept_json import kept_json
+from core.workspace import Workspace, write_json
 
 SETTLED = ("done", "failed", "cancelled")
 STATUSES = ("queued", "running", *SETTLED)
@@ -68,9 +70,9 @@ class RunFolder:
 
     def read_spec(self) -> dict[str, Any]:
         """`{run_id, key, label, family, spec: {...}}`."""
-        value = read_json(self.spec_file)
+        value = kept_json(self.spec_file)
         assert isinstance(value, dict)
-        return value
+        return dict(value)
 
     def read_status(self) -> dict[str, Any]:
         """`{status, pid, pid_created, created, started, finished, reason, device, attempt, order, progress}`.
@@ -78,12 +80,12 @@ class RunFolder:
         A damaged file reads as a failed run, which can be tried again.
         """
         try:
-            value = read_json(self.status_file)
+            value = kept_json(self.status_file)
         except ValueError:
             changed = self.status_file.stat().st_mtime
             return new_status(changed) | {"status": "failed", "reason": "its status.json is damaged; retry the run"}
         assert isinstance(value, dict)
-        return value
+        return dict(value)
 
     def write_status(self, status: dict[str, Any]) -> None:
         write_json(self.status_file, status)
@@ -118,12 +120,12 @@ def folders(workspace: Workspace) -> Iterator[RunFolder]:
 
     A folder that is still being made (its name starts with a dot) is passed over.
     """
-    for path in sorted(workspace.runs.iterdir()):
-        if path.name.startswith(".") or not path.is_dir():
-            continue
-        folder = RunFolder(path)
-        if folder.spec_file.exists() and folder.status_file.exists():
-            yield folder
+    with os.scandir(workspace.runs) as entries:
+        paths = sorted(entry.path for entry in entries if not entry.name.startswith(".") and entry.is_dir())
+    for path in paths:
+        # Pages look at hundreds of folders at a time, so these are plain names and no Path objects.
+        if os.path.exists(f"{path}/spec.json") and os.path.exists(f"{path}/status.json"):
+            yield RunFolder(Path(path))
 
 
 def find(workspace: Workspace, run_id: str) -> RunFolder:

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from core.workspace import Workspace, read_json
 
 
-def refresh_cohorts(cursor: duckdb.DuckDBPyConnection, workspace: Workspace) -> None:
-    """Add new cohorts and drop those whose folder is gone."""
+def refresh_cohorts(cursor: duckdb.DuckDBPyConnection, workspace: Workspace) -> bool:
+    """Add new cohorts and drop those whose folder is gone; says whether there were any."""
     known = {row[0] for row in cursor.execute("SELECT cohort_id FROM cohorts").fetchall()}
     there = {path.name: path for path in workspace.cohorts.iterdir() if not path.name.startswith(".") and (path / "manifest.json").exists()}
     gone = sorted(known - set(there))
@@ -23,8 +23,10 @@ def refresh_cohorts(cursor: duckdb.DuckDBPyConnection, workspace: Workspace) -> 
         cursor.execute("DELETE FROM cohorts WHERE cohort_id IN (SELECT unnest(?))", [gone])
         cursor.execute("DELETE FROM attributes WHERE cohort_id IN (SELECT unnest(?))", [gone])
         cursor.execute("COMMIT")
-    for cohort_id in sorted(set(there) - known):
+    new = sorted(set(there) - known)
+    for cohort_id in new:
         _add(cursor, cohort_id, there[cohort_id])
+    return bool(gone or new)
 
 
 def _created(value: str) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -47,10 +48,10 @@ class Source:
     predictions_mark: str | None
 
 
-def file_mark(path: Path) -> str | None:
+def file_mark(path: Path | str) -> str | None:
     """Changes when the file is replaced or written; None where there is no file."""
     try:
-        stat = path.stat()
+        stat = os.stat(path)
     except FileNotFoundError:
         return None
     return f"{stat.st_mtime_ns}-{stat.st_size}-{stat.st_ino}"

@@ -36,6 +36,7 @@ class Store:
         self._writing = threading.RLock()
         self._sources: dict[str, ingest.Source] = {}
         self._seen: dict[str, ingest.Marks] = {}
+        self._news = 0
         self._load_sources()
 
     @classmethod
@@ -59,6 +60,11 @@ class Store:
         """The file that this process owns."""
         return self._slot.database
 
+    @property
+    def news(self) -> int:
+        """Grows whenever `refresh` found something new: what was read before then may be kept until it does."""
+        return self._news
+
     def close(self) -> None:
         with self._writing:
             self._connection.close()
@@ -79,7 +85,7 @@ class Store:
         settle(self.workspace)
         with self._writing:
             cursor = self._connection.cursor()
-            refresh_cohorts(cursor, self.workspace)
+            cohorts = refresh_cohorts(cursor, self.workspace)
             batch, there, news = ingest.Batch(), set(), 0
             for folder in folders(self.workspace):
                 there.add(folder.run_id)
@@ -99,6 +105,8 @@ class Store:
                 for run_id in gone:
                     self._sources.pop(run_id)
                     self._seen.pop(run_id, None)
+            if cohorts or news or gone:
+                self._news += 1
             return news + len(gone)
 
     def rebuild(self) -> int:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -100,6 +101,22 @@ def test_only_what_is_new_is_read(fake: FakeWorkspace) -> None:
         assert store.refresh() == 1 and store.runs().set_index("run_id")["reason"][added] == "changed"
 
 
+def test_news_are_counted_only_when_there_are_some(fake: FakeWorkspace) -> None:
+    with Store.open(fake.workspace) as store:
+        before = store.news
+        store.refresh()
+        assert store.news == before
+        added = fake_run(fake.workspace, fake.cohort, method="erm", seed=79, epochs=1)
+        store.refresh()
+        after_run = store.news
+        fake_cohort(fake.workspace, patients=60, name="Another")
+        store.refresh()
+        after_cohort = store.news
+        shutil.rmtree(fake.workspace.runs / added)
+        store.refresh()
+        assert before < after_run < after_cohort < store.news
+
+
 def test_a_run_that_started_afresh_shows_only_its_new_journal(fake: FakeWorkspace) -> None:
     run_id = fake.run_ids[2]
     with Store.open(fake.workspace) as store:
@@ -115,8 +132,6 @@ def test_a_run_that_started_afresh_shows_only_its_new_journal(fake: FakeWorkspac
 
 
 def test_rows_of_a_removed_run_or_cohort_go(fake: FakeWorkspace) -> None:
-    import shutil
-
     run_id = fake.run_ids[0]
     with Store.open(fake.workspace) as store:
         shutil.rmtree(fake.workspace.runs / run_id)
