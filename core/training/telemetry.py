@@ -15,9 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.methods.arithmetic import group_membership, last_layer_gradient
 from core.methods.base import Step
-from core.models.batch import cross_entropy
 from core.training.rows import Row, row
 
 
@@ -33,25 +31,42 @@ class Labels(TypedDict, total=False):
 STATS = ("mean", "p10", "share_negative")
 
 
-def step_gradients(step: Step, n_groups: int) -> Tensor:
-    """Last-layer gradients as rows of a matrix (1 + M + C, K D): G_F, each G_m, each G_g.
+class StepGradients:
+    """Last-layer gradients and true-class confidences of a step, in as few operations as they take.
 
-    G_m is the mean over the samples that have modality m; G_g the mean over the group of
-    (p_i - y_i) x_i^T in the fused last layer. A row is 0 where no sample is in it, and NaN
-    where the method has no fused last layer.
+    A step of small networks costs what its operations cost, not what they compute; hence the
+    tables, in which membership is looked up instead of compared.
     """
-    y, present = step.batch.y, step.batch.present
-    by_modality = last_layer_gradient(step.modality_logits.detach(), y, step.features.detach(), present).flatten(1)
-    x = step.fused.last_input
-    if x is None:
-        fused = torch.full((1 + n_groups, by_modality.shape[1]), torch.nan, device=by_modality.device)
-        return torch.cat([fused[:1], by_modality, fused[1:]])
-    logits, x = step.fused.logits.detach(), x.detach()
-    member = torch.cat([torch.ones_like(logits[:, :1]), group_membership(step.batch.group, n_groups).to(logits.dtype)], dim=1)
-    # The whole batch is treated as one more group: G_F and every G_g in one product.
-    columns = member.shape[1]
-    fused = last_layer_gradient(logits[:, None].expand(-1, columns, -1), y, x[:, None].expand(-1, columns, -1), member).flatten(1)
-    return torch.cat([fused[:1], by_modality, fused[1:]])
+
+    def __init__(self, n_groups: int, device: torch.device) -> None:
+        # A group of -1, unknown, finds the last row: in everybody's mean, in no group's.
+        self._member = torch.cat([torch.ones(n_groups + 1, 1, device=device), torch.eye(n_groups + 1, n_groups, device=device)], 1)
+        self._one_hot: Tensor | None = None
+
+    def __call__(self, step: Step) -> tuple[Tensor, Tensor]:
+        """Gradients as rows of a matrix (1 + C + M, K D), G_F, each G_g, each G_m; and confidence shares (M,).
+
+        G_m is the mean over the samples that have modality m; G_g the mean over the group of
+        (p_i - y_i) x_i^T in the fused last layer. A row is NaN where no sample is in it, and
+        where the method has no fused last layer. A confidence share is the modality's part of
+        the summed true-class confidence (OGM's ratio), over the samples that have it.
+        """
+        features, x = step.features.detach().float(), step.fused.last_input
+        fused, own = step.fused.logits.detach(), step.modality_logits.detach()
+        if self._one_hot is None:
+            self._one_hot = torch.eye(fused.shape[1], device=fused.device)
+        scopes = self._member.shape[1]
+        inputs = torch.full_like(features[:, 0], torch.nan) if x is None else x.detach()
+        inputs = torch.cat([inputs[:, None].expand(-1, scopes, -1), features], 1)
+        probability = torch.cat([fused[:, None].expand(-1, scopes, -1), own], 1).softmax(-1)
+        present = step.batch.present.to(probability.dtype)
+        # Every row is a weighted mean over the batch, so that one product gives them all.
+        weight = torch.cat([self._member[step.batch.group], present], 1)
+        target = self._one_hot[step.batch.y][:, None]
+        residual = (probability - target) * weight[..., None]
+        gradients = torch.bmm(residual.permute(1, 2, 0), inputs.transpose(0, 1)).flatten(1) / weight.sum(0)[:, None]
+        confidence = (probability * target).sum(2)[:, scopes:].mul(present).sum(0)
+        return gradients, confidence / confidence.sum()
 
 
 def cosine_and_magnitude(vectors: Tensor) -> tuple[Tensor, Tensor]:
@@ -62,8 +77,8 @@ def cosine_and_magnitude(vectors: Tensor) -> tuple[Tensor, Tensor]:
     gram = vectors @ vectors.T
     square = gram.diagonal()
     norm = torch.where(square > 0, square, torch.nan).sqrt()
-    product = norm[:, None] * norm[None]
-    return gram / product, 2 * product / (square[:, None] + square[None])
+    product = torch.outer(norm, norm)
+    return gram / product, 2 * product / (square[:, None] + square)
 
 
 @dataclass(frozen=True)
@@ -82,12 +97,13 @@ class StepTelemetry:
     def __init__(self, modalities: tuple[str, ...], groups: tuple[str, ...], device: torch.device) -> None:
         self._modalities = modalities
         self._groups = groups
-        first_group = 1 + len(modalities)
-        self._pairs = [_Pair("fused", {"modality": m}, 0, 1 + i) for i, m in enumerate(modalities)]
-        self._pairs += [_Pair("modalities", {"modality": a, "modality_b": b}, 1 + i, 1 + j) for (i, a), (j, b) in combinations(enumerate(modalities), 2)]
-        self._pairs += [_Pair("groups", {"group": a, "group_b": b}, first_group + i, first_group + j) for (i, a), (j, b) in combinations(enumerate(groups), 2)]
-        self._a = torch.tensor([p.a for p in self._pairs], device=device)
-        self._b = torch.tensor([p.b for p in self._pairs], device=device)
+        first = 1 + len(groups)
+        self._pairs = [_Pair("fused", {"modality": m}, 0, first + i) for i, m in enumerate(modalities)]
+        self._pairs += [_Pair("modalities", {"modality": a, "modality_b": b}, first + i, first + j) for (i, a), (j, b) in combinations(enumerate(modalities), 2)]
+        self._pairs += [_Pair("groups", {"group": a, "group_b": b}, 1 + i, 1 + j) for (i, a), (j, b) in combinations(enumerate(groups), 2)]
+        rows = first + len(modalities)
+        self._at = torch.tensor([p.a * rows + p.b for p in self._pairs], dtype=torch.int64, device=device)
+        self._gradients = StepGradients(len(groups), device)
         self._unmeasured = torch.full((len(modalities),), torch.nan, device=device)
         self._steps: list[Tensor] = []
         self._series: list[tuple[str, torch.Size]] = []
@@ -95,7 +111,8 @@ class StepTelemetry:
     @torch.no_grad()
     def add(self, step: Step, relative_update: Tensor | None, series: dict[str, Tensor]) -> None:
         """Measure one step. No value leaves the device."""
-        cosine, magnitude = cosine_and_magnitude(step_gradients(step, len(self._groups)))
+        gradients, confidence = self._gradients(step)
+        cosine, magnitude = cosine_and_magnitude(gradients)
         names = [(name, value.shape) for name, value in series.items()]
         if not self._steps:
             self._series = names
@@ -104,9 +121,9 @@ class StepTelemetry:
         self._steps.append(
             torch.cat(
                 [
-                    cosine[self._a, self._b],
-                    magnitude[self._a, self._b],
-                    confidence_share(step),
+                    cosine.take(self._at),
+                    magnitude.take(self._at),
+                    confidence,
                     self._unmeasured if relative_update is None else relative_update,
                     *(value.detach().float().reshape(-1) for value in series.values()),
                 ]
@@ -150,14 +167,6 @@ class StepTelemetry:
     def _group(self, position: int) -> Labels:
         """Without a sensitive attribute all samples are one group, which has no name."""
         return {"group": self._groups[position]} if self._groups else {}
-
-
-def confidence_share(step: Step) -> Tensor:
-    """(M,) each modality's share of the summed true-class confidence (OGM's ratio), over the samples that have it."""
-    present = step.batch.present
-    loss = cross_entropy(step.modality_logits.detach().transpose(1, 2), step.batch.y[:, None].expand(present.shape))
-    confidence = ((-loss).exp() * present).sum(0)
-    return confidence / confidence.sum()
 
 
 def _summary(name: str, values: np.ndarray, stat: str, labels: Labels) -> Row:

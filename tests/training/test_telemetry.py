@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from core.models.batch import cross_entropy
+from core.methods.arithmetic import true_class_confidence
+from core.models.batch import Fused, cross_entropy
 from core.training.contribution import Scopes, contribution_rows, weighted_aucs
 from core.training.engine import Engine
 from core.training.evaluate import Evaluator
@@ -17,7 +19,7 @@ from core.training.predict import mean_features
 from core.training.presets import make_spec
 from core.training.probe import ConflictProbe, probe_rows
 from core.training.shapley import shapley_weights
-from core.training.telemetry import StepTelemetry, confidence_share, cosine_and_magnitude, step_gradients
+from core.training.telemetry import StepGradients, StepTelemetry, cosine_and_magnitude
 from core.training.train import as_data
 from tests.training.synthetic import SyntheticCohort
 
@@ -31,16 +33,26 @@ def engine() -> Engine:
 
 def test_gradients_equal_autograds(engine: Engine) -> None:
     step, _ = engine.forward(engine.data.batch(engine.data.rows["train"][:24]), 0)
-    ours = step_gradients(step, 3)
+    ours, _ = StepGradients(3, engine.data.device)(step)
     network, batch = engine.network, step.batch
     losses = cross_entropy(step.fused.logits, batch.y)
     head = network.fusion.head.weight
     torch.testing.assert_close(ours[0], torch.autograd.grad(losses.mean(), head, retain_graph=True)[0].flatten(), atol=1e-6, rtol=1e-4)
     of_classifiers = torch.autograd.grad(step.modality_losses().sum(), network.classifier_weight, retain_graph=True)[0].flatten(1)
-    torch.testing.assert_close(ours[1:4], of_classifiers, atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(ours[4:], of_classifiers, atol=1e-6, rtol=1e-4)
     for g in range(3):
         of_group = torch.autograd.grad(losses[batch.group == g].mean(), head, retain_graph=True)[0].flatten()
-        torch.testing.assert_close(ours[4 + g], of_group, atol=1e-6, rtol=1e-4)
+        torch.testing.assert_close(ours[1 + g], of_group, atol=1e-6, rtol=1e-4)
+
+
+def test_gradients_where_a_group_is_unknown_a_modality_absent_and_no_fused_layer(engine: Engine) -> None:
+    step, _ = engine.forward(engine.data.batch(engine.data.rows["train"][:12]), 0)
+    batch = replace(step.batch, group=torch.full((12,), -1), present=step.batch.present & torch.tensor([True, False, True]))
+    gradients, share = StepGradients(3, engine.data.device)(replace(step, batch=batch, fused=Fused(step.fused.logits, None)))
+    assert gradients.isnan().all(1).tolist() == [True, True, True, True, False, True, False]
+    assert share[1].item() == 0 and share.isfinite().all()
+    known, _ = StepGradients(3, engine.data.device)(replace(step, batch=batch))
+    assert known.isnan().all(1).tolist() == [False, True, True, True, False, True, False]
 
 
 def test_cosine_and_magnitude_by_hand() -> None:
@@ -67,8 +79,10 @@ def test_an_absent_group_is_null_with_no_steps(engine: Engine) -> None:
 
 def test_confidence_shares_sum_to_one(engine: Engine) -> None:
     step, _ = engine.forward(engine.data.batch(engine.data.rows["train"][:16]), 0)
-    share = confidence_share(step)
+    _, share = StepGradients(3, engine.data.device)(step)
     assert share.shape == (3,) and share.sum().item() == pytest.approx(1)
+    confidence = true_class_confidence(step.modality_logits.detach(), step.batch.y, step.batch.present) * step.batch.present.sum(0)
+    torch.testing.assert_close(share, confidence / confidence.sum())
 
 
 def test_weighted_aucs_are_aucs_of_repeated_samples() -> None:
