@@ -11,19 +11,14 @@ import streamlit as st
 
 from core.audit.run_rows import kept
 from core.charts.text import count, listing, plural
-from core.charts.theme import method_rank
 from core.store import Store
+from dashboard import finished as runs_of
 from dashboard import state
 
 Made = TypeVar("Made")
 
 MOST_RUNS = 6
 """Small multiples beyond this cannot be read side by side; Compare shows every run."""
-DEFAULT_RUNS = 4
-FIRST_METHODS = ("erm", "multifair", "multifair-plus")
-"""Of the default runs: the reference, then the two that the dashboard is about."""
-LAST_METHODS = ("multifair-released",)
-"""Shows what a published program's defects cost; nobody's first look."""
 
 
 @dataclass(frozen=True)
@@ -74,50 +69,6 @@ class View:
         return made
 
 
-def named(runs: pd.DataFrame) -> pd.DataFrame:
-    """`runs` with a `name` that tells them apart, in method, then seed order.
-
-    The label alone where that is enough; else the seed, the attribute it was trained
-    for, and as a last resort the start of the run's key.
-    """
-    ordered = runs.assign(_rank=[method_rank(str(m)) for m in runs["method"]]).sort_values(["_rank", "method", "label", "seed", "run_id"])
-    ordered = ordered.drop(columns="_rank").reset_index(drop=True)
-    name = ordered["label"].astype(str)
-    for extra in (
-        " · seed " + ordered["seed"].astype(str),
-        " · " + ordered["attribute"].fillna("no attribute").astype(str),
-        " · " + ordered["preset"].fillna("own").astype(str),
-        " · " + ordered["key"].astype(str).str[:6],
-    ):
-        twice = name.duplicated(keep=False)
-        name = name.where(~twice, name + extra)
-    return ordered.assign(name=name)
-
-
-def default_runs(finished: pd.DataFrame, attribute: str | None) -> list[str]:
-    """At most DEFAULT_RUNS runs of `finished`, one per method and all of one seed where that can be.
-
-    Runs trained for `attribute`, else those of the attribute that most were trained for. The
-    seed is the one with most methods, the lowest of several. Plain training, MultiFair and
-    MultiFair-plus come before the others; unimodal networks only when there is nothing else.
-    """
-    several = finished[finished["method"] != "unimodal"]
-    pool = several if len(several) else finished
-    if pool.empty:
-        return []
-    trained = pool["attribute"].fillna("")
-    wanted = attribute if (trained == attribute).any() else trained.value_counts().index[0]
-    pool = pool[trained == wanted]
-    reach = pool.groupby("seed")["label"].nunique()
-    seed = reach[reach == reach.max()].index.min()
-    place = {method: rank for rank, method in enumerate((*FIRST_METHODS, "", *LAST_METHODS))}
-    pool = pool.assign(_seed=(pool["seed"] != seed).astype(int), _place=[place.get(str(m), place[""]) for m in pool["method"]])
-    first = pool.sort_values(["_seed", "seed"], kind="stable").drop_duplicates(["method", "label"])
-    order = {run: rank for rank, run in enumerate(finished["run_id"])}
-    best = first.assign(_order=first["run_id"].map(order)).sort_values(["_place", "_seed", "_order"], kind="stable")
-    return sorted(best["run_id"].head(DEFAULT_RUNS), key=order.__getitem__)
-
-
 def context_bar(choose_runs: bool = True) -> View | None:
     """Draw the bar and return the choice; None when there is no cohort yet.
 
@@ -125,7 +76,7 @@ def context_bar(choose_runs: bool = True) -> View | None:
     the view. What a link names that is not there is left out, and the bar says so.
     """
     store = state.store()
-    cohorts = store.cohorts()
+    cohorts = runs_of.cohorts(store)
     if cohorts.empty:
         return None
     memory = st.session_state.setdefault("_view", {})
@@ -139,10 +90,10 @@ def context_bar(choose_runs: bool = True) -> View | None:
         attribute = None
         if known:
             options = list(known)
-            _seed("view_attribute", _wanted("attribute", memory), options, _usual_attribute(store, cohort_id, options))
+            _seed("view_attribute", _wanted("attribute", memory), options, runs_of.usual_attribute(store, cohort_id, options))
             attribute = st.selectbox("Sensitive attribute", options, key="view_attribute", width=190)
-        finished = named(store.runs(cohort_id, status="done"))
-        chosen = _choose(finished, attribute, memory) if choose_runs else list(finished["run_id"])
+        finished = runs_of.finished_runs(store, cohort_id)
+        chosen = _choose(finished, runs_of.usual_runs(store, cohort_id, attribute), memory) if choose_runs else list(finished["run_id"])
     memory.update(cohort=cohort_id, attribute=attribute or "")
     if choose_runs:
         memory["runs"] = ",".join(chosen)
@@ -157,8 +108,7 @@ def context_bar(choose_runs: bool = True) -> View | None:
         modalities=tuple(row["modalities"]),
         attribute=attribute,
         groups=known.get(attribute, ()) if attribute else (),
-        # Named among themselves: without the seed when it tells nothing apart.
-        runs=named(finished[finished["run_id"].isin(chosen)].drop(columns="name")),
+        runs=runs_of.chosen_runs(store, cohort_id, chosen),
         finished=finished,
     )
 
@@ -185,19 +135,11 @@ def _seed(key: str, wanted: str | None, options: list[str], usual: str) -> None:
     st.session_state[key] = now if now in options else wanted if wanted in options else usual
 
 
-def _usual_attribute(store: Store, cohort_id: str, options: list[str]) -> str:
-    """The attribute that most runs were trained for, else the first."""
-    trained = store.runs(cohort_id)["attribute"].dropna()
-    common = [a for a in trained.value_counts().index if a in options]
-    return common[0] if common else options[0]
-
-
-def _choose(finished: pd.DataFrame, attribute: str | None, memory: dict[str, str]) -> list[str]:
+def _choose(finished: pd.DataFrame, usual: list[str], memory: dict[str, str]) -> list[str]:
     """The multiselect of runs, at most MOST_RUNS of them."""
     options = list(finished["run_id"])
     key = "view_runs"
     now = st.session_state.get(key)
-    usual = default_runs(finished, attribute)
     untouched = now is not None and now == st.session_state.get("_usual_runs")
     if untouched:
         # Another attribute brings the runs that were trained for it, unless the reader has chosen some.

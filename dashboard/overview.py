@@ -16,7 +16,8 @@ from core.runs.queue import ensure_worker
 from core.runs.settle import settle
 from dashboard import state
 from dashboard.components import finding_tag, md
-from dashboard.context import View, default_runs, named
+from dashboard.context import View
+from dashboard.finished import chosen_runs, usual_runs
 from dashboard.navigation import page_path
 from dashboard.plan import duration
 
@@ -47,8 +48,7 @@ class Step:
 
 def with_default_runs(view: View) -> View:
     """The view with one run per method, as the analysis pages open with."""
-    chosen = default_runs(view.finished, view.attribute) if len(view.finished) else []
-    return replace(view, runs=named(view.finished[view.finished["run_id"].isin(chosen)].drop(columns="name")))
+    return replace(view, runs=chosen_runs(view.store, view.cohort_id, usual_runs(view.store, view.cohort_id, view.attribute)))
 
 
 @dataclass(frozen=True)

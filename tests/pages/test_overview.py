@@ -8,7 +8,7 @@ from core.audit import search
 from core.store import Store
 from core.workspace import Workspace
 from dashboard import state
-from dashboard.context import default_runs, named
+from dashboard.finished import default_runs, named
 from dashboard.tour import STEPS
 from tests.factories import FakeWorkspace, fake_cohort, fake_run, fake_workspace
 from tests.pages.analysis import calm, drawn, open_page, words
