@@ -28,12 +28,15 @@ Drawn = tuple[str, dict[str, bytes]]
 """The specification as JSON text, and its data sets as Arrow streams."""
 
 _drawn: OrderedDict[str, Drawn] = OrderedDict()
+_keys: OrderedDict[tuple[int, str], tuple[Any, str | None]] = OrderedDict()
+"""(identity of a drawing function, mode) -> (the function, its key). A figure that is kept brings
+the same object again, whose data need not be looked through again."""
 
 
 def spec_of(panel: Panel, look: Look) -> dict[str, Any]:
     """Vega-Lite specification of `panel` as wide as its place, with Arrow bytes as data."""
-    key = _key(panel.live or panel.draw, look)
     with lock:
+        key = _known_key(panel.live or panel.draw, look)
         found = _drawn.get(key) if key else None
         if found is None:
             found = _draw(panel, look)
@@ -48,6 +51,16 @@ def spec_of(panel: Panel, look: Look) -> dict[str, Any]:
         if parameter["name"] in panel.values:
             parameter["value"] = panel.values[parameter["name"]]
     return spec
+
+
+def _known_key(draw: Any, look: Look) -> str | None:
+    known = _keys.get((id(draw), look.mode))
+    if known is None:
+        # The function is held, so that no other object can come by its identity.
+        known = _keys[id(draw), look.mode] = draw, _key(draw, look)
+        while len(_keys) > MOST:
+            _keys.popitem(last=False)
+    return known[1]
 
 
 def _key(draw: Any, look: Look) -> str | None:

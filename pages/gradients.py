@@ -45,14 +45,14 @@ def strips() -> None:
     """Only this part runs again when the slider moves."""
     with st.container(horizontal=True, key="epoch-range"):
         brushed = st.slider("Epochs of the heat maps below the strips", 1, last, (max(1, last - 2), last), key="epochs", help="The brush of every column starts here; drag in a strip to move one alone.") if last > 1 else (1, 1)
-    chart_block(gradients.conflict(telemetry, view.names, view.modalities, groups, brushed))
+    chart_block(view.once(f"conflict {brushed}", lambda: gradients.conflict(telemetry, view.names, view.modalities, groups, brushed)))
 
 
 strips()
 
-chart_block(gradients.magnitudes(telemetry, view.names, view.modalities))
+chart_block(view.once("magnitudes", lambda: gradients.magnitudes(telemetry, view.names, view.modalities)))
 if groups:
-    chart_block(group_magnitudes(gradients.prepared(telemetry, view.names), view.names, view.trained_for))
+    chart_block(view.once("group-magnitudes", lambda: group_magnitudes(gradients.prepared(telemetry, view.names), view.names, view.trained_for)))
 
 how_to_read(
     "**First strip**: above zero the modality's gradient and the fused one pull the same way; where the thin line lies below zero, at least one step "
