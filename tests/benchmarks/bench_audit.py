@@ -24,12 +24,13 @@ from fairlearn.metrics import (
 from sklearn.metrics import accuracy_score, precision_score
 
 from core.metrics.auc import group_aucs
-from core.metrics.auc_interval import group_auc_estimates
+from core.metrics.auc_interval import auc_interval
 from core.metrics.bootstrap import bootstrap_aucs, bootstrap_confusion, bootstrap_statistic, replicate_interval
 from core.metrics.calibration import calibration, reliability
 from core.metrics.corrections import adjust
 from core.metrics.cross_group import cross_group_auc
 from core.metrics.decision import decision_curve
+from core.metrics.delong import group_delong
 from core.metrics.permutation import permute_aucs, permute_pairs
 from core.metrics.precision_recall import auprg, average_precision, table_average_precision
 from core.metrics.rate_null import permute_rates
@@ -56,7 +57,7 @@ def large(n: int, replicates: int, workers: int | None) -> float:
     selected = score >= 0.5
     start = time.perf_counter()
     for group in groups:
-        group_auc_estimates(y, score, group, GROUPS)
+        auc_interval(group_delong(y, score, group, GROUPS))
         drawn = bootstrap_aucs(y, score, group, GROUPS, replicates=replicates, seed=1, workers=workers)
         for values in drawn.summaries().values():
             replicate_interval(values)
@@ -76,7 +77,7 @@ def everything(n: int, replicates: int, workers: int | None) -> float:
     selected = score >= 0.5
     start = time.perf_counter()
     for group in groups:
-        group_auc_estimates(y, score, group, GROUPS)
+        auc_interval(group_delong(y, score, group, GROUPS))
         average_precision(y, score, group, GROUPS)
         auprg(y, score, group, GROUPS)
         calibration(y, score, group, GROUPS)

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from core.metrics.auc import auc, group_aucs
-from core.metrics.auc_interval import auc_interval, group_auc_estimates
+from core.metrics.auc_interval import auc_interval
 from core.metrics.calibration import ece, max_calibration_error, reliability
 from core.metrics.corrections import benjamini_hochberg, holm
-from core.metrics.delong import delong, difference
+from core.metrics.delong import delong, difference, group_delong
 from core.metrics.equity import equity, es_auc, max_gap
+from core.metrics.estimate import MinimumCounts
 from core.metrics.intervals import wilson
 from core.metrics.permutation import permute_aucs
 from core.metrics.rates import confusion, rate, rate_estimates, rate_summaries
@@ -109,13 +110,16 @@ def test_too_few_positives_are_not_estimable(positives: int) -> None:
     y = [1] * 10 + [0] * 10 + [1] * positives + [0] * 9
     score = np.linspace(0, 1, len(y))
     group = [0] * 20 + [1] * (len(y) - 20)
-    fine, short = group_auc_estimates(y, score, group)
-    assert fine.estimable and fine.low is not None and fine.high is not None and fine.low < fine.high
-    assert (short.value, short.low, short.high, short.se) == (None, None, None, None)
-    assert (short.n_pos, short.n_neg) == (positives, 9)
-    assert short.reason is not None and str(positives) in short.reason
+    areas = group_delong(y, score, group)
+    low, high = auc_interval(areas)
+    assert low[0] < high[0]
+    assert np.isnan([low[1], high[1]]).all(), "no interval rather than one of width 0"
+    assert np.isnan(areas.auc[1]) == (positives == 0)
+    assert (areas.n_pos[1], areas.n_neg[1]) == (positives, 9)
+    reason = MinimumCounts().lacking(positives, 9)
+    assert reason is not None and str(positives) in reason
     table = confusion(y, np.asarray(score) > 0.5, group)
     tpr = rate_estimates(table, "tpr")
     assert tpr[1].value is None and tpr[0].value is not None
-    gap = max_gap([e.value if e.value is not None else np.nan for e in (fine, short)])
+    gap = max_gap([areas.auc[0], np.nan])
     assert np.isnan(gap)

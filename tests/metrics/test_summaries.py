@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from core.metrics.auc_interval import auc_estimate, auc_interval
+from core.metrics.auc_interval import auc_interval
 from core.metrics.calibration import debiased_ece, ece, intercept_and_slope, reliability
-from core.metrics.delong import group_delong
+from core.metrics.delong import delong, group_delong
 from core.metrics.equity import equity
 from core.metrics.estimate import MinimumCounts
 from core.metrics.operating_point import fit_threshold
@@ -18,27 +18,47 @@ from core.metrics.seeds import mean_over_seeds, paired_over_seeds
 from tests.metrics.support import cohort
 
 
-@pytest.mark.parametrize("n_pos", [20, 50, 500])
-@pytest.mark.parametrize("area", [0.6, 0.8, 0.95])
-def test_auc_intervals_cover(n_pos: int, area: float) -> None:
+def binormal(n_pos: int, n_neg: int, area: float, spread: float) -> tuple[np.ndarray, np.ndarray]:
+    """Limits of 1,500 cohorts with this AUC; positives spread `spread` times as far as negatives."""
     rng = np.random.default_rng(n_pos)
-    repeats, n_neg = 1500, max(100, n_pos)
-    pos = rng.normal(norm.ppf(area) * np.sqrt(2), 1, (repeats, n_pos))
+    repeats = 1500
+    pos = rng.normal(norm.ppf(area) * np.sqrt(1 + spread**2), spread, (repeats, n_pos))
     score = np.concatenate([pos, rng.normal(size=(repeats, n_neg))], axis=1).ravel()
     y = np.tile(np.r_[np.ones(n_pos, dtype=int), np.zeros(n_neg, dtype=int)], repeats)
-    low, high = auc_interval(group_delong(y, score, np.repeat(np.arange(repeats), n_pos + n_neg)))
+    return auc_interval(group_delong(y, score, np.repeat(np.arange(repeats), n_pos + n_neg)))
+
+
+# Where intervals break down: few positives, far more negatives, high areas, spreads that differ.
+HARD = [(20, 400, 0.95, 2.0), (20, 400, 0.95, 0.5), (20, 20, 0.95, 1.0), (20, 20, 0.85, 2.0), (50, 50, 0.95, 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("n_pos", "n_neg", "area", "spread"),
+    [(n, max(100, n), area, 1.0) for n in (20, 50, 500) for area in (0.6, 0.8, 0.95)] + HARD,
+)
+def test_auc_intervals_cover(n_pos: int, n_neg: int, area: float, spread: float) -> None:
+    low, high = binormal(n_pos, n_neg, area, spread)
     covered = np.mean((low <= area) & (area <= high))
     # Three standard errors of 1,500 simulations beyond 93 and 97 percent.
     assert 0.93 - 0.013 <= covered <= 0.97 + 0.013
 
 
+def test_large_groups_get_delongs_interval() -> None:
+    rng = np.random.default_rng(2)
+    y = rng.random(40_000) < 0.4
+    result = delong(y, rng.normal(size=y.size) + y)
+    low, high = auc_interval(result)
+    half = 1.96 * result.se[0]
+    assert [result.auc[0] - low[0], high[0] - result.auc[0]] == pytest.approx([half, half], rel=0.02)
+
+
 def test_perfect_and_tiny_groups_never_get_a_zero_width() -> None:
     for m, n in ((2, 2), (5, 5), (5, 500), (500, 5)):
-        found = auc_estimate([1] * m + [0] * n, [1.0] * m + [0.0] * n, minimum=MinimumCounts(2, 2))
-        assert found.value == 1 and found.high == 1 and found.low is not None and 0 < found.low < 1
-        assert found.se is None
-    one_patient = auc_estimate([1] * 6 + [0] * 6, np.arange(12), cluster=[0] * 6 + list(range(1, 7)))
-    assert one_patient.value is None and "one patient" in (one_patient.reason or "")
+        result = delong([1] * m + [0] * n, [1.0] * m + [0.0] * n)
+        low, high = auc_interval(result)
+        assert result.auc[0] == 1 and high[0] == 1 and 0 < low[0] < 1
+    one_patient = delong([1] * 6 + [0] * 6, np.arange(12.0)[::-1], cluster=[0] * 6 + list(range(1, 7)))
+    assert np.isnan(auc_interval(one_patient)[0][0]), "six positives of one patient are one"
     with pytest.raises(ValueError, match="at least 2"):
         MinimumCounts(1, 5)
 
