@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from core.audit.run_compare import Lead
 from core.charts import text
+from core.charts.comparison import MEASURES, standing
 from core.charts.contribution import leaning
 from dashboard.context import View
 from dashboard.verdicts import Verdict, verdict_of
@@ -103,23 +105,25 @@ def groups_answer(performance: pd.DataFrame, verdicts: pd.DataFrame, view: View)
     return f"{view.names[top['run_id']]}: {top['reason']}", verdict_of(str(top["verdict"])), detail
 
 
-def compare_answer(methods: pd.DataFrame, measure: str, attribute: str) -> Answer:
-    """What lies on the Pareto front, and how far the best are from plain training."""
-    if methods.empty:
+def compare_answer(methods: pd.DataFrame, measure: str, attribute: str, ahead: tuple[Lead, Lead] | None) -> Answer:
+    """Who is ahead on the fairness measure and on AUC, as far as paired differences show it.
+
+    `ahead`: `core.audit.run_compare.lead` of the measure and of AUC.
+    """
+    if methods.empty or ahead is None:
         return f"No finished run can be judged for {attribute}.", "not enough data", "At least two groups need enough positives and negatives in the test split."
-    what = {"es_auc": "ES-AUC", "worst_group_auc": "worst-group AUC", "max_gap": "gap"}[measure]
-    front = methods[methods["front"]].sort_values("y", ascending=measure == "max_gap")
-    best = front.iloc[0]
-    sentence = (
-        f"{best['variant']} has the best {what} of {text.plural(len(methods), 'method')} for {attribute}: {text.interval(best['y'], best['y_low'], best['y_high'])} "
-        f"at an AUC of {text.interval(best['x'], best['x_low'], best['x_high'])}"
+    what = MEASURES[measure]
+    fair, accurate = ahead
+    best = methods.set_index("variant").loc[fair.best]
+    sentence = standing(fair.best, fair.ahead, fair.open, what)
+    if accurate.clear:
+        sentence += f"; on AUC {'it' if accurate.best == fair.best else accurate.best} is ahead of every other"
+    elif accurate.open:
+        sentence += "; on AUC no method is ahead of all others"
+    detail = (
+        f"{fair.best}: {what} {text.interval(best['y'], best['y_low'], best['y_high'])}, AUC {text.interval(best['x'], best['x_low'], best['x_high'])}, "
+        f"{text.plural(int(best['seeds']), 'seed')}, intervals over {best['kind']}. By {attribute}."
     )
-    others = [str(name) for name in front["variant"].iloc[1:]]
-    sentence += f"; {text.listing(others)} {'trades' if len(others) == 1 else 'trade'} some of it for AUC" if others else ", and none has a higher AUC"
-    second = methods[methods["variant"] != best["variant"]].sort_values("y", ascending=measure == "max_gap")
-    detail = f"{text.plural(int(best['seeds']), 'seed')}, intervals {best['kind']}."
-    if len(second):
-        next_best = second.iloc[0]
-        apart = best["y_low"] > next_best["y_high"] if measure != "max_gap" else best["y_high"] < next_best["y_low"]
-        detail += f" The next, {next_best['variant']}, is {'clearly apart' if apart else 'within its interval'}: {text.interval(next_best['y'], next_best['y_low'], next_best['y_high'])}."
+    if fair.pairs:
+        detail += f" “Clearly” means paired on the same patients and seeds, corrected for all {text.plural(fair.pairs, 'pair')} of {text.plural(len(methods), 'method')}."
     return sentence + ".", None, detail

@@ -30,7 +30,8 @@ def disagreement_section(view: View) -> None:
         first = st.selectbox("One run", ids, format_func=lambda i: names[i], key="disagree-a", width=260)
         second = st.selectbox("Another", [i for i in ids if i != first], format_func=lambda i: names[i], key="disagree-b", width=260)
     counts = run_compare.disagreement_counts(view.store, first, second, view.attribute, view.groups)
-    shown = counts.assign(share=[text.percent(d / n) if n else "n/e" for d, n in zip(counts["differ"], counts["n"], strict=True)])
+    shown = counts.copy()
+    shown.insert(3, "share", [text.percent(d / n) if n else "n/e" for d, n in zip(counts["differ"], counts["n"], strict=True)])
     st.dataframe(
         shown.rename(columns={"group": view.attribute, "n": "Test samples", "differ": "Decided differently", "share": "Share", "a_right": f"{names[first]} right", "b_right": f"{names[second]} right"}),
         hide_index=True, width="stretch", alt="Samples decided differently, by group",

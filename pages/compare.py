@@ -36,8 +36,11 @@ runs = view.finished[view.finished["attribute"] == view.attribute]
 runs = runs if len(runs) else view.finished
 with st.spinner(f"Summarising {len(runs)} runs", show_time=True):
     seeds, methods = run_compare.overview(view.store, runs, view.attribute, measure)
-answer(*compare_answer(methods, measure, view.attribute), terms=("pareto", "es_auc"))
-chart_block(comparison.scatter(seeds, methods, measure, view.attribute))
+    fair, accurate = (run_compare.lead(methods, run_compare.pairs(view.store, runs, view.attribute, m), m, axis) for m, axis in ((measure, "y"), ("auc", "x")))
+ahead = (fair, accurate) if fair and accurate else None
+answer(*compare_answer(methods, measure, view.attribute, ahead), terms=("pareto", "es_auc", "paired"))
+claim = comparison.headline(fair.best, fair.ahead, fair.open, comparison.MEASURES[measure]) if fair else ""
+chart_block(comparison.scatter(seeds, methods, measure, view.attribute, claim))
 
 if not methods.empty:
     variants = list(methods["variant"])
@@ -54,8 +57,8 @@ if len(view.runs) > 1:
 
 how_to_read(
     "**Scatter**: a method up and to the right of another is better on both counts; those that nobody beats on both are joined by the dashed line. "
-    "Overlapping crosshairs mean that this data cannot tell the two apart, so look at the **paired differences**: the same patients under both methods, "
-    "which takes out what the patients have in common and makes the interval narrower. An interval that holds zero is grey: unclear, not equal. "
+    "Crosshairs may overlap and two methods still differ, because both judge the same patients. So look at the **paired differences**: the same patients and "
+    "seeds under both methods, which takes out what they have in common and makes the interval narrower. Grey is unclear, not equal: chance explains the difference once all pairs that could be compared are counted. "
     "ES-AUC is shown for one attribute at a time, because it falls with the number of groups.",
     terms=("pareto", "paired", "es_auc", "es_trap", "worst_group", "max_gap", "seed"),
 )

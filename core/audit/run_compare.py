@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from core.audit.run_rows import cached, rows_of
-from core.audit.run_views import REPLICATES, auc_rows, points, summaries
-from core.metrics.paired import compare_aucs
+from core.audit.run_draws import Draws, draws
+from core.audit.run_rows import kept, number, rows_of
+from core.audit.run_views import points
+from core.metrics.bootstrap import replicate_interval
+from core.metrics.corrections import holm
 from core.metrics.pareto import pareto_front
-from core.metrics.seeds import mean_over_seeds, paired_over_seeds
+from core.metrics.seeds_and_patients import bounded, seeds_and_patients
 from core.store import Store
 
-MEASURES = {"auc": "auc", "es_auc": "es_auc", "worst_group_auc": "worst_group", "max_gap": "max_gap"}
-"""Our measures -> their names in `core.metrics.paired`."""
 SMALL_IS_GOOD = frozenset({"max_gap"})
-ENOUGH_SEEDS = 3
-"""From here on the spread over seeds is an interval worth drawing."""
+PAIRS = ["variant", "against", "seeds", "value", "low", "high", "p", "sd", "value_a", "value_b", "differences", "reason"]
 THRESHOLD = 0.5
 
 
@@ -42,101 +43,122 @@ def overview(store: Store, runs: pd.DataFrame, attribute: str, measure: str) -> 
     """Every run and every method as a point of AUC against `measure`.
 
     Returns (seeds, methods). seeds: run_id, variant, method, family, seed, x, y. methods:
-    variant, method, family, seeds, x, x_low, x_high, y, y_low, y_high, kind ("over seeds" or
-    "over patients", which the intervals are), front (on the Pareto front), excluded.
+    variant, method, family, seeds, x, x_low, x_high, y, y_low, y_high, kind ("patients" or "patients and
+    seeds": what the intervals account for), front (on the Pareto front of the means), excluded.
     """
     named = variants(runs)
-    # The spread over seeds needs no run's own interval: those are resampled only where a method has few seeds.
-    judged = _judged(points(store, list(named["run_id"]), attribute), measure)
-    few = named["variant"].map(named[named["run_id"].isin(judged)].groupby("variant").size()) < ENOUGH_SEEDS
-    parts = [read(store, list(named.loc[chosen, "run_id"]), attribute) for read, chosen in ((points, ~few), (summaries, few)) if chosen.any()]
-    table = pd.concat([part for part in parts if len(part)], ignore_index=True) if any(len(part) for part in parts) else pd.DataFrame()
+    table = points(store, list(named["run_id"]), attribute)
     if table.empty:
         return pd.DataFrame(), pd.DataFrame()
     wide = {metric: table[table["metric"] == metric].set_index("run_id") for metric in ("auc", measure)}
     seeds = named[["run_id", "variant", "method", "family", "seed"]].copy()
     for axis, metric in (("x", "auc"), ("y", measure)):
-        for end, column in (("", "value"), ("_low", "low"), ("_high", "high")):
-            seeds[axis + end] = seeds["run_id"].map(wide[metric][column]).astype(float)
+        seeds[axis] = seeds["run_id"].map(wide[metric]["value"]).astype(float)
     seeds["excluded"] = seeds["run_id"].map(wide[measure]["excluded"])
     seeds = seeds.dropna(subset=["x", "y"]).sort_values("seed").reset_index(drop=True)
-    rows = [_method(str(variant), part) for variant, part in seeds.groupby("variant", sort=False)]
-    methods = pd.DataFrame(rows)
+    drawn = {axis: draws(store, list(seeds["run_id"]), attribute, metric) for axis, metric in (("x", "auc"), ("y", measure))}
+    methods = pd.DataFrame([_method(str(variant), part, drawn) for variant, part in seeds.groupby("variant", sort=False)])
     if not methods.empty:
         methods["front"] = pareto_front(methods[["x", "y"]].to_numpy(), [True, measure not in SMALL_IS_GOOD])
     return seeds, methods
 
 
-def _judged(table: pd.DataFrame, measure: str) -> list[str]:
-    """Runs with both an AUC and the measure."""
-    if table.empty:
-        return []
-    known = table[table["value"].notna() & table["metric"].isin(["auc", measure])]
-    return [str(run) for run, part in known.groupby("run_id", sort=False) if part["metric"].nunique() == 2]
-
-
-def _method(variant: str, part: pd.DataFrame) -> dict[str, Any]:
+def _method(variant: str, part: pd.DataFrame, drawn: Mapping[str, Mapping[str, Draws]]) -> dict[str, Any]:
     first = part.iloc[0]
     row: dict[str, Any] = {"variant": variant, "method": first["method"], "family": first["family"], "seeds": len(part), "excluded": first["excluded"]}
+    row["kind"] = "patients and seeds" if len(part) > 1 else "patients"
     for axis in ("x", "y"):
-        over = mean_over_seeds(part[axis].to_numpy())
-        if over.n >= ENOUGH_SEEDS:
-            row |= {axis: over.mean, f"{axis}_low": over.low, f"{axis}_high": over.high, "kind": "over seeds"}
-        else:
-            # Too few seeds for a spread: the mean over them, with the mean of their intervals over patients.
-            row |= {name: float(part[name].mean()) for name in (axis, f"{axis}_low", f"{axis}_high")} | {"kind": "over patients"}
+        values = part[axis].to_numpy(dtype=np.float64)
+        replicates = np.stack([drawn[axis][run].replicates for run in part["run_id"]])
+        found = seeds_and_patients(values, replicates)
+        # Near 1 an interval must stay below it: the patients' part keeps the shape that the replicates have.
+        ends = replicate_interval(replicates.mean(axis=0), values.mean(), kind="bias-corrected")
+        low, high = bounded(found, float(ends[0]), float(ends[1]))
+        row |= {axis: float(values.mean()), f"{axis}_low": number(max(low, 0.0)), f"{axis}_high": number(min(high, 1.0))}
     return row
 
 
-def paired(store: Store, runs: pd.DataFrame, reference: str, attribute: str, measure: str) -> pd.DataFrame:
-    """Each method against the `reference` variant on the same test patients and the same seed.
+def pairs(store: Store, runs: pd.DataFrame, attribute: str, measure: str) -> pd.DataFrame:
+    """Every two methods on the same test patients and the same seeds, all seeds that both have.
 
-    The interval is the paired patient bootstrap of the lowest common seed, on the patients whose
-    group is known; the differences of all seeds are those of `summaries`. Columns: variant,
-    method, family, seed, value (method - reference), low, high, p, value_a, value_b, seeds
-    (common seeds), mean and sd over them, wins, reason, differences (list, one per seed).
+    Columns: variant (a), against (b), seeds (common), value (mean of a - b over seeds), low, high, p (both
+    of `core.metrics.seeds_and_patients`: patients and seeds together), p_adjusted (Holm over all pairs), sd (between
+    seeds), value_a, value_b (means over the common seeds), differences (one per seed), reason.
     """
     named = variants(runs)
-    table = points(store, list(named["run_id"]), attribute)
-    known = table[table["metric"] == measure].set_index("run_id")["value"] if len(table) else pd.Series(dtype=float)
-    base = named[named["variant"] == reference].drop_duplicates("seed").set_index("seed")["run_id"]
-    rows = []
-    for variant, part in named[named["variant"] != reference].groupby("variant", sort=False):
-        own = part.drop_duplicates("seed").set_index("seed")["run_id"]
-        common = sorted(set(own.index) & set(base.index))
-        head = {"variant": variant, "method": part["method"].iloc[0], "family": part["family"].iloc[0], "seeds": len(common)}
-        if not common:
-            rows.append({**head, "value": None, "low": None, "high": None, "p": None, "reason": f"no seed in common with {reference}", "differences": []})
-            continue
-        found = compare_runs(store, own[common[0]], base[common[0]], attribute)[measure]
-        ours, theirs = (known.reindex(ids[common]).to_numpy(dtype=float) for ids in (own, base))
-        over = paired_over_seeds(ours, theirs)
-        rows.append({
-            **head, "seed": common[0], **{name: found[key] for name, key in (("value", "difference"), ("low", "low"), ("high", "high"), ("p", "p"), ("value_a", "value_a"), ("value_b", "value_b"), ("reason", "reason"))},
-            "mean": over.mean, "sd": over.sd, "wins": over.wins, "differences": [float(d) for d in ours - theirs if np.isfinite(d)],
-        })  # fmt: skip
-    return pd.DataFrame(rows)
+    key = ("pairs", attribute, measure, *(f"{run_id}@{store.mark(run_id)}@{variant}" for run_id, variant in zip(named["run_id"], named["variant"], strict=True)))
+    return kept(store, key, lambda: _pairs(named, draws(store, list(named["run_id"]), attribute, measure)))  # type: ignore[no-any-return]
 
 
-def compare_runs(store: Store, run_a: str, run_b: str, attribute: str) -> dict[str, dict[str, Any]]:
-    """Paired difference a - b of every measure on the test samples that both runs scored.
+def _pairs(named: pd.DataFrame, drawn: Mapping[str, Draws]) -> pd.DataFrame:
+    known = named[[run in drawn and bool(np.isfinite(drawn[run].value)) for run in named["run_id"]]]
+    members = {str(variant): part.drop_duplicates("seed").set_index("seed")["run_id"] for variant, part in known.groupby("variant", sort=False)}
+    rows = [_pair(a, b, members[a], members[b], drawn) for a, b in combinations(members, 2)]
+    table = pd.DataFrame(rows, columns=pd.Index(PAIRS))
+    numbers = ["value", "low", "high", "p", "sd", "value_a", "value_b"]
+    table[numbers] = table[numbers].astype("float64")
+    table["p_adjusted"] = holm(table["p"].to_numpy(dtype=np.float64))
+    return table
 
-    Per measure: value_a, value_b, difference, low, high, p, reason.
+
+def _pair(a: str, b: str, runs_a: pd.Series, runs_b: pd.Series, drawn: Mapping[str, Draws]) -> dict[str, Any]:
+    common = sorted(set(runs_a.index) & set(runs_b.index))
+    head: dict[str, Any] = {"variant": a, "against": b, "seeds": len(common)}
+    if not common:
+        return {**head, **dict.fromkeys(("value", "low", "high", "p", "sd", "value_a", "value_b")), "differences": [], "reason": f"{a} and {b} have no seed in common"}
+    ours, theirs = ([drawn[runs[seed]] for seed in common] for runs in (runs_a, runs_b))
+    value_a, value_b = (np.array([one.value for one in side]) for side in (ours, theirs))
+    found = seeds_and_patients(value_a - value_b, np.stack([x.replicates - y.replicates for x, y in zip(ours, theirs, strict=True)]))
+    return {
+        **head, "value": found.mean, "low": found.low, "high": found.high, "p": found.p, "sd": found.sd, "reason": found.reason,
+        "value_a": float(value_a.mean()), "value_b": float(value_b.mean()), "differences": [float(d) for d in value_a - value_b],
+    }  # fmt: skip
+
+
+def paired(store: Store, runs: pd.DataFrame, reference: str, attribute: str, measure: str) -> pd.DataFrame:
+    """The rows of `pairs` that have the `reference` variant, turned so that value is method - reference.
+
+    Columns: those of `pairs` without `against`, and method, family, pairs (how many p_adjusted accounts for).
     """
+    table = pairs(store, runs, attribute, measure)
+    named = variants(runs).drop_duplicates("variant").set_index("variant")
+    forward, back = table[table["against"] == reference], table[table["variant"] == reference]
+    turned = back.assign(
+        variant=back["against"], value=-back["value"], low=-back["high"], high=-back["low"], value_a=back["value_b"], value_b=back["value_a"],
+        differences=pd.Series([[-d for d in found] for found in back["differences"]], index=back.index, dtype=object),
+    )  # fmt: skip
+    found = pd.concat([turned, forward], ignore_index=True).drop(columns="against")
+    return found.assign(method=found["variant"].map(named["method"]), family=found["variant"].map(named["family"]), pairs=int(table["p"].notna().sum()))
 
-    def compute() -> dict[str, dict[str, Any]]:
-        a, b = rows_of(store, run_a, attribute), rows_of(store, run_b, attribute)
-        _, ia, ib = np.intersect1d(a.sample.astype(str), b.sample.astype(str), assume_unique=True, return_indices=True)
-        if ia.size == 0:
-            empty = {"value_a": None, "value_b": None, "difference": None, "low": None, "high": None, "p": None, "reason": "no test sample in common"}
-            return dict.fromkeys(MEASURES, empty)
-        usable = np.array([row["value"] is not None for row in auc_rows(a)[1:]], dtype=bool)
-        patient = None if a.patient is None else a.patient[ia]
-        found = compare_aucs(a.y[ia], a.score[ia], b.score[ib], a.code[ia], len(a.groups), replicates=REPLICATES, cluster=patient, usable=usable, workers=1)
-        fields = ("value_a", "value_b", "difference", "low", "high", "p", "reason")
-        return {measure: {field: getattr(found[name], field) for field in fields} for measure, name in MEASURES.items()}
 
-    return cached(store, "paired", [run_a, run_b], attribute, compute)  # type: ignore[no-any-return]
+@dataclass(frozen=True)
+class Lead:
+    """The method with the best mean, and the others that it is shown to be ahead of (p_adjusted below alpha) or not."""
+
+    best: str
+    ahead: tuple[str, ...]
+    open: tuple[str, ...]
+    pairs: int
+
+    @property
+    def clear(self) -> bool:
+        return bool(self.ahead) and not self.open
+
+
+def lead(methods: pd.DataFrame, table: pd.DataFrame, measure: str, axis: str = "y", alpha: float = 0.05) -> Lead | None:
+    """Who is ahead on one axis of `overview`, by the `pairs` of that axis' measure; None without a method."""
+    if methods.empty:
+        return None
+    small = measure in SMALL_IS_GOOD
+    best = str(methods.sort_values(axis, ascending=small, kind="stable")["variant"].iloc[0])
+    beaten = set()
+    for row in table.to_dict("records"):
+        if best in (row["variant"], row["against"]) and row["p_adjusted"] < alpha and row["value"]:
+            winner = row["variant"] if (row["value"] > 0) != small else row["against"]
+            if winner == best:
+                beaten.add(row["against"] if row["variant"] == best else row["variant"])
+    others = [str(v) for v in methods["variant"] if v != best]
+    return Lead(best, tuple(v for v in others if v in beaten), tuple(v for v in others if v not in beaten), int(table["p"].notna().sum()))
 
 
 def settings(runs: pd.DataFrame) -> pd.DataFrame:

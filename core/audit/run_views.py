@@ -19,7 +19,7 @@ from core.audit.operating import OperatingPoint
 from core.audit.pairwise import PairTest
 from core.audit.run_rows import OPTIONS, Rows, group_names, number, per_run, rows_of
 from core.audit.scored import scored
-from core.metrics.bootstrap import bootstrap_aucs, replicate_interval
+from core.metrics.bootstrap import bootstrap_models, replicate_interval
 from core.metrics.calibration import reliability
 from core.metrics.equity import es_auc, max_gap, worst
 from core.metrics.intervals import wilson
@@ -153,7 +153,8 @@ def summaries(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFr
         if found[-1]["value"] is None:
             return found
         judged = np.array([row["value"] is not None for row in table[1:]], dtype=bool)
-        draws = bootstrap_aucs(rows.y, rows.score, rows.code, len(rows.groups), replicates=REPLICATES, cluster=rows.patient, workers=1)
+        # The draws of `core.audit.run_draws`, so that Compare says the same of one seed.
+        draws = bootstrap_models(rows.y, rows.score, rows.code, len(rows.groups), replicates=REPLICATES, cluster=rows.patient, workers=1)[0]
         areas = np.where(judged, draws.groups, np.nan)
         for row, replicates in zip(found[1:], (es_auc(draws.overall, areas), worst(areas), max_gap(areas)), strict=True):
             low, high = replicate_interval(replicates, row["value"], kind="bias-corrected")

@@ -5,20 +5,27 @@ from __future__ import annotations
 import pytest
 
 from core.audit import run_compare
+from core.charts.comparison import headline, standing
 from core.charts.text import interval
 from core.store import Store
 from tests.factories import FakeWorkspace
 from tests.pages.analysis import calm, drawn, open_page, specs, words
 
 
-def test_answer_reads_the_summaries(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answer_and_title_agree_with_the_paired_differences(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     app = calm(open_page(monkeypatch, fake.workspace.root, "compare", attribute="sex"))
     with Store.open(fake.workspace) as store:
         runs = store.runs(status="done")
         _, methods = run_compare.overview(store, runs, "sex", "es_auc")
-    best = methods[methods["front"]].sort_values("y").iloc[-1]
-    assert f"{best['variant']} has the best ES-AUC" in words(app)
-    assert interval(best["y"], best["y_low"], best["y_high"]) in words(app)
+        table = run_compare.pairs(store, runs, "sex", "es_auc")
+    ahead = run_compare.lead(methods, table, "es_auc")
+    assert ahead is not None
+    said = words(app)
+    parts = (ahead.best, ahead.ahead, ahead.open, "ES-AUC")
+    assert f"\n{standing(*parts)}" in said and f"#### {headline(*parts)}" in said
+    best = methods.set_index("variant").loc[ahead.best]
+    assert interval(best["y"], best["y_low"], best["y_high"]) in said
+    assert f"all {len(table)} pairs" in said
 
 
 def test_measure_changes_the_axis(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,7 +38,7 @@ def test_measure_changes_the_axis(fake: FakeWorkspace, monkeypatch: pytest.Monke
 def test_reference_drops_out_of_the_forest(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     app = calm(open_page(monkeypatch, fake.workspace.root, "compare", attribute="sex"))
     app.selectbox(key="reference").set_value("GroupDRO").run()
-    rows = [row for row in drawn(calm(app))[1] if "seed_mean" in row]
+    rows = [row for row in drawn(calm(app))[1] if "from_to" in row]
     assert "GroupDRO" not in {row["variant"] for row in rows}
     assert "ERM (fused)" in {row["variant"] for row in rows}
 

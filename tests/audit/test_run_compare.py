@@ -1,0 +1,119 @@
+"""Methods against each other over all common seeds: paired draws, claims only after correction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.audit import run_compare
+from core.audit.run_draws import draws
+from core.audit.run_rows import rows_of
+from core.audit.run_views import REPLICATES, summaries
+from core.metrics.corrections import holm
+from core.metrics.paired import compare_aucs
+from core.store import Store
+from core.workspace import Workspace
+from tests.factories import FakeCohort, fake_cohort, fake_run
+
+GROUPS = {"sex": {"female": 0.5, "male": 0.5}}
+
+
+def _score(workspace: Workspace, cohort: FakeCohort, run: str, sharpness: float, seed: int) -> None:
+    """Scores of a run whose AUC grows with `sharpness`; patients are easy or hard for all runs alike."""
+    path = workspace.runs / run / "predictions.parquet"
+    frame = pd.read_parquet(path)
+    hard = np.random.default_rng(99).normal(size=len(frame))
+    own = np.random.default_rng(seed).normal(size=len(frame))
+    z = sharpness * (2 * frame["y"] - 1) + 0.9 * hard + 0.4 * own
+    frame["score"] = 1 / (1 + np.exp(-z))
+    frame.to_parquet(path)
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory):
+    workspace = Workspace.open(tmp_path_factory.mktemp("compare") / "w")
+    cohort = fake_cohort(workspace, patients=1500, attributes=GROUPS)
+    for method, sharpness in (("erm", 0.8), ("group-dro", 0.8), ("multifair", 1.5)):
+        for seed in (1, 2, 3):
+            run = fake_run(workspace, cohort, method=method, seed=seed, epochs=2)
+            _score(workspace, cohort, run, sharpness, seed * 7 + len(method))
+    with Store.open(workspace) as store:
+        yield store, cohort, store.runs(status="done")
+
+
+def test_draws_kept_run_by_run_are_those_of_a_joint_bootstrap(opened) -> None:
+    store, _, runs = opened
+    first, second = runs["run_id"].iloc[0], runs["run_id"].iloc[4]
+    a, b = (rows_of(store, run, "sex") for run in (first, second))
+    joint = compare_aucs(a.y, a.score, b.score, a.code, 2, replicates=REPLICATES, workers=1)
+    for metric, name in (("auc", "auc"), ("es_auc", "es_auc"), ("max_gap", "max_gap"), ("worst_group_auc", "worst_group")):
+        drawn = draws(store, [first, second], "sex", metric)
+        one, other = drawn[first], drawn[second]
+        assert one.value - other.value == pytest.approx(joint[name].difference)
+        gap = one.replicates - other.replicates
+        assert 2 * (one.value - other.value) - np.quantile(gap, [0.975, 0.025]) == pytest.approx([joint[name].low, joint[name].high], abs=1e-5)
+
+
+def test_all_common_seeds_count(opened) -> None:
+    store, _, runs = opened
+    table = run_compare.paired(store, runs, "ERM (fused)", "sex", "es_auc").set_index("variant")
+    row = table.loc["MultiFair"]
+    by_seed = [draws(store, list(runs["run_id"]), "sex", "es_auc")[r].value for r in runs[runs["method"] == "multifair"].sort_values("seed")["run_id"]]
+    plain = [draws(store, list(runs["run_id"]), "sex", "es_auc")[r].value for r in runs[runs["method"] == "erm"].sort_values("seed")["run_id"]]
+    assert row["seeds"] == 3 and row["differences"] == pytest.approx(np.subtract(by_seed, plain).tolist())
+    assert row["value"] == pytest.approx(np.mean(np.subtract(by_seed, plain)))
+    assert row["sd"] == pytest.approx(np.std(np.subtract(by_seed, plain), ddof=1))
+    assert row["low"] < row["value"] < row["high"]
+
+
+def test_turning_the_pair_turns_the_sign(opened) -> None:
+    store, _, runs = opened
+    one = run_compare.paired(store, runs, "ERM (fused)", "sex", "auc").set_index("variant").loc["MultiFair"]
+    other = run_compare.paired(store, runs, "MultiFair", "sex", "auc").set_index("variant").loc["ERM (fused)"]
+    assert (one["value"], one["low"], one["high"]) == pytest.approx((-other["value"], -other["high"], -other["low"]))
+    assert (one["value_a"], one["value_b"], one["p_adjusted"]) == pytest.approx((other["value_b"], other["value_a"], other["p_adjusted"]))
+
+
+def test_claims_need_the_corrected_interval(opened) -> None:
+    store, _, runs = opened
+    _, methods = run_compare.overview(store, runs, "sex", "auc")
+    table = run_compare.pairs(store, runs, "sex", "auc")
+    assert len(table) == 3 and table["p_adjusted"].tolist() == pytest.approx(holm(table["p"]).tolist())
+    clear = run_compare.lead(methods, table, "auc")
+    assert clear is not None and clear.best == "MultiFair" and clear.clear and set(clear.ahead) == {"ERM (fused)", "GroupDRO"}
+    equals = runs[runs["method"] != "multifair"]
+    _, methods = run_compare.overview(store, equals, "sex", "auc")
+    unclear = run_compare.lead(methods, run_compare.pairs(store, equals, "sex", "auc"), "auc")
+    assert unclear is not None and not unclear.ahead and len(unclear.open) == 1
+
+
+def test_one_seed_has_the_interval_of_its_run(opened) -> None:
+    store, _, runs = opened
+    own = runs[(runs["seed"] == 1) & (runs["method"] == "erm")]
+    _, methods = run_compare.overview(store, own, "sex", "es_auc")
+    known = summaries(store, list(own["run_id"]), "sex").set_index("metric").loc["es_auc"]
+    row = methods.iloc[0]
+    assert row["kind"] == "patients"
+    assert (row["y"], row["y_low"], row["y_high"]) == pytest.approx((known["value"], known["low"], known["high"]), abs=1e-5)
+
+
+def test_a_run_with_fewer_test_samples_is_compared_on_what_all_share(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path / "w")
+    cohort = fake_cohort(workspace, patients=600, attributes=GROUPS)
+    runs = [fake_run(workspace, cohort, method=m, epochs=2) for m in ("erm", "multifair")]
+    path = workspace.runs / runs[1] / "predictions.parquet"
+    frame = pd.read_parquet(path)
+    test = frame.index[frame["split"] == "test"]
+    frame.drop(test[:20]).to_parquet(path)
+    with Store.open(workspace) as store:
+        table = run_compare.pairs(store, store.runs(status="done"), "sex", "auc")
+        shared = rows_of(store, runs[1], "sex")
+        whole = rows_of(store, runs[0], "sex")
+    from core.metrics.auc import auc
+
+    keep = (whole.code >= 0) & np.isin(whole.sample.astype(str), shared.sample.astype(str))
+    expected = abs(auc(whole.y[keep], whole.score[keep]) - auc(shared.y[shared.code >= 0], shared.score[shared.code >= 0]))
+    assert abs(table["value"].iloc[0]) == pytest.approx(expected)
