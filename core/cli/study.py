@@ -22,7 +22,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     audit = studies.add_parser("audit", help="coverage, size, false verdicts and power of the audit")
     common(audit)
     audit.add_argument("--repetitions", type=int, default=2000, metavar="N", help="simulated estimates and tests per setting (default 2000)")
-    audit.add_argument("--cohorts", type=int, default=400, metavar="N", help="whole audits per setting (default 400)")
+    audit.add_argument("--cohorts", type=int, default=1000, metavar="N", help="whole audits per setting, twice as many at planted gaps (default 1000)")
     audit.add_argument("--seed", type=int, default=0, metavar="N")
     audit.add_argument("--check", action="store_true", help="exit with 1 when a promise is broken")
     audit.set_defaults(run=run_audit)
@@ -42,7 +42,7 @@ def run_audit(args: argparse.Namespace) -> int:
         for found in lines:
             verdict = {True: "kept", False: "BROKEN", None: ""}[found.kept]
             bounds = f"{'' if found.low is None else f'{found.low:.2f}'}..{'' if found.high is None else f'{found.high:.2f}'}"
-            print(f"{found.part:<52} {found.setting:<48} {found.share:.3f} +- {found.error:.3f}  {bounds:<10} {verdict}")
+            print(f"{found.part:<76} {found.setting:<52} {found.share:.3f} +- {found.error:.3f}  {bounds:<10} {verdict}")
     return 1 if args.check and any(found.kept is False for found in lines) else 0
 
 

@@ -41,8 +41,11 @@ class NullTest:
     permutations: int
 
     @classmethod
-    def of(cls, value: float, null: Floats, *, small_is_extreme: bool = False) -> NullTest:
-        """Test of one observed value; permutations in which the statistic is undefined count as exceeding it."""
+    def of(cls, value: float, null: Floats, *, small_is_extreme: bool = False, mid: bool = False) -> NullTest:
+        """Test of one observed value; permutations in which the statistic is undefined count as exceeding it.
+
+        mid : those that equal the value count half, which undoes the conservatism of statistics that take few values.
+        """
         if not np.isfinite(value):
             return cls(None, None, None, None, null, null.size)
         known = null[np.isfinite(null)]
@@ -50,8 +53,9 @@ class NullTest:
             return cls(float(value), None, None, None, null, null.size)
         beyond = known <= value + ROUNDING if small_is_extreme else known >= value - ROUNDING
         exceeding = int(beyond.sum()) + null.size - known.size
+        equal = int((np.abs(known - value) <= ROUNDING).sum()) if mid else 0
         median, q95 = np.quantile(known, [0.5, 0.05 if small_is_extreme else 0.95])
-        return cls(float(value), (1 + exceeding) / (1 + null.size), float(median), float(q95), null, null.size)
+        return cls(float(value), (1 + exceeding - equal / 2) / (1 + null.size), float(median), float(q95), null, null.size)
 
 
 @dataclass(frozen=True)

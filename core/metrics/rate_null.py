@@ -33,7 +33,7 @@ def permute_rates(
     usable: ArrayLike | None = None,
     workers: int | None = None,
 ) -> dict[str, NullTest]:
-    """Null of every summary in `rates.SUMMARIES`; for ratios small is extreme.
+    """Null of every summary in `rates.SUMMARIES`; for ratios small is extreme. p-values are mid-p: counts are coarse.
 
     Parameters
     ----------
@@ -72,6 +72,7 @@ def permute_rates(
             float(value),
             (parity if name.startswith("demographic") else odds)[name],
             small_is_extreme=name.endswith("ratio"),
+            mid=True,
         )
         for name, value in seen.items()
     }
