@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import altair as alt
 import pandas as pd
 import streamlit as st
 
@@ -14,8 +13,8 @@ from core.charts.audit_curves import decision_curves, reliability
 from core.charts.audit_forest import metric_forest
 from core.charts.audit_matrix import metric_name, verdict_matrix
 from core.charts.audit_volcano import volcano
+from core.charts.grammar import selection_point
 from core.charts.text import count, plural
-from core.charts.theme import styled
 from core.report.audit_tables import (
     METRICS,
     OVERALL,
@@ -33,6 +32,7 @@ from dashboard.blocks import chart_block
 from dashboard.components import answer, finding_tag, how_to_read, section, too_little_data
 from dashboard.escape import md
 from dashboard.findings import show_findings
+from dashboard.specs import drawing_spec
 
 
 def audit_view(document: Mapping[str, Any]) -> None:
@@ -79,9 +79,9 @@ def _matrix(verdicts: pd.DataFrame) -> None:
     if figure.empty:
         return
     look = state.look()
-    cell = alt.selection_point(name="cell", fields=["attribute", "metric"], on="click", empty=False)
+    cell = selection_point("cell", fields=["attribute", "metric"], on="click")
     chart = figure.panels[0].draw(look, "container").add_params(cell)
-    picked = st.altair_chart(styled(chart, look), theme=None, width="stretch", key="verdict-matrix", on_select="rerun", alt=figure.alt)
+    picked: Any = st.vega_lite_chart(spec=drawing_spec(chart, look), theme=None, width="stretch", key="verdict-matrix", on_select="rerun", alt=figure.alt)
     chosen = (picked or {}).get("selection", {}).get("cell") or []
     if chosen and st.session_state.get("_cell") != chosen[0]:
         st.session_state["_cell"] = chosen[0]

@@ -7,7 +7,6 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-import altair as alt
 import streamlit as st
 
 from core.charts.figure import Figure
@@ -73,10 +72,9 @@ def _downloads(figure: Figure, key: str) -> None:
 
 def image(figure: Figure, kind: str) -> bytes:
     """The figure as it goes into a paper: light, with its title. `kind`: "png" or "svg"."""
+    buffer: Any = io.BytesIO() if kind == "png" else io.StringIO()
     chart: Any = figure.chart(LIGHT)
-    buffer = io.BytesIO() if kind == "png" else io.StringIO()
-    with alt.data_transformers.enable("default", max_rows=None):
-        chart.save(buffer, format=kind, **({"scale_factor": PNG_SCALE} if kind == "png" else {}))
+    chart.save(buffer, format=kind, **({"scale_factor": PNG_SCALE} if kind == "png" else {}))
     value = buffer.getvalue()
     return value if isinstance(value, bytes) else value.encode()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
+from core.charts import grammar as alt
 from core.charts.audit_forest import group_palette
 from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.parts import decimal_axis, tooltips

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
+from core.charts import grammar as alt
 from core.charts.audit_matrix import metric_name
 from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.parts import HATCH, decimal_axis, domain, interval_texts, tooltips

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
+from core.charts import grammar as alt
 from core.charts.audit_matrix import metric_name
 from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.parts import decimal_axis, domain, tooltips

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
+from core.charts import grammar as alt
 from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.text import count, listing, percent, plural, positives
 from core.charts.theme import Look

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
+from core.charts import grammar as alt
 from core.charts import parts, text
 from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.parts import decimal_axis, domain, interval_texts, spread, tooltips, with_gutter

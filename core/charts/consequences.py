@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
+from core.charts import grammar as alt
 from core.charts import text
 from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.parts import colored, decimal_axis, domain, heat_map, interval_texts, tooltips, with_gutter

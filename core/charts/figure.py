@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import altair as alt
+import altair
 import pandas as pd
 
+from core.charts import grammar as alt
 from core.charts.theme import LIGHT, Look, config
 
 Width = int | str
 Draw = Callable[[Look, Width], Any]
-"""(look, width in pixels or "container") -> an Altair chart without configuration."""
+"""(look, width in pixels or "container") -> a `core.charts.grammar.Drawing` without configuration."""
 
 PANEL_WIDTH = 300
 FULL_WIDTH = 860
@@ -58,8 +59,8 @@ class Figure:
     table: dict[str, str] = field(default_factory=dict)
     """Column of `data` -> heading in the table on demand; empty: all columns as they are."""
 
-    def chart(self, look: Look = LIGHT, title: bool = True, width: int | None = None) -> Any:
-        """All panels as one Altair chart with its title: for downloads and reports."""
+    def chart(self, look: Look = LIGHT, title: bool = True, width: int | None = None) -> altair.TopLevelMixin:
+        """All panels as one Altair chart with its title: for downloads, and to be worked on."""
         if not self.panels:
             raise ValueError(f"{self.name} has nothing to draw: {self.empty}")
         many = len(self.panels) > 1
@@ -73,7 +74,8 @@ class Figure:
         if title:
             properties["title"] = alt.TitleParams(_wrapped(self.title, 110 if many or inner > 600 else 60))
         whole = whole.properties(**properties)
-        return whole.configure(**{**config(look), "background": look.background})
+        spec = whole.configure(**{**config(look), "background": look.background}).to_dict()
+        return altair.Chart.from_dict(spec)
 
 
 def _wrapped(text: str, characters: int) -> list[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
+from core.charts import grammar as alt
 from core.charts.parts import DECIMALS, domain, end_labels, tooltips
 from core.charts.theme import Look, color_scale
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
+from core.charts import grammar as alt
 from core.charts import text
 from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.parts import decimal_axis, end_labels, epoch_axis, tooltips

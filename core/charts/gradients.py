@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
+from core.charts import grammar as alt
 from core.charts import text
 from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.gradient_factors import factor_strip, inner_axis, said
@@ -32,6 +32,10 @@ BETWEEN = {"conflict.modalities": "Cosine between modalities' gradients", "confl
 BRUSH = "epochs"
 ROOM = 1.32
 """The epoch axis is this much longer than the training, for the names at the lines' ends."""
+
+Strip = tuple[Any, alt.TitleParams]
+"""A drawing and its heading."""
+
 
 def conflict(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence[str], groups: Sequence[str], brushed: tuple[int, int]) -> Figure:
     """The strips and, under them, the heat map of the brushed epochs; one column per run.
@@ -105,7 +109,10 @@ def _strips(rows: pd.DataFrame, modalities: Sequence[str], groups: Sequence[str]
     strips += [_factor_strip(rows, modalities, x, look), _update_strip(rows, modalities, titled, look)]
     # A drawing in a file cannot be brushed: its heat map is of the epochs that were brushed when it was made.
     axes = [*[x] * (len(strips) - 1), titled]
-    drawn = [(_bound(strip, index, rows, axis) if live else strip).properties(height=STRIP, **inner) for index, (strip, axis) in enumerate(zip(strips, axes, strict=True))]
+    drawn = [
+        (_bound(strip, index, rows, axis) if live else strip).properties(height=STRIP, title=heading, **inner)
+        for index, ((strip, heading), axis) in enumerate(zip(strips, axes, strict=True))
+    ]
     heat = rows[(rows["name"] == "conflict.group_modality") & rows["group"].isin(list(groups))]
     if not heat.empty:
         chosen = {"param": BRUSH} if live or brushed is None else f"datum.trained >= {brushed[0]} && datum.trained <= {brushed[1]}"
@@ -131,9 +138,7 @@ def _bound(strip: Any, index: int, rows: pd.DataFrame, x: alt.X) -> Any:
     """The strip behind an unseen layer over the epochs, named for the brush: it binds to that layer's fields."""
     epochs = pd.DataFrame({"trained": sorted(set(rows["trained"])), "strip": index})
     anchor = alt.Chart(epochs, name=f"strip_{index}").mark_point(opacity=0, size=1).encode(x=x)
-    bare = strip.copy()
-    bare.title = alt.Undefined
-    return alt.layer(anchor, bare).properties(title=strip.title)
+    return alt.layer(anchor, strip)
 
 
 def _x(last: int, title: str | None = None, field: str = "trained") -> alt.X:
@@ -141,16 +146,16 @@ def _x(last: int, title: str | None = None, field: str = "trained") -> alt.X:
     return alt.X(f"{field}:Q", scale=alt.Scale(domain=[0.5 - 0.11 * last, 0.5 + last * ROOM], nice=False), axis=epoch_axis(last, title, first=1))
 
 
-def _headed(chart: Any, title: str, look: Look, subtitle: str = "") -> Any:
+def _heading(title: str, look: Look, subtitle: str = "") -> alt.TitleParams:
     more: dict[str, Any] = {"subtitle": subtitle, "subtitleFontSize": 11, "subtitleColor": look.muted} if subtitle else {}
-    return chart.properties(title=alt.TitleParams(title, fontSize=12, fontWeight="normal", color=look.muted, offset=6, **more))
+    return alt.TitleParams(title, fontSize=12, fontWeight="normal", color=look.muted, offset=6, **more)
 
 
-def _modality_strip(rows: pd.DataFrame, modalities: Sequence[str], x: alt.X, left: alt.X, limits: list[float], look: Look) -> Any:
+def _modality_strip(rows: pd.DataFrame, modalities: Sequence[str], x: alt.X, left: alt.X, limits: list[float], look: Look) -> Strip:
     part = rows[rows["name"] == "conflict.fused"]
-    heading = "Cosine with the fused gradient, by modality"
+    heading = _heading("Cosine with the fused gradient, by modality", look)
     if part["value"].notna().sum() == 0:
-        return _headed(said("this method trains with no fused gradient", rows, x, STRIP, look), heading, look)
+        return said("this method trains with no fused gradient", rows, x, STRIP, look), heading
     colors = look.modality_colors(modalities)
     mean, tenth, share = (part[part["stat"] == stat].reset_index(drop=True) for stat in ("mean", "p10", "share_negative"))
     worst = share.groupby("trained", as_index=False)["value"].max()
@@ -169,23 +174,23 @@ def _modality_strip(rows: pd.DataFrame, modalities: Sequence[str], x: alt.X, lef
         tooltip=tooltips({"run": "Run", "modality": "Modality", "trained": "Epoch", "shown": "Mean cosine", "tenth": "Tenth percentile", "share": "Conflicting steps"}),
     )  # fmt: skip
     labels = _labels(mean, "modality", limits, x, color)
-    return _headed(shading + reference_line(look, 0.0) + thin + lines + dots + labels, heading, look)
+    return shading + reference_line(look, 0.0) + thin + lines + dots + labels, heading
 
 
-def _pair_strip(rows: pd.DataFrame, name: str, heading: str, x: alt.X, limits: list[float], look: Look) -> Any:
+def _pair_strip(rows: pd.DataFrame, name: str, heading: str, x: alt.X, limits: list[float], look: Look) -> Strip:
     part = rows[(rows["name"] == name) & (rows["stat"] == "mean") & rows["value"].notna()].reset_index(drop=True)
     if part.empty:
-        return _headed(said("not measured in this method's training", rows, x, STRIP, look), heading, look)
+        return said("not measured in this method's training", rows, x, STRIP, look), _heading(heading, look)
     y = alt.Y("value:Q", scale=alt.Scale(domain=limits, nice=False), axis=inner_axis(DECIMALS))
-    return _headed(reference_line(look, 0.0) + pair_lines(part, x, y, limits, STRIP, "Mean cosine", look), heading, look)
+    return reference_line(look, 0.0) + pair_lines(part, x, y, limits, STRIP, "Mean cosine", look), _heading(heading, look)
 
 
-def _factor_strip(rows: pd.DataFrame, modalities: Sequence[str], x: alt.X, look: Look) -> Any:
+def _factor_strip(rows: pd.DataFrame, modalities: Sequence[str], x: alt.X, look: Look) -> Strip:
     drawn, styles = factor_strip(rows, modalities, x, STRIP, look)
-    return _headed(drawn, "Factor applied, as the method reports it", look, styles)
+    return drawn, _heading("Factor applied, as the method reports it", look, styles)
 
 
-def _update_strip(rows: pd.DataFrame, modalities: Sequence[str], x: alt.X, look: Look) -> Any:
+def _update_strip(rows: pd.DataFrame, modalities: Sequence[str], x: alt.X, look: Look) -> Strip:
     part = rows[rows["name"] == "effect.relative_update"].copy()
     part["shown"] = [text.decimal(v, 5) for v in part["value"]]
     limits = domain([part["value"]], [0.0], least=1e-6)
@@ -193,7 +198,7 @@ def _update_strip(rows: pd.DataFrame, modalities: Sequence[str], x: alt.X, look:
     y = alt.Y("value:Q", scale=alt.Scale(domain=limits, nice=False), axis=inner_axis("datum.value == 0 ? '0' : format(1000 * datum.value, '.2~f')"))
     lines = alt.Chart(part).mark_line().encode(x=x, y=y, color=color)
     dots = alt.Chart(part).mark_point(size=36).encode(x=x, y=y, color=color, tooltip=tooltips({"run": "Run", "modality": "Modality", "trained": "Epoch", "shown": "Relative update"}))
-    return _headed(lines + dots + _labels(part, "modality", limits, x, color), "Relative update that reached each encoder, ‰ per step", look)
+    return lines + dots + _labels(part, "modality", limits, x, color), _heading("Relative update that reached each encoder, ‰ per step", look)
 
 
 def _labels(part: pd.DataFrame, name: str, limits: list[float], x: alt.X, color: Any, size: int = 12) -> Any:
@@ -221,7 +226,7 @@ def _brushed_heat(heat: pd.DataFrame, modalities: Sequence[str], groups: Sequenc
     strong = f"datum.known > 0 && abs(datum.value) > {look.on_strong[0] * most}"
     numbers = base.mark_text(fontSize=12).encode(text="shown:N", color=alt.condition(strong, alt.value(look.on_strong[1]), alt.value(look.text)))
     hatched = base.transform_filter("datum.known == 0").mark_point(shape=HATCH, size=320, filled=False, stroke=look.no_estimate, strokeWidth=1)
-    return _headed((cells + hatched + numbers).properties(height=max(60, 34 * len(groups))), "Group by modality: mean cosine over the brushed epochs", look)
+    return (cells + hatched + numbers).properties(height=max(60, 34 * len(groups)), title=_heading("Group by modality: mean cosine over the brushed epochs", look))
 
 
 def magnitudes(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence[str]) -> Figure:

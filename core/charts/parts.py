@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
+from core.charts import grammar as alt
 from core.charts import text
 from core.charts.theme import Look, color_scale
 

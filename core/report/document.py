@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
 from core.charts.figure import Figure
+from core.charts.grammar import Drawing as Chart
 from core.charts.theme import LIGHT, styled
 
 WIDTH = 900
@@ -22,7 +22,7 @@ ROOM = 150
 class Drawing:
     """One chart of a figure; `heading` is empty when the figure has only one."""
 
-    chart: alt.TopLevelMixin
+    chart: Chart
     heading: str = ""
 
 

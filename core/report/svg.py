@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
+from typing import Any, Protocol
 
-import altair as alt
 import vl_convert
 
-_VERSION = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
+from core.charts.grammar import SCHEMA
+
+_VERSION = SCHEMA.rpartition("/v")[2].rpartition(".json")[0].rpartition(".")[0]
 _DEFINED = re.compile(r'\bid="([^"]+)"')
 KEPT = 400
 """Drawings kept, some tens of kilobytes each: a report that shares panels with an earlier one draws only the others."""
@@ -21,13 +23,19 @@ def _drawn(spec: str) -> str:
     return str(vl_convert.vegalite_to_svg(json.loads(spec), vl_version=_VERSION, allowed_base_urls=[]))
 
 
-def chart_svg(chart: alt.TopLevelMixin, prefix: str = "") -> str:
+class Chart(Protocol):
+    """Of our own grammar, or Altair's."""
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+def chart_svg(chart: Chart, prefix: str = "") -> str:
     """The chart as one `<svg>` element; the same chart gives the same text.
 
     Parameters
     ----------
-    chart : altair chart
-        With its data inside; at most 5,000 rows (aggregate first).
+    chart : chart
+        With its data inside; a few thousand rows at most (aggregate first).
     prefix : str
         Put before every id, so that two drawings in one page do not clip each other.
 

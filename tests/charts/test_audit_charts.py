@@ -16,12 +16,14 @@ from core.charts.figure import Figure
 from core.charts.theme import DARK, LIGHT
 from core.charts.training_curves import training_curves
 from core.report.svg import chart_svg
+from tests.charts.altair_draws import assert_altair_draws_the_same
 
 
 def drawable(figure: Figure) -> None:
-    """Every panel is drawn in both looks."""
+    """Every panel is drawn in both looks, and as Altair draws it."""
     for look in (LIGHT, DARK):
         assert "<svg" in chart_svg(figure.chart(look))
+    assert_altair_draws_the_same(figure, LIGHT)
 
 
 def verdicts(*words: str) -> pd.DataFrame:

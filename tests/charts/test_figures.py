@@ -17,6 +17,7 @@ from core.charts.figure import Figure
 from core.charts.glossary import GLOSSARY, explain
 from core.charts.theme import DARK, LIGHT
 from core.store import Store
+from tests.charts.altair_draws import assert_altair_draws_the_same
 from tests.factories import fake_workspace
 
 NAMES = {"a": "ERM (fused)", "b": "MultiFair"}
@@ -71,6 +72,11 @@ def test_draws_as_a_whole(name: str, look) -> None:
     svg = vl_convert.vegalite_to_svg(figure.chart(look).to_dict())
     assert svg.count("<path") > 3
     assert figure.title.split()[0] in svg
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_altair_draws_the_same(name: str) -> None:
+    assert_altair_draws_the_same(figures()[name], LIGHT)
 
 
 @pytest.mark.parametrize("name", FIGURES)
