@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
-from core.audit.estimates import MetricTable
+from core.audit.estimates import MetricTable, group_counts
 from core.audit.influence import Linearised, linearise_ratio
 from core.audit.options import AuditOptions
 from core.audit.pairwise import PairTest, correct
@@ -33,14 +33,12 @@ MAX_SHUFFLED = 50_000_000
 
 
 def calibration_tables(data: Scored, codes: Ints, count: int, lacking: Sequence[str | None], options: AuditOptions) -> list[MetricTable]:
-    """ECE and debiased ECE (bootstrap), intercept and slope (Wald), balanced Brier score (Student's t)."""
+    """ECE and debiased ECE (bootstrap), intercept and slope (Wald or sandwich), balanced Brier score (Student's t)."""
     if data.no_probability:
         return [MetricTable.undefined(name, count, data.no_probability) for name in NAMES]
     found = calibration(data.y, data.score, codes, count, bins=options.bins, weight=data.weight, cluster=data.cluster)
     low, high, se = _error_intervals(data, codes, count, found, options)
-    z = normal_quantile(1 - options.alpha)
-    # With several rows per patient no interval rather than one that is too short.
-    wald, method = (np.nan, "none: Fisher's information knows nothing of patients") if data.cluster is not None else (z, "Wald")
+    wald, method = _wald(data, codes, count, options)
     return [
         _table("ece", found.ece, low, high, se, lacking, "basic bootstrap"),
         _table("ece_debiased", found.ece_debiased, low, high, se, lacking, "basic bootstrap of the plain error"),
@@ -48,6 +46,14 @@ def calibration_tables(data: Scored, codes: Ints, count: int, lacking: Sequence[
         _table("calibration_slope", found.slope, found.slope - wald * found.slope_se, found.slope + wald * found.slope_se, found.slope_se, lacking, method),
         _balanced(data, codes, count, found.brier_balanced, lacking, options),
     ]
+
+
+def _wald(data: Scored, codes: Ints, count: int, options: AuditOptions) -> tuple[Floats, str]:
+    """Quantile (C,) for coefficients over their standard errors: normal for independent rows, Student's where those are a sandwich's."""
+    if data.simple:
+        return np.full(count, normal_quantile(1 - options.alpha)), "Wald"
+    units = np.maximum(group_counts(data, codes, count).patients - 1.0, 1.0)
+    return stdtrit(units, 1 - options.alpha / 2), "sandwich by patient" if data.cluster is not None else "sandwich"
 
 
 def _table(name: str, value: Floats, low: Floats, high: Floats, se: Floats, lacking: Sequence[str | None], method: str) -> MetricTable:

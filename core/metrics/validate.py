@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 LABELS_NOT_BINARY = "labels must be 0 or 1"
 LENGTHS_DIFFER = "{what} has {got} entries, the labels have {expected}"
 SCORES_NOT_FINITE = "scores must be finite numbers"
+SCORES_NOT_PROBABILITIES = "calibration needs scores between 0 and 1"
 WEIGHTS_INVALID = "weights must be finite and not negative"
 GROUPS_OUT_OF_RANGE = "group indices must lie between -1 (missing) and {last}"
 
@@ -33,6 +34,14 @@ def scores(score: ArrayLike, n: int, what: str = "score") -> NDArray[np.float64]
     if not bool(np.isfinite(array).all()):
         raise ValueError(SCORES_NOT_FINITE)
     return array
+
+
+def probabilities(score: ArrayLike, n: int) -> NDArray[np.float64]:
+    """Scores in [0, 1] as float64, shape (n,)."""
+    p = scores(score, n)
+    if bool(((p < 0) | (p > 1)).any()):
+        raise ValueError(SCORES_NOT_PROBABILITIES)
+    return p
 
 
 def weights(weight: ArrayLike | None, n: int) -> NDArray[np.float64] | None:

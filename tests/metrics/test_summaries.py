@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import norm
 
 from core.metrics.auc_interval import auc_interval
-from core.metrics.calibration import debiased_ece, ece, intercept_and_slope, reliability
+from core.metrics.calibration import debiased_ece, ece, reliability
+from core.metrics.calibration_fit import intercept_and_slope
 from core.metrics.delong import delong, group_delong
 from core.metrics.equity import equity
 from core.metrics.estimate import MinimumCounts
