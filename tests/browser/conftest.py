@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.runs.locks import holding
+from core.runs.settle import worker_lock
+from core.store import Store
+from core.workspace import Workspace
 from tests.browser.helpers import ARGUMENTS, Watch, browser_path, dashboard
 from tests.factories import FakeWorkspace, fake_workspace
 
@@ -34,10 +39,24 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, FakeWorkspace]]:
-    """Address of a dashboard and the made-up workspace that it serves."""
-    fake = fake_workspace(tmp_path_factory.mktemp("served") / "workspace", patients=600, epochs=5)
+    """Address of a dashboard and the made-up workspace that it serves. Tests only look at it."""
+    fake = fake_workspace(tmp_path_factory.mktemp("served") / "workspace", patients=600, epochs=5, unsettled=False)
     with dashboard(fake.workspace.root) as address:
         yield address, fake
+
+
+@pytest.fixture(scope="session")
+def store(served: tuple[str, FakeWorkspace]) -> Iterator[Store]:
+    """The same workspace as core sees it."""
+    with Store.open(served[1].workspace) as opened:
+        yield opened
+
+
+@contextmanager
+def idle_queue(workspace: Workspace) -> Iterator[None]:
+    """Nothing is trained meanwhile: the place of the queue's worker is taken."""
+    with holding(worker_lock(workspace)):
+        yield
 
 
 @pytest.fixture

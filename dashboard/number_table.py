@@ -1,0 +1,37 @@
+"""Tables whose numbers are written as everywhere else: .842, −.048, 12 345. They sort by the numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.charts.text import count, decimal, missing
+
+NOTHING = "—"
+SMALL = 0.0005
+"""Below it three decimals would say zero."""
+
+
+def numbers(frame: pd.DataFrame) -> Any:
+    """`frame` as a Styler for `st.dataframe`: whole numbers with thin spaces, others with three decimals."""
+    formats: dict[str, Any] = {}
+    for name in frame.columns:
+        column = frame[name]
+        if pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
+            continue
+        known = column.dropna().to_numpy(dtype=np.float64)
+        formats[str(name)] = _whole if bool((known == np.round(known)).all()) and known.size and np.abs(known).max() > 1 else _number
+    return frame.style.format(formats, na_rep=NOTHING)
+
+
+def _whole(value: float) -> str:
+    return NOTHING if missing(value) else count(value)
+
+
+def _number(value: float) -> str:
+    if missing(value):
+        return NOTHING
+    value = float(value)
+    return f"{value:.1e}".replace("-", "\u2212") if 0 < abs(value) < SMALL else decimal(value)

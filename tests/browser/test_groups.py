@@ -1,0 +1,97 @@
+"""The Groups page in a browser: AUCs are the audit's, slider, intersections and downloads answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.audit import run_branches, run_views, search
+from core.charts.text import decimal, percent
+from core.store import Store
+from tests.browser.helpers import settle
+from tests.browser.widgets import PATIENCE, choose, downloads, explained, in_address, remove, says, table, table_of, title, visit, widget
+from tests.factories import FakeWorkspace
+
+
+def _run(fake: FakeWorkspace, method: str = "erm") -> str:
+    return next(run for run in fake.run_ids if run.startswith(f"{method}-s1-"))
+
+
+def test_forest_and_answer_are_the_audits(page: Any, served: tuple[str, FakeWorkspace], store: Store, tmp_path: Path) -> None:
+    address, fake = served
+    run = _run(fake)
+    rows = run_views.group_performance(store, [run], "sex")
+    known = rows[rows["group"].notna()].sort_values("value")
+    verdict = search.over_runs(store, [run], "sex").iloc[0]
+    visit(page, address, "groups", f"?attribute=sex&runs={run}")
+    said = says(page, ".st-key-answer", "AUC")
+    assert verdict["reason"] in said.replace("\n", " ")
+    assert f"{decimal(known['value'].iloc[0])} against {decimal(known['value'].iloc[-1])}" in title(page, "group-auc")
+    saved = {row["who"]: float(row["value"]) for row in downloads(page, "group-auc", tmp_path)}
+    assert saved["female"] == pytest.approx(known.set_index("group")["value"]["female"])
+    null = run_views.gap_null(store, [run], "sex").iloc[0]
+    assert decimal(null["observed"]) in title(page, "gap-null")
+    assert any("female" in cell for row in table_of(page, "group-auc") for cell in row)
+
+
+def test_threshold_slider_by_keyboard(page: Any, served: tuple[str, FakeWorkspace], store: Store) -> None:
+    address, fake = served
+    run = _run(fake)
+    visit(page, address, "groups", f"?attribute=sex&runs={run}")
+    title(page, "thresholds", "threshold of .50")
+    slider = widget(page, "threshold").locator("input[type=range]").first
+    slider.focus()
+    for _ in range(20):
+        slider.press("ArrowLeft")
+    # Reruns on the way there show thresholds between: only the last answer is the one asked for.
+    said = title(page, "thresholds", "threshold of .30")
+    settle(page, PATIENCE)
+    grid = run_views.consequences(store, [run], "sex")
+    at = grid[(grid["threshold"] == 0.3) & (grid["metric"] == "tpr")].set_index("group")
+    assert percent(at["value"].min()) in said
+    page.wait_for_function(
+        "([selector, wanted]) => [...document.querySelectorAll(selector)].some(cell => cell.innerText === wanted)",
+        arg=["[data-testid=stMain] [data-testid=stDataFrame] table td", str(int(at["selected"]["female"]))], timeout=PATIENCE,
+    )  # fmt: skip
+    assert len(table(page, "[data-testid=stMain]")) == 2
+
+
+def test_attribute_runs_and_link(page: Any, served: tuple[str, FakeWorkspace], store: Store) -> None:
+    address, fake = served
+    visit(page, address, "groups", f"?attribute=sex&runs={_run(fake)},{_run(fake, 'multifair')}")
+    forests = page.locator(".st-key-block-group-auc [data-testid=stVegaLiteChart]")
+    assert forests.count() == 2
+    remove(page, "view_runs", "MultiFair · seed 1")
+    page.wait_for_function("() => document.querySelectorAll('.st-key-block-group-auc [data-testid=stVegaLiteChart]').length === 1", timeout=PATIENCE)
+    choose(page, "view_attribute", "skin_type")
+    in_address(page, "attribute=skin_type")
+    said = says(page, ".st-key-answer", "Not estimable")
+    assert "V-VI" in said
+    link = page.url
+    page.goto("about:blank")
+    page.goto(link)
+    settle(page, PATIENCE)
+    assert says(page, ".st-key-answer", "Not estimable") == said
+
+
+def test_curves_matrix_and_intersections(page: Any, served: tuple[str, FakeWorkspace], store: Store, tmp_path: Path) -> None:
+    address, fake = served
+    run, other = _run(fake), _run(fake, "multifair")
+    visit(page, address, "groups", f"?attribute=sex&runs={run},{other}")
+    roc = downloads(page, "roc", tmp_path)
+    assert {row["group"] for row in roc} == {"female", "male"}
+    assert table_of(page, "calibration") and table_of(page, "cross-group")
+    equity = table_of(page, "equity")
+    summary = run_views.summaries(store, [run], "sex").set_index("metric")["value"]["es_auc"]
+    assert any(abs(float(cell) - summary) < 1e-6 for row in equity for cell in row if cell.replace(".", "", 1).isdigit())
+    title(page, "intersections", "ERM (fused)")
+    choose(page, "intersection-run", "MultiFair")
+    title(page, "intersections", "MultiFair")
+    branches = run_branches.intersections(store, other, ["sex", "skin_type"])
+    low = branches[branches["value"].notna()]["value"].min()
+    assert decimal(low) in title(page, "intersections")
+    remove(page, "intersection-with", "skin_type")
+    page.locator(".st-key-block-intersections").wait_for(state="detached", timeout=PATIENCE)
+    explained(page, "How to read this")

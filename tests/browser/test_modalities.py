@@ -1,0 +1,84 @@
+"""The Modalities page in a browser: the lean, for whom, alone and taken away, as the store and the audit have it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.audit import run_views
+from core.charts.text import interval
+from core.store import Store
+from dashboard.finished import default_runs, named
+from tests.browser.widgets import add, choose, downloads, explained, in_address, remove, says, table_of, tags, title, visit, widget
+from tests.factories import FakeWorkspace
+
+
+def _opened(store: Store, fake: FakeWorkspace, attribute: str = "sex") -> list[str]:
+    return default_runs(named(store.runs(fake.cohort.cohort_id, status="done")), attribute)
+
+
+def test_the_answer_is_the_recorded_contribution(page: Any, served: tuple[str, FakeWorkspace], store: Store) -> None:
+    address, fake = served
+    runs = _opened(store, fake)
+    ratio = store.telemetry(runs, ["contribution.ratio"])
+    ratio = ratio[ratio["group"].isna() & (ratio["epoch"] == ratio["epoch"].max())]
+    top = ratio.sort_values("value").iloc[-1]
+    visit(page, address, "modalities", "?attribute=sex")
+    said = says(page, ".st-key-answer", "leans on")
+    assert f"leans on {top['modality']}: {interval(top['value'], top['low'], top['high'])}" in said
+    assert tags(page, "view_runs") == list(named(store.runs(fake.cohort.cohort_id, status="done")).set_index("run_id").loc[runs, "name"])
+
+
+def test_runs_and_attribute_change_the_page_and_the_link(page: Any, served: tuple[str, FakeWorkspace], store: Store) -> None:
+    address, fake = served
+    runs = _opened(store, fake)
+    visit(page, address, "modalities", f"?attribute=sex&runs={runs[0]}")
+    panels = page.locator(".st-key-block-contribution-ratio [data-testid=stVegaLiteChart]")
+    assert panels.count() == 1
+    add(page, "view_runs", "GroupDRO · seed 1")
+    says(page, "[data-testid=stMain]", "GroupDRO")
+    panels.nth(1).wait_for()
+    extra = next(r for r in fake.run_ids if r.startswith("group-dro-s1-"))
+    in_address(page, f"{runs[0]},{extra}")
+    remove(page, "view_runs", "ERM (fused) · seed 1")
+    in_address(page, f"runs={extra}")
+    choose(page, "view_attribute", "skin_type")
+    in_address(page, "attribute=skin_type")
+    says(page, "[data-testid=stMain]", "Trained for another attribute than skin_type")
+    title(page, "unimodal-auc", "I-II")
+
+
+def test_unimodal_auc_and_take_away_are_the_audits(page: Any, served: tuple[str, FakeWorkspace], store: Store, tmp_path: Path) -> None:
+    address, fake = served
+    run = _opened(store, fake)[0]
+    audited = run_views.modality_performance(store, [run], "sex")
+    visit(page, address, "modalities", f"?attribute=sex&runs={run}")
+    alone = audited[(audited["kind"] == "unimodal") & (audited["group"] == "female")].set_index("modality")["value"]
+    rows = downloads(page, "unimodal-auc", tmp_path)
+    found = {row["modality"]: float(row["value"]) for row in rows if row["group"] == "female"}
+    assert found == pytest.approx(alone.to_dict())
+    without = audited[(audited["kind"] == "without") & (audited["group"] == "male") & (audited["modality"] == "image")]["value"].iloc[0]
+    drawn = downloads(page, "take-away", tmp_path)
+    assert any(abs(float(row["value"]) - without) < 1e-9 for row in drawn if row["group"] == "male" and row["value"])
+
+
+def test_table_of_shapley_values_is_the_telemetry(page: Any, served: tuple[str, FakeWorkspace], store: Store) -> None:
+    address, fake = served
+    run = _opened(store, fake)[0]
+    phi = store.telemetry([run], ["contribution.phi"])
+    phi = phi[(phi["epoch"] == phi["epoch"].max()) & (phi["group"] == "female")].set_index("modality")["value"]
+    visit(page, address, "modalities", f"?attribute=sex&runs={run}")
+    # The grid's text for screen readers holds the numbers behind what it writes.
+    shown = {row[2]: float(row[3]) for row in table_of(page, "shapley-by-group") if row[1] == "female"}
+    assert shown == pytest.approx(phi.to_dict())
+    assert table_of(page, "availability") and table_of(page, "contribution-ratio")
+
+
+def test_explanations_unfold_and_terms_have_a_hover(page: Any, served: tuple[str, FakeWorkspace]) -> None:
+    visit(page, served[0], "modalities")
+    explained(page, "How to read this")
+    widget(page, "answer").get_by_test_id("stTooltipIcon").first.hover()
+    page.get_by_test_id("stTooltipContent").wait_for()
+    assert "Shapley" in page.get_by_test_id("stTooltipContent").inner_text()

@@ -1,0 +1,94 @@
+"""The Reports page in a browser: the preview and every download are core's report."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from core.audit import AuditOptions, Mapping, run_views
+from core.charts.text import interval
+from core.store import Store
+from dashboard.audits import make
+from tests.browser.helpers import dashboard, settle
+from tests.browser.widgets import PATIENCE, choose, download, in_address, remove, says, segment, tags, visit
+from tests.factories import FakeWorkspace
+
+
+def _runs(fake: FakeWorkspace) -> list[str]:
+    return [next(r for r in fake.run_ids if r.startswith(f"{m}-s1-")) for m in ("erm", "multifair")]
+
+
+def test_every_download_is_the_report_of_the_chosen_runs(page: Any, served: tuple[str, FakeWorkspace], store: Store, tmp_path: Path) -> None:
+    address, fake = served
+    runs = _runs(fake)
+    visit(page, address, "reports", f"?attribute=sex&runs={','.join(runs)}", chart=False)
+    page.get_by_role("button", name="HTML", exact=True).wait_for(timeout=PATIENCE)
+    html = download(page, "HTML", tmp_path).read_text(encoding="utf-8")
+    row = run_views.group_performance(store, runs[:1], "sex").set_index("group").loc["female"]
+    auc = interval(row["value"], row["low"], row["high"])
+    assert "Comparison of 2 runs" in html and auc in html
+    assert not re.search(r"<script|src=[\"']https?:", html)
+    preview = page.frame_locator(".st-key-report-preview iframe")
+    preview.get_by_text(auc).first.wait_for(timeout=PATIENCE)
+    document = json.loads(download(page, "JSON", tmp_path).read_text(encoding="utf-8"))
+    assert any(abs(value - row["value"]) < 1e-9 for value in _numbers(document))
+    with zipfile.ZipFile(download(page, "Tables (CSV)", tmp_path)) as tables:
+        assert any("group_auc" in name for name in tables.namelist())
+    with zipfile.ZipFile(download(page, "Everything (zip)", tmp_path)) as whole:
+        assert {Path(name).suffix for name in whole.namelist()} >= {".html", ".json", ".csv"}
+
+
+def _numbers(value: Any) -> list[float]:
+    if isinstance(value, dict):
+        return [n for part in value.values() for n in _numbers(part)]
+    if isinstance(value, list):
+        return [n for part in value for n in _numbers(part)]
+    return [float(value)] if isinstance(value, float) else []
+
+
+def test_runs_attribute_and_kind_change_the_report(page: Any, served: tuple[str, FakeWorkspace], tmp_path: Path) -> None:
+    address, fake = served
+    visit(page, address, "reports", f"?attribute=sex&runs={','.join(_runs(fake))}", chart=False)
+    preview = page.frame_locator(".st-key-report-preview iframe")
+    preview.get_by_text("Comparison of 2 runs").first.wait_for(timeout=PATIENCE)
+    assert tags(page, "view_runs") == ["ERM (fused) · seed 1", "MultiFair · seed 1"]
+    remove(page, "view_runs", "MultiFair · seed 1")
+    preview.get_by_text("Comparison of 1 run").first.wait_for(timeout=PATIENCE)
+    choose(page, "view_attribute", "skin_type")
+    preview.get_by_text("Who is served worse by skin_type").first.wait_for(timeout=PATIENCE)
+    made = _audit(fake, tmp_path)
+    segment(page, "report-kind", "Audit of predictions")
+    in_address(page, f"audit={made.audit_id}")
+    preview.get_by_text("p.csv").first.wait_for(timeout=PATIENCE)
+    link = page.url
+    page.goto("about:blank")
+    page.goto(link)
+    settle(page, PATIENCE)
+    says(page, ".st-key-report-audit", "Audit")
+    html = download(page, "HTML", tmp_path).read_text(encoding="utf-8")
+    female = made.document["attributes"]["sex"]["groups"]["female"]
+    assert interval(female["auc"], *female["auc_ci"]) in html
+
+
+def _audit(fake: FakeWorkspace, folder: Path) -> Any:
+    frame = pd.read_parquet(fake.workspace.runs / _runs(fake)[0] / "predictions.parquet")
+    table = frame[frame["split"] == "test"].merge(fake.cohort.table[["sample_id", "sex"]], on="sample_id")[["sample_id", "y", "score", "sex"]]
+    table.to_csv(folder / "p.csv", index=False)
+    return make(fake.workspace, folder / "p.csv", "p.csv", Mapping("y", ("score",), ("sex",), id="sample_id"), AuditOptions(bootstrap=100, permutations=100))
+
+
+def test_nothing_to_report_says_what_to_do(page: Any, tmp_path: Path) -> None:
+    (tmp_path / "w").mkdir()
+    with dashboard(tmp_path / "w") as address:
+        visit(page, address, "reports", chart=False)
+        says(page, "[data-testid=stMain]", "Nothing to report yet")
+        segment(page, "report-kind", "Audit of predictions")
+        says(page, "[data-testid=stMain]", "No audit yet")
+        page.get_by_role("button", name="Audit predictions").click()
+        page.wait_for_url("**/audit**", timeout=PATIENCE)
+        page.close()

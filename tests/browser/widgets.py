@@ -1,0 +1,160 @@
+"""Use a page's controls as a person would: by their names, with the mouse or the keyboard."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from tests.browser.helpers import settle
+
+PATIENCE = 30_000
+"""Milliseconds that a slow machine may take to answer."""
+TRIES = 6
+CHART = "[data-testid=stVegaLiteChart] svg path"
+FRAME = "[data-testid=stDataFrame]"
+
+
+def visit(page: Any, address: str, name: str = "", query: str = "", chart: bool = True) -> None:
+    """Open a page and wait until it and its charts are there."""
+    page.goto(f"{address}/{name}{query}")
+    settle(page, PATIENCE)
+    if chart:
+        page.wait_for_selector(CHART, state="attached", timeout=PATIENCE)
+
+
+def follow(page: Any, name: str) -> None:
+    """Another page through the navigation."""
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
+    settle(page, PATIENCE)
+
+
+def widget(page: Any, key: str) -> Any:
+    """The element of a widget by the key that the page gave it."""
+    return page.locator(f".st-key-{key}").first
+
+
+def choose(page: Any, key: str, option: str) -> None:
+    """One option of a select box."""
+    _option(page, widget(page, key).get_by_role("combobox"), option)
+    settle(page, PATIENCE)
+
+
+def add(page: Any, key: str, option: str) -> None:
+    """One more option of a multiselect; a long list draws only what is in sight, so the name is typed."""
+    box = widget(page, key).get_by_role("combobox")
+    _option(page, box, option, typed=True)
+    box.press("Escape")
+    page.locator("h1").click()
+    page.get_by_role("listbox").wait_for(state="detached", timeout=PATIENCE)
+    settle(page, PATIENCE)
+
+
+def _option(page: Any, box: Any, option: str, typed: bool = False) -> None:
+    """Open the list and take an option. A rerun may close a list that has just been opened: it is opened again."""
+    from playwright.sync_api import TimeoutError as NotYet
+
+    wanted = page.get_by_role("option", name=option, exact=True)
+    for _ in range(TRIES):
+        box.click()
+        if typed:
+            box.fill(option)
+        try:
+            wanted.click(timeout=PATIENCE / TRIES)
+            return
+        except NotYet:
+            page.locator("h1").click()
+    raise AssertionError(f"{option!r} is not offered")
+
+
+def remove(page: Any, key: str, option: str) -> None:
+    """Take one option out of a multiselect."""
+    widget(page, key).get_by_role("button", name=f"Remove {option}", exact=True).click()
+    settle(page, PATIENCE)
+
+
+def tags(page: Any, key: str) -> list[str]:
+    """What a multiselect holds."""
+    return [str(tag.get_attribute("aria-label")) for tag in widget(page, key).locator("[data-tag]").all()]
+
+
+def press(page: Any, key: str, name: str | None = None) -> None:
+    """A button by its key, or one of its buttons by name (segments, pills)."""
+    found = widget(page, key)
+    (found.get_by_role("button", name=name, exact=True) if name else found.get_by_role("button")).first.click()
+    settle(page, PATIENCE)
+
+
+def segment(page: Any, key: str, name: str) -> None:
+    """One segment or pill."""
+    found = widget(page, key)
+    found.locator("button").filter(has_text=name).first.click()
+    settle(page, PATIENCE)
+
+
+def flip(page: Any, key: str) -> None:
+    """A toggle or checkbox."""
+    widget(page, key).locator("label").first.click()
+    settle(page, PATIENCE)
+
+
+def says(page: Any, where: str, text: str) -> str:
+    """Wait until the element says `text`; returns all it says."""
+    found = page.locator(where).filter(has_text=text).first
+    found.wait_for(timeout=PATIENCE)
+    return str(found.inner_text())
+
+
+def title(page: Any, block: str, text: str = "") -> str:
+    """Title of a chart block, once it holds `text`."""
+    return says(page, f".st-key-block-{block} h4", text)
+
+
+def explained(page: Any, name: str) -> None:
+    """Unfold an expander and see that it holds something; its body is waited for."""
+    found = page.locator("[data-testid=stExpander]").filter(has_text=name).first
+    found.locator("summary").click()
+    found.locator("[data-testid=stExpanderDetails]").locator("p, table, canvas, label").first.wait_for(state="visible", timeout=PATIENCE)
+
+
+def table(page: Any, where: str) -> list[list[str]]:
+    """Cells of a table as it is shown, row by row."""
+    frame = page.locator(f"{where} {FRAME}").first
+    frame.locator("table td").first.wait_for(state="attached", timeout=PATIENCE)
+    return [[cell.inner_text() for cell in row.locator("td").all()] for row in frame.locator("table tbody tr").all()]
+
+
+def table_of(page: Any, block: str) -> list[list[str]]:
+    """The table on demand of a chart, opened and closed again."""
+    widget(page, f"table-{block}").get_by_role("button").first.click()
+    popover = page.locator("[data-testid=stPopoverBody]")
+    popover.locator(f"{FRAME} table td").first.wait_for(state="attached", timeout=PATIENCE)
+    cells = table(page, "[data-testid=stPopoverBody]")
+    page.keyboard.press("Escape")
+    popover.wait_for(state="detached", timeout=PATIENCE)
+    return cells
+
+
+def downloads(page: Any, block: str, folder: Path) -> list[dict[str, str]]:
+    """PNG, SVG and CSV of a chart: saved, recognised; returns the rows of the CSV."""
+    widget(page, f"get-{block}").get_by_role("button").first.click()
+    saved = {kind: download(page, kind, folder) for kind in ("PNG", "SVG", "CSV")}
+    page.keyboard.press("Escape")
+    page.locator("[data-testid=stPopoverBody]").wait_for(state="detached", timeout=PATIENCE)
+    assert saved["PNG"].read_bytes().startswith(b"\x89PNG")
+    assert saved["SVG"].read_text(encoding="utf-8").startswith("<svg")
+    return list(csv.DictReader(saved["CSV"].open(encoding="utf-8")))
+
+
+def download(page: Any, name: str, folder: Path) -> Path:
+    """What a download button gives, saved below `folder`."""
+    with page.expect_download(timeout=PATIENCE) as waiting:
+        page.get_by_role("button", name=name, exact=True).click(timeout=PATIENCE)
+    target = folder / waiting.value.suggested_filename
+    waiting.value.save_as(target)
+    return target
+
+
+def in_address(page: Any, text: str) -> None:
+    """Wait until the address names `text`: that is how a link reopens the view."""
+    page.wait_for_function("text => decodeURIComponent(location.search).includes(text)", arg=text, timeout=PATIENCE)
