@@ -2,8 +2,7 @@
 
 The plain ECE grows with noise, so a small group looks worse calibrated than a large one with the same
 model. Its interval is therefore the basic bootstrap one, which takes the noise's share off again, and
-groups are compared by their debiased errors. Scores enter a replicate as the mean of their cell (group,
-bin, label): inside a bin of width .1 the score varies far less than the label does.
+groups are compared by their debiased errors.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from core.audit.options import AuditOptions
 from core.audit.pairwise import PairTest, correct
 from core.audit.scored import Scored
 from core.metrics.bootstrap import replicate_interval
-from core.metrics.calibration import Calibration, Reliability, calibration, debiased_ece, ece
+from core.metrics.bootstrap_calibration import bootstrap_errors, calibration_cells, curves_of_cells
+from core.metrics.calibration import Calibration, calibration, debiased_ece
 from core.metrics.intervals import difference_interval, normal_quantile
-from core.metrics.resampling import CellDraws, patient_strata
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -79,45 +78,13 @@ def _error_intervals(data: Scored, codes: Ints, count: int, found: Calibration, 
     if not options.bootstrap:
         nan = np.full(count, np.nan)
         return nan, nan, nan
-    cell, mean_score, inside = _cells(data, codes, count, options.bins)
-    group, positive = codes[inside], data.y[inside]
-    weight = None if data.weight is None else data.weight[inside]
-    cluster = strata = None
-    if data.cluster is not None:
-        _, cluster = np.unique(data.cluster[inside], return_inverse=True)
-        strata = patient_strata(cluster, int(cluster.max()) + 1, group, positive, False)
-    draws = CellDraws.of(cell, mean_score.size, group, cluster=cluster, patient_stratum=strata, weight=weight)
-
-    def errors(table: Floats) -> Floats:
-        return ece(_curve(table, mean_score, options.bins)).reshape(-1, count)
-
-    replicates = np.concatenate(draws.tables(options.bootstrap, options.seed, errors))
+    (replicates,) = bootstrap_errors(
+        data.y, data.score, codes, count, bins=options.bins, replicates=options.bootstrap, seed=options.seed, cluster=data.cluster, weight=data.weight
+    )
     low, high = replicate_interval(replicates, found.ece, level=1 - options.alpha, kind="basic")
     se = np.nanstd(replicates, axis=0, ddof=1) if np.isfinite(replicates).any() else np.full(count, np.nan)
     defined = np.isfinite(found.ece)
     return np.where(defined, np.maximum(low, 0.0), np.nan), np.where(defined, np.maximum(high, 0.0), np.nan), np.where(defined, se, np.nan)
-
-
-def _cells(data: Scored, codes: Ints, count: int, bins: int) -> tuple[Ints, Floats, NDArray[np.bool_]]:
-    """Cell (group, bin, label) of each row that takes part, and the mean score of every cell."""
-    inside = codes >= 0
-    score = data.score[inside]
-    bucket = np.minimum((score * bins).astype(np.int64), bins - 1)
-    cell = (codes[inside] * bins + bucket) * 2 + data.y[inside]
-    size = np.bincount(cell, minlength=count * bins * 2)
-    total = np.bincount(cell, weights=score, minlength=count * bins * 2)
-    return cell, np.divide(total, size, out=np.zeros(size.size), where=size > 0), inside
-
-
-def _curve(table: Floats, mean_score: Floats, bins: int) -> Reliability:
-    """Reliability of every replicate and group, one below the other, from cell counts (R, C * bins * 2)."""
-    cells = table.reshape(-1, bins, 2)
-    scores = (table * mean_score).reshape(-1, bins, 2).sum(axis=2)
-    weight = cells.sum(axis=2)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        predicted, observed = scores / weight, cells[:, :, 1] / weight
-    nan = np.full_like(weight, np.nan)
-    return Reliability(np.linspace(0, 1, bins + 1), weight, predicted, observed, nan, nan)
 
 
 def error_tests(data: Scored, codes: Ints, count: int, tables: dict[str, MetricTable], options: AuditOptions) -> tuple[PairTest, ...]:
@@ -162,15 +129,16 @@ def _shuffled(data: Scored, codes: Ints, count: int, options: AuditOptions) -> F
     if not options.permutations or data.weight is not None:
         return None
     rng = np.random.default_rng([options.seed, 17])
-    cell, mean_score, inside = _cells(data, np.where(codes >= 0, 0, -1), 1, options.bins)
+    inside = codes >= 0
     group = codes[inside]
+    cell, mean_score = calibration_cells(np.zeros_like(group), 1, data.y[inside], data.score[inside], options.bins)
     if data.cluster is None:
         tables = _random_tables(np.bincount(cell, minlength=mean_score.size), np.bincount(group, minlength=count), options.permutations, rng)
     elif group.size * options.permutations <= MAX_SHUFFLED:
         tables = _shuffled_patients(cell, mean_score.size, group, count, data.cluster[inside], options.permutations, rng)
     else:
         return None
-    curve = _curve(tables.reshape(tables.shape[0], -1), np.tile(mean_score, count), options.bins)
+    curve = curves_of_cells(tables.reshape(tables.shape[0], -1), np.tile(mean_score, count), options.bins)
     return debiased_ece(curve).reshape(-1, count)
 
 

@@ -1,8 +1,8 @@
 """Two models on the same patients: paired differences of every estimate and fairness summary.
 
-AUCs are compared by paired DeLong, overall and within each group; rates and the Brier score by the
-difference of the models' influences row by row, summed within patients; fairness summaries by a
-bootstrap that draws the same patients for both models.
+AUCs are compared by paired DeLong, overall and within each group; rates, Brier scores and net benefit by the
+difference of the models' influences row by row, summed within patients; fairness summaries, precision-recall areas
+and calibration errors by a bootstrap that draws the same patients for both models.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from core.audit.compare_summaries import paired_areas_and_errors, paired_summaries
 from core.audit.engine import by_split
-from core.audit.evidence import LEVELS
+from core.audit.estimates import net_benefit_rows
 from core.audit.grouping import Grouping, groupings
 from core.audit.influence import Linearised, linearise_ratio
 from core.audit.operating import operating_point
 from core.audit.options import AuditOptions
-from core.audit.predictions import Predictions
+from core.audit.predictions import Attribute, Predictions
 from core.audit.result import Audit
 from core.audit.scored import Scored, scored
 from core.errors import UserError
 from core.metrics.corrections import adjust
 from core.metrics.delong import delong, difference
 from core.metrics.intervals import normal_quantile
-from core.metrics.paired import compare_aucs, compare_rates
+from core.metrics.paired import PairedSummary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,14 +37,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 ALL = "(all)"
 RATES = ("tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy")
-SHORT = {
-    "es_auc": "es_auc",
-    "max_gap": "max_gap",
-    "worst_group": "worst_group_auc",
-    "demographic_parity_difference": "dpd",
-    "equalized_odds_difference": "deodds",
-    "equal_opportunity_difference": "equal_opportunity_difference",
-}
 
 
 @dataclass(frozen=True)
@@ -98,12 +91,20 @@ def compare(predictions: Predictions, model_a: str, model_b: str, options: Audit
     if model_a == model_b:
         raise UserError(f"'{model_a}' cannot be compared with itself")
     audited, validation = by_split(predictions)
-    pair = [scored(audited, name, operating_point(name, audited, validation, options)[0]) for name in (model_a, model_b)]
-    a, b = pair
-    rows = list(_group(a, b, ALL, ALL, np.ones(len(audited), dtype=bool), options))
+
+    def at(name: str, grouping: Grouping | None = None) -> Scored:
+        """A model at its operating point; at thresholds of the grouping's own groups where these were asked for."""
+        if grouping is None or not options.per_group_threshold or grouping.depth > 1:
+            return scored(audited, name, operating_point(name, audited, validation, options)[0])
+        point, _ = operating_point(name, audited, validation, options, grouping.name)
+        return scored(audited, name, point, Attribute(grouping.groups, grouping.codes))
+
+    a, b = at(model_a), at(model_b)
+    everybody = np.zeros(len(audited), dtype=np.int64)
+    rows = _groups(a, b, ALL, (ALL,), everybody, options)
     for grouping in groupings(audited, options):
-        own = [row for g, name in enumerate(grouping.groups) for row in _group(a, b, grouping.name, name, grouping.codes == g, options)]
-        rows += _corrected(own, options)
+        a, b = at(model_a, grouping), at(model_b, grouping)
+        rows += _corrected(_groups(a, b, grouping.name, grouping.groups, grouping.codes, options), options)
         rows += _summaries(a, b, grouping, options)
     return Comparison(model_a, model_b, tuple(rows))
 
@@ -112,6 +113,22 @@ def with_comparisons(result: Audit, predictions: Predictions) -> Audit:
     """The audit with every further model set against the first one."""
     first, *others = predictions.models
     return replace(result, comparisons=tuple(compare(predictions, other, first, result.options) for other in others))
+
+
+def _groups(a: Scored, b: Scored, attribute: str, names: tuple[str, ...], codes: NDArray[np.int64], options: AuditOptions) -> list[PairedDifference]:
+    """Every difference within every group; groups below the guards have one row that says why there is none."""
+    resampled = paired_areas_and_errors(a, b, codes, len(names), options)
+    rows = []
+    for g, name in enumerate(names):
+        own = list(_group(a, b, attribute, name, codes == g, options))
+        rows += own
+        if own[0].value_a is not None:
+            rows += [_of_bootstrap((a.model, b.model, attribute, name), metric, own[0].n, found[g]) for metric, found in resampled.items()]
+    return rows
+
+
+def _of_bootstrap(head: tuple[str, str, str, str], metric: str, n: int, s: PairedSummary) -> PairedDifference:
+    return PairedDifference(*head, metric, n, s.value_a, s.value_b, s.difference, s.low, s.high, s.p, s.p, s.method, s.reason)
 
 
 def _group(a: Scored, b: Scored, attribute: str, group: str, inside: NDArray[np.bool_], options: AuditOptions) -> Iterator[PairedDifference]:
@@ -142,7 +159,18 @@ def _linearised(a: Scored, b: Scored, inside: NDArray[np.bool_]) -> Iterator[tup
             yield name, ratio(a, *_rate_rows(a, name)), ratio(b, *_rate_rows(b, name))
     if a.no_probability is None and b.no_probability is None:
         ones = np.ones(a.y.size)
-        yield "brier", ratio(a, (a.score - a.y) ** 2, ones), ratio(b, (b.score - b.y) ** 2, ones)
+        square_a, square_b = (a.score - a.y) ** 2, (b.score - b.y) ** 2
+        yield "brier", ratio(a, square_a, ones), ratio(b, square_b, ones)
+        classes = [(ratio(a, square_a * own, own), ratio(b, square_b * own, own)) for own in (a.y.astype(np.float64), (~a.y).astype(np.float64))]
+        yield "balanced_brier", _mean(classes[0][0], classes[1][0]), _mean(classes[0][1], classes[1][1])
+        benefit_a, benefit_b = net_benefit_rows(a), net_benefit_rows(b)
+        if not isinstance(benefit_a, str) and not isinstance(benefit_b, str):
+            yield "net_benefit", ratio(a, benefit_a, ones), ratio(b, benefit_b, ones)
+
+
+def _mean(one: Linearised, other: Linearised) -> Linearised:
+    """Mean of two estimates: that of their values and of each row's influences."""
+    return Linearised((one.value + other.value) / 2, (one.influence + other.influence) / 2, one.codes, one.cluster)
 
 
 def _rate_rows(data: Scored, name: str) -> tuple[Floats, Floats]:
@@ -187,23 +215,9 @@ def _corrected(rows: list[PairedDifference], options: AuditOptions) -> list[Pair
 
 
 def _summaries(a: Scored, b: Scored, grouping: Grouping, options: AuditOptions) -> list[PairedDifference]:
-    """Fairness summaries, by paired bootstrap; none without replicates."""
-    codes, count = grouping.codes, len(grouping.groups)
-    if not options.bootstrap or count < 2 or not (codes >= 0).any():
-        return []
-    level = 1 - options.alpha
-    found = compare_aucs(
-        a.y, a.score, b.score, codes, count, replicates=options.bootstrap, seed=options.seed, cluster=a.cluster, weight=a.weight, level=level, max_levels=LEVELS
-    )
-    if a.decision is not None and b.decision is not None:
-        found |= compare_rates(a.y, a.decision, b.decision, codes, count, replicates=options.bootstrap, seed=options.seed, cluster=a.cluster, weight=a.weight, level=level)
-    n = int((codes >= 0).sum())
-    rows = []
-    for name, short in SHORT.items():
-        if name in found:
-            s = found[name]
-            rows.append(PairedDifference(a.model, b.model, grouping.name, ALL, short, n, s.value_a, s.value_b, s.difference, s.low, s.high, s.p, s.p, s.method, s.reason))
-    return rows
+    n = int((grouping.codes >= 0).sum())
+    found = paired_summaries(a, b, grouping.codes, len(grouping.groups), options)
+    return [_of_bootstrap((a.model, b.model, grouping.name, ALL), name, n, summary) for name, summary in found.items()]
 
 
 def _or_none(value: float) -> float | None:

@@ -168,7 +168,7 @@ def mean_tables(data: Scored, codes: NDArray[np.int64], count: int, lacking: tup
         return [MetricTable.undefined(name, count, data.no_probability) for name in ("brier", "net_benefit")]
     rows: Mapping[str, Floats | str] = {
         "brier": (data.score - data.y) ** 2,
-        "net_benefit": _net_benefit_rows(data),
+        "net_benefit": net_benefit_rows(data),
     }
     tables = []
     for name, row in rows.items():
@@ -201,7 +201,7 @@ def mean_tables(data: Scored, codes: NDArray[np.int64], count: int, lacking: tup
     return tables
 
 
-def _net_benefit_rows(data: Scored) -> Floats | str:
+def net_benefit_rows(data: Scored) -> Floats | str:
     """Each row's share of TP/n - FP/n * t/(1-t), or the reason why there is none."""
     if data.decision is None:
         return data.no_decision or "no operating point"

@@ -20,7 +20,8 @@ from core.audit.estimates import GroupCounts, MetricTable
 from core.audit.options import AuditOptions
 from core.audit.scored import Scored
 from core.audit.summaries import RATE_SUMMARIES, Summary
-from core.metrics.bootstrap import AucReplicates, bootstrap_aucs, bootstrap_confusion
+from core.metrics.bootstrap import AucReplicates, bootstrap_aucs
+from core.metrics.bootstrap_rates import bootstrap_confusion
 from core.metrics.permutation import AucNull, NullTest, permute_aucs, permute_pairs
 from core.metrics.rate_null import permute_rates
 from core.metrics.rates import SUMMARIES, rate

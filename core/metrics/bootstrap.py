@@ -1,15 +1,16 @@
-"""Bootstrap of group AUCs, precision-recall areas and rates: stratified, and by patient where patients repeat.
+"""Bootstrap of group AUCs and other statistics of the ranking: stratified, and by patient where patients repeat.
 
-Rates are resampled as cell counts. AUCs are resampled as counts per score level (see levels.py), which
+Rankings are resampled as counts per score level (see levels.py), which
 is the plain bootstrap as long as there are no more distinct scores than levels, and differs from it
 by less than the Monte Carlo error beyond. A percentile interval of a max-min gap is no test: the gap
-cannot be negative. Use permutation.py for that.
+cannot be negative. Use permutation.py for that. Rates are in bootstrap_rates.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypedDict, TypeVar, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,10 +19,32 @@ from scipy.special import ndtr, ndtri
 from core.metrics import validate
 from core.metrics.equity import es_auc, max_gap, worst
 from core.metrics.levels import MAX_LEVELS, Levels, make_levels, ranking_within, table_auc
-from core.metrics.rates import FN, FP, TN, TP
 from core.metrics.resampling import CellDraws, Ints, patient_strata
 
 Floats = NDArray[np.float64]
+T = TypeVar("T")
+
+
+class Resampling(TypedDict, total=False):
+    """How replicates are drawn.
+
+    replicates : how many (default 1000)
+    seed : default 0
+    cluster : (n,) patients; whole patients are drawn then
+    weight : (n,) sample weights
+    by_label : draw within group and label, so that the counts of positives and negatives stay (patients:
+        within group and the labels that occur); else within group only. Default: yes for rankings, no for rates
+    max_levels : see `levels`; has no effect on rates
+    workers : threads; the answer does not depend on it
+    """
+
+    replicates: int
+    seed: int
+    cluster: ArrayLike | None
+    weight: ArrayLike | None
+    by_label: bool
+    max_levels: int
+    workers: int | None
 
 
 @dataclass(frozen=True)
@@ -42,7 +65,9 @@ class AucReplicates:
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class Prepared:
+    """Checked arrays of the samples whose group is known, (n,), and the strata of the draw; `keep` : (all samples,)."""
+
     positive: NDArray[np.bool_]
     group: Ints
     n_groups: int
@@ -51,66 +76,59 @@ class _Prepared:
     patient_stratum: Ints | None
     stratum: Ints
     keep: NDArray[np.bool_]
+    how: Resampling
 
+    @classmethod
+    def of(cls, y: ArrayLike, group: ArrayLike | None, n_groups: int | None, how: Resampling, by_label: bool) -> Prepared:
+        """by_label : the default where `how` says nothing."""
+        positive = validate.labels(y)
+        index, count = validate.groups(group, positive.size, n_groups)
+        keep = index >= 0
+        positive, index = positive[keep], index[keep]
+        w = validate.weights(how.get("weight"), keep.size)
+        cluster = how.get("cluster")
+        patients = validate.clusters(None if cluster is None else np.asarray(cluster)[keep], positive.size)
+        within = how.get("by_label", by_label)
+        member = strata = None
+        if patients is not None:
+            member, n_patients = patients
+            strata = patient_strata(member, n_patients, index, positive, within)
+        stratum = index * 2 + positive if within else index
+        return cls(positive, index, count, None if w is None else w[keep], member, strata, stratum, keep, how)
 
-def _prepare(
-    y: ArrayLike,
-    group: ArrayLike | None,
-    n_groups: int | None,
-    cluster: ArrayLike | None,
-    weight: ArrayLike | None,
-    by_label: bool,
-) -> _Prepared:
-    """Checked arrays without samples of missing group, and the strata of the draw."""
-    positive = validate.labels(y)
-    index, count = validate.groups(group, positive.size, n_groups)
-    keep = index >= 0
-    positive, index = positive[keep], index[keep]
-    w = validate.weights(weight, keep.size)
-    patients = validate.clusters(None if cluster is None else np.asarray(cluster)[keep], positive.size)
-    member = strata = None
-    if patients is not None:
-        member, n_patients = patients
-        strata = patient_strata(member, n_patients, index, positive, by_label)
-    stratum = index * 2 + positive if by_label else index
-    return _Prepared(positive, index, count, None if w is None else w[keep], member, strata, stratum, keep)
+    def draws(self, cell: Ints, n_cells: int) -> CellDraws:
+        """Draws of samples that each lie in one cell, (n,)."""
+        return CellDraws.of(
+            cell,
+            n_cells,
+            self.stratum,
+            cluster=self.cluster,
+            patient_stratum=self.patient_stratum,
+            weight=self.weight,
+        )
 
+    def joint_draws(self, cells: Sequence[Ints], n_cells: Sequence[int]) -> CellDraws:
+        """Draws into the cells of several models at once: one wide table, model after model.
 
-def bootstrap_aucs(
-    y: ArrayLike,
-    score: ArrayLike,
-    group: ArrayLike | None = None,
-    n_groups: int | None = None,
-    *,
-    replicates: int = 1000,
-    seed: int = 0,
-    cluster: ArrayLike | None = None,
-    weight: ArrayLike | None = None,
-    by_label: bool = True,
-    max_levels: int = MAX_LEVELS,
-    workers: int | None = None,
-) -> AucReplicates:
-    """Bootstrap AUCs of everybody and of each group.
+        A patient (or sample) puts its samples in one cell of each, so that replicates of the models are paired. Patients
+        are drawn one by one: with one seed other models of the same samples get the same patients.
+        """
+        n, k = self.positive.size, len(cells)
+        offsets = np.cumsum([0, *n_cells])
+        unit = np.arange(n) if self.cluster is None else self.cluster
+        weight = np.ones(n) if self.weight is None else self.weight
+        return CellDraws.of(
+            np.concatenate([cell + offsets[i] for i, cell in enumerate(cells)]),
+            int(offsets[-1]),
+            np.tile(self.stratum, k),
+            cluster=np.tile(unit, k),
+            patient_stratum=self.stratum if self.patient_stratum is None else self.patient_stratum,
+            weight=np.tile(weight, k),
+        )
 
-    Parameters
-    ----------
-    y, score : (n,)
-    group : (n,) indices, -1 for missing: such samples are left out altogether
-    cluster : (n,) patients; whole patients are drawn then
-    by_label : draw within group and label, so that the counts of positives and negatives stay (patients:
-        within group and the labels that occur); else within group only
-    max_levels : see `levels`
-    workers : threads; the answer does not depend on it
-    """
-    one = _prepare(y, group, n_groups, cluster, weight, by_label)
-    values = validate.scores(score, one.keep.size)[one.keep]
-    tables = _LevelTables.of(one, values, max_levels)
-
-    def reduce(counts: Floats) -> tuple[Floats, Floats]:
-        return tables.aucs(counts)
-
-    parts = tables.draws(one).tables(replicates, seed, reduce, workers)
-    return AucReplicates(np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]))
+    def over_replicates(self, draws: CellDraws, reduce: Callable[[Floats], T]) -> list[T]:
+        """`reduce` of the cell sums (R, n_cells) of every chunk of replicates."""
+        return draws.tables(self.how.get("replicates", 1000), self.how.get("seed", 0), reduce, self.how.get("workers"))
 
 
 @dataclass(frozen=True)
@@ -124,67 +142,47 @@ class _LevelTables:
     within_overall: Floats | float
 
     @classmethod
-    def of(cls, one: _Prepared, score: Floats, max_levels: int) -> _LevelTables:
-        levels = make_levels(one.positive, score, max_levels)
+    def of(cls, one: Prepared, score: ArrayLike) -> _LevelTables:
+        values = validate.scores(score, one.keep.size)[one.keep]
+        levels = make_levels(one.positive, values, one.how.get("max_levels", MAX_LEVELS))
         cell = (one.group * 2 + one.positive) * levels.n_levels + levels.level
-        within = ranking_within(one.positive, score, one.group, one.n_groups, levels, one.weight)
+        within = ranking_within(one.positive, values, one.group, one.n_groups, levels, one.weight)
         everybody = np.zeros(one.group.size, dtype=np.int64)
-        whole = ranking_within(one.positive, score, everybody, 1, levels, one.weight)
+        whole = ranking_within(one.positive, values, everybody, 1, levels, one.weight)
         return cls(levels, cell, one.n_groups, within, whole[0] if isinstance(whole, np.ndarray) else whole)
 
     @property
     def n_cells(self) -> int:
         return self.n_groups * 2 * self.levels.n_levels
 
-    def draws(self, one: _Prepared) -> CellDraws:
-        return CellDraws.of(
-            self.cell,
-            self.n_cells,
-            one.stratum,
-            cluster=one.cluster,
-            patient_stratum=one.patient_stratum,
-            weight=one.weight,
-        )
+    def counts(self, cells: Floats) -> Floats:
+        """Cell sums (R, n_cells) as (R, G, 2, K): negatives and positives per rising level."""
+        return cells.reshape(-1, self.n_groups, 2, self.levels.n_levels)
 
-    def aucs(self, counts: Floats) -> tuple[Floats, Floats]:
+    def aucs(self, cells: Floats) -> tuple[Floats, Floats]:
         """Overall (R,) and group (R, G) AUCs of cell sums (R, n_cells)."""
-        table = counts.reshape(-1, self.n_groups, 2, self.levels.n_levels)
+        table = self.counts(cells)
         total = table.sum(axis=1)
         overall = table_auc(total[:, 1], total[:, 0], self.within_overall)
         return overall, table_auc(table[:, :, 1], table[:, :, 0], self.within)
 
 
-def bootstrap_statistic(
-    y: ArrayLike,
-    score: ArrayLike,
-    statistic: Callable[[Floats, Floats], Floats],
-    group: ArrayLike | None = None,
-    n_groups: int | None = None,
-    *,
-    replicates: int = 1000,
-    seed: int = 0,
-    cluster: ArrayLike | None = None,
-    weight: ArrayLike | None = None,
-    by_label: bool = True,
-    max_levels: int = MAX_LEVELS,
-    workers: int | None = None,
-) -> Floats:
-    """Bootstrap of any per-group statistic of the ranking, (R, G).
+def _over_model(one: Prepared, score: ArrayLike, reduce: Callable[[_LevelTables, Floats], T]) -> list[T]:
+    """`reduce(tables, cell sums)` of one model, chunk by chunk, by the quickest route."""
+    tables = _LevelTables.of(one, score)
+    return one.over_replicates(one.draws(tables.cell, tables.n_cells), lambda cells: reduce(tables, cells))
 
-    `statistic(pos, neg)` takes counts per score level, rising, (R, G, K) each, and returns (R, G): for
-    example `precision_recall.table_average_precision`. The same seed draws the same samples as
-    `bootstrap_aucs` does. The other parameters are those of `bootstrap_aucs`.
-    """
-    one = _prepare(y, group, n_groups, cluster, weight, by_label)
-    values = validate.scores(score, one.keep.size)[one.keep]
-    tables = _LevelTables.of(one, values, max_levels)
-    shape = (-1, one.n_groups, 2, tables.levels.n_levels)
 
-    def reduce(counts: Floats) -> Floats:
-        table = counts.reshape(shape)
-        return statistic(table[:, :, 1], table[:, :, 0])
+def _over_models(one: Prepared, scores: ArrayLike, reduce: Callable[[_LevelTables, Floats], T]) -> list[list[T]]:
+    """`reduce(tables, cell sums)` of each model, chunk by chunk; all models are read from the same draws."""
+    tables = [_LevelTables.of(one, row) for row in np.atleast_2d(np.asarray(scores, dtype=np.float64))]
+    edges = np.cumsum([0, *(t.n_cells for t in tables)])
 
-    return np.concatenate(tables.draws(one).tables(replicates, seed, reduce, workers))
+    def each(cells: Floats) -> list[T]:
+        return [reduce(t, cells[:, edges[i] : edges[i + 1]]) for i, t in enumerate(tables)]
+
+    chunks = one.over_replicates(one.joint_draws([t.cell for t in tables], [t.n_cells for t in tables]), each)
+    return [[chunk[i] for chunk in chunks] for i in range(len(tables))]
 
 
 def bootstrap_models(
@@ -192,125 +190,71 @@ def bootstrap_models(
     scores: ArrayLike,
     group: ArrayLike | None = None,
     n_groups: int | None = None,
-    *,
-    replicates: int = 1000,
-    seed: int = 0,
-    cluster: ArrayLike | None = None,
-    weight: ArrayLike | None = None,
-    by_label: bool = True,
-    max_levels: int = MAX_LEVELS,
-    workers: int | None = None,
+    **how: Unpack[Resampling],
 ) -> tuple[AucReplicates, ...]:
     """Bootstrap AUCs of several models, (k, n) scores, every replicate drawing the same patients for all of them.
 
-    Differences between the models' replicates are therefore paired, for any summary of them.
+    Differences between the models' replicates are therefore paired, for any summary of them, also over several calls with
+    one seed. group : (n,) indices, -1 for missing: such samples are left out altogether. `how`: see `Resampling`.
     """
-    one = _prepare(y, group, n_groups, cluster, weight, by_label)
-    models = np.atleast_2d(np.asarray(scores, dtype=np.float64))
-    kept = [validate.scores(row, one.keep.size)[one.keep] for row in models]
-    tables = [_LevelTables.of(one, row, max_levels) for row in kept]
-    # One wide table, model after model: a patient puts its samples in one cell of each.
-    draws = _joint_draws(one, tables)
-    edges = np.cumsum([0] + [t.n_cells for t in tables])
-
-    def reduce(counts: Floats) -> list[tuple[Floats, Floats]]:
-        return [t.aucs(counts[:, edges[i] : edges[i + 1]]) for i, t in enumerate(tables)]
-
-    parts = draws.tables(replicates, seed, reduce, workers)
-    return tuple(
-        AucReplicates(np.concatenate([p[i][0] for p in parts]), np.concatenate([p[i][1] for p in parts]))
-        for i in range(len(tables))
-    )
+    one = Prepared.of(y, group, n_groups, how, by_label=True)
+    return tuple(_joined(own) for own in _over_models(one, scores, _LevelTables.aucs))
 
 
-def _joint_draws(one: _Prepared, tables: list[_LevelTables]) -> CellDraws:
-    """Draws of patients (or samples) into the cells of all models at once."""
-    n, k = one.positive.size, len(tables)
-    offsets = np.cumsum([0] + [t.n_cells for t in tables])
-    cell = np.concatenate([t.cell + offsets[i] for i, t in enumerate(tables)])
-    unit = np.arange(n) if one.cluster is None else one.cluster
-    strata = one.stratum if one.patient_stratum is None else one.patient_stratum
-    weight = np.ones(n) if one.weight is None else one.weight
-    return CellDraws.of(
-        cell,
-        int(offsets[-1]),
-        np.tile(one.stratum, k),
-        cluster=np.tile(unit, k),
-        patient_stratum=strata,
-        weight=np.tile(weight, k),
-    )
+def _joined(parts: Sequence[tuple[Floats, Floats]]) -> AucReplicates:
+    return AucReplicates(np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]))
 
 
-def bootstrap_confusion(
+def bootstrap_aucs(
     y: ArrayLike,
-    prediction: ArrayLike,
+    score: ArrayLike,
     group: ArrayLike | None = None,
     n_groups: int | None = None,
-    *,
-    replicates: int = 1000,
-    seed: int = 0,
-    cluster: ArrayLike | None = None,
-    weight: ArrayLike | None = None,
-    by_label: bool = False,
-    workers: int | None = None,
+    **how: Unpack[Resampling],
+) -> AucReplicates:
+    """Bootstrap AUCs of everybody and of each group; see `bootstrap_models`."""
+    return _joined(_over_model(Prepared.of(y, group, n_groups, how, by_label=True), score, _LevelTables.aucs))
+
+
+Statistic = Callable[[Floats, Floats], Floats]
+"""From counts per score level, rising, of positives and negatives, (R, G, K) each, to (R, G, ...).
+
+For example `precision_recall.table_average_precision`.
+"""
+
+
+def _of_levels(statistic: Statistic) -> Callable[[_LevelTables, Floats], Floats]:
+    def reduce(tables: _LevelTables, cells: Floats) -> Floats:
+        table = tables.counts(cells)
+        return statistic(table[:, :, 1], table[:, :, 0])
+
+    return reduce
+
+
+def bootstrap_statistic(
+    y: ArrayLike,
+    score: ArrayLike,
+    statistic: Statistic,
+    group: ArrayLike | None = None,
+    n_groups: int | None = None,
+    **how: Unpack[Resampling],
 ) -> Floats:
-    """Bootstrap confusion tables, (R, G, 4), ready for `rates.rate` and `rates.rate_summaries`.
-
-    Drawn within groups; labels vary unless `by_label`, because selection rate, PPV and accuracy depend on
-    how many positives there happen to be.
-    """
-    one = _prepare(y, group, n_groups, cluster, weight, by_label)
-    selected = validate.labels(prediction)
-    if selected.size != one.keep.size:
-        raise ValueError(validate.LENGTHS_DIFFER.format(what="prediction", got=selected.size, expected=one.keep.size))
-    selected = selected[one.keep]
-    kind = np.where(one.positive, np.where(selected, TP, FN), np.where(selected, FP, TN))
-    draws = CellDraws.of(
-        one.group * 4 + kind,
-        one.n_groups * 4,
-        one.stratum,
-        cluster=one.cluster,
-        patient_stratum=one.patient_stratum,
-        weight=one.weight,
-    )
-    parts = draws.tables(replicates, seed, lambda counts: counts, workers)
-    return np.concatenate(parts).reshape(replicates, one.n_groups, 4)
+    """Bootstrap of any per-group statistic of the ranking, (R, G, ...). The same seed draws the samples that `bootstrap_aucs` does."""
+    one = Prepared.of(y, group, n_groups, how, by_label=True)
+    return np.concatenate(_over_model(one, score, _of_levels(statistic)))
 
 
-def bootstrap_pair_confusion(
+def bootstrap_model_statistic(
     y: ArrayLike,
-    prediction_a: ArrayLike,
-    prediction_b: ArrayLike,
+    scores: ArrayLike,
+    statistic: Statistic,
     group: ArrayLike | None = None,
     n_groups: int | None = None,
-    *,
-    replicates: int = 1000,
-    seed: int = 0,
-    cluster: ArrayLike | None = None,
-    weight: ArrayLike | None = None,
-    workers: int | None = None,
-) -> tuple[Floats, Floats]:
-    """Bootstrap confusion tables of two models' decisions, (R, G, 4) each, from the same drawn patients."""
-    one = _prepare(y, group, n_groups, cluster, weight, by_label=False)
-    a, b = validate.labels(prediction_a)[one.keep], validate.labels(prediction_b)[one.keep]
-    # Label and both decisions make eight cells per group; each model's table sums over the other's decision.
-    cell = one.group * 8 + one.positive * 4 + a * 2 + b
-    draws = CellDraws.of(
-        cell,
-        one.n_groups * 8,
-        one.stratum,
-        cluster=one.cluster,
-        patient_stratum=one.patient_stratum,
-        weight=one.weight,
-    )
-    counts = np.concatenate(draws.tables(replicates, seed, lambda counts: counts, workers))
-    table = counts.reshape(replicates, one.n_groups, 2, 2, 2)
-    order = [(1, 1), (0, 1), (1, 0), (0, 0)]  # label, decision: TP, FP, FN, TN
-    of_a, of_b = table.sum(axis=4), table.sum(axis=3)
-    return (
-        np.stack([of_a[:, :, label, decision] for label, decision in order], axis=-1),
-        np.stack([of_b[:, :, label, decision] for label, decision in order], axis=-1),
-    )
+    **how: Unpack[Resampling],
+) -> tuple[Floats, ...]:
+    """The same of several models, (k, n) scores, from draws of the same patients."""
+    one = Prepared.of(y, group, n_groups, how, by_label=True)
+    return tuple(np.concatenate(own) for own in _over_models(one, scores, _of_levels(statistic)))
 
 
 def replicate_interval(

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.metrics import validate
 from core.metrics.auc import auc, group_aucs
-from core.metrics.bootstrap import AucReplicates, bootstrap_models, bootstrap_pair_confusion, replicate_interval
-from core.metrics.levels import MAX_LEVELS
+from core.metrics.bootstrap import (
+    AucReplicates,
+    Resampling,
+    bootstrap_model_statistic,
+    bootstrap_models,
+    replicate_interval,
+)
+from core.metrics.bootstrap_calibration import bootstrap_errors
+from core.metrics.bootstrap_rates import bootstrap_pair_confusion
+from core.metrics.calibration import debiased_ece, reliability
+from core.metrics.precision_recall import auprg, average_precision, table_auprg, table_average_precision
 from core.metrics.rates import confusion, rate_summaries
 
 Floats = NDArray[np.float64]
@@ -38,12 +48,41 @@ class PairedSummary:
     method: str = METHOD
 
 
-def _paired(value_a: float, value_b: float, a: Floats, b: Floats, level: float) -> PairedSummary:
+@dataclass(frozen=True)
+class Pair:
+    """Scores, probabilities or decisions of models a and b for the same samples, and the groups these are compared in.
+
+    y, a, b : (n,); group : (n,) indices, -1 left out; usable : (G,) groups that enter summaries, all where None.
+    """
+
+    y: ArrayLike
+    a: ArrayLike
+    b: ArrayLike
+    group: ArrayLike
+    n_groups: int | None = None
+    usable: ArrayLike | None = None
+
+    @property
+    def count(self) -> int:
+        return validate.groups(self.group, np.asarray(self.y).size, self.n_groups)[1]
+
+    @property
+    def chosen(self) -> NDArray[np.bool_]:
+        return np.ones(self.count, dtype=bool) if self.usable is None else np.asarray(self.usable, dtype=bool)
+
+    @property
+    def both(self) -> Floats:
+        """(2, n) values of both models."""
+        return np.stack([np.asarray(self.a, dtype=np.float64), np.asarray(self.b, dtype=np.float64)])
+
+
+def paired_summary(value_a: float, value_b: float, a: Floats, b: Floats, level: float) -> PairedSummary:
     """Difference of one summary from its replicates (R,) under both models."""
     shown_a, shown_b = (float(v) if np.isfinite(v) else None for v in (value_a, value_b))
     if shown_a is None or shown_b is None:
         return PairedSummary(shown_a, shown_b, None, None, None, None, UNDEFINED)
-    gap, observed = a - b, shown_a - shown_b
+    with np.errstate(invalid="ignore"):
+        gap, observed = a - b, shown_a - shown_b
     low, high = replicate_interval(gap, observed, level=level, kind="basic")
     if not np.isfinite(low):
         return PairedSummary(shown_a, shown_b, observed, None, None, None, UNSTABLE)
@@ -53,79 +92,69 @@ def _paired(value_a: float, value_b: float, a: Floats, b: Floats, level: float) 
     return PairedSummary(shown_a, shown_b, observed, float(low), float(high), p, None)
 
 
-def compare_aucs(
-    y: ArrayLike,
-    score_a: ArrayLike,
-    score_b: ArrayLike,
-    group: ArrayLike,
-    n_groups: int | None = None,
-    *,
-    replicates: int = 1000,
-    seed: int = 0,
-    cluster: ArrayLike | None = None,
-    weight: ArrayLike | None = None,
-    usable: ArrayLike | None = None,
-    level: float = 0.95,
-    max_levels: int = MAX_LEVELS,
-    workers: int | None = None,
-) -> dict[str, PairedSummary]:
-    """Paired differences of "auc", "es_auc", "max_gap", "worst_group" between two models.
-
-    usable : (G,) bool, groups that enter the summaries. Parameters otherwise as in `bootstrap.bootstrap_aucs`.
-    """
-    labels = validate.labels(y)
-    index, count = validate.groups(group, labels.size, n_groups)
-    keep = index >= 0
-    chosen = np.ones(count, dtype=bool) if usable is None else np.asarray(usable, dtype=bool)
-    w = validate.weights(weight, labels.size)
-    scores = np.stack([validate.scores(s, labels.size) for s in (score_a, score_b)])
-    drawn = bootstrap_models(
-        labels, scores, index, count,
-        replicates=replicates, seed=seed, cluster=cluster, weight=w, max_levels=max_levels, workers=workers,
-    )  # fmt: skip
+def compare_aucs(pair: Pair, *, level: float = 0.95, **how: Unpack[Resampling]) -> dict[str, PairedSummary]:
+    """Paired differences of "auc", "es_auc", "max_gap", "worst_group" between two models' scores."""
+    labels = validate.labels(pair.y)
+    index, count = validate.groups(pair.group, labels.size, pair.n_groups)
+    keep, chosen = index >= 0, pair.chosen
+    w = validate.weights(how.get("weight"), labels.size)
+    drawn = bootstrap_models(labels, pair.both, index, count, **how)
     seen = [
         AucReplicates(
             np.array([auc(labels[keep], s[keep], None if w is None else w[keep])]),
             np.where(chosen, group_aucs(labels, s, index, count, w), np.nan)[None],
         ).summaries()
-        for s in scores
+        for s in pair.both
     ]
     reps = [AucReplicates(r.overall, np.where(chosen, r.groups, np.nan)).summaries() for r in drawn]
     return {
-        name: _paired(float(seen[0][name][0]), float(seen[1][name][0]), reps[0][name], reps[1][name], level)
+        name: paired_summary(float(seen[0][name][0]), float(seen[1][name][0]), reps[0][name], reps[1][name], level)
         for name in seen[0]
     }
 
 
-def compare_rates(
-    y: ArrayLike,
-    prediction_a: ArrayLike,
-    prediction_b: ArrayLike,
-    group: ArrayLike,
-    n_groups: int | None = None,
-    *,
-    replicates: int = 1000,
-    seed: int = 0,
-    cluster: ArrayLike | None = None,
-    weight: ArrayLike | None = None,
-    usable: ArrayLike | None = None,
-    level: float = 0.95,
-    workers: int | None = None,
-) -> dict[str, PairedSummary]:
+def compare_rates(pair: Pair, *, level: float = 0.95, **how: Unpack[Resampling]) -> dict[str, PairedSummary]:
     """Paired differences of every summary in `rates.SUMMARIES` between two models' decisions."""
-    labels = validate.labels(y)
-    index, count = validate.groups(group, labels.size, n_groups)
-    chosen = np.ones(count, dtype=bool) if usable is None else np.asarray(usable, dtype=bool)
-    tables = bootstrap_pair_confusion(
-        labels, prediction_a, prediction_b, index, count,
-        replicates=replicates, seed=seed, cluster=cluster, weight=weight, workers=workers,
-    )  # fmt: skip
+    tables = bootstrap_pair_confusion(pair.y, (pair.a, pair.b), pair.group, pair.n_groups, **how)
+    weight = how.get("weight")
     seen = [
-        rate_summaries(confusion(labels, decided, index, count, weight)[chosen])
-        for decided in (prediction_a, prediction_b)
+        rate_summaries(confusion(pair.y, decided, pair.group, pair.n_groups, weight)[pair.chosen])
+        for decided in (pair.a, pair.b)
     ]
-    reps = [rate_summaries(table[:, chosen]) for table in tables]
+    reps = [rate_summaries(table[:, pair.chosen]) for table in tables]
     return {
-        name: _paired(float(seen[0][name]), float(seen[1][name]), reps[0][name], reps[1][name], level)
+        name: paired_summary(float(seen[0][name]), float(seen[1][name]), reps[0][name], reps[1][name], level)
         for name in seen[0]
     }
+
+
+def compare_precision(pair: Pair, *, level: float = 0.95, **how: Unpack[Resampling]) -> dict[str, tuple[PairedSummary, ...]]:
+    """Paired differences of "average_precision" and "auprg" in every group, (G,) each."""
+
+    def areas(pos: Floats, neg: Floats) -> Floats:
+        return np.stack([table_average_precision(pos, neg), table_auprg(pos, neg)], axis=-1)
+
+    drawn = bootstrap_model_statistic(pair.y, pair.both, areas, pair.group, pair.n_groups, **how)
+    found = {}
+    for k, (name, area) in enumerate({"average_precision": average_precision, "auprg": auprg}.items()):
+        seen = [area(pair.y, s, pair.group, pair.n_groups, how.get("weight")) for s in pair.both]
+        found[name] = _by_group(seen, [replicates[..., k] for replicates in drawn], level)
+    return found
+
+
+def compare_errors(
+    pair: Pair, *, bins: int = 10, level: float = 0.95, **how: Unpack[Resampling]
+) -> tuple[PairedSummary, ...]:
+    """Paired differences of the debiased calibration error in every group, (G,). Scores must lie in [0, 1]."""
+    weight = how.get("weight")
+    drawn = bootstrap_errors(pair.y, pair.both, pair.group, pair.n_groups, bins=bins, error=debiased_ece, **how)
+    seen = [debiased_ece(reliability(pair.y, s, pair.group, pair.n_groups, bins=bins, weight=weight)) for s in pair.both]
+    return _by_group(seen, drawn, level)
+
+
+def _by_group(seen: list[Floats], drawn: list[Floats] | tuple[Floats, ...], level: float) -> tuple[PairedSummary, ...]:
+    """From values (G,) and replicates (R, G) of both models."""
+    return tuple(
+        paired_summary(float(seen[0][g]), float(seen[1][g]), drawn[0][:, g], drawn[1][:, g], level)
+        for g in range(seen[0].size)
+    )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score
 
-from core.audit import AuditOptions, Predictions
-from core.audit.compare import Comparison, PairedDifference, compare
+from core.audit import AuditOptions, Predictions, Target, audit
+from core.audit.compare import RATES, Comparison, PairedDifference, compare
 from core.errors import UserError
+from core.metrics.calibration import debiased_ece, reliability
+from core.metrics.precision_recall import auprg
 from tests.audit.cohorts import simulated
 
 
@@ -40,7 +43,59 @@ def test_a_worse_model_is_found_and_summaries_are_paired() -> None:
     assert auc.difference is not None and auc.difference > 0.03 and auc.p is not None and auc.p < 1e-6
     worst = row(found, "worst_group_auc", "group")
     assert worst.low is not None and worst.low > 0 and worst.p is not None and worst.p < 0.01
-    assert {r.metric for r in found.rows if r.attribute == "group" and r.group == "(all)"} == {"es_auc", "max_gap", "worst_group_auc", "dpd", "deodds", "equal_opportunity_difference"}
+    summaries = {r.metric: r for r in found.rows if r.attribute == "group" and r.group == "(all)"}
+    of_auc = {"es_auc", "max_gap", "worst_group_auc"}
+    assert set(summaries) == of_auc | {"dpd", "dp_ratio", "deodds", "eodds_ratio", "equal_opportunity_difference", "equal_opportunity_ratio"}
+    each = {r.metric for r in found.rows if (r.attribute, r.group) == ("group", "a")}
+    assert each == {"auc", *RATES, "brier", "balanced_brier", "net_benefit", "average_precision", "auprg", "ece_debiased"}
+    assert each == {r.metric for r in found.rows if r.attribute == "(all)"}
+    for metric, sign in (("auprg", 1), ("average_precision", 1), ("brier", -1), ("net_benefit", 1), ("ece_debiased", -1)):
+        one = row(found, metric)
+        assert one.low is not None and one.high is not None and one.low < one.high and sign * one.low > 0 and sign * one.high > 0, metric
+
+
+def test_differences_are_those_of_the_audits_own_values() -> None:
+    predictions = two_models(0.3, 1500)
+    options = AuditOptions(bootstrap=100, permutations=0)
+    result = audit(predictions, options)
+    found = compare(predictions, "first", "second", options)
+    a, b = (result.model(name).attribute("group") for name in ("first", "second"))
+    for r in found.rows:
+        if r.attribute == "group" and r.group == "(all)":
+            seen = [x.summary(r.metric).value for x in (a, b)]
+        elif r.attribute == "group":
+            seen = [x.tables[r.metric].value[x.grouping.groups.index(r.group)] for x in (a, b)]
+        else:
+            continue
+        assert (r.value_a, r.value_b) == (pytest.approx(seen[0]), pytest.approx(seen[1])), (r.group, r.metric)
+        assert r.difference == pytest.approx(seen[0] - seen[1], abs=1e-9), (r.group, r.metric)
+
+
+def test_resampled_differences_agree_with_a_plain_bootstrap() -> None:
+    """Rows redrawn in a loop, every metric from scratch: the intervals must be as wide, by 400 replicates of each."""
+    predictions = two_models(0.3, 500)
+    found = compare(predictions, "first", "second", AuditOptions(bootstrap=400, permutations=0))
+    rng = np.random.default_rng(8)
+    y, scores = predictions.y, [predictions.scores[m] for m in ("first", "second")]
+    drawn: dict[str, list[float]] = {"auprg": [], "average_precision": [], "ece_debiased": []}
+    for _ in range(400):
+        rows = rng.integers(0, y.size, y.size)
+        drawn["auprg"].append(float(auprg(y[rows], scores[0][rows])[0] - auprg(y[rows], scores[1][rows])[0]))
+        drawn["average_precision"].append(average_precision_score(y[rows], scores[0][rows]) - average_precision_score(y[rows], scores[1][rows]))
+        drawn["ece_debiased"].append(float(np.subtract(*(debiased_ece(reliability(y[rows], s[rows]))[0] for s in scores))))
+    for metric, values in drawn.items():
+        one = row(found, metric)
+        assert one.low is not None and one.high is not None
+        assert one.high - one.low == pytest.approx(np.ptp(np.quantile(values, [0.025, 0.975])), rel=0.2), metric
+
+
+def test_thresholds_per_group_hold_in_a_comparison() -> None:
+    options = AuditOptions(bootstrap=0, permutations=0, target=Target("sensitivity", 0.8), per_group_threshold=True)
+    predictions = two_models(0.3, 1500)
+    found, told = compare(predictions, "first", "second", options), audit(predictions, options)
+    for group in "ab":
+        table = told.model("first").attribute("group").tables["tpr"]
+        assert row(found, "tpr", "group", group).value_a == pytest.approx(table.value["ab".index(group)])
 
 
 def test_like_models_do_not_differ() -> None:

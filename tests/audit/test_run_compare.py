@@ -13,7 +13,7 @@ from core.audit.run_draws import draws
 from core.audit.run_rows import rows_of
 from core.audit.run_views import REPLICATES, summaries
 from core.metrics.corrections import holm
-from core.metrics.paired import compare_aucs
+from core.metrics.paired import Pair, compare_aucs
 from core.store import Store
 from core.workspace import Workspace
 from tests.factories import FakeCohort, fake_cohort, fake_run
@@ -48,7 +48,7 @@ def test_draws_kept_run_by_run_are_those_of_a_joint_bootstrap(opened) -> None:
     store, _, runs = opened
     first, second = runs["run_id"].iloc[0], runs["run_id"].iloc[4]
     a, b = (rows_of(store, run, "sex") for run in (first, second))
-    joint = compare_aucs(a.y, a.score, b.score, a.code, 2, replicates=REPLICATES, workers=1)
+    joint = compare_aucs(Pair(a.y, a.score, b.score, a.code, 2), replicates=REPLICATES, workers=1)
     for metric, name in (("auc", "auc"), ("es_auc", "es_auc"), ("max_gap", "max_gap"), ("worst_group_auc", "worst_group")):
         drawn = draws(store, [first, second], "sex", metric)
         one, other = drawn[first], drawn[second]

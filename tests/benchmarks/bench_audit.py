@@ -25,7 +25,8 @@ from sklearn.metrics import accuracy_score, precision_score
 
 from core.metrics.auc import group_aucs
 from core.metrics.auc_interval import auc_interval
-from core.metrics.bootstrap import bootstrap_aucs, bootstrap_confusion, bootstrap_statistic, replicate_interval
+from core.metrics.bootstrap import bootstrap_aucs, bootstrap_statistic, replicate_interval
+from core.metrics.bootstrap_rates import bootstrap_confusion
 from core.metrics.calibration import calibration, reliability
 from core.metrics.corrections import adjust
 from core.metrics.cross_group import cross_group_auc

@@ -7,15 +7,10 @@ import pytest
 
 from core.metrics import resampling
 from core.metrics.auc import auc, group_aucs
-from core.metrics.bootstrap import (
-    bootstrap_aucs,
-    bootstrap_confusion,
-    bootstrap_models,
-    bootstrap_statistic,
-    replicate_interval,
-)
+from core.metrics.bootstrap import bootstrap_aucs, bootstrap_models, bootstrap_statistic, replicate_interval
+from core.metrics.bootstrap_rates import bootstrap_confusion
 from core.metrics.delong import difference, group_delong
-from core.metrics.paired import compare_aucs, compare_rates
+from core.metrics.paired import Pair, compare_aucs, compare_rates
 from core.metrics.permutation import permute_aucs, permute_pairs
 from core.metrics.precision_recall import average_precision, table_average_precision
 from core.metrics.rate_null import permute_rates
@@ -163,11 +158,11 @@ def test_paired_models_share_their_draws() -> None:
     noisy = score + np.random.default_rng(0).normal(0, 0.02, 800)
     a, b = bootstrap_models(y, [score, noisy], group, replicates=300, seed=2)
     assert np.corrcoef(a.overall, b.overall)[0, 1] > 0.9
-    same = compare_aucs(y, score, score, group, replicates=200, seed=2)
+    same = compare_aucs(Pair(y, score, score, group), replicates=200, seed=2)
     assert all(s.difference == 0 and s.p == 1 for s in same.values())
     worse = score + np.random.default_rng(0).normal(0, 0.5, 800)
-    assert compare_aucs(y, score, worse, group, replicates=300, seed=2)["auc"].p < 0.05  # type: ignore[operator]
-    alike = compare_rates(y, score > 0.5, score > 0.5, group, replicates=200, seed=2)
+    assert compare_aucs(Pair(y, score, worse, group), replicates=300, seed=2)["auc"].p < 0.05  # type: ignore[operator]
+    alike = compare_rates(Pair(y, score > 0.5, score > 0.5, group), replicates=200, seed=2)
     assert all(s.difference == 0 for s in alike.values())
 
 
