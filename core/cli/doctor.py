@@ -12,8 +12,8 @@ from typing import Any
 from core import __version__
 from core.cli import common, emit
 
-PACKAGES = ("torch", "numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "pillow", "duckdb", "altair", "streamlit", "vl-convert-python", "fairlearn", "typst", "transformers", "pydicom", "optuna", "ray", "playwright")
-OPTIONAL = frozenset({"typst", "transformers", "pydicom", "optuna", "ray", "playwright"})
+PACKAGES = ("torch", "numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "pillow", "duckdb", "altair", "streamlit", "vl-convert-python", "fairlearn", "typst", "transformers", "pydicom", "ray", "playwright")
+OPTIONAL = frozenset({"typst", "transformers", "pydicom", "ray", "playwright"})
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 

@@ -1,4 +1,7 @@
-"""MMPareto: combine each encoder's fused and unimodal gradients so that neither is sacrificed."""
+"""MMPareto: combine each encoder's fused and unimodal gradients so that neither is sacrificed.
+
+TorchJD has the min-norm step (MGDA), not MMPareto's exception, rescaling or per-encoder split: it is the tests' oracle.
+"""
 
 from __future__ import annotations
 

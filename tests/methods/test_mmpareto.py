@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torchjd.aggregation import MGDA
 
 from core.methods.mmpareto import pareto_direction
 from tests.methods.support import Bench, batch
@@ -33,6 +34,22 @@ def test_min_norm_direction_hurts_neither() -> None:
         if 0 < float(share) < 1:
             assert float(direction @ a) >= -1e-5
             assert float(direction @ b) >= -1e-5
+
+
+def test_conflicting_gradients_are_combined_as_torchjds_mgda_does() -> None:
+    generator = torch.Generator().manual_seed(1)
+    reference = MGDA(epsilon=1e-10, max_iters=1000)
+    compared = 0
+    for _ in range(60):
+        a, b = torch.randn(2, 6, generator=generator, dtype=torch.float64)
+        direction, share = pareto_direction(a, b)
+        if a @ b > 0:
+            continue  # not in conflict: MMPareto sums, where MGDA still takes the least norm
+        compared += 1
+        least = reference(torch.stack([a, b]))
+        torch.testing.assert_close(share * a + (1 - share) * b, least)
+        torch.testing.assert_close(direction, least * ((a + b).norm() / least.norm()))
+    assert compared > 20
 
 
 def test_exactly_opposed_gradients_stop() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from geomloss import SamplesLoss
 
 from core.methods.sinkhorn import sinkhorn_divergence, transport_cost
 from tests.methods.support import Bench, batch
@@ -25,6 +26,16 @@ def test_small_epsilon_is_exact_transport_in_one_dimension() -> None:
     y = torch.randn(6, 1, generator=generator, dtype=torch.float64) + 1
     exact = (x.sort(0).values - y.sort(0).values).square().mean()
     assert float(transport_cost(x, y, 0.001, 3000)) == pytest.approx(float(exact), abs=0.01)
+
+
+@pytest.mark.parametrize(("width", "epsilon"), [(1, 0.05), (1, 0.5), (3, 0.5)])
+def test_converged_divergence_is_geomloss(width: int, epsilon: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(32, width, generator=generator, dtype=torch.float64)
+    y = torch.randn(14, width, generator=generator, dtype=torch.float64) * 1.5 + 0.7
+    # Its cost is half the squared distance, and its blur the root of its epsilon.
+    reference = 2 * SamplesLoss("sinkhorn", p=2, blur=(epsilon / 2) ** 0.5, scaling=0.995, backend="tensorized")(x, y)
+    assert float(sinkhorn_divergence(x, y, epsilon, 500)) == pytest.approx(float(reference), rel=2e-3)
 
 
 def test_gradient_pulls_a_group_towards_everybody() -> None:
