@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -11,7 +13,7 @@ from core import cohort as cohorts
 from core.cohort import Cohort
 from core.cohort.manifest import read_manifest
 from core.cohort.planted import simulate
-from core.cohort.scenarios import named_scenario
+from core.cohort.scenarios import Scenario, named_scenario
 from core.study.comparison import Plan
 from core.workspace import Workspace, read_json
 
@@ -31,27 +33,35 @@ BASE = {
 }
 
 
-def planted_cohort(workspace: Workspace, scenario: str = "default", draw: int = SEED) -> Cohort:
+def planted_cohort(workspace: Workspace, scenario: str | Scenario = "default", draw: int = SEED) -> Cohort:
     """The study's cohort: the scenario's two images, in three fixed splits; made once per workspace and `draw`, its seed."""
-    design = named_scenario(scenario)
+    design = named_scenario(scenario) if isinstance(scenario, str) else scenario
     images = tuple(s for s in design.signals if s.style in ("disc", "stripes"))
     design = replace(design, signals=images)
-    patients = sum(SPLIT.values())
-    folder = workspace.cache / f"study-{scenario}-{patients}-{draw}"
+    folder = _folder(workspace, design.name, draw)
     if not (folder / "truth.json").is_file():
         shutil.rmtree(folder, ignore_errors=True)
-        simulate(folder, patients, draw, design)
+        simulate(folder, sum(SPLIT.values()), draw, design)
     table = pd.read_csv(folder / "cohort.csv", dtype=str, keep_default_na=False)
     # Patients are drawn independently of one another, so any cut is a random split.
     table["split"] = [name for name, n in SPLIT.items() for _ in range(n)]
     table.to_csv(folder / "cohort.csv", index=False)
     roles, _ = read_manifest(folder / "manifest.toml")
-    return cohorts.ingest(workspace, folder, roles=replace(roles, split="split"), name=f"study-{scenario}" if draw == SEED else f"study-{scenario}-{draw}")
+    return cohorts.ingest(workspace, folder, roles=replace(roles, split="split"), name=f"study-{design.name}" if draw == SEED else f"study-{design.name}-{draw}")
+
+
+def planted_truth(workspace: Workspace, scenario: str = "default", draw: int = SEED) -> dict[str, Any]:
+    """What is planted in a cohort that `planted_cohort` has made (see `core.cohort.planted`)."""
+    return dict(read_json(_folder(workspace, scenario, draw) / "truth.json"))
+
+
+def _folder(workspace: Workspace, scenario: str, draw: int) -> Path:
+    return workspace.cache / f"study-{scenario}-{sum(SPLIT.values())}-{draw}"
 
 
 def planted_plan(workspace: Workspace, cohort: Cohort, methods: tuple[str, ...], seeds: tuple[int, ...], budget: int, scenario: str = "default", draw: int = SEED) -> Plan:
     """The plan of the study on `planted_cohort`."""
-    truth = read_json(workspace.cache / f"study-{scenario}-{sum(SPLIT.values())}-{draw}" / "truth.json")
+    truth = planted_truth(workspace, scenario, draw)
     best = truth["best_auc"]
     share = ", ".join(f"{g} {s:.0%}" for g, s in zip(truth["scenario"]["groups"], truth["scenario"]["shares"], strict=True))
     sizes = ", ".join(f"{n} {name}" for name, n in SPLIT.items())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import math
 from pathlib import Path
@@ -13,11 +12,9 @@ import torch
 
 from core.errors import UserError
 from core.methods.base import REGISTRY, Card, Method, Step
-from core.training.engine import Engine
 from core.training.presets import make_spec
 from core.training.spec import TrainSpec
-from core.training.telemetry import StepTelemetry
-from core.training.train import as_data, train
+from core.training.train import train
 from tests.training.synthetic import ListSink, SyntheticCohort
 
 
@@ -211,20 +208,3 @@ def test_settings_by_name() -> None:
         make_spec("multifair", settings={"lamda": 1})
     with pytest.raises(UserError, match="quick, standard, paper"):
         make_spec("erm", "slow")
-
-
-def test_memory_is_flat_over_two_thousand_steps() -> None:
-    cohort = SyntheticCohort(n=60, kinds={"a": "tabular", "b": "tabular"})
-    engine = Engine(as_data(cohort, a_spec("multifair"), torch.device("cpu")), a_spec("multifair"))
-    telemetry = StepTelemetry(engine.network.modalities, engine.data.groups, engine.data.device)
-    tensors: list[int] = []
-    rows = engine.epoch_order()[:4]
-    for i in range(2000):
-        step, _, relative = engine.step(rows, 0, measure_update=i % 10 == 0)
-        telemetry.add(step, relative, engine.method.series())
-        del step, relative
-        if i % 200 == 199:
-            telemetry.rows()
-            gc.collect()
-            tensors.append(sum(isinstance(o, torch.Tensor) for o in gc.get_objects()))
-    assert len(set(tensors[1:])) == 1, tensors
