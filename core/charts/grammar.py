@@ -173,15 +173,19 @@ class Drawing:
     def __init__(self, spec: dict[str, Any]) -> None:
         self.spec = spec
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "spec" or name.startswith("__"):
-            raise AttributeError(name)
-        return self.spec.get(name, Undefined)
+    @property
+    def name(self) -> Any:
+        return self.spec.get("name", Undefined)
 
     def _and(self, **more: Any) -> Any:
         made = object.__new__(type(self))
         made.spec = Options(**{**self.spec, **more})
         return made
+
+    def encode(self, **channels: Any) -> Any:
+        """What the channels show; of layers, in each of them."""
+        read = {name: _channel(name, given) for name, given in channels.items()}
+        return self._and(encoding={**self.spec.get("encoding", {}), **read})
 
     def properties(self, **properties: Any) -> Any:
         return self._and(**properties)
@@ -213,10 +217,6 @@ class Chart(Drawing):
 
     def __init__(self, data: pd.DataFrame, name: Any = Undefined) -> None:
         super().__init__(Options(data=data, name=name))
-
-    def encode(self, **channels: Any) -> Any:
-        read = {name: _channel(name, given) for name, given in channels.items()}
-        return self._and(encoding={**self.spec.get("encoding", {}), **read})
 
     def _mark(self, kind: str, properties: dict[str, Any]) -> Any:
         return self._and(mark={"type": kind, **properties})
@@ -262,12 +262,16 @@ class Chart(Drawing):
 class LayerChart(Drawing):
     """Drawings on top of one another, on common scales."""
 
+    @property
+    def layer(self) -> list[Drawing]:
+        return self.spec["layer"]  # type: ignore[no-any-return]
+
     def __add__(self, other: Drawing) -> LayerChart:
         return self._and(layer=[*self.layer, other])  # type: ignore[no-any-return]
 
     def add_params(self, *params: Mapping[str, Any]) -> Any:
         """Selections of the marks of the first layer."""
-        first, *others = self.spec["layer"]
+        first, *others = self.layer
         name = "view_1" if first.name is Undefined else first.name
         bound = [Options(**{**param, "views": [name]}) for param in params]
         return self._and(layer=[first.properties(name=name), *others], params=[*self.spec.get("params", []), *bound])
@@ -275,6 +279,10 @@ class LayerChart(Drawing):
 
 class ConcatChart(Drawing):
     """Drawings beside or below one another."""
+
+    @property
+    def vconcat(self) -> list[Any]:
+        return self.spec["vconcat"]  # type: ignore[no-any-return]
 
 
 def layer(*layers: Drawing) -> LayerChart:

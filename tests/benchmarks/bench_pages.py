@@ -1,22 +1,19 @@
 """How long a reader waits: every page and filter in a browser, on 200 runs with 1,000,000 predictions.
 
 `python tests/benchmarks/bench_pages.py` prints, per page and action, the median and longest time
-from the action until the page has settled (script at rest, every chart drawn), and the CPU time
-that the server spent on it, which a busy machine does not change; the load average tells whether
-the machine was busy. `--check` fails when a target of issue 5 is missed. `--home FOLDER` keeps the
-made-up workspace there for the next time; `--pages groups,compare` measures only these.
+from the action until the page has settled, and the processor time that server and browser spent on
+it, which depends less on how busy the machine is; the load average tells whether it was. `--check`
+fails when a target of issue 5 is missed. `--home FOLDER` keeps the made-up workspace there for the
+next time; `--pages groups,compare` measures only these.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +24,11 @@ from playwright.sync_api import TimeoutError, sync_playwright
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from core.audit import AuditOptions, Mapping  # noqa: E402
+from core.store import Store  # noqa: E402
+from core.workspace import Workspace  # noqa: E402
+from dashboard.audits import make, saved  # noqa: E402
+from tests.benchmarks.waits import HEADING, Watch  # noqa: E402
 from tests.browser.helpers import ARGUMENTS, browser_path, dashboard, settle  # noqa: E402
 from tests.factories import fake_workspace  # noqa: E402
 
@@ -36,91 +38,43 @@ MARKS_AT_MOST = 5000
 TIMES = 6
 """How often each filter is changed."""
 MARK = "[data-testid=stVegaLiteChart] .marks path, [data-testid=stVegaLiteChart] .marks text, [data-testid=stVegaLiteChart] .marks line"
-# Settled: the script has run and rests, nothing is stale, and nothing on the page has changed for QUIET ms.
-QUIET = 80
-PATIENCE = 30_000
-WATCH = """() => {
-  window.benchStart = performance.now(); window.benchLast = null; window.benchRan = false;
-  if (window.benchSeen) window.benchSeen.disconnect();
-  window.benchSeen = new MutationObserver(seen => {
-    window.benchLast = performance.now();
-    window.benchRan ||= seen.some(change => change.attributeName === 'data-test-script-state');
-  });
-  window.benchSeen.observe(document.body, {subtree: true, childList: true, attributes: true, characterData: true});
-}"""
-SETTLED = """quiet => {
-  const app = document.querySelector('[data-testid=stApp]');
-  if (!app || app.getAttribute('data-test-script-state') !== 'notRunning') return null;
-  if (document.querySelector('[data-testid=stSkeleton]') || document.querySelector('[data-stale=true]')) return null;
-  if (![...document.querySelectorAll('[data-testid=stVegaLiteChart]')].every(c => c.querySelector('svg, canvas'))) return null;
-  if (!window.benchRan || performance.now() - window.benchLast < quiet) return null;
-  return window.benchLast - window.benchStart;
-}"""
-
-
-@dataclass
-class Waits:
-    """Times of one action on one page, in milliseconds."""
-
-    page: str
-    action: str
-    wall: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
-
-    @property
-    def limit(self) -> float | None:
-        return {"first draw": None, "draw": DRAW_AT_MOST}.get(self.action, FILTER_AT_MOST)
-
-    def line(self) -> str:
-        late = self.limit is not None and statistics.median(self.wall) > self.limit
-        return (
-            f"{self.page:<11}{self.action:<16}{len(self.wall):>3}{statistics.median(self.wall):>9.0f}{max(self.wall):>9.0f}"
-            f"{statistics.median(self.cpu):>9.0f}{max(self.cpu):>9.0f}{os.getloadavg()[0]:>7.1f}{'  late' if late else ''}"
-        )
 
 
 class Bench:
-    """One browser page on one server."""
+    """A reader of one browser page on one server."""
 
-    def __init__(self, page: Any, address: str, server: psutil.Process) -> None:
-        self.page, self.address, self.server = page, address, server
-        self.waits: dict[tuple[str, str], Waits] = {}
-
-    def _cpu(self) -> float:
-        times = self.server.cpu_times()
-        return 1000 * float(times.user + times.system)
-
-    def measure(self, name: str, action: str, act: Callable[[], object]) -> None:
-        """Do `act`, wait until the page has settled, and note how long that took."""
-        self.page.evaluate(WATCH)
-        cpu = self._cpu()
-        act()
-        try:
-            wall = float(self.page.wait_for_function(SETTLED, arg=QUIET, timeout=PATIENCE, polling=20).json_value())
-        except TimeoutError:
-            state = self.page.evaluate("() => [window.benchRan, document.querySelector('[data-testid=stApp]').getAttribute('data-test-script-state')]")
-            raise RuntimeError(f"{name}, {action}: not settled after {PATIENCE / 1000:.0f} s (script ran, state: {state})") from None
-        waits = self.waits.setdefault((name, action), Waits(name, action))
-        waits.wall.append(wall)
-        waits.cpu.append(self._cpu() - cpu)
+    def __init__(self, page: Any, server: psutil.Process) -> None:
+        self.page, self.watch = page, Watch(page, server)
+        self.controls: dict[str, Callable[[Any], Iterator[Callable[[], object]]]] = {
+            "view_attribute": self._select, "view_runs": self._runs, "measure": self._segment, "reference": self._select,
+            "disagree-a": self._select, "show-patients": self._tick, "threshold": self._slide, "intersection-run": self._select,
+            "epochs": self._slide, "method-ogm-ge": self._tick, "train-preset": self._segment, "train-seeds": self._count,
+            "audit-attribute": self._select, "audit-metric": self._select, "volcano-metric": self._segment, "show-samples": self._tick,
+            "report-kind": self._segment, "tour-next": self._press,
+        }  # fmt: skip
+        """Key of a control -> the changes that a reader makes to it."""
 
     def go(self, name: str, action: str) -> None:
         """To page `name` by its link, as a reader goes: the session stays."""
-        self.measure(name, action, lambda: self.page.locator(f"[data-testid=stSidebarNav] a[href$='/{name if name != 'overview' else ''}']").click())
+        link = self.page.locator(f"[data-testid=stSidebarNav] a[href$='/{name if name != 'overview' else ''}']")
+        self.watch.measure(name, action, link.click, DRAW_AT_MOST if action == "draw" else None)
 
     def filters(self, name: str) -> None:
-        """Change every filter that the page has, several times."""
-        for key, change in (("view_attribute", self._select), ("view_runs", self._runs), ("measure", self._segment), ("reference", self._select), ("threshold", self._slide), ("epochs", self._slide)):
+        """Change every control that the page has, several times."""
+        for key, change in self.controls.items():
             place = self.page.locator(f".st-key-{key}")
-            if place.count():
+            if place.count() and place.first.is_visible():
                 for act in change(place.first):
-                    self.measure(name, key.removeprefix("view_"), act)
+                    self.watch.measure(name, key.removeprefix("view_"), act, FILTER_AT_MOST)
 
     def _select(self, place: Any) -> Iterator[Callable[[], object]]:
         """Options that are not chosen yet, in turns."""
         for turn in range(TIMES):
             self._open(place.locator("input").first)
             others = self.page.locator("[role=option]:not([aria-selected=true])")
+            if not others.count():
+                self.page.keyboard.press("Escape")
+                return
             yield others.nth(turn % min(2, others.count())).click
 
     def _open(self, box: Any) -> None:
@@ -137,26 +91,55 @@ class Bench:
         raise RuntimeError("the list of a select box does not open")
 
     def _runs(self, place: Any) -> Iterator[Callable[[], object]]:
-        """The last run is left out, and another one chosen."""
+        """The last run is left out, and one that was never looked at is chosen."""
         for turn in range(TIMES // 2):
             place.locator("input").first.focus()
-            yield lambda: self.page.keyboard.press("Backspace")
+            yield partial(self.page.keyboard.press, "Backspace")
             place.locator("input").first.focus()
             self.page.keyboard.type(f"MultiFair · seed {turn + 2}")
-            yield lambda: self.page.keyboard.press("Enter")
+            yield partial(self.page.keyboard.press, "Enter")
             self.page.keyboard.press("Escape")
 
     def _segment(self, place: Any) -> Iterator[Callable[[], object]]:
         buttons = place.locator("button")
-        for turn in range(TIMES):
+        for turn in range(TIMES if buttons.count() > 1 else 0):
             yield buttons.nth((turn + 1) % buttons.count()).click
 
     def _slide(self, place: Any) -> Iterator[Callable[[], object]]:
         handle = place.locator("input[type=range], [role=slider]").first
         for turn in range(TIMES):
             handle.focus()
-            key = "ArrowRight" if turn % 3 == 2 else "ArrowLeft"
-            yield partial(self.page.keyboard.press, key)
+            yield partial(self.page.keyboard.press, "ArrowRight" if turn % 3 == 2 else "ArrowLeft")
+
+    def _tick(self, place: Any) -> Iterator[Callable[[], object]]:
+        for _ in range(TIMES):
+            yield place.locator("label").first.click
+
+    def _press(self, place: Any) -> Iterator[Callable[[], object]]:
+        for _ in range(TIMES // 2):
+            if place.count():
+                yield place.locator("button").click
+
+    def _count(self, place: Any) -> Iterator[Callable[[], object]]:
+        for turn in range(TIMES):
+            yield place.get_by_role("button", name="Decrement" if turn % 3 == 2 else "Increment").click
+
+
+def add_audit(home: Path) -> str:
+    """An audit of one run's predictions by all attributes, made once; returns its id."""
+    workspace = Workspace.open(home)
+    known = saved(workspace)
+    if known:
+        return known[0].audit_id
+    with Store.open(workspace) as store:
+        run = store.runs(status="done").iloc[0]
+        frame = store.predictions(run["run_id"], "test")[["sample_id", "patient_id", "y", "score"]]
+        wide = store.attributes(run["cohort_id"]).pivot(index="sample_id", columns="attribute", values="value")
+    names = tuple(map(str, wide.columns))
+    file = home / "bench-predictions.csv"
+    frame.join(wide, on="sample_id").to_csv(file, index=False)
+    mapping = Mapping(label="y", score=("score",), attributes=names, id="sample_id", patient="patient_id")
+    return make(workspace, file, "Benchmark", mapping, AuditOptions(bootstrap=200, permutations=200, curves=True)).audit_id
 
 
 def main() -> int:
@@ -175,34 +158,40 @@ def main() -> int:
 
 
 def run(home: Path, pages: list[str], check: bool) -> int:
+    audit_id = add_audit(home)
     before = {child.pid for child in psutil.Process().children()}
     with dashboard(home) as address, sync_playwright() as play:
         server = next(child for child in psutil.Process().children() if child.pid not in before and "streamlit" in " ".join(child.cmdline()))
         browser = play.chromium.launch(executable_path=browser_path(), args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
+        bench, many = Bench(page, server), []
+        waits = bench.watch.waits
         started = time.monotonic()
         page.goto(address)
         settle(page, 120_000)
-        print(f"{psutil.cpu_count()} cores; first page after {time.monotonic() - started:.1f} s, with the store being filled")
-        print(f"{'page':<11}{'action':<16}{'n':>3}{'median':>9}{'longest':>9}{'CPU':>9}{'longest':>9}{'load':>7}   (ms)")
-        bench, many = Bench(page, address, server), []
+        print(f"{psutil.cpu_count()} cores; first page after {time.monotonic() - started:.1f} s, with the store being filled\n{HEADING}")
         for name in pages:
+            if name == "audit":
+                page.goto(f"{address}/audit?audit={audit_id}")
+                settle(page)
             other = "cohort" if name != "cohort" else "overview"
-            bench.go(other, "between")
-            bench.go(name, "first draw")
-            for _ in range(3):
+            for turn in range(4):
                 bench.go(other, "between")
-                bench.go(name, "draw")
+                bench.go(name, "draw" if turn else "first draw")
+            if name == "audit":
+                # A link in the navigation forgets which audit was open.
+                page.goto(f"{address}/audit?audit={audit_id}")
+                settle(page)
             bench.filters(name)
             marks = page.locator(MARK).count()
             if marks > MARKS_AT_MOST:
                 many.append(f"{name} draws {marks} marks")
-            for (of, action), waits in bench.waits.items():
+            for (of, action), taken in waits.items():
                 if of == name and action != "between":
-                    print(waits.line(), flush=True)
+                    print(taken.line(), flush=True)
             print(f"{name:<11}{marks} marks")
         browser.close()
-    late = [f"{w.page}, {w.action}" for (_, action), w in bench.waits.items() if action != "between" and w.limit is not None and statistics.median(w.wall) > w.limit]
+    late = [f"{w.page}, {w.action}" for (_, action), w in waits.items() if action != "between" and w.late]
     for problem in [*(f"late: {text}" for text in late), *many]:
         print(problem)
     return 1 if check and (late or many) else 0

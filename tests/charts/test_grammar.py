@@ -57,5 +57,17 @@ def test_a_selection_belongs_to_the_first_layer() -> None:
     altair.Chart.from_dict(spec)
 
 
+def test_layers_share_what_is_encoded_for_all_of_them() -> None:
+    base = grammar.Chart(FRAME).encode(x="a:Q")
+    spec = (base.mark_point() + base.mark_text()).encode(y="b:N").to_dict()
+    assert spec["encoding"] == {"y": {"field": "b", "type": "nominal"}}
+    altair.Chart.from_dict(spec)
+
+
+def test_a_word_that_is_not_there_is_an_error_and_no_property() -> None:
+    with pytest.raises(AttributeError):
+        grammar.Chart(FRAME).mark_image()
+
+
 def test_what_is_undefined_is_left_out_and_none_is_null() -> None:
     assert grammar.Axis(title=None, values=grammar.Undefined) == {"title": None}
