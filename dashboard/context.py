@@ -68,6 +68,11 @@ class View:
         made: Made = kept(self.store, ("page", name, self.cohort_id, self.attribute or "", *marks), make)
         return made
 
+    def once_of_all(self, name: str, make: Callable[[], Made]) -> Made:
+        """The same for what depends on all finished runs of the cohort and on the attribute, not on the runs chosen."""
+        made: Made = kept(self.store, ("page of all", name, str(self.store.news), self.cohort_id, self.attribute or ""), make)
+        return made
+
 
 def context_bar(choose_runs: bool = True) -> View | None:
     """Draw the bar and return the choice; None when there is no cohort yet.

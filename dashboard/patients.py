@@ -53,6 +53,13 @@ def disagreement_section(view: View) -> None:
     st.caption(f"{min(len(differ), SHOWN)} of {text.plural(len(differ), 'sample')}, the furthest apart first.")
 
 
+def _counts(view: View, first: str, second: str) -> pd.DataFrame:
+    """Samples decided differently, by group, as text for a table."""
+    counts = run_compare.disagreement_counts(view.store, first, second, str(view.attribute), view.groups)
+    shown = counts.assign(share=[text.percent(d / n) if n else "n/e" for d, n in zip(counts["differ"], counts["n"], strict=True)])
+    return shown.rename(columns={"group": view.attribute, "n": "Test samples", "differ": "Decided differently", "share": "Share", "a_right": f"{view.names[first]} right", "b_right": f"{view.names[second]} right"})
+
+
 def _patients(cohort: Any, rows: pd.DataFrame, first: str, second: str) -> None:
     """A card per patient: image, note, what was true and what each run said."""
     place = {sample: index for index, sample in enumerate(cohort.table["sample_id"])}

@@ -4,7 +4,8 @@ import streamlit as st
 
 from core.audit import run_compare
 from core.charts import comparison
-from dashboard.answers import compare_answer
+from core.charts.figure import Figure
+from dashboard.answers import Answer, compare_answer
 from dashboard.components import (
     answer,
     chart_block,
@@ -31,27 +32,44 @@ if view.attribute is None:
     st.stop()
 
 MEASURES = {"es_auc": "ES-AUC", "worst_group_auc": "Worst-group AUC", "max_gap": "Gap"}
-measure = st.segmented_control("Fairness measured as", list(MEASURES), default="es_auc", required=True, format_func=lambda m: MEASURES[m], key="measure") or "es_auc"
 runs = view.finished[view.finished["attribute"] == view.attribute]
 runs = runs if len(runs) else view.finished
-with st.spinner(f"Summarising {len(runs)} runs", show_time=True):
-    seeds, methods = run_compare.overview(view.store, runs, view.attribute, measure)
-    fair, accurate = (run_compare.lead(methods, run_compare.pairs(view.store, runs, view.attribute, m), m, axis) for m, axis in ((measure, "y"), ("auc", "x")))
-ahead = (fair, accurate) if fair and accurate else None
-answer(*compare_answer(methods, measure, view.attribute, ahead), terms=("pareto", "es_auc", "paired"))
-claim = comparison.headline(fair.best, fair.ahead, fair.open, comparison.MEASURES[measure]) if fair else ""
-chart_block(comparison.scatter(seeds, methods, measure, view.attribute, claim))
 
-if not methods.empty:
-    variants = list(methods["variant"])
-    usual = variants.index("ERM (fused)") if "ERM (fused)" in variants else 0
-    reference = st.selectbox("Reference method", variants, index=usual, key="reference", width=320)
-    differences = run_compare.paired(view.store, runs, reference, view.attribute, measure)
-    chart_block(comparison.paired_forest(differences, reference, measure, view.attribute))
+
+def overview(measure: str) -> tuple[Answer, Figure, list[str]]:
+    """The answer, the scatter plot, and the methods in it."""
+    attribute = str(view.attribute)
+    seeds, methods = run_compare.overview(view.store, runs, attribute, measure)
+    fair, accurate = (run_compare.lead(methods, run_compare.pairs(view.store, runs, attribute, m), m, axis) for m, axis in ((measure, "y"), ("auc", "x")))
+    ahead = (fair, accurate) if fair and accurate else None
+    claim = comparison.headline(fair.best, fair.ahead, fair.open, comparison.MEASURES[measure]) if fair else ""
+    return compare_answer(methods, measure, attribute, ahead), comparison.scatter(seeds, methods, measure, attribute, claim), [] if methods.empty else list(methods["variant"])
+
+
+def differences(measure: str, reference: str) -> Figure:
+    attribute = str(view.attribute)
+    return comparison.paired_forest(run_compare.paired(view.store, runs, reference, attribute, measure), reference, measure, attribute)
+
+
+@st.fragment
+def methods_section() -> None:
+    """Only this part runs again when the measure or the reference changes."""
+    measure = st.segmented_control("Fairness measured as", list(MEASURES), default="es_auc", required=True, format_func=lambda m: MEASURES[m], key="measure") or "es_auc"
+    with st.spinner(f"Summarising {len(runs)} runs", show_time=True):
+        found, scatter, variants = view.once_of_all(f"methods by {measure}", lambda: overview(measure))
+    answer(*found, terms=("pareto", "es_auc", "paired"))
+    chart_block(scatter)
+    if variants:
+        usual = variants.index("ERM (fused)") if "ERM (fused)" in variants else 0
+        reference = st.selectbox("Reference method", variants, index=usual, key="reference", width=320)
+        chart_block(view.once_of_all(f"differences in {measure} from {reference}", lambda: differences(measure, reference)))
+
+
+methods_section()
 
 if len(view.runs) > 1:
     st.markdown("### Settings that differ")
-    settings_section(run_compare.settings(view.runs))
+    settings_section(view.once("settings", lambda: run_compare.settings(view.runs)))
     st.markdown("### Patients on whom two runs disagree")
     disagreement_section(view)
 

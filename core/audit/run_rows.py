@@ -24,7 +24,7 @@ VERSION = "6"
 OPTIONS = AuditOptions(missing="exclude", bootstrap=0, permutations=0)
 """What pages audit with: the audit's own guards and tolerance, at the threshold of .5."""
 
-MOST_KEPT = 256
+MOST_KEPT = 512
 """Tables kept in memory beside the store's cache; the widest has some thousand rows."""
 
 

@@ -47,9 +47,9 @@ class Bench:
         self.page, self.watch = page, Watch(page, server)
         self.controls: dict[str, Callable[[Any], Iterator[Callable[[], object]]]] = {
             "view_attribute": self._select, "view_runs": self._runs, "measure": self._segment, "reference": self._select,
-            "disagree-a": self._select, "show-patients": self._tick, "threshold": self._slide, "intersection-run": self._select,
+            "disagree-a": self._select, "threshold": self._slide, "intersection-run": self._select,
             "epochs": self._slide, "method-ogm-ge": self._tick, "train-preset": self._segment, "train-seeds": self._count,
-            "audit-attribute": self._select, "audit-metric": self._select, "volcano-metric": self._segment, "show-samples": self._tick,
+            "audit-attribute": self._select, "audit-metric": self._select, "volcano-metric": self._segment,
             "report-kind": self._segment, "tour-next": self._press,
         }  # fmt: skip
         """Key of a control -> the changes that a reader makes to it."""
