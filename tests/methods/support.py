@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from core.methods import get
-from core.methods.base import Context, Method, Step
+from core.methods.base import Context, EpochView, Method, Step
 from core.models.batch import Batch
 from core.models.network import Network, build
 from core.models.spec import ModalityShape, NetworkSpec
@@ -77,6 +77,17 @@ def context(n_modalities: int = 2, n_classes: int = 2, n_groups: int = 2, seed: 
     )
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What a method is shown of validation."""
+
+    features: Tensor
+    modality_logits: Tensor
+    present: Tensor
+    y: Tensor
+    group: Tensor
+
+
 @dataclass
 class Bench:
     """A method with its network and optimizers, ready to take steps."""
@@ -91,6 +102,9 @@ class Bench:
     optimizer: str = "adamw"
 
     def __post_init__(self) -> None:
+        # A method that takes one of the modalities has a network with that one alone.
+        cls = get(self.name)
+        self.n_modalities = len(cls.modalities(cls.parse_settings(self.settings), tuple(f"m{i}" for i in range(self.n_modalities))))
         self.network = network(self.n_modalities, self.n_classes, self.seed)
         self.rebuild(context(self.n_modalities, self.n_classes, self.n_groups, self.seed))
 
@@ -106,6 +120,7 @@ class Bench:
         self.classifiers = make(self.network.classifier_parameters(), lr=1e-2)
         self.parameters = main
         self.index = 0
+        self.epoch = 0
 
     def forward(self, data: Batch) -> Step:
         net, method = self.network, self.method
@@ -150,23 +165,33 @@ class Bench:
         self.index += 1
         return step
 
+    def end_epoch(self, data: Batch) -> None:
+        """Let the method adapt, as after an epoch, with `data` as validation; the training loss is made up of it."""
+        with torch.no_grad():
+            step = self.forward(data)
+            own, fused = step.modality_losses(), float(step.fused_loss())
+            shown = Shown(self.method.transform(step.features, data, False), step.modality_logits, data.present, data.y, data.group)
+        self.method.on_epoch_end(EpochView(self.epoch, 0.9 * fused, 0.9**self.epoch * own, fused, own, shown))
+        self.epoch += 1
+
     def run(self, steps: int, first: int = 0, n: int = 16, missing: bool = False) -> Tensor:
-        """Take steps on different batches; all weights afterwards as one vector."""
+        """Take steps on different batches, an epoch after each; all weights afterwards as one vector."""
         for t in range(first, first + steps):
             self.step(batch(n, self.n_modalities, self.n_classes, self.n_groups, seed=100 + t, missing=missing))
+            self.end_epoch(batch(n, self.n_modalities, self.n_classes, self.n_groups, seed=500 + t, missing=missing))
         return self.weights()
 
-    def swap_modalities(self) -> None:
-        """Exchange everything that belongs to the first modality with the second's."""
+    def reorder_modalities(self, order: Tensor) -> None:
+        """Put everything that belongs to modality order[m] in place m."""
         state = self.network.state_dict()
-        swapped = dict(state)
+        moved = dict(state)
         for key, value in state.items():
-            if key.startswith("encoders.0."):
-                other = key.replace("encoders.0.", "encoders.1.")
-                swapped[key], swapped[other] = state[other].clone(), value.clone()
+            if key.startswith("encoders."):
+                _, place, rest = key.split(".", 2)
+                moved[key] = state[f"encoders.{int(order[int(place)])}.{rest}"].clone()
             elif key in ("missing", "classifier_weight", "classifier_bias", "fusion.modality"):
-                swapped[key] = value.flip(0).clone()
-        self.network.load_state_dict(swapped)
+                moved[key] = value[order].clone()
+        self.network.load_state_dict(moved)
 
     def relabel_groups(self, mapping: Tensor) -> None:
         """Move what a method's own modules hold for group g to mapping[g]."""
@@ -189,6 +214,7 @@ class Bench:
                 "method": self.method.state(),
                 "generator": self.context.generator.get_state(),
                 "index": self.index,
+                "epoch": self.epoch,
             }
         )
 
@@ -201,7 +227,7 @@ class Bench:
         self.classifiers.load_state_dict(saved["classifiers"])
         self.method.load_state(saved["method"])
         self.context.generator.set_state(saved["generator"])
-        self.index = saved["index"]
+        self.index, self.epoch = saved["index"], saved["epoch"]
 
     def weights(self) -> Tensor:
         return torch.cat([p.detach().flatten() for p in self.network.main_parameters()])

@@ -8,16 +8,19 @@ import pytest
 import torch
 
 from core.methods import get, names
-from tests.methods import asserters
-from tests.methods.support import batch, take
+from core.methods.base import Method
+from tests.methods import asserters, support
+from tests.methods.support import batch, context, take
 
 TWO_CLASSES_ONLY = {"threshold-optimizer", "multifair", "multifair-released"}
 TWO_MODALITIES_ONLY = {"multifair-released"}
-ALL = [name for name in names() if name != "unimodal"]
+ALL = list(names())
+ONE_MODALITY = {"unimodal"}
 # The released program reads group numbers as male and female, and the first modality's token: its own tests show it.
 SYMMETRIC = [name for name in ALL if name != "multifair-released"]
 # Random draws are tied to rows: the invariances are checked without them.
-DETERMINISTIC: dict[str, dict[str, object]] = {"ogm-ge": {"noise": False}, "opm": {"base": 0.0}}
+DETERMINISTIC: dict[str, dict[str, object]] = {"ogm-ge": {"noise": False}, "opm": {"base": 0.0}, "unimodal": {"modality": "m0"}}
+NEEDED: dict[str, dict[str, object]] = {"unimodal": {"modality": "m0"}}
 
 
 @pytest.fixture(params=ALL)
@@ -54,20 +57,20 @@ def test_group_relabelling(name: str) -> None:
     asserters.assert_group_names_do_not_matter(name, DETERMINISTIC.get(name, {}))
 
 
-@pytest.mark.parametrize("name", SYMMETRIC)
+@pytest.mark.parametrize("name", [name for name in SYMMETRIC if name not in ONE_MODALITY])
 def test_modality_order(name: str) -> None:
     asserters.assert_modality_order_does_not_matter(name, DETERMINISTIC.get(name, {}))
 
 
 def test_restored_state_continues_identically(name: str) -> None:
-    asserters.assert_continues_after_restore(name, {})
+    asserters.assert_continues_after_restore(name, NEEDED.get(name, {}))
 
 
 def test_three_modalities_and_three_classes(name: str) -> None:
     modalities = 2 if name in TWO_MODALITIES_ONLY else 3
     classes = 2 if name in TWO_CLASSES_ONLY else 3
     data = batch(18, modalities, classes, 3, missing=True)
-    asserters.assert_survives(name, {}, data, n_modalities=modalities, n_classes=classes, n_groups=3)
+    asserters.assert_survives(name, NEEDED.get(name, {}), data, n_modalities=modalities, n_classes=classes, n_groups=3)
 
 
 @pytest.mark.parametrize(
@@ -77,22 +80,22 @@ def test_three_modalities_and_three_classes(name: str) -> None:
 )
 def test_hard_batches(name: str, rows) -> None:
     data = batch(16, n_groups=2)
-    asserters.assert_survives(name, {}, take(data, rows(data).nonzero().squeeze(1)))
+    asserters.assert_survives(name, NEEDED.get(name, {}), take(data, rows(data).nonzero().squeeze(1)))
 
 
 def test_unknown_groups(name: str) -> None:
     data = batch(12)
-    asserters.assert_survives(name, {}, replace(data, group=torch.full((12,), -1)))
+    asserters.assert_survives(name, NEEDED.get(name, {}), replace(data, group=torch.full((12,), -1)))
     mixed = data.group.clone()
     mixed[::2] = -1
-    asserters.assert_survives(name, {}, replace(data, group=mixed))
+    asserters.assert_survives(name, NEEDED.get(name, {}), replace(data, group=mixed))
 
 
 def test_modality_absent_from_a_whole_batch(name: str) -> None:
     data = batch(12)
     present = data.present.clone()
     present[:, 0] = False
-    asserters.assert_survives(name, {}, replace(data, present=present))
+    asserters.assert_survives(name, NEEDED.get(name, {}), replace(data, present=present))
 
 
 @pytest.mark.parametrize(
@@ -108,17 +111,50 @@ def test_modality_absent_from_a_whole_batch(name: str) -> None:
         ("fis", {"temperature": 0.0}),
         ("sinkhorn", {"weight": 0.0}),
         ("threshold-optimizer", {}),
+        ("unimodal", {"modality": "m0"}),
     ],
 )
 def test_neutral_settings_equal_erm(neutral: str, settings: dict[str, object]) -> None:
     asserters.assert_equals_erm(neutral, settings)
 
 
+@pytest.mark.parametrize(
+    ("name", "settings", "factors"),
+    [
+        ("cggm", {"rho": 1.0, "weight": 0.0}, "core.methods.cggm.balancing_factors"),
+        ("multifair", {"rho": 1.0, "lam": 0.0, "kappa": 0.0, "eta": 0.0, "clip": None}, "core.methods.multifair.balancing_factors"),
+    ],
+)
+def test_factors_of_one_equal_erm(name: str, settings: dict[str, object], factors: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(factors, torch.ones_like)
+    asserters.assert_equals_erm(name, settings)
+
+
+def test_released_with_factors_of_one_and_the_networks_own_fusion_equals_erm(monkeypatch: pytest.MonkeyPatch) -> None:
+    released = get("multifair-released")
+    monkeypatch.setattr(released, "factors", lambda self: torch.ones(2))
+    monkeypatch.setattr(released, "fused", Method.fused)
+    asserters.assert_equals_erm("multifair-released", {"clip": 1e9})
+
+
+def test_reweighing_of_a_balanced_cohort_equals_erm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(support, "context", lambda *shape: replace(context(*shape), group_label_counts=torch.full((2, 2), 10.0)))
+    asserters.assert_equals_erm("reweighing", {})
+
+
+def test_group_dro_with_one_group_and_blending_of_the_fused_loss_alone_equal_erm(monkeypatch: pytest.MonkeyPatch) -> None:
+    asserters.assert_equals_erm("group-dro", {}, n_groups=1)
+    monkeypatch.setattr("core.methods.g_blending.blend", lambda gained, lost: torch.tensor([1.0, 0.0, 0.0]))
+    plain, blended = support.Bench("erm"), support.Bench("g-blending", {"super_epoch": 1})
+    blended.method.load_state({**blended.method.state(), "weights": torch.tensor([1.0, 0.0, 0.0])})
+    torch.testing.assert_close(blended.run(4), plain.run(4), rtol=0, atol=0)
+
+
 def test_memory_stays_flat(name: str) -> None:
     """No method keeps an autograd graph: what its state holds requires no gradient and stays one size."""
     from tests.methods.support import Bench
 
-    bench = Bench(name)
+    bench = Bench(name, NEEDED.get(name, {}))
     bench.run(3)
     before = {key: value.numel() for key, value in bench.method.state().items()}
     bench.run(3, first=3)

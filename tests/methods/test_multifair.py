@@ -13,6 +13,7 @@ from core.methods.rolling import RollingScores, cell_weights, surrogate_group_au
 from core.models.batch import Batch
 from core.models.network import Network, build
 from core.models.spec import ModalityShape, NetworkSpec
+from tests.methods.support import Bench, batch
 
 
 def a_network(n_modalities: int) -> Network:
@@ -204,6 +205,57 @@ def test_any_batch_gives_a_finite_step(n_modalities: int, n_groups: int, y: list
         assert factors is not None and factors.isfinite().all() and factors.shape == (n_modalities,)
         for parameter in network.main_parameters():
             assert parameter.grad is None or parameter.grad.isfinite().all()
+
+
+def test_one_step_is_the_formula() -> None:
+    """Loss and every gradient of a step with the gate open, put together again from autograd and loops over pairs."""
+    settings = {"tau": 0.01, "min_per_class": 2, "smoothing": 0.0, "lam": 0.3}
+    bench, data = Bench("multifair", settings), batch(16, seed=1, missing=True)
+    bench.run(2)
+    method, network = bench.method, bench.network
+    assert isinstance(method, MultiFair)
+    recent = method._recent
+    # What the buffer holds of the 32 samples before, as plain lists per modality.
+    past = [(recent.score[m, :32], recent.cells[m, :, 1:, :32]) for m in (0, 1)]
+    main = network.main_parameters()
+    features = network.encode(data.inputs, data.present)
+    fused = network.fuse(features, data.present)
+    logits = torch.einsum("nmd,mkd->nmk", features, network.classifier_weight.detach()) + network.classifier_bias.detach()
+    deviations = []
+    for m in (0, 1):
+        margin = logits[:, m, 1] - logits[:, m, 0]
+        areas = []
+        for g in (0, 1):
+            own = [[i for i in range(16) if data.y[i] == k and data.group[i] == g and data.present[i, m]] for k in (0, 1)]
+            old = [past[m][1][k, g].nonzero().flatten().tolist() for k in (0, 1)]
+            wins = [torch.sigmoid(margin[i] - margin[j]) for i in own[1] for j in own[0]]
+            wins += [torch.sigmoid(margin[i] - past[m][0][j]) for i in own[1] for j in old[0]]
+            wins += [torch.sigmoid(past[m][0][i] - margin[j]) for i in old[1] for j in own[0]]
+            areas.append(torch.stack(wins).mean())
+        deviations += [(a - sum(areas) / 2).abs() for a in areas]
+    fairness = torch.stack(deviations).mean()
+    step = bench.forward(data)
+    loss = method.loss(step)
+    series = method.series()
+    assert series["gate"].item() == 1 and series["fairness_factor"].ne(1).all()
+    assert fused.last_input is not None
+    direction = direction_loss(fused.logits, fused.last_input, logits, features, data.y, data.present, series["balance"])
+    torch.testing.assert_close(series["fairness_loss"], fairness.detach())
+    expected = torch.nn.functional.cross_entropy(fused.logits, data.y) + 0.3 * direction + 0.5 * fairness
+    torch.testing.assert_close(loss, expected)
+    factor = 1.2 * series["balance"] * series["fairness_factor"]
+    torch.testing.assert_close(method.feature_gradient_factors(step), factor)
+    # Gradients: the encoders' are scaled by their factor; all are clipped together to .8.
+    features.register_hook(lambda gradient: gradient * factor[:, None])
+    gradients = torch.autograd.grad(expected, main, allow_unused=True)
+    norm = torch.cat([g.flatten() for g in gradients if g is not None]).norm()
+    fresh = Bench("multifair", settings)
+    fresh.run(2)
+    fresh.main.zero_grad()
+    fresh.gradients(data)
+    for parameter, gradient in zip(fresh.network.main_parameters(), gradients, strict=True):
+        if gradient is not None:
+            torch.testing.assert_close(parameter.grad, gradient * (0.8 / norm).clamp(max=1), rtol=1e-3, atol=1e-6)
 
 
 def test_fairness_loss_reaches_the_encoders_and_not_the_classifiers() -> None:

@@ -170,7 +170,7 @@ def test_defect_fused_representation_is_the_first_modalitys_token() -> None:
     features = bench.network.encode(data.inputs, data.present)
     tokens = bench.network.fusion.layers(features + bench.network.fusion.modality)
     torch.testing.assert_close(first.last_input, bench.network.fusion.neck(tokens[:, 0]))
-    bench.swap_modalities()
+    bench.reorder_modalities(torch.tensor([1, 0]))
     swapped = replace(data, inputs={"m0": data.inputs["m1"], "m1": data.inputs["m0"]})
     assert not torch.allclose(bench.forward(swapped).fused.logits, first.logits, atol=1e-4)
 
