@@ -120,25 +120,6 @@ def test_multifair_without_its_parts_is_erm(monkeypatch: pytest.MonkeyPatch) -> 
     assert bare.frame["score"].tolist() == pytest.approx(erm.frame["score"].tolist(), abs=1e-6)
 
 
-@pytest.mark.parametrize("method", ["erm", "multifair"])
-def test_resume_is_bit_for_bit(tmp_path: Path, method: str) -> None:
-    cohort, spec = SyntheticCohort(), a_spec(method, augment="flip")
-    whole = trained(cohort, spec)
-    path = tmp_path / "checkpoint.pt"
-    first = ListSink()
-
-    def stop_in_the_third_epoch() -> bool:
-        return len(first.of("epoch")) == 3
-
-    assert train(cohort, spec, first, should_stop=stop_in_the_third_epoch, checkpoint=path, device="cpu") == "cancelled"
-    assert first.events[-1]["status"] == "cancelled" and first.frame is None
-    second = trained(cohort, spec, resume=path)
-    assert [e["epoch"] for e in second.of("epoch")] == [2]
-    assert whole.frame is not None and second.frame is not None
-    assert whole.frame.equals(second.frame)
-    assert whole.of("telemetry")[-1]["rows"] == second.of("telemetry")[-1]["rows"]
-
-
 def test_a_checkpoint_holds_tensors_only_and_belongs_to_its_specification(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     cohort = SyntheticCohort(n=40)
