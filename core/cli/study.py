@@ -59,6 +59,10 @@ def _add_comparison(studies: argparse._SubParsersAction[argparse.ArgumentParser]
     planted.add_argument("--scenario", default="default", metavar="NAME", help="see multifair simulate (default: default)")
     planted.add_argument("--draw", type=int, metavar="N", help="seed of the cohort itself (default: the one that the published table was made on); another one confirms a result on new patients")
     planted.set_defaults(run=run_planted)
+    draws = studies.add_parser("draws", help="the planted study's differences over all its draws but the one it was designed on")
+    common(draws)
+    draws.add_argument("--out", metavar="DIR", help="folder with the tables of the draws (default: sample_data/results in this directory)")
+    draws.set_defaults(run=run_draws)
     real.add_argument("--cohort", required=True, metavar="ID_OR_NAME")
     real.add_argument("--attribute", metavar="NAME", help="sensitive attribute (default: the cohort's first)")
     real.add_argument("--preset", default="quick", choices=("quick", "standard", "paper"))
@@ -78,6 +82,19 @@ def run_planted(args: argparse.Namespace) -> int:
     return _compare(args, cohort, plan, workspace, "study_planted" + named)
 
 
+def run_draws(args: argparse.Namespace) -> int:
+    from core.study.draws import STEM, summarise
+
+    out = _out(args)
+    result = summarise(out)
+    progress(f"tables: {out / STEM}.csv, {STEM}.md")
+    if args.json:
+        emit(records(result.table))
+    else:
+        print(result.markdown)
+    return 0
+
+
 def run_cohort(args: argparse.Namespace) -> int:
     from core import cohort as cohorts
     from core.study.real import cohort_plan
@@ -87,6 +104,10 @@ def run_cohort(args: argparse.Namespace) -> int:
     cohort = cohorts.load(workspace, args.cohort)
     plan = cohort_plan(cohort, args.attribute, args.preset, _methods(args), _seeds(args), args.budget)
     return _compare(args, cohort, plan, workspace, f"study_{cohort.cohort_id}")
+
+
+def _out(args: argparse.Namespace) -> Path:
+    return Path(args.out) if args.out else Path("sample_data") / "results"
 
 
 def _methods(args: argparse.Namespace) -> tuple[str, ...]:
@@ -107,7 +128,7 @@ def _compare(args: argparse.Namespace, cohort: Cohort, plan: Plan, workspace: Wo
     from core.study.comparison import study
 
     torch.set_num_threads(1)
-    out = Path(args.out) if args.out else Path("sample_data") / "results"
+    out = _out(args)
     result = study(cohort, plan, workspace.cache / "study", out, stem, progress, args.fresh)
     progress(f"tables: {out / stem}.csv, {stem}_differences.csv, {stem}.md")
     if args.json:
