@@ -12,21 +12,30 @@ from core.audit import AuditFinding
 from core.charts.audit_curves import decision_curves, reliability
 from core.charts.audit_forest import metric_forest
 from core.charts.audit_matrix import metric_name, verdict_matrix
+from core.charts.audit_threshold import at_threshold, sliding
 from core.charts.audit_volcano import volcano
+from core.charts.consequences import cross_group
 from core.charts.grammar import selection_point
-from core.charts.text import count, plural
+from core.charts.text import count, decimal, plural
+from core.report.audit_comparisons import comparison_headline, comparison_text, is_first, seeds_text
 from core.report.audit_tables import (
+    MAIN_METRICS,
     METRICS,
+    MORE_METRICS,
     OVERALL,
+    comparisons_table,
+    cross_group_table,
     curve_table,
     groups_table,
     models,
     power_table,
+    rest_table,
+    seeds_table,
     summaries_table,
     tests_table,
     verdicts_table,
 )
-from core.report.of_audit import group_text, headline, pair_text, power_text, summary_text, worst_verdict
+from core.report.of_audit import group_text, headline, pair_text, power_text, rest_text, summary_text, worst_verdict
 from dashboard import state
 from dashboard.blocks import chart_block
 from dashboard.components import answer, finding_tag, how_to_read, section, too_little_data
@@ -52,8 +61,9 @@ def audit_view(document: Mapping[str, Any]) -> None:
     singles = list(dict.fromkeys(own.loc[own["depth"] == 1, "attribute"]))
     if singles:
         _attribute(document, singles, model, verdicts, groups, tests)
-    if (own["depth"] > 1).any():
-        _intersections(parts[model], own, tests[(tests["model"] == model) & (tests["depth"] > 1)])
+    _against_rest(document, model, parts[model])
+    if len(parts) > 1:
+        _comparison(document)
     findings = [AuditFinding(**f) for f in document.get("findings") or ()]
     section("What to know before believing these numbers")
     show_findings(findings, "Nothing odd about this file", key="audit-findings")
@@ -90,6 +100,7 @@ def _matrix(verdicts: pd.DataFrame) -> None:
     st.caption(md(figure.note) + " Click a cell to see its evidence.")
 
 
+@st.fragment
 def _attribute(document: Mapping[str, Any], singles: list[str], model: str, verdicts: pd.DataFrame, groups: pd.DataFrame, tests: pd.DataFrame) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="audit-section"):
         if st.session_state.get("audit-attribute") not in singles:
@@ -114,45 +125,100 @@ def _attribute(document: Mapping[str, Any], singles: list[str], model: str, verd
         chart_block(reliability(curve_table(document, model, attribute, "reliability"), attribute), key="audit-reliability")
     with right:
         chart_block(decision_curves(curve_table(document, model, attribute, "decision"), attribute), key="audit-decision")
+    _sliding(document, model, attribute)
+    _between(document, model, attribute)
 
 
 def _tables(document: Mapping[str, Any], attribute: str, model: str, metric: str, own: pd.DataFrame, tests: pd.DataFrame, several: bool) -> None:
-    estimates, summaries, pairs, power = st.tabs(["Estimates", "Summaries and chance", "Pairs of groups", "Enough data?"])
-    with estimates:
-        _table(group_text(own, several), "Estimates by group")
-    with summaries:
-        numbers = summaries_table(document)
-        numbers = numbers[(numbers["attribute"] == attribute) & (numbers["model"] == model)]
-        _table(summary_text(numbers, False), "Fairness summaries")
-        st.caption(md((document.get("notes") or {}).get("es_auc", "")))
-    with pairs:
-        part = tests[(tests["attribute"] == attribute) & (tests["model"] == model) & (tests["metric"] == metric)]
-        if part.empty:
-            too_little_data(f"No pair of groups can be compared in {metric_name(metric)}", "Too few positives or negatives, or no test for this metric.", key="no-pairs")
-        else:
-            _table(pair_text(part, False), "Tests between pairs of groups")
-    with power:
-        enough = power_table(document)
-        enough = enough[(enough["attribute"] == attribute) & (enough["model"] == model)]
-        if enough.empty:
-            too_little_data("The power of this data was not computed", "No group has enough positives and negatives.", key="no-power")
-        else:
-            _table(power_text(enough), "Smallest detectable gaps")
+    # Only the tab that is open is filled: a table that nobody sees costs the browser as much as one in sight.
+    estimates, summaries, pairs, power = st.tabs(["Estimates", "Summaries and chance", "Pairs of groups", "Enough data?"], key="audit-tabs", on_change="rerun")
+    if estimates.open:
+        with estimates:
+            _table(group_text(own[own["metric"].isin(MAIN_METRICS)], several), "Estimates by group")
+        more = own[own["metric"].isin(MORE_METRICS)]
+        if len(more):
+            _table(group_text(more, several), "Precision-recall areas, calibration and net benefit by group")
+    if summaries.open:
+        with summaries:
+            numbers = summaries_table(document)
+            numbers = numbers[(numbers["attribute"] == attribute) & (numbers["model"] == model)]
+            _table(summary_text(numbers, False), "Fairness summaries")
+            st.caption(md((document.get("notes") or {}).get("es_auc", "")))
+    if pairs.open:
+        with pairs:
+            part = tests[(tests["attribute"] == attribute) & (tests["model"] == model) & (tests["metric"] == metric)]
+            if part.empty:
+                too_little_data(f"No pair of groups can be compared in {metric_name(metric)}", "Too few positives or negatives, or no test for this metric.", key="no-pairs")
+            else:
+                _table(pair_text(part, False), "Tests between pairs of groups")
+    if power.open:
+        with power:
+            enough = power_table(document)
+            enough = enough[(enough["attribute"] == attribute) & (enough["model"] == model)]
+            if enough.empty:
+                too_little_data("The power of this data was not computed", "No group has enough positives and negatives.", key="no-power")
+            else:
+                _table(power_text(enough), "Smallest detectable gaps")
 
 
 def _table(frame: pd.DataFrame, alt_text: str) -> None:
     st.dataframe(frame, hide_index=True, width="stretch", alt=alt_text)
 
 
-def _intersections(part: Mapping[str, Any], verdicts: pd.DataFrame, tests: pd.DataFrame) -> None:
-    section("Do attributes add up?")
-    known = [m for m in ("auc", "tpr", "fpr", "selection_rate") if m in set(tests["metric"])]
-    if not known:
-        too_little_data("No two subgroups can be compared", "Intersections have too few positives or negatives.", key="no-volcano")
+@st.fragment
+def _sliding(document: Mapping[str, Any], model: str, attribute: str) -> None:
+    """What a threshold does to each group, as the reader slides it."""
+    curve = curve_table(document, model, attribute, "sliding")
+    if curve.empty:
         return
-    metric = str(st.segmented_control("Metric of the subgroups", known, default=known[0], required=True, key="volcano-metric", format_func=metric_name))
-    chart_block(volcano(tests[tests["metric"] == metric], metric), key="audit-volcano")
+    point = models(document)[model]["attributes"][attribute].get("operating_point") or {}
+    cuts = sorted(curve["threshold"].unique())
+    usual = min(cuts, key=lambda cut: abs(cut - (point.get("threshold") if point.get("threshold") is not None else cuts[len(cuts) // 2])))
+    chosen = float(st.select_slider("Predicted positive from a score of", cuts, usual, key=f"audit-slide-{model}-{attribute}", format_func=lambda cut: f"{cut:.3g}"))
+    chart_block(sliding(curve, attribute, chosen), key="audit-sliding")
+    here = at_threshold(curve, chosen)
+    shown = pd.DataFrame({"group": here["group"], "selected": here["selected"].map(count), **{metric_name(rate): here[rate].map(decimal) for rate in ("tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy")}})
+    _table(shown, "Rates of each group at the threshold")
+
+
+def _between(document: Mapping[str, Any], model: str, attribute: str) -> None:
+    """Ranking between groups, which ES-AUC counts as unfairness although no group is ranked badly within itself."""
+    pairs = cross_group_table(document, attribute)
+    groups = list(models(document)[model]["attributes"][attribute]["groups"])
+    if len(pairs):
+        chart_block(cross_group(pairs, {model: model}, groups, attribute), key="audit-between")
+
+
+def _against_rest(document: Mapping[str, Any], model: str, part: Mapping[str, Any]) -> None:
+    section("Which groups are worth a look?")
+    rest = rest_table(document)
+    rest = rest[rest["model"] == model]
+    known = [m for m in ("auc", "tpr", "fpr", "selection_rate") if m in set(rest["metric"])]
+    if not known:
+        too_little_data("No group can be compared with all others", "Too few positives or negatives.", key="no-volcano")
+        return
+    metric = str(st.segmented_control("Metric of the groups", known, default=known[0], required=True, key="volcano-metric", format_func=metric_name))
+    chart_block(volcano(rest, metric), key="audit-volcano")
     left_out = [v.get("left_out") or {} for a, v in part["attributes"].items() if len(v.get("attributes") or (1,)) > 1]
     gone = sum(int(v.get("groups", 0)) for v in left_out)
     if gone:
         st.caption(md(f"{plural(gone, 'subgroup')} left out: too few positives or negatives to judge them."))
+    with st.expander(f"{plural(len(rest), 'test')} against all others"):
+        _table(rest_text(rest), "Every group against all others")
+
+
+def _comparison(document: Mapping[str, Any]) -> None:
+    rows = comparisons_table(document)
+    if rows.empty:
+        return
+    section("Which model is better on the same patients?")
+    st.markdown(md(comparison_headline(rows)))
+    _table(comparison_text(rows[is_first(rows)]), "Paired differences of models")
+    inside = rows[~is_first(rows)]
+    if len(inside):
+        with st.expander("Within groups"):
+            _table(comparison_text(inside), "Paired differences of models within groups")
+    over = seeds_table(document)
+    if len(over):
+        with st.expander("Mean over trainings of one method"):
+            _table(seeds_text(over), "Mean over seeds with the spread between them")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from core.audit import AuditOptions, Mapping, audit, read_predictions
+from core.audit.compare import with_comparisons
 from core.errors import UserError
 from core.workspace import Workspace, read_json, write_json
 
@@ -49,7 +50,8 @@ def make(workspace: Workspace, file: Path, name: str, mapping: Mapping, options:
     chosen = {"mapping": mapping.to_dict(), "options": options.to_dict()}
     folder = workspace.audits / _identity(file, chosen)
     if not (folder / "audit.json").exists():
-        result = audit(read_predictions(file, mapping), options).to_dict()
+        predictions = read_predictions(file, mapping)
+        result = with_comparisons(audit(predictions, options), predictions).to_dict()
         folder.mkdir(exist_ok=True)
         shutil.copyfile(file, folder / f"predictions{file.suffix.lower()}")
         write_json(folder / "mapping.json", {"name": name, "created": datetime.now(UTC).isoformat(timespec="minutes"), **chosen})

@@ -73,10 +73,11 @@ def decision_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ..
 
 
 def sliding_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...]) -> pd.DataFrame:
-    """Thresholds at equal shares of the scores, so that the steep parts of every curve are drawn well."""
-    cuts = np.unique(np.quantile(data.score, np.linspace(0, 1, STEPS)))
+    """Thresholds at equal shares of the scores, so that the steep parts of every curve are drawn well, and the operating point's."""
+    cuts = np.quantile(data.score, np.linspace(0, 1, STEPS))
+    cuts = np.unique(cuts if data.threshold is None else np.append(cuts, data.threshold))
     # One more above the highest score, where nobody is selected and the ROC curve starts.
-    cuts = np.append(cuts, np.nextafter(cuts[-1], np.inf))
+    cuts = np.append(cuts, np.nextafter(max(cuts[-1], float(data.score.max())), np.inf))
     table = tables_at(data.y, data.score, cuts, codes, len(groups), data.weight)
     columns = {name: rate(table, name).ravel() for name in RATES}
     selected, _ = rate_counts(table, "selection_rate")

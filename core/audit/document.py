@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from core.audit.estimates import GroupCounts, MetricTable
 from core.audit.operating import OperatingPoint
 from core.audit.summaries import ES_AUC_CAVEAT
+from core.metrics.intervals import logit_interval
 
 if TYPE_CHECKING:
     from core.audit.compare import PairedDifference
     from core.audit.curves import Curves
     from core.audit.result import AttributeAudit, Audit, ModelAudit
+    from core.metrics.cross_group import CrossGroup
 
 
 def document(audit: Audit) -> dict[str, Any]:
@@ -103,7 +105,7 @@ def _attribute(attribute: AttributeAudit) -> dict[str, Any]:
             {"group": p.group, "metric": p.metric, "reference": p.reference, "detectable": number(p.detectable), "gap": p.gap, "more_patients": p.more_patients, "reason": p.reason}
             for p in attribute.power
         ],
-        **({} if attribute.cross_group is None else {"cross_group_auc": matrix(attribute.cross_group.auc, names)}),
+        **({} if attribute.cross_group is None else {"cross_group_auc": matrix(attribute.cross_group.auc, names), "cross_group": _cross_group(attribute.cross_group, names)}),
         **({} if attribute.curves is None else {"curves": _curves(attribute.curves)}),
     }
 
@@ -168,6 +170,24 @@ def _difference(row: PairedDifference) -> dict[str, Any]:
 def matrix(values: NDArray[np.float64], names: tuple[str, ...]) -> dict[str, dict[str, float | None]]:
     """Rows: whose positives; columns: whose negatives."""
     return {row: {column: number(values[i, j]) for j, column in enumerate(names)} for i, row in enumerate(names)}
+
+
+def _cross_group(found: CrossGroup, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Every pair with its interval on the logit scale (null at 0 and 1, where there is none)."""
+    low, high = logit_interval(found.auc, found.se)
+    return [
+        {
+            "positive": row,
+            "negative": column,
+            "value": number(found.auc[i, j]),
+            "ci": pair(low[i, j], high[i, j]),
+            "n_pos": int(found.n_pos[i]),
+            "n_neg": int(found.n_neg[j]),
+            "reason": None if np.isfinite(found.auc[i, j]) else "no positives or no negatives",
+        }
+        for i, row in enumerate(names)
+        for j, column in enumerate(names)
+    ]
 
 
 def _curves(curves: Curves) -> dict[str, list[dict[str, Any]]]:

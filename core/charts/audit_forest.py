@@ -17,8 +17,8 @@ from core.charts.theme import Look
 
 ROW = 40
 MISSING_GROUPS = ("missing", "(missing)")
-LOWER_IS_BETTER = frozenset({"fpr", "brier", "ece"})
-NO_DIRECTION = frozenset({"selection_rate"})
+LOWER_IS_BETTER = frozenset({"fpr", "brier", "balanced_brier", "ece", "ece_debiased"})
+NO_DIRECTION = frozenset({"selection_rate", "calibration_intercept", "calibration_slope"})
 
 
 def group_palette(look: Look, groups: Iterable[str]) -> dict[str, str]:

@@ -17,7 +17,8 @@ DISPARITY, NONE, UNKNOWN = "disparity", "no disparity found", "not enough data"
 WORDS = {DISPARITY: "disparity", NONE: "none found", UNKNOWN: "not enough data"}
 SHORT = {
     "auc": "AUC", "tpr": "TPR", "fpr": "FPR", "ppv": "PPV", "npv": "NPV", "selection_rate": "selected", "accuracy": "accuracy",
-    "brier": "Brier", "ece": "ECE", "net_benefit": "net benefit",
+    "brier": "Brier", "ece": "ECE", "net_benefit": "net benefit", "average_precision": "AP", "auprg": "AUPRG", "balanced_brier": "balanced Brier",
+    "ece_debiased": "debiased ECE", "calibration_intercept": "calibration intercept", "calibration_slope": "calibration slope",
 }  # fmt: skip
 CELL = 46
 

@@ -9,12 +9,18 @@ import pandas as pd
 
 from core.errors import UserError
 
-METRICS = ("auc", "tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy", "brier", "ece")
+MAIN_METRICS = ("auc", "tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy", "brier", "ece")
+MORE_METRICS = ("average_precision", "auprg", "balanced_brier", "ece_debiased", "calibration_intercept", "calibration_slope", "net_benefit")
+METRICS = (*MAIN_METRICS, *MORE_METRICS)
 GROUPS = ["model", "attribute", "group", "n", "n_pos", "n_neg", "metric", "value", "low", "high", "estimable", "reason"]
 TESTS = ["model", "attribute", "depth", "metric", "group_a", "group_b", "difference", "low", "high", "p", "p_adjusted", "method"]
 SUMMARIES = ["model", "attribute", "metric", "value", "low", "high", "p_null", "null_median", "null_q95", "reason"]
 VERDICTS = ["model", "attribute", "depth", "metric", "verdict", "gap", "p", "evidence", "reason"]
 POWER = ["model", "attribute", "group", "metric", "reference", "detectable", "gap", "more_patients", "reason"]
+REST = ["model", "attribute", "group", "metric", "n", "difference", "p", "p_adjusted", "method", "worth_a_look"]
+CROSS = ["run_id", "positive", "negative", "value", "low", "high", "n_pos", "n_neg", "reason"]
+COMPARISONS = ["model_a", "model_b", "attribute", "group", "metric", "n", "value_a", "value_b", "difference", "low", "high", "p", "p_adjusted", "method", "reason"]
+SEEDS = ["method", "attribute", "group", "metric", "mean", "sd", "low", "high", "seeds", "left_out", "reason"]
 OVERALL = "(all)"
 
 
@@ -97,6 +103,36 @@ def power_table(document: Mapping[str, Any]) -> pd.DataFrame:
     return _frame(rows, POWER)
 
 
+def rest_table(document: Mapping[str, Any]) -> pd.DataFrame:
+    """Columns `REST`: every group of every attribute and intersection against all others, corrected over all of them."""
+    return _frame([[model, *(row.get(k) for k in REST[1:])] for model, part in models(document).items() for row in part.get("against_rest") or ()], REST)
+
+
+def cross_group_table(document: Mapping[str, Any], attribute: str) -> pd.DataFrame:
+    """Columns `CROSS`: how often a positive of one group outranks a negative of another; `run_id` is the model."""
+    rows = []
+    for model, part in models(document).items():
+        for row in part["attributes"][attribute].get("cross_group") or ():
+            rows.append([model, row["positive"], row["negative"], row["value"], *_pair(row.get("ci")), row["n_pos"], row["n_neg"], row.get("reason")])
+    return _frame(rows, CROSS)
+
+
+def comparisons_table(document: Mapping[str, Any]) -> pd.DataFrame:
+    """Columns `COMPARISONS`: paired differences of models on the same samples."""
+    rows = []
+    for pair in document.get("comparisons") or ():
+        for row in pair["differences"]:
+            low, high = _pair(row.get("ci"))
+            values = {**row, "model_a": pair["model_a"], "model_b": pair["model_b"], "low": low, "high": high}
+            rows.append([values.get(k) for k in COMPARISONS])
+    return _frame(rows, COMPARISONS)
+
+
+def seeds_table(document: Mapping[str, Any]) -> pd.DataFrame:
+    """Columns `SEEDS`: mean over the trainings of one method with the spread between them."""
+    return _frame([[row.get(k) for k in SEEDS] for row in document.get("seeds") or ()], SEEDS)
+
+
 def curve_table(document: Mapping[str, Any], model: str, attribute: str, curve: str) -> pd.DataFrame:
     """Points of one curve (`reliability`, `decision`, `sliding`) of one model; empty when it was not asked for."""
     curves = models(document)[model]["attributes"][attribute].get("curves") or {}
@@ -113,7 +149,7 @@ def _pair(value: Any) -> tuple[Any, Any]:
 
 def _frame(rows: list[list[Any]], columns: list[str]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=pd.Index(columns))
-    for name in ("value", "low", "high", "difference", "p", "p_adjusted", "p_null", "null_median", "null_q95", "gap", "evidence", "detectable", "more_patients"):
+    for name in ("value", "low", "high", "difference", "p", "p_adjusted", "p_null", "null_median", "null_q95", "gap", "evidence", "detectable", "more_patients", "value_a", "value_b", "mean", "sd"):
         if name in frame:
             frame[name] = frame[name].astype("float64")
     return frame

@@ -11,14 +11,21 @@ import pandas as pd
 from core.charts.audit_curves import decision_curves, reliability
 from core.charts.audit_forest import metric_forest
 from core.charts.audit_matrix import DISPARITY, NONE, UNKNOWN, metric_name, verdict_matrix
+from core.charts.audit_threshold import sliding
 from core.charts.audit_volcano import volcano
+from core.charts.consequences import cross_group
 from core.charts.text import count, decimal, interval, missing, p_value, plural, positives
+from core.report.audit_comparisons import SUMMARY_NAMES, comparison_section
 from core.report.audit_tables import (
+    MAIN_METRICS,
+    MORE_METRICS,
     OVERALL,
+    cross_group_table,
     curve_table,
     groups_table,
     models,
     power_table,
+    rest_table,
     summaries_table,
     tests_table,
     verdicts_table,
@@ -29,11 +36,6 @@ from core.report.terms import glossary_section
 FORESTS = ("auc", "tpr", "fpr")
 SHOWN_TESTS = 60
 UNFOLDED = 6
-SUMMARY_NAMES = {
-    "es_auc": "ES-AUC", "max_gap": "largest AUC gap", "worst_group_auc": "worst-group AUC", "dpd": "DPD", "dp_ratio": "DP ratio",
-    "deodds": "DEOdds", "eodds_ratio": "EOdds ratio", "equal_opportunity_difference": "equal opportunity difference",
-    "equal_opportunity_ratio": "equal opportunity ratio",
-}  # fmt: skip
 RANK = {DISPARITY: 2, UNKNOWN: 1, NONE: 0}
 
 
@@ -54,7 +56,7 @@ def audit_report(document: Mapping[str, Any], name: str = "audit", created: date
     sections: list[Section | None] = [_found(verdicts, list(parts))]
     singles = [a for a, v in next(iter(parts.values()))["attributes"].items() if len(v.get("attributes") or (1,)) == 1]
     sections += [_attribute(document, a, groups, tests, verdicts, summaries_table(document), parts, several) for a in singles]
-    sections += _intersections(tests, verdicts, parts)
+    sections += [_against_rest(document, parts), *_intersections(tests, verdicts, parts), comparison_section(document)]
     sections += [_warnings(document), glossary_section(["auc", "group_auc", "interval", "es_auc", "max_gap", "null", "p", "dpd", "deodds", "tpr", "fpr", "ece"])]
     options = document.get("options") or {}
     point = next(iter(parts.values())).get("operating_point") or {}
@@ -129,14 +131,21 @@ def _attribute(
         block = ChartBlock.of(metric_forest(part, overall[overall["metric"] == metric], attribute, metric), f"{stem}_{metric}")
         if block is not None:
             blocks.append(block)
-    blocks.append(TableBlock(f"{stem}_groups", "Estimates by group", own.drop(columns="attribute"), group_text(own, several)))
+    blocks.append(TableBlock(f"{stem}_groups", "Estimates by group", own.drop(columns="attribute"), group_text(own[own["metric"].isin(MAIN_METRICS)], several)))
+    more = own[own["metric"].isin(MORE_METRICS)]
+    if len(more):
+        blocks.append(TableBlock(f"{stem}_more", "Precision-recall areas, calibration and net benefit by group", more.drop(columns="attribute"), group_text(more, several), folded=True))
     numbers = summaries[summaries["attribute"] == attribute]
     if len(numbers):
         blocks.append(TableBlock(f"{stem}_summaries", "Summaries, and how large each comes out by chance", numbers.drop(columns="attribute"), summary_text(numbers, several)))
     model = next(iter(parts))
     calibrated = reliability(curve_table(document, model, attribute, "reliability"), attribute)
     useful = decision_curves(curve_table(document, model, attribute, "decision"), attribute)
-    blocks += [b for b in (ChartBlock.of(calibrated, f"{stem}_calibration"), ChartBlock.of(useful, f"{stem}_decision")) if b is not None]
+    point = parts[model]["attributes"][attribute].get("operating_point") or {}
+    slid = sliding(curve_table(document, model, attribute, "sliding"), attribute, point.get("threshold"))
+    between = cross_group(cross_group_table(document, attribute), {m: m for m in parts}, list(parts[model]["attributes"][attribute]["groups"]), attribute)
+    drawn = (ChartBlock.of(figure, f"{stem}_{name}") for name, figure in (("thresholds", slid), ("calibration", calibrated), ("decision", useful), ("cross_group", between)))
+    blocks += [block for block in drawn if block is not None]
     enough = power_table(document)
     enough = enough[(enough["attribute"] == attribute) & (enough["model"] == model)]
     if len(enough):
@@ -214,18 +223,44 @@ def power_text(enough: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def _against_rest(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Section | None:
+    rest = rest_table(document)
+    rest = rest[rest["model"] == next(iter(parts))]
+    if rest.empty:
+        return None
+    figures = [volcano(rest, metric) for metric in FORESTS]
+    blocks = [b for b in (ChartBlock.of(figure, f"rest_{figure.name}") for figure in figures) if b is not None]
+    table = TableBlock("against_rest", "Every group against all others", rest, rest_text(rest), folded=True)
+    return Section("Which groups are worth a look?", figures[0].title, (*blocks, table))
+
+
+def rest_text(rest: pd.DataFrame) -> pd.DataFrame:
+    """Groups against all others, the strongest evidence first."""
+    ordered = rest.sort_values("p_adjusted", kind="stable", na_position="last").head(SHOWN_TESTS)
+    return pd.DataFrame(
+        {
+            "group": ordered["attribute"].astype(str) + " = " + ordered["group"].astype(str),
+            "metric": ordered["metric"].map(metric_name),
+            "rows": [count(n) for n in ordered["n"]],
+            "difference to all others": [decimal(d, signed=True) for d in ordered["difference"]],
+            "evidence": [p_value(p) if not missing(p) else "no test" for p in ordered["p"]],
+            "adjusted": [p_value(p) if not missing(p) else "no test" for p in ordered["p_adjusted"]],
+            "worth a look": ["yes" if w else "" for w in ordered["worth_a_look"]],
+        }
+    )
+
+
 def _intersections(tests: pd.DataFrame, verdicts: pd.DataFrame, parts: Mapping[str, Any]) -> list[Section]:
     model, part = next(iter(parts.items()))
     joint = tests[(tests["depth"] > 1) & (tests["model"] == model)]
     names = [a for a, v in part["attributes"].items() if len(v.get("attributes") or (1,)) > 1]
     if not names:
         return []
-    blocks = [ChartBlock.of(volcano(joint[joint["metric"] == metric], metric), f"intersections_{metric}") for metric in ("auc", "tpr", "fpr")]
     left_out = sum(int((part["attributes"][a].get("left_out") or {}).get("groups", 0)) for a in names)
     note = f"{plural(left_out, 'subgroup')} left out: too few positives or negatives." if left_out else "No subgroup was left out."
     table = TableBlock("intersections_tests", "Pairs of subgroups", joint, pair_text(joint, False), folded=True)
     judged = verdicts[(verdicts["depth"] > 1) & (verdicts["model"] == model)]
-    return [Section("Do attributes add up?", "", (*(b for b in blocks if b is not None), table), (note,), tag=worst_verdict(judged))]
+    return [Section("Do attributes add up?", "", (table,), (note,), tag=worst_verdict(judged))]
 
 
 def _warnings(document: Mapping[str, Any]) -> Section | None:

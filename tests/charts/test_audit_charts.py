@@ -9,10 +9,12 @@ import pytest
 from core.charts.audit_curves import decision_curves, reliability
 from core.charts.audit_forest import group_palette, metric_forest
 from core.charts.audit_matrix import verdict_matrix
+from core.charts.audit_threshold import at_threshold, sliding
 from core.charts.audit_volcano import volcano
 from core.charts.cohort_availability import availability
 from core.charts.cohort_mosaic import group_label_mosaic
 from core.charts.figure import Figure
+from core.charts.text import percent
 from core.charts.theme import DARK, LIGHT
 from core.charts.training_curves import training_curves
 from core.report.svg import chart_svg
@@ -67,16 +69,27 @@ def test_the_missing_group_shifts_nobodys_colour() -> None:
 
 
 def test_the_volcano_counts_what_was_tested() -> None:
-    tests = pd.DataFrame(
-        {"attribute": "x", "group_a": list("abc"), "group_b": "z", "difference": [0.2, -0.1, 0.01], "low": [0.1, -0.2, -0.1], "high": [0.3, 0.0, 0.1],
-         "p": [0.0001, 0.04, 0.8], "p_adjusted": [0.0003, 0.08, 0.8]}
+    rest = pd.DataFrame(
+        {"attribute": "x", "group": list("abcd"), "metric": ["auc"] * 3 + ["tpr"], "n": 100, "difference": [0.2, -0.1, 0.01, 0.0],
+         "p": [0.0001, 0.04, 0.8, 0.9], "p_adjusted": [0.0004, 0.08, 0.9, 0.9], "worth_a_look": [True, False, False, False]}
     )  # fmt: skip
-    figure = volcano(tests, "auc")
-    assert figure.title.startswith("1 pair of 3 comparisons stands out in AUC")
-    assert "a against z: +.200, p < .001" in figure.title
+    figure = volcano(rest, "auc")
+    assert figure.title == "1 group of 3 is worth a look in AUC against all others, corrected for 4 tests: x = a."
     drawable(figure)
-    assert volcano(tests.assign(p_adjusted=0.5), "auc").title.startswith("None of 3 comparisons")
-    assert volcano(tests.head(0), "auc").empty
+    assert volcano(rest.assign(p_adjusted=0.5, worth_a_look=False), "auc").title.startswith("None of 3 groups stands out in AUC")
+    assert volcano(rest.head(0), "auc").empty
+
+
+def test_a_sliding_threshold_says_who_is_found() -> None:
+    cuts = np.linspace(0, 1, 11)
+    frame = pd.concat([pd.DataFrame({"group": g, "threshold": cuts, "tpr": 1 - cuts * slope, "fpr": 0.5 - cuts / 2, "ppv": 0.5, "selection_rate": 0.4, "selected": 4}) for g, slope in (("a", 1.0), ("b", 0.5))])
+    figure = sliding(frame, "sex", 0.42)
+    assert figure.title == f"At a threshold of .42, {percent(0.5)} of the positives of a are found and {percent(0.75)} of those of b."
+    assert at_threshold(frame, 0.42)["threshold"].tolist() == pytest.approx([0.5, 0.5]), "the next threshold selects the same people"
+    assert at_threshold(frame, 7.0)["threshold"].tolist() == [1.0, 1.0]
+    drawable(figure)
+    drawable(sliding(frame, "sex", None))
+    assert sliding(frame.head(0), "sex", 0.5).empty
 
 
 def test_curves_say_for_whom() -> None:

@@ -70,6 +70,32 @@ def test_an_upload_becomes_an_audit_that_says_what_core_says(monkeypatch: pytest
     assert verdict["reason"] in words(again)
 
 
+def test_two_models_are_compared_and_a_threshold_slides(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    frame = predictions(700)
+    frame["other"] = (0.5 * frame["score"] + 0.5 * np.random.default_rng(1).random(700)).round(5)
+    app = open_page(monkeypatch, workspace.root, "audit")
+    upload(app, "two.csv", frame.to_csv(index=False).encode())
+    app.multiselect[0].set_value(["score", "other"])
+    quick(app)
+    next(b for b in app.button if b.label == "Audit").click()
+    calm(app.run())
+    [kept] = saved(workspace)
+    [pair] = kept.document["comparisons"]
+    first = pair["differences"][0]
+    assert (first["metric"], first["attribute"]) == ("auc", "(all)")
+    said = words(app)
+    assert f"{pair['model_a']} less {pair['model_b']}: AUC {interval(first['difference'], *first['ci'], signed=True)}" in said.replace("\\", "")
+    assert "worth a look" in said
+    shown = [table.value for table in app.dataframe]
+    compared = next(table for table in shown if "difference" in table and "where" in table)
+    assert {"DPD", "DEOdds", "DP ratio", "ES-AUC", "AUPRG", "net benefit", "debiased ECE"} <= set(compared["metric"])
+    slider = app.select_slider(key="audit-slide-score-race")
+    slider.set_value(slider.options[3] if isinstance(slider.options[3], float) else slider.value)
+    calm(app.run())
+    rates = next(table.value for table in app.dataframe if {"selected", "TPR", "group"} <= set(table.value.columns))
+    assert set(rates["group"]) == {"black", "white"}
+
+
 def test_the_metric_picker_changes_the_forest(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
     app = open_page(monkeypatch, workspace.root, "audit")
     quick(upload(app, "p.csv", predictions(400).to_csv(index=False).encode()))

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from core.audit import AuditOptions, Mapping, audit, read_predictions, run_views
+from core.audit.compare import with_comparisons
 from core.charts.text import interval
 from core.cli import main
 from core.errors import UserError
@@ -71,8 +72,32 @@ def test_a_report_of_an_audit_shows_its_numbers(tmp_path: Path) -> None:
     assert report.sections[0].tag == "disparity"
     assert found["attributes"]["race"]["verdicts"]["auc"]["reason"].replace("<", "&lt;").replace(">", "&gt;") in html
     assert "b<i>" not in html
-    assert "Do attributes add up?" in html
+    assert "Do attributes add up?" in html and "Which groups are worth a look?" in html
+    rest = found["models"]["score"]["against_rest"]
+    assert f"corrected for {len(rest)} tests" in html, "everything that was tested, not only what is drawn"
+    pair = next(row for row in found["attributes"]["sex"]["cross_group"] if (row["positive"], row["negative"]) == ("f", "m"))
+    assert pair["value"] == found["attributes"]["sex"]["cross_group_auc"]["f"]["m"] and pair["ci"][0] < pair["value"] < pair["ci"][1]
+    assert "Hardest to rank" in html and "At a threshold of .50" in html
+    assert "Which model is better" not in html
     assert report_json(report)["data"]["audit"]["n"] == 600
+
+
+def test_models_of_one_audit_stand_beside_each_other(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    y = (rng.random(500) < 0.4).astype(int)
+    good = 1 / (1 + np.exp(-(2 * y - 1) * 1.5 - rng.normal(size=500)))
+    worse = 0.5 * good + 0.5 * rng.random(500)
+    table = {"y": y, "erm-s1": good, "erm-s2": worse, "sex": rng.choice(["f", "m"], 500)}
+    file = tmp_path / "p.csv"
+    pd.DataFrame(table).to_csv(file, index=False)
+    predictions = read_predictions(file, Mapping("y", ("erm-s1", "erm-s2"), ("sex",)))
+    found = with_comparisons(audit(predictions, AuditOptions(bootstrap=100, permutations=0)), predictions).to_dict()
+    html = render_html(audit_report(found))
+    first = found["comparisons"][0]["differences"][0]
+    assert f"erm-s2 less erm-s1: AUC {interval(first['difference'], *first['ci'], signed=True)}" in html
+    ratio = next(r for r in found["comparisons"][0]["differences"] if r["metric"] == "dp_ratio")
+    assert interval(ratio["difference"], *ratio["ci"], signed=True) in html
+    assert "Mean over trainings" in html, "two seeds of one method"
 
 
 def test_what_is_not_an_audit_is_refused() -> None:

@@ -1,0 +1,76 @@
+"""What every threshold does to each group: rates as the threshold slides."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from core.charts import grammar as alt
+from core.charts.audit_forest import group_palette
+from core.charts.audit_matrix import metric_name
+from core.charts.figure import Figure, Panel, Width, nothing
+from core.charts.parts import colored, decimal_axis, tooltips
+from core.charts.text import decimal, percent
+from core.charts.theme import Look
+
+RATES = ("tpr", "fpr", "ppv", "selection_rate")
+
+
+def sliding(frame: pd.DataFrame, attribute: str, threshold: float | None) -> Figure:
+    """TPR, FPR, PPV and share selected of each group over all thresholds, a panel per rate.
+
+    Parameters
+    ----------
+    frame : columns group, threshold, tpr, fpr, ppv, selection_rate; one model and attribute.
+    threshold : where a line is drawn and the finding is read; None for neither.
+    """
+    name = "sliding_threshold"
+    if frame.empty:
+        return nothing(name, "Rates over thresholds were not asked for.")
+    groups = list(dict.fromkeys(frame["group"]))
+    long = frame.melt(["group", "threshold"], list(RATES), var_name="rate", value_name="value").dropna(subset=["value"])
+    long["value"] = long["value"].astype(float)
+    long["shown"], long["at"] = long["value"].map(decimal), long["threshold"].map(decimal)
+    title = _finding(frame, attribute, threshold)
+    limits = [float(frame["threshold"].min()), float(frame["threshold"].max())]
+    panels = tuple(Panel(partial(_draw, long[long["rate"] == rate], groups, limits, threshold), metric_name(rate)) for rate in RATES)
+    return Figure(
+        name=name, title=title, alt=title, data=frame[["group", "threshold", *RATES]], panels=panels, columns=2, terms=("threshold", "tpr", "fpr", "ppv", "selected"),
+        note="Rates at each threshold as they are in this data; their intervals are those of the estimates at the operating point.",
+    )  # fmt: skip
+
+
+def at_threshold(frame: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    """Each group's row at the frame's threshold next above the given one (the highest, beyond it): group, threshold, rates, selected.
+
+    The operating point's threshold is among the frame's.
+    """
+    above = frame[frame["threshold"] >= threshold - 1e-12]
+    rows = above if len(above) else frame
+    pick = rows.groupby("group", sort=False)["threshold"].transform("min" if len(above) else "max")
+    return rows[rows["threshold"] == pick].reset_index(drop=True)
+
+
+def _finding(frame: pd.DataFrame, attribute: str, threshold: float | None) -> str:
+    if threshold is None:
+        return f"How the rates of groups by {attribute} move with the threshold."
+    here = at_threshold(frame, threshold).dropna(subset=["tpr"])
+    if len(here) < 2:
+        return f"At a threshold of {decimal(threshold, 2)} the sensitivity of fewer than two groups by {attribute} is known."
+    ordered = here.sort_values("tpr", kind="stable")
+    group, tpr = list(ordered["group"]), [float(v) for v in ordered["tpr"]]
+    return f"At a threshold of {decimal(threshold, 2)}, {percent(tpr[0])} of the positives of {group[0]} are found and {percent(tpr[-1])} of those of {group[-1]}."
+
+
+def _draw(part: pd.DataFrame, groups: list[str], limits: list[float], threshold: float | None, look: Look, width: Width) -> Any:
+    x = alt.X("threshold:Q", scale=alt.Scale(domain=limits, nice=False), axis=decimal_axis("threshold", tickCount=5))
+    y = alt.Y("value:Q", scale=alt.Scale(domain=[0, 1]), axis=decimal_axis("", tickCount=5))
+    lines = alt.Chart(part).mark_line().encode(
+        x=x, y=y, color=colored("group", group_palette(look, groups), alt.Legend(title=None, columns=3)), tooltip=tooltips({"group": "group", "at": "threshold", "shown": "rate"})
+    )  # fmt: skip
+    if threshold is None or not limits[0] <= threshold <= limits[1]:
+        return lines.properties(width=width, height=170)
+    rule = alt.Chart(pd.DataFrame({"threshold": [threshold]})).mark_rule(strokeDash=[4, 4], color=look.muted).encode(x="threshold:Q")
+    return alt.layer(lines, rule).properties(width=width, height=170)

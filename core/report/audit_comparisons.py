@@ -1,0 +1,89 @@
+"""Several models of one audit against each other, and one method's trainings together, as readable tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from core.charts.audit_matrix import metric_name
+from core.charts.text import count, decimal, interval, missing, p_value
+from core.report.audit_tables import OVERALL, comparisons_table, seeds_table
+from core.report.document import Section, TableBlock
+
+SUMMARY_NAMES = {
+    "es_auc": "ES-AUC", "max_gap": "largest AUC gap", "worst_group_auc": "worst-group AUC", "dpd": "DPD", "dp_ratio": "DP ratio",
+    "deodds": "DEOdds", "eodds_ratio": "EOdds ratio", "equal_opportunity_difference": "equal opportunity difference",
+    "equal_opportunity_ratio": "equal opportunity ratio",
+}  # fmt: skip
+ALPHA = 0.05
+
+
+def comparison_section(document: Mapping[str, Any]) -> Section | None:
+    """Paired differences of every further model to the first one; None for a single model."""
+    rows = comparisons_table(document)
+    if rows.empty:
+        return None
+    blocks = [TableBlock("comparisons", "For everybody, and summaries over groups", rows, comparison_text(rows[is_first(rows)]))]
+    inside = rows[~is_first(rows)]
+    if len(inside):
+        blocks.append(TableBlock("comparisons_groups", "Within groups", inside, comparison_text(inside), folded=True))
+    over = seeds_table(document)
+    if len(over):
+        blocks.append(TableBlock("seeds", "Mean over trainings, with the spread between them", over, seeds_text(over), folded=True))
+    return Section("Which model is better on the same patients?", comparison_headline(rows), tuple(blocks))
+
+
+def is_first(rows: pd.DataFrame) -> pd.Series:
+    """What is read first: everybody, and the summaries of each attribute; not single groups."""
+    return rows["group"] == OVERALL
+
+
+def comparison_headline(rows: pd.DataFrame) -> str:
+    """The overall AUC first, then how many fairness summaries move."""
+    sentences = []
+    for (a, b), part in rows.groupby(["model_a", "model_b"], sort=False):
+        whole = part[(part["attribute"] == OVERALL) & (part["metric"] == "auc")]
+        summaries = part[(part["attribute"] != OVERALL) & (part["group"] == OVERALL)]
+        moved = summaries[summaries["p"] < ALPHA]
+        said = "their AUCs cannot be compared"
+        if len(whole) and not missing(whole["difference"].iloc[0]):
+            one = whole.iloc[0]
+            said = f"AUC {interval(one['difference'], one['low'], one['high'], signed=True)}" + (f", {p_value(one['p'])}" if not missing(one["p"]) else "")
+        among = f"; {count(len(moved))} of {count(len(summaries))} fairness summaries differ at p < {decimal(ALPHA, 2)}, before correction" if len(summaries) else ""
+        sentences.append(f"{a} less {b}: {said}{among}.")
+    return " ".join(sentences)
+
+
+def comparison_text(rows: pd.DataFrame) -> pd.DataFrame:
+    """Differences with interval and evidence as text."""
+    where = ["everybody" if a == OVERALL else str(a) if g == OVERALL else f"{a} = {g}" for a, g in zip(rows["attribute"], rows["group"], strict=True)]
+    return pd.DataFrame(
+        {
+            "models": rows["model_a"].astype(str) + " − " + rows["model_b"].astype(str),
+            "where": where,
+            "metric": [SUMMARY_NAMES.get(m, metric_name(m)) for m in rows["metric"]],
+            "values": [f"{decimal(a)} and {decimal(b)}" if not (missing(a) or missing(b)) else "not estimable" for a, b in zip(rows["value_a"], rows["value_b"], strict=True)],
+            "difference": [interval(d, lo, hi, signed=True) if not missing(d) else "" for d, lo, hi in zip(rows["difference"], rows["low"], rows["high"], strict=True)],
+            "evidence": [p_value(p) if not missing(p) else "no test" for p in rows["p"]],
+            "method": rows["method"],
+            "note": rows["reason"].fillna(""),
+        }
+    )
+
+
+def seeds_text(rows: pd.DataFrame) -> pd.DataFrame:
+    """Mean, interval and standard deviation over seeds as text."""
+    where = ["everybody" if a == OVERALL else str(a) if g == OVERALL else f"{a} = {g}" for a, g in zip(rows["attribute"], rows["group"], strict=True)]
+    return pd.DataFrame(
+        {
+            "method": rows["method"],
+            "where": where,
+            "metric": [SUMMARY_NAMES.get(m, metric_name(m)) for m in rows["metric"]],
+            "mean over seeds": [interval(m, lo, hi) if not missing(m) else "not estimable" for m, lo, hi in zip(rows["mean"], rows["low"], rows["high"], strict=True)],
+            "SD between seeds": [decimal(s) if not missing(s) else "" for s in rows["sd"]],
+            "seeds": [count(n) for n in rows["seeds"]],
+            "note": rows["reason"].fillna(""),
+        }
+    )
