@@ -233,7 +233,7 @@ def calibration(store: Store, run_ids: Iterable[str], attribute: str) -> pd.Data
         rows = rows_of(store, run_id, attribute)
         if rows.y.size == 0 or rows.score.min() < 0 or rows.score.max() > 1:
             return []
-        curve = reliability(rows.y, rows.score, rows.code, len(rows.groups), bins=OPTIONS.bins)
+        curve = reliability(rows.y, rows.score, rows.code, len(rows.groups), bins=OPTIONS.bins, cluster=rows.patient)
         return [
             {"group": group, "predicted": float(curve.predicted[g, b]), "value": float(curve.observed[g, b]), "low": number(curve.low[g, b]), "high": number(curve.high[g, b]), "n": int(curve.weight[g, b])}
             for g, group in enumerate(rows.groups)

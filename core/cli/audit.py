@@ -41,6 +41,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     choices.add_argument("--correction", choices=("holm", "bh"), default="holm", help="adjustment of the pairwise p-values (verdicts always use Holm)")
     choices.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="bootstrap replicates, 0 for none (default 1000)")
     choices.add_argument("--permutations", type=int, default=1000, metavar="N", help="permutations for the null of gaps, 0 for none (default 1000)")
+    choices.add_argument("--gap", type=float, metavar="X", help="difference for which to say how many more patients each group needs (default: twice the tolerance)")
     choices.add_argument("--min-positives", type=int, default=5, metavar="N", help="a group with fewer positives is not judged (default 5)")
     choices.add_argument("--min-negatives", type=int, default=5, metavar="N", help="the same for negatives (default 5)")
     choices.add_argument("--seed", type=int, default=0, metavar="N")
@@ -105,6 +106,7 @@ def options_of(args: argparse.Namespace) -> AuditOptions:
         min_negatives=args.min_negatives,
         intersections=args.intersections,
         missing=args.missing,
+        gap=args.gap,
         curves=args.curves,
     )
 

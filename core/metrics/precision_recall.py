@@ -15,13 +15,15 @@ from core.metrics.ranking import Blocks, blocks
 Floats = NDArray[np.float64]
 
 
-def _blocks(
+def _selected(
     y: ArrayLike, score: ArrayLike, group: ArrayLike | None, n_groups: int | None, weight: ArrayLike | None
-) -> Blocks:
+) -> tuple[Blocks, Floats, Floats]:
+    """Blocks of equal scores, and the true and false positives when all from a block upwards are selected."""
     positive = validate.labels(y)
     n = positive.size
     index, count = validate.groups(group, n, n_groups)
-    return blocks(positive, validate.scores(score, n), index, count, validate.weights(weight, n))
+    b = blocks(positive, validate.scores(score, n), index, count, validate.weights(weight, n))
+    return b, b.weight_pos[b.group] - b.pos_below, b.weight_neg[b.group] - b.neg_below
 
 
 def average_precision(
@@ -32,10 +34,7 @@ def average_precision(
     weight: ArrayLike | None = None,
 ) -> Floats:
     """Sum over thresholds of (rise in recall) * precision, (G,); NaN where a group lacks positives or negatives."""
-    b = _blocks(y, score, group, n_groups, weight)
-    # Selected at a block's score: everything from it upwards.
-    tp = b.weight_pos[b.group] - b.pos_below
-    fp = b.weight_neg[b.group] - b.neg_below
+    b, tp, fp = _selected(y, score, group, n_groups, weight)
     gain = np.divide(b.pos * tp, tp + fp, out=np.zeros_like(tp), where=tp + fp > 0)
     return _by_group(gain, b, b.weight_pos)
 
@@ -48,9 +47,7 @@ def auprg(
     weight: ArrayLike | None = None,
 ) -> Floats:
     """Area under the precision-recall-gain curve for recall gain from 0 to 1, (G,); NaN where a class is absent."""
-    b = _blocks(y, score, group, n_groups, weight)
-    tp = b.weight_pos[b.group] - b.pos_below
-    fp = b.weight_neg[b.group] - b.neg_below
+    b, tp, fp = _selected(y, score, group, n_groups, weight)
     area = _gain_segments(tp - b.pos, tp, fp - b.neg, fp, b.weight_pos[b.group], b.weight_neg[b.group])
     return _by_group(area, b, np.ones_like(b.weight_pos))
 

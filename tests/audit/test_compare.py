@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
@@ -62,7 +64,7 @@ def test_differences_are_those_of_the_audits_own_values() -> None:
     a, b = (result.model(name).attribute("group") for name in ("first", "second"))
     for r in found.rows:
         if r.attribute == "group" and r.group == "(all)":
-            seen = [x.summary(r.metric).value for x in (a, b)]
+            seen: list[Any] = [x.summary(r.metric).value for x in (a, b)]
         elif r.attribute == "group":
             seen = [x.tables[r.metric].value[x.grouping.groups.index(r.group)] for x in (a, b)]
         else:

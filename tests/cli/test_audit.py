@@ -141,3 +141,26 @@ def test_it_needs_neither_torch_nor_streamlit_nor_a_workspace(gap: str, tmp_path
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["n"] == 1600
+
+
+def test_a_stated_gap_is_planned_for(gap: str, capsys: pytest.CaptureFixture[str]) -> None:
+    usual, stated = (run(capsys, gap, "--label", "y", "--score", "s", "--attributes", "g", *FAST, *more)["attributes"]["g"]["power"] for more in ([], ["--gap", ".06"]))
+    assert {row["gap"] for row in usual} == {0.1} and {row["gap"] for row in stated} == {0.06}
+    needed = [{row["group"]: row["more_patients"] for row in rows if row["metric"] == "auc"} for rows in (usual, stated)]
+    assert all(more > few for few, more in ((needed[0][g] or 0, needed[1][g] or 0) for g in "ab" if needed[1][g] is not None))
+
+
+def test_models_are_compared_in_every_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cohort = simulated({"a": 300, "b": 300}, {"a": 0.9, "b": 0.7})
+    worse = 0.5 * cohort.scores["model"] + 0.5 * np.random.default_rng(2).random(600)
+    file = save(tmp_path / "two.csv", y=cohort.y, s=cohort.scores["model"], t=worse, g=cohort.attributes["group"].values())
+    arguments = [file, "--label", "y", "--score", "s,t", "--attributes", "g", "--bootstrap", "100", "--permutations", "0"]
+    [pair] = run(capsys, *arguments)["comparisons"]
+    rows = {row["metric"]: row for row in pair["differences"] if (row["attribute"], row["group"]) == ("g", "(all)")}
+    assert rows.keys() == {"es_auc", "max_gap", "worst_group_auc", "dpd", "dp_ratio", "deodds", "eodds_ratio", "equal_opportunity_difference", "equal_opportunity_ratio"}
+    assert all(row["ci"] is not None and row["method"] == "paired bootstrap" for row in rows.values())
+    everybody = {row["metric"]: row for row in pair["differences"] if row["attribute"] == "(all)"}
+    assert {"auc", "brier", "balanced_brier", "net_benefit", "average_precision", "auprg", "ece_debiased"} <= everybody.keys()
+    assert main(["audit", *arguments]) == 0
+    text = capsys.readouterr().out
+    assert "paired on the same samples" in text and all(name in text for name in ("dp_ratio", "eodds_ratio", "auprg", "ece_debiased"))

@@ -59,11 +59,11 @@ def test_monotone_transforms(y: np.ndarray, score: np.ndarray, group: np.ndarray
 def test_weights_equal_repetition(y: np.ndarray, score: np.ndarray, group: np.ndarray, weight: np.ndarray) -> None:
     long = [np.repeat(v, weight) for v in (y, score, group)]
     for function in FUNCTIONS:
-        assert same(function(y, score, group, 3, weight), function(*long, 3))
+        assert same(function(y, score, group, 3, weight), function(long[0], long[1], long[2], 3))
     guess = score > 0.5
     assert same(confusion(y, guess, group, 3, weight), confusion(long[0], np.repeat(guess, weight), long[2], 3))
-    a, b = calibration(y, score, group, 3, weight=weight), calibration(*long, 3)
-    for name in ("ece", "mce", "brier", "brier_balanced", "intercept"):
+    a, b = calibration(y, score, group, 3, weight=weight), calibration(long[0], long[1], long[2], 3)
+    for name in ("ece", "ece_debiased", "mce", "brier", "brier_balanced", "intercept"):
         assert same(getattr(a, name), getattr(b, name)), name
 
 
@@ -72,7 +72,7 @@ def test_weights_equal_repetition(y: np.ndarray, score: np.ndarray, group: np.nd
 def test_duplicated_rows(y: np.ndarray, score: np.ndarray, group: np.ndarray, times: int) -> None:
     long = [np.tile(v, times) for v in (y, score, group)]
     for function in FUNCTIONS:
-        assert same(function(*long, 3), function(y, score, group, 3))
+        assert same(function(long[0], long[1], long[2], 3), function(y, score, group, 3))
 
 
 @given(arrays(np.float64, 5, elements=st.floats(0, 1) | st.just(np.nan)), st.floats(0, 1))
