@@ -75,8 +75,11 @@ def fake_cohort(
     prevalence: float = 0.4,
     name: str = "Fake clinic",
     seed: int = 0,
+    pixels: int = 0,
 ) -> FakeCohort:
-    """Write a cohort folder: manifest, table, findings and which modalities are present; no pixels.
+    """Write a cohort folder: manifest, table, findings and which modalities are present.
+
+    `pixels`: edge of made-up images; none are written for 0.
 
     `modalities` may map names to kinds (default: the first an image, the others tabular).
     """
@@ -114,7 +117,11 @@ def fake_cohort(
     lacks = rng.random((n, len(kinds))) < np.where(first == first.mode().iloc[0], 0.05, 0.15)[:, None]
     lacks[:, 0] = False
     np.save(folder / "arrays" / "present.npy", ~lacks)
-    manifest = {"cohort_id": cohort_id, "name": name, "created": datetime.fromtimestamp(START, UTC).isoformat(), "n": n, "n_patients": patients, "roles": roles}
+    files = {}
+    for modality in [m for m, kind in kinds.items() if kind == "image" and pixels]:
+        np.save(folder / "arrays" / f"{modality}-{pixels}.npy", rng.integers(0, 255, (n, 3, pixels, pixels), dtype=np.uint8))
+        files[modality] = {"kind": "image", "channels": 3, "slices": 1, "size": pixels, "native": pixels}
+    manifest = {**({"files": files} if files else {}), "cohort_id": cohort_id, "name": name, "created": datetime.fromtimestamp(START, UTC).isoformat(), "n": n, "n_patients": patients, "roles": roles}
     write_json(folder / "manifest.json", manifest)
     return FakeCohort(cohort_id, tuple(kinds), tuple(attributes), table)
 
@@ -176,6 +183,7 @@ def fake_workspace(
     seeds: int = 2,
     unsettled: bool = True,
     seed: int = 0,
+    pixels: int = 0,
 ) -> FakeWorkspace:
     """A workspace with one cohort and many runs: a unimodal run per modality, then every method.
 
@@ -184,7 +192,7 @@ def fake_workspace(
     200 runs of 5,000 patients make 1,000,000 predictions in well under a minute.
     """
     workspace = Workspace.open(path)
-    cohort = fake_cohort(workspace, patients=patients, samples_per_patient=samples_per_patient, modalities=modalities, attributes=attributes, seed=seed)
+    cohort = fake_cohort(workspace, patients=patients, samples_per_patient=samples_per_patient, modalities=modalities, attributes=attributes, seed=seed, pixels=pixels)
     plan = [("unimodal", {"modality": m}) for m in cohort.modalities] + [(name, {}) for name in METHODS]
     count = runs if runs is not None else seeds * len(plan)
     made = []

@@ -1,18 +1,37 @@
-"""The Audit page in a real browser: a click on a verdict opens its evidence."""
+"""The Audit page in a real browser: upload, choices, verdicts and their evidence, downloads."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from core.audit import AuditOptions, Mapping
 from core.charts.text import interval
 from core.workspace import Workspace
-from dashboard.audits import make
+from dashboard.audits import make, saved
 from tests.browser.helpers import Watch, dashboard, overflow, settle
+from tests.browser.widgets import (
+    PATIENCE,
+    choose,
+    download,
+    downloads,
+    explained,
+    flip,
+    in_address,
+    press,
+    says,
+    segment,
+    table,
+    title,
+    visit,
+    widget,
+)
 
 CELLS = "[data-testid=stVegaLiteChart] svg .mark-rect path, [data-testid=stVegaLiteChart] svg path[aria-roledescription=rect]"
 
@@ -46,3 +65,111 @@ def test_a_click_on_a_verdict_opens_its_evidence(browser: Any, tmp_path: Path) -
         assert overflow(page) <= 0
         page.close()
     assert watch.problems == []
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Workspace]]:
+    workspace = Workspace.open(tmp_path_factory.mktemp("audit") / "w")
+    with dashboard(workspace.root) as address:
+        yield address, workspace
+
+
+def _file(folder: Path, n: int = 700) -> Path:
+    """Predictions of two models: the second is worse for one group."""
+    rng = np.random.default_rng(4)
+    y = (rng.random(n) < 0.4).astype(int)
+    sex, race = rng.choice(["f", "m"], n), rng.choice(["a", "b", "c"], n)
+    good = 1 / (1 + np.exp(-((2 * y - 1) * 1.4 + rng.normal(size=n))))
+    bad = np.where(sex == "f", rng.random(n), good)
+    file = folder / "two.csv"
+    pd.DataFrame({"sample_id": np.arange(n), "y": y, "score": good, "second": bad, "sex": sex, "race": race}).to_csv(file, index=False)
+    return file
+
+
+def test_upload_map_choose_audit_read_and_take_away(empty: tuple[str, Workspace], page: Any, tmp_path: Path) -> None:
+    address, workspace = empty
+    visit(page, address, "audit", chart=False)
+    page.locator("input[type=file]").set_input_files(_file(tmp_path))
+    says(page, "[data-testid=stMain]", "2 · Columns")
+    settle(page, PATIENCE)
+    _add_score(page)
+    explained(page, "First rows")
+    explained(page, "Predicted label, model, split, weights")
+    tolerance = widget(page, "audit-tolerance").locator("input")
+    tolerance.fill("0.1")
+    tolerance.press("Enter")
+    choose(page, "audit-missing", "left out (and counted)")
+    choose(page, "audit-point", "a sensitivity of")
+    target = widget(page, "audit-target-sensitivity").locator("input")
+    target.fill("0.8")
+    target.press("Enter")
+    settle(page, PATIENCE)
+    flip(page, "audit-each")
+    draws = widget(page, "audit-draws").get_by_role("slider").first
+    draws.press("ArrowLeft")
+    settle(page, PATIENCE)
+    press(page, "start-audit")
+    in_address(page, "audit=")
+    says(page, ".st-key-answer", "disparity")
+    [kept] = saved(workspace)
+    document = kept.document
+    assert document["options"]["tolerance"] == 0.1 and document["options"]["per_group_threshold"] is True and document["options"]["bootstrap"] == 200
+    assert list(document["models"]) == ["score", "second"]
+    segment(page, "audit-model", "second")
+    choose(page, "audit-attribute", "sex")
+    choose(page, "audit-metric", "AUC")
+    group = document["models"]["second"]["attributes"]["sex"]["groups"]["f"]
+    row = next(cells for cells in table(page, "[data-testid=stTabs]") if cells[:2] == ["second", "f"])
+    assert any(interval(group["auc"], *group["auc_ci"]) in cell for cell in row), row
+    for name in ("Summaries and chance", "Pairs of groups", "Enough data?"):
+        page.get_by_role("tab", name=name).click()
+        page.get_by_role("tabpanel").locator("[data-testid=stDataFrame], [class*=st-key-state-]").first.wait_for(timeout=PATIENCE)
+    segment(page, "volcano-metric", "TPR")
+    title(page, "audit-volcano")
+    rows = downloads(page, "audit-forest", tmp_path)
+    assert any(r.get("value") and abs(float(r["value"]) - group["auc"]) < 1e-9 for r in rows)
+    widget(page, "audit-downloads").get_by_role("button").first.click()
+    html = download(page, "Report (HTML)", tmp_path).read_text(encoding="utf-8")
+    assert interval(group["auc"], *group["auc_ci"]) in html
+    assert json.loads(download(page, "Everything (JSON)", tmp_path).read_text(encoding="utf-8"))
+    assert download(page, "Tables (zip of CSV)", tmp_path).stat().st_size > 500
+    page.keyboard.press("Escape")
+    explained(page, "How to read this")
+    press(page, "another-audit")
+    says(page, "[data-testid=stMain]", "Earlier audits")
+    press(page, f"open-{kept.audit_id}")
+    in_address(page, kept.audit_id)
+    says(page, ".st-key-answer", "disparity")
+
+
+def _add_score(page: Any) -> None:
+    box = page.locator("[class*='st-key-map-score']").get_by_role("combobox")
+    box.click()
+    box.fill("second")
+    page.get_by_role("option", name="second", exact=True).click()
+    box.press("Escape")
+    page.locator("h1").click()
+    settle(page, PATIENCE)
+
+
+def test_a_file_that_cannot_be_used_says_why(empty: tuple[str, Workspace], page: Any, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.csv"
+    bad.write_text("y,score,sex\n1,high,f\n0,low,m\n", encoding="utf-8")
+    visit(page, empty[0], "audit", chart=False)
+    page.locator("input[type=file]").set_input_files(bad)
+    says(page, "[data-testid=stMain]", "2 · Columns")
+    settle(page, PATIENCE)
+    if not page.locator("[class*='st-key-map-score'] [data-tag]").count():
+        box = page.locator("[class*='st-key-map-score']").get_by_role("combobox")
+        box.press("ArrowDown")
+        page.get_by_role("option", name="score", exact=True).click()
+        box.press("Escape")
+        page.locator("h1").click()
+        settle(page, PATIENCE)
+    press(page, "start-audit")
+    page.locator("[data-testid=stAlert]").filter(has_text="not a number").first.wait_for(timeout=PATIENCE)
+
+
+def test_a_link_to_an_audit_that_is_not_there(empty: tuple[str, Workspace], page: Any) -> None:
+    visit(page, empty[0], "audit", "?audit=0123456789ab", chart=False)
+    says(page, ".st-key-state-error", "This audit is not here")

@@ -11,7 +11,20 @@ from core.audit import run_branches, run_views, search
 from core.charts.text import decimal, percent
 from core.store import Store
 from tests.browser.helpers import settle
-from tests.browser.widgets import PATIENCE, choose, downloads, explained, in_address, remove, says, table, table_of, title, visit, widget
+from tests.browser.widgets import (
+    PATIENCE,
+    choose,
+    downloads,
+    explained,
+    in_address,
+    remove,
+    says,
+    table,
+    table_of,
+    title,
+    visit,
+    widget,
+)
 from tests.factories import FakeWorkspace
 
 

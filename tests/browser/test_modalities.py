@@ -11,7 +11,20 @@ from core.audit import run_views
 from core.charts.text import interval
 from core.store import Store
 from dashboard.finished import default_runs, named
-from tests.browser.widgets import add, choose, downloads, explained, in_address, remove, says, table_of, tags, title, visit, widget
+from tests.browser.widgets import (
+    add,
+    choose,
+    downloads,
+    explained,
+    in_address,
+    remove,
+    says,
+    table_of,
+    tags,
+    title,
+    visit,
+    widget,
+)
 from tests.factories import FakeWorkspace
 
 

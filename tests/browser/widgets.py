@@ -56,14 +56,18 @@ def _option(page: Any, box: Any, option: str, typed: bool = False) -> None:
 
     wanted = page.get_by_role("option", name=option, exact=True)
     for _ in range(TRIES):
-        box.click()
+        box.scroll_into_view_if_needed()
         if typed:
+            box.click()
             box.fill(option)
+        else:
+            # By keyboard: scrolling, which a click may bring, closes a list.
+            box.press("ArrowDown")
         try:
             wanted.click(timeout=PATIENCE / TRIES)
             return
         except NotYet:
-            page.locator("h1").click()
+            box.press("Escape")
     raise AssertionError(f"{option!r} is not offered")
 
 

@@ -1,0 +1,89 @@
+"""The Compare page in a browser: points, paired differences and disagreements are the audit's; patients only when asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.audit import run_compare
+from core.charts.comparison import headline, standing
+from core.charts.text import decimal, interval
+from core.store import Store
+from dashboard.finished import named
+from tests.browser.widgets import (
+    PATIENCE,
+    choose,
+    downloads,
+    explained,
+    flip,
+    says,
+    segment,
+    table,
+    table_of,
+    title,
+    visit,
+    widget,
+)
+from tests.factories import FakeWorkspace
+
+
+def _ahead(store: Store, measure: str) -> Any:
+    runs = named(store.runs(status="done"))
+    _, methods = run_compare.overview(store, runs, "sex", measure)
+    return methods, run_compare.lead(methods, run_compare.pairs(store, runs, "sex", measure), measure)
+
+
+def test_answer_and_title_claim_what_paired_differences_show(page: Any, served: tuple[str, FakeWorkspace], store: Store) -> None:
+    visit(page, served[0], "compare", "?attribute=sex")
+    for name, measure, what in (("ES-AUC", "es_auc", "ES-AUC"), ("Worst-group AUC", "worst_group_auc", "worst-group AUC"), ("Gap", "max_gap", "gap between groups")):
+        if name != "ES-AUC":
+            segment(page, "measure", name)
+        methods, ahead = _ahead(store, measure)
+        assert title(page, "accuracy-fairness", f"on {what}" if not ahead.ahead else what).startswith(headline(ahead.best, ahead.ahead, ahead.open, what))
+        said = says(page, ".st-key-answer", standing(ahead.best, ahead.ahead, ahead.open, what))
+        best = methods.set_index("variant").loc[ahead.best]
+        assert interval(best["y"], best["y_low"], best["y_high"]) in said
+
+
+def test_reference_turns_the_forest(page: Any, served: tuple[str, FakeWorkspace], store: Store, tmp_path: Path) -> None:
+    visit(page, served[0], "compare", "?attribute=sex")
+    title(page, "paired-differences", "Against ERM (fused)")
+    choose(page, "reference", "GroupDRO")
+    title(page, "paired-differences", "Against GroupDRO")
+    expected = run_compare.paired(store, store.runs(status="done"), "GroupDRO", "sex", "es_auc").set_index("variant")
+    rows = {row["variant"]: row for row in downloads(page, "paired-differences", tmp_path)}
+    assert set(rows) == set(expected.index)
+    for name in ("value", "low", "high", "p_adjusted"):
+        assert float(rows["MultiFair"][name]) == pytest.approx(expected.loc["MultiFair", name])
+    assert int(rows["MultiFair"]["seeds"]) == 2
+    points = {row["variant"]: float(row["x"]) for row in downloads(page, "accuracy-fairness", tmp_path)}
+    assert points["MultiFair"] == pytest.approx(_ahead(store, "es_auc")[0].set_index("variant")["x"]["MultiFair"])
+    assert table_of(page, "accuracy-fairness")
+
+
+def test_settings_and_disagreements(page: Any, served: tuple[str, FakeWorkspace], store: Store) -> None:
+    address, fake = served
+    erm, other = (next(r for r in fake.run_ids if r.startswith(f"{m}-s1-")) for m in ("erm", "multifair"))
+    visit(page, address, "compare", f"?attribute=sex&runs={erm},{other}")
+    explained(page, "that all share")
+    counts = run_compare.disagreement_counts(store, erm, other, "sex", ("female", "male")).set_index("group")
+    says(page, "[data-testid=stMain]", "Patients on whom two runs disagree")
+    page.wait_for_function(
+        "wanted => [...document.querySelectorAll('[data-testid=stDataFrame] table tr')].some(row => row.innerText.includes('female') && [...row.querySelectorAll('td')].some(c => c.innerText === wanted))",
+        arg=str(int(counts.loc["female", "differ"])), timeout=PATIENCE,
+    )  # fmt: skip
+    assert table(page, "[data-testid=stMain]")
+    choose(page, "disagree-a", "MultiFair")
+    assert widget(page, "disagree-b").get_by_role("combobox").input_value() == "ERM (fused)"
+    assert page.locator(".st-key-patients").count() == 0, "patients are shown unasked"
+    flip(page, "show-patients")
+    says(page, "[data-testid=stMain]", "the furthest apart first")
+    segment(page, "disagree-group", "male")
+    worst = run_compare.disagreements(store, other, erm, "sex")
+    worst = worst[worst["group"] == "male"].iloc[0]
+    card = says(page, ".st-key-patients", str(worst["sample_id"]))
+    assert decimal(worst["score_a"], 2) in card and decimal(worst["score_b"], 2) in card
+    assert page.locator(".st-key-patients img").first.get_attribute("alt")
+    explained(page, "How to read this")

@@ -1,0 +1,79 @@
+"""What holds for all nine pages: a phone's width, charts with words for readers who cannot see them, keys, links."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.browser.helpers import overflow, settle
+from tests.browser.screenshots import PAGES
+from tests.browser.widgets import CHART, PATIENCE, follow, in_address, says, visit, widget
+from tests.factories import FakeWorkspace
+
+ANALYSIS = ("modalities", "gradients", "groups", "compare")
+
+
+def _run(fake: FakeWorkspace) -> str:
+    return next(run for run in fake.run_ids if run.startswith("erm-s1-"))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_phone_shows_the_whole_page_and_charts_are_named(page: Any, served: tuple[str, FakeWorkspace], name: str) -> None:
+    address, fake = served
+    page.set_viewport_size({"width": 390, "height": 844})
+    visit(page, address, "" if name == "overview" else name, f"?attribute=sex&tour=done&runs={_run(fake)}", chart=name in ANALYSIS)
+    assert overflow(page) <= 0
+    assert page.locator("[data-testid=stException]").count() == 0
+    assert page.locator("h1").count() == 1 and page.locator("h1").inner_text().endswith("?")
+    charts = page.locator("[data-testid=stVegaLiteChart]")
+    named = page.locator("[data-testid=stVegaLiteChart] [aria-label]")
+    assert named.count() >= charts.count()
+    if name in ANALYSIS:
+        words = charts.first.locator("[aria-label]").first.get_attribute("aria-label")
+        assert words and len(words) > 30, "the sentence for who cannot see the chart"
+
+
+def test_the_bar_is_used_by_keyboard_alone(page: Any, served: tuple[str, FakeWorkspace]) -> None:
+    visit(page, served[0], "modalities", f"?attribute=sex&runs={_run(served[1])}")
+    attribute = widget(page, "view_attribute").get_by_role("combobox")
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if attribute.evaluate("element => element === document.activeElement"):
+            break
+    else:
+        raise AssertionError("the attribute cannot be reached with the Tab key")
+    page.keyboard.press("ArrowDown")
+    page.get_by_role("option", name="skin_type", exact=True).wait_for(timeout=PATIENCE)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    in_address(page, "attribute=skin_type")
+
+
+def test_the_view_travels_from_page_to_page_and_back(page: Any, served: tuple[str, FakeWorkspace]) -> None:
+    address, fake = served
+    run = _run(fake)
+    visit(page, address, "groups", f"?attribute=skin_type&runs={run}")
+    for name in ("Modalities", "Gradients", "Compare", "Reports", "Cohort", "Train", "Overview", "Groups"):
+        follow(page, name)
+        in_address(page, "attribute=skin_type")
+    in_address(page, run)
+    page.wait_for_selector(CHART, state="attached", timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("name", ANALYSIS)
+def test_a_link_reopens_the_view(page: Any, served: tuple[str, FakeWorkspace], name: str) -> None:
+    address, fake = served
+    query = f"?cohort={fake.cohort.cohort_id}&attribute=skin_type&runs={_run(fake)}"
+    visit(page, address, name, query)
+    before = says(page, ".st-key-answer", "")
+    for part in query[1:].split("&"):
+        in_address(page, part)
+    page.reload()
+    settle(page, PATIENCE)
+    assert says(page, ".st-key-answer", before.split("\n")[0]) == before
+
+
+def test_a_link_that_names_what_is_not_there_still_opens(page: Any, served: tuple[str, FakeWorkspace]) -> None:
+    visit(page, served[0], "groups", "?cohort=none&attribute=none&runs=none")
+    assert says(page, ".st-key-answer", "AUC")
