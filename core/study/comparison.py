@@ -14,7 +14,7 @@ from core.errors import UserError
 from core.methods import names
 from core.study.runner import Entry, Outcome, Runner, entries
 from core.study.search import CRITERION, LEARNING_RATES, Tuned, tune
-from core.study.summary import differences, tidy
+from core.study.summary import candidates_tried, differences, tidy
 from core.study.table import markdown
 from core.workspace import write_atomic
 
@@ -40,6 +40,7 @@ class Plan:
 class Result:
     table: pd.DataFrame
     differences: pd.DataFrame
+    tuning: pd.DataFrame
     markdown: str
 
 
@@ -53,7 +54,7 @@ def check(plan: Plan) -> None:
 
 
 def study(cohort: Cohort, plan: Plan, cache: Path, out: Path, stem: str, told: Told, fresh: bool = False) -> Result:
-    """Tune every method, train every seed, write `stem`.csv, `stem`_differences.csv and `stem`.md into `out`.
+    """Tune every method, train every seed, write `stem`.csv, _differences.csv, _tuning.csv and .md into `out`.
 
     The tables are written after every seed, so a stopped study leaves what it knows and
     goes on where it was.
@@ -105,11 +106,12 @@ def _summarise(runner: Runner, plan: Plan, outcomes: dict[str, list[Outcome]], t
         f"seed {plan.seeds[0]}, chosen by {CRITERION} on validation; the epoch kept is the one with the best validation AUC, for every method alike",
         "differences are paired: 95 % Student interval over seeds, then 95 % bootstrap interval over test patients for the mean of the seeds",
     ]
-    return Result(table, compared, markdown(plan.title, conditions, table, compared, REFERENCE))
+    return Result(table, compared, candidates_tried(tuned), markdown(plan.title, conditions, table, compared, REFERENCE))
 
 
 def _write(result: Result, out: Path, stem: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
     write_atomic(out / f"{stem}.csv", result.table.round(5).to_csv(index=False))
     write_atomic(out / f"{stem}_differences.csv", result.differences.round(5).to_csv(index=False))
+    write_atomic(out / f"{stem}_tuning.csv", result.tuning.round(5).to_csv(index=False))
     write_atomic(out / f"{stem}.md", result.markdown)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,13 +41,28 @@ def tidy(runner: Runner, outcomes: Outcomes, tuned: dict[str, Tuned]) -> pd.Data
                     "low": mean.low,
                     "high": mean.high,
                     "n_seeds": mean.n,
-                    "chosen": " ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in tuned[label].chosen.items() if k != "classifier_lr"),
+                    "chosen": described(tuned[label].chosen),
                     "validation_es_auc": tuned[label].score,
                     "tried": len(tuned[label].tried),
                     "seconds": float(np.mean([one.seconds for one in found])),
                 }
             )
     return pd.DataFrame(lines)
+
+
+def candidates_tried(tuned: Mapping[str, Tuned]) -> pd.DataFrame:
+    """One line per row of the study and candidate: what was tried, its ES-AUC on validation (NaN: not estimable), and which was kept."""
+    lines = [
+        {"label": label, "candidate": described(choice), "validation_es_auc": score, "kept": choice == one.chosen}
+        for label, one in tuned.items()
+        for choice, score in one.tried
+    ]
+    return pd.DataFrame(lines, columns=["label", "candidate", "validation_es_auc", "kept"])
+
+
+def described(choice: Mapping[str, Any]) -> str:
+    """Settings as text; the classifiers' rate follows the rate and is left out."""
+    return " ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in choice.items() if k != "classifier_lr")
 
 
 def differences(runner: Runner, outcomes: Outcomes, pairs: Sequence[tuple[str, str]], replicates: int = REPLICATES, seed: int = 0) -> pd.DataFrame:

@@ -45,6 +45,9 @@ def test_study_writes_tables_and_goes_on_where_it_was(small, tmp_path: Path) -> 
     assert (written.n_seeds == 2).all()
     compared = pd.read_csv(tmp_path / "study_planted_differences.csv")
     assert {("multifair-plus", "erm")} <= set(zip(compared.label, compared.reference, strict=True))
+    tuning = pd.read_csv(tmp_path / "study_planted_tuning.csv")
+    assert set(tuning.label) == labels and tuning.kept.all() and tuning.validation_es_auc.between(0, 1).all(), "a budget of 1 tries the defaults"
+    assert tuning.set_index("label").candidate["erm"] == f"lr={plan.base['lr']:g}"
     assert (tmp_path / "study_planted.md").read_text().count("| multifair-plus |") >= 1
 
     runner = Runner(cohort, plan.attribute, plan.base, workspace.cache / "study")

@@ -8,7 +8,7 @@ import pytest
 
 from core.study.runner import Entry, Outcome, Runner
 from core.study.search import Tuned
-from core.study.summary import differences, tidy
+from core.study.summary import candidates_tried, differences, tidy
 from core.study.table import markdown
 
 SEEDS = (1, 2, 3)
@@ -101,3 +101,12 @@ def test_markdown_ranks_by_es_auc_and_marks_the_reference(made) -> None:
     assert rows[1].startswith("| joint ") and rows[2].startswith("| erm ")
     assert "reference" in rows[2] and "weight=0.3" in rows[1]
     assert "- a condition" in lines
+
+
+def test_every_candidate_is_kept_with_its_score() -> None:
+    first, second = {"weight": 1.0, "lr": 1e-3, "classifier_lr": 2e-3}, {"weight": 3.0, "lr": 5e-4, "classifier_lr": 1e-3}
+    tuned = Tuned(Entry("joint", "joint", {}), second, 0.8, ((first, float("nan")), (second, 0.8)))
+    table = candidates_tried({"joint": tuned})
+    assert table.candidate.tolist() == ["weight=1 lr=0.001", "weight=3 lr=0.0005"]
+    assert table.kept.tolist() == [False, True]
+    assert np.isnan(table.validation_es_auc[0]) and table.validation_es_auc[1] == 0.8

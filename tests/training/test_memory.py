@@ -1,7 +1,7 @@
 """No method keeps growing memory: the live tensors and the resident memory of every method, over many steps.
 
 The whole step is measured as the loop makes it: the method, the optimizer, the meter and the
-step telemetry, read once an epoch. (A graph that hangs on to the step before shows in both;
+telemetry, read once an epoch. (A graph that hangs on to the step before shows in both;
 storage that outlives its tensor, and the allocator's own, only in resident memory.)
 """
 
@@ -21,6 +21,7 @@ from core.training.engine import Engine
 from core.training.evaluate import Evaluator
 from core.training.meter import Meter
 from core.training.presets import make_spec
+from core.training.probe import ConflictProbe, probe_rows
 from core.training.telemetry import StepTelemetry
 from core.training.train import as_data
 from tests.training.synthetic import SyntheticCohort
@@ -43,6 +44,7 @@ class Loop:
         engine, data = self.engine, self.engine.data
         self.telemetry = StepTelemetry(engine.network.modalities, data.groups, data.device)
         self.evaluator = Evaluator(engine.network, engine.method, data, "fp32")
+        self.probe = ConflictProbe(engine.network, engine.method, data, probe_rows(data, 0, 2))
         self.width, self.batch_size, self.epoch = width, batch_size, 0
 
     def run_epoch(self, steps: int = EPOCH) -> None:
@@ -53,10 +55,12 @@ class Loop:
             step, transformed, relative = engine.step(rows, self.epoch, measure_update=i % 10 == 0)
             meter.add(step, transformed)
             self.telemetry.add(step, relative, engine.method.series())
+        self.probe.measure()
         outputs = self.evaluator.run(data.rows["validation"])
         loss, modality_losses, _ = meter.read()
         engine.method.on_epoch_end(EpochView(self.epoch, loss, modality_losses, float(outputs.loss()), outputs.modality_losses(), outputs))
         self.telemetry.rows()
+        self.probe.rows()
         self.epoch += 1
 
 
