@@ -28,6 +28,7 @@ from core.metrics.auc_interval import binormal_component
 
 METRICS = ("auc", "tpr", "fpr", "selection_rate")
 MARGIN = 0.02
+BISECTIONS = 26
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def smallest_gap(pair: Pair, tolerance: float, options: AuditOptions) -> float |
     if not isfinite(needed(1.0)) or needed(1.0) > 1:
         return None
     low, high = 0.0, 1.0
-    for _ in range(40):
+    for _ in range(BISECTIONS):
         middle = (low + high) / 2
         low, high = (low, middle) if needed(middle) <= middle else (middle, high)
     return high

@@ -57,6 +57,9 @@ def test_curves(result: Audit) -> None:
     assert curves is not None
     sliding = curves.sliding[curves.sliding["group"] == "a"]
     assert sliding["tpr"].is_monotonic_decreasing and (sliding["tpr"].iloc[0], sliding["tpr"].iloc[-1]) == (1.0, 0.0)
+    here = sliding[np.isclose(sliding["threshold"], 0.5, atol=1e-12)]
+    for rate in ("tpr", "fpr", "selection_rate"):
+        assert here[rate].iloc[0] == result.models[0].attributes[0].tables[rate].value[0], "the operating point is one of the thresholds"
     assert curves.reliability.groupby("group")["n"].sum().to_dict() == {"a": 400, "b": 300, "c": 8}
     at = curves.decision[(curves.decision["group"] == "a") & np.isclose(curves.decision["threshold"], 0.5)]
     assert at["net_benefit"].iloc[0] == pytest.approx(result.models[0].attributes[0].tables["net_benefit"].value[0])
