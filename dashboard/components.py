@@ -63,13 +63,15 @@ def section(title: str, help_terms: Iterable[str] = ()) -> None:
     st.markdown(f"### {md(title)}", help=explain(help_terms) or None)
 
 
+@st.fragment
 def how_to_read(text: str, terms: Iterable[str] = ()) -> None:
-    """The folded explanation. `text` is our own Markdown, never a user's."""
-    with st.expander("How to read this", icon=":material/menu_book:"):
-        st.markdown(text)
-        explained = explain(terms)
-        if explained:
-            st.markdown(explained)
+    """The folded explanation, sent when it is opened. `text` is our own Markdown, never a user's."""
+    with st.expander("How to read this", icon=":material/menu_book:", on_change="rerun", key="how-to-read") as place:
+        if place.open:
+            st.markdown(text)
+            explained = explain(terms)
+            if explained:
+                st.markdown(explained)
 
 
 def empty_state(title: str, text: str, page: str | None = None, label: str = "", key: str = "empty") -> None:

@@ -2,49 +2,68 @@
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
 from core.charts.figure import Panel
 from core.charts.grammar import AutoSizeParams, ConcatChart, Drawing
-from core.charts.rows import arrow, stream
+from core.charts.rows import records
 from core.charts.theme import Look, styled
 
+UNIT = ("data", "name", "mark", "encoding", "transform", "params")
+"""What belongs to a drawing with one mark, and not to the whole around it."""
+COMPOSED = ("layer", "vconcat", "concat")
 MOST = 512
 """Drawn panels kept; each is some tens of kilobytes."""
 
-Drawn = tuple[dict[str, Any], dict[str, bytes]]
-"""The specification without its data sets, and these as Arrow streams."""
-
-_drawn: OrderedDict[tuple[int, str], tuple[object, Drawn]] = OrderedDict()
+_drawn: OrderedDict[tuple[int, str], tuple[object, dict[str, Any]]] = OrderedDict()
 """(identity of a drawing function, mode) -> (the function, so that no other comes by its identity; what it drew)."""
 
 
 def spec_of(panel: Panel, look: Look) -> dict[str, Any]:
-    """Vega-Lite specification of `panel` as wide as its place, with Arrow bytes as data."""
+    """Vega-Lite specification of `panel` as wide as its place, with its rows inside."""
     draw = panel.live or panel.draw
     key = id(draw), look.mode
     known = _drawn.get(key)
     if known is None:
-        known = _drawn[key] = draw, _sent(_fitted(draw(look, "container")), look)
+        known = _drawn[key] = draw, drawing_spec(_fitted(draw(look, "container")), look)
         while len(_drawn) > MOST:
             _drawn.popitem(last=False)
-    spec, datasets = known[1]
-    made = {**spec, "datasets": datasets}
-    if panel.values:
-        made["params"] = [{**p, "value": panel.values[p["name"]]} if p["name"] in panel.values else p for p in spec["params"]]
-    return made
+    spec = known[1]
+    if not panel.values:
+        return spec
+    return {**spec, "params": [{**p, "value": panel.values[p["name"]]} if p["name"] in panel.values else p for p in spec["params"]]}
 
 
 def drawing_spec(drawing: Drawing, look: Look) -> dict[str, Any]:
-    """The same for a drawing that a page has changed after a panel drew it; Streamlit fits it into its place."""
-    spec, datasets = _sent(drawing, look)
-    return {**spec, "datasets": datasets}
+    """The same for a drawing that a page has changed after a panel drew it; Streamlit fits it into its place.
 
-
-def _sent(drawing: Drawing, look: Look) -> Drawn:
+    Rows inside the specification are there when the browser first draws. Rows sent beside it, as
+    Streamlit does, make it draw everything twice: without them, and again when they are put in.
+    """
     spec, frames = styled(drawing, look).parts()
-    return spec, {name: stream(arrow(frame)) for name, frame in frames.items()}
+    if "mark" in spec:
+        # Streamlit takes rows away that stand at the top.
+        unit = {name: spec.pop(name) for name in UNIT if name in spec}
+        spec["layer"] = [unit]
+    # Only columns that the drawing speaks of are sent.
+    said = json.dumps(spec)
+    rows = {name: records(frame[[column for column in frame.columns if str(column) in said]]) for name, frame in frames.items()}
+    return _filled(spec, rows)  # type: ignore[no-any-return]
+
+
+def _filled(part: Any, rows: Mapping[str, list[dict[str, Any]]]) -> Any:
+    """`part` with rows in the place of their name."""
+    if isinstance(part, list):
+        return [_filled(item, rows) for item in part]
+    if not isinstance(part, dict):
+        return part
+    made = {name: _filled(item, rows) if name in COMPOSED else item for name, item in part.items()}
+    if "data" in part:
+        made["data"] = {"values": rows[part["data"]["name"]]}
+    return made
 
 
 def _fitted(drawing: Drawing) -> Drawing:

@@ -41,14 +41,21 @@ def tooltips(fields: Mapping[str, str]) -> list[alt.Tooltip]:
 
 
 def domain(frames: Iterable[pd.Series], include: Sequence[float] = (), pad: float = 0.06, least: float = 0.05) -> list[float]:
-    """One domain for several panels: covers every finite value and `include`, with some air."""
+    """One domain for several panels: covers every finite value and `include`, with some air.
+
+    Its ends are round, so that the scales, and with them the panels, mostly stay as they are when
+    a run comes or goes.
+    """
     values = [float(v) for series in frames for v in series.dropna()]
     values += list(include)
     if not values:
         return [0.0, 1.0]
     low, high = min(values), max(values)
     room = max(high - low, least)
-    return [low - pad * room, high + pad * room]
+    power = 10.0 ** math.floor(math.log10(room))
+    step = power / 2 if room >= 2 * power else power / 10
+    # Through text: a multiple of .05 shall be no .15000000000000002.
+    return [float(f"{count * step:.10g}") for count in (math.floor((low - pad * room) / step), math.ceil((high + pad * room) / step))]
 
 
 def with_gutter(limits: Sequence[float], left: float = 0.0, right: float = 0.0) -> tuple[list[float], list[float]]:

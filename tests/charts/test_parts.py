@@ -34,3 +34,11 @@ def test_ticks_stay_out_of_the_gutter() -> None:
     limits, ticks = with_gutter([0.6, 0.9], left=0.5, right=0.5)
     assert limits == pytest.approx([0.45, 1.05])
     assert min(ticks) >= 0.6 and max(ticks) <= 0.9 and 3 <= len(ticks) <= 7
+
+
+def test_a_domain_stays_when_values_within_it_come_or_go() -> None:
+    whole = domain([pd.Series([0.712, 0.846])])
+    assert whole == [0.7, 0.86]
+    assert domain([pd.Series([0.712, 0.8, 0.846])]) == domain([pd.Series([0.714, 0.844])]) == whole
+    assert domain([pd.Series([-0.31, 0.62])]) == [-0.4, 0.7]
+    assert domain([pd.Series([0.0, 0.00041])], least=1e-6) == [-5e-05, 0.00045]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -38,12 +37,24 @@ def specs(app: AppTest) -> list[dict[str, Any]]:
 
 
 def drawn(app: AppTest) -> list[list[dict[str, Any]]]:
-    """The rows that each chart was sent, chart by chart, missing values as None."""
+    """The rows that each chart was sent, chart by chart, missing values as None; what layers share comes once."""
     charts = []
-    for chart in app.get("vega_lite_chart"):
-        parts = [pa.ipc.open_stream(d.data.data).read_all().to_pylist() for d in chart.proto.datasets]
-        charts.append([{k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()} for part in parts for row in part])
+    for spec in specs(app):
+        parts = {json.dumps(rows): rows for rows in _rows(spec)}
+        charts.append([row for rows in parts.values() for row in rows])
     return charts
+
+
+def _rows(part: Any) -> Iterator[list[dict[str, Any]]]:
+    """Tables inside a specification, in its order."""
+    if isinstance(part, list):
+        for item in part:
+            yield from _rows(item)
+    elif isinstance(part, dict):
+        if "values" in (part.get("data") or {}):
+            yield part["data"]["values"]
+        for name in ("layer", "vconcat"):
+            yield from _rows(part.get(name, []))
 
 
 def calm(app: AppTest) -> AppTest:

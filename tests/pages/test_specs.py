@@ -23,7 +23,7 @@ def test_a_panel_that_was_drawn_is_not_drawn_again(fake: FakeWorkspace, monkeypa
     panel = _figure(fake).panels[0]
     first, dark = spec_of(panel, LIGHT), spec_of(panel, DARK)
     assert first["config"] != dark["config"]
-    monkeypatch.setattr(specs, "_sent", None)
+    monkeypatch.setattr(specs, "drawing_spec", None)
     assert spec_of(panel, LIGHT) == first
 
 
@@ -32,7 +32,7 @@ def test_the_brush_is_set_without_drawing_and_shared_by_nobody(fake: FakeWorkspa
     assert spec_of(panel, LIGHT)["params"][0]["value"] == {"x": [1.6, 4.4]}
     draw = panel.live
     assert draw is not None
-    _, (kept, _) = specs._drawn[id(draw), LIGHT.mode]
+    _, kept = specs._drawn[id(draw), LIGHT.mode]
     assert "value" not in kept["params"][0]
 
 
