@@ -4,6 +4,11 @@ Group labels are shuffled among the positives and among the negatives, so that e
 counts. Patients with several samples move as a whole, within patients of like label counts. Tests of a
 group against another are studentized (Janssen 1997; Chung and Romano 2013): valid also when the groups'
 variances differ. p-values are (1 + exceedances) / (1 + permutations).
+
+The gap, ES-AUC and the worst group are not studentized: their null is that groups are alike given the label. Where
+groups have the same AUC but their scores lie apart (prevalence .35 against .6, calibrated), shuffled groups mix
+both, and in simulations at 5 % the gap was rejected in 7 and the worst group in 10 of 100; pairs and groups against the rest kept 4 to 5.
+So verdicts rest on pairs, and the null of a summary says how large it comes out by chance among groups alike.
 """
 
 from __future__ import annotations

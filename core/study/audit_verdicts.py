@@ -21,6 +21,10 @@ ASKED = 100
 AUC_SIZES: tuple[tuple[int, ...], ...] = ((1000, 1000), (2000, 800, 600, 400), (3000, 200), (150, 150), (60, 60), (400, 300, 200, 150))
 RATE_SIZES: tuple[tuple[int, ...], ...] = ((1000, 1000), (3000, 200), (150, 150))
 
+# Cohorts whose last group is too small for the stated gap.
+SHORT_SIZES: tuple[tuple[int, int], ...] = ((3000, 100), (1500, 150))
+STATED_GAP = 0.1
+
 
 def verdicts_under_null(rng: np.random.Generator, repetitions: int, progress: Progress) -> list[Line]:
     """Share of cohorts without any gap that are called a disparity, per metric; and small ones that pass."""
@@ -64,3 +68,21 @@ def _promised(rng: np.random.Generator, repetitions: int, metric: str, sizes: tu
         verdicts = audit(make(rng, worse=gap), options).models[0].attributes[0].verdicts
         hits.append(next(v for v in verdicts if v.metric == metric).verdict == DISPARITY)
     return line(f"verdict 'disparity' at the promised gap, {metric}", f"groups {sizes}, gap {gap:.3f}", hits, POWER, None)
+
+
+def verdicts_after_more_patients(rng: np.random.Generator, repetitions: int, progress: Progress) -> list[Line]:
+    """Share of cohorts called a disparity at a stated gap, once the group has the further patients that were said to be needed."""
+    found = []
+    for large, small in SHORT_SIZES:
+        asked = []
+        for _ in range(ASKED):
+            rows = audit(study_cohort(rng, (large, small), 0.85), AuditOptions(bootstrap=0, permutations=0, gap=STATED_GAP)).models[0].attributes[0].power
+            asked += [row.more_patients for row in rows if row.metric == "auc" and row.group == NAMES[1] and row.more_patients is not None]
+        more = int(np.median(asked))
+        hits = []
+        for _ in range(repetitions):
+            verdicts = audit(study_cohort(rng, (large, small + more), 0.85, STATED_GAP), AuditOptions(bootstrap=0, permutations=400)).models[0].attributes[0].verdicts
+            hits.append(next(v for v in verdicts if v.metric == "auc").verdict == DISPARITY)
+        found.append(line("verdict 'disparity' at a stated gap after more patients, auc", f"groups {(large, small)}, gap {STATED_GAP:g}, {more} more", hits, POWER, None))
+        progress(found[-1].setting)
+    return found
