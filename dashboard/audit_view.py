@@ -177,7 +177,7 @@ def _sliding(document: Mapping[str, Any], model: str, attribute: str) -> None:
     chosen = float(st.select_slider("Predicted positive from a score of", cuts, usual, key=f"audit-slide-{model}-{attribute}", format_func=lambda cut: f"{cut:.3g}"))
     chart_block(sliding(curve, attribute, chosen), key="audit-sliding")
     here = at_threshold(curve, chosen)
-    shown = pd.DataFrame({"group": here["group"], "selected": here["selected"].map(count), **{metric_name(rate): here[rate].map(decimal) for rate in ("tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy")}})
+    shown = pd.DataFrame({"group": here["group"], "rows selected": here["selected"].map(count), **{metric_name(rate): here[rate].map(decimal) for rate in ("tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy")}})
     _table(shown, "Rates of each group at the threshold")
 
 

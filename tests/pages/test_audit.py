@@ -92,7 +92,7 @@ def test_two_models_are_compared_and_a_threshold_slides(monkeypatch: pytest.Monk
     slider = app.select_slider(key="audit-slide-score-race")
     slider.set_value(slider.options[3] if isinstance(slider.options[3], float) else slider.value)
     calm(app.run())
-    rates = next(table.value for table in app.dataframe if {"selected", "TPR", "group"} <= set(table.value.columns))
+    rates = next(table.value for table in app.dataframe if {"rows selected", "selected", "TPR", "group"} <= set(table.value.columns))
     assert set(rates["group"]) == {"black", "white"}
 
 
