@@ -17,7 +17,7 @@ from dashboard.verdicts import TAGS, Verdict
 
 __all__ = [
     "View", "answer", "chart_block", "context_bar", "empty_state", "error_state", "finding_tag", "frame", "how_to_read",
-    "md", "no_cohort", "no_runs", "other_attribute_note", "page_title", "section", "too_little_data",
+    "md", "no_cohort", "no_runs", "other_attribute_note", "page_title", "runs_page", "section", "too_little_data",
 ]  # fmt: skip
 
 def frame() -> None:
@@ -31,6 +31,19 @@ def frame() -> None:
 def page_title(question: str) -> None:
     """The question that the page answers."""
     st.title(question, anchor=False)
+
+
+def runs_page(question: str) -> View:
+    """Title and context bar of a page about finished runs. Without any the page ends with what to do about it."""
+    page_title(question)
+    view = context_bar()
+    if view is None:
+        no_cohort()
+        st.stop()
+    if not view.run_ids:
+        no_runs(view.cohort_name)
+        st.stop()
+    return view
 
 
 def answer(sentence: str, verdict: Verdict | None = None, detail: str = "", terms: Iterable[str] = ()) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import pickle
 from collections import OrderedDict
 from collections.abc import Mapping
+from functools import partial
+from itertools import count
 from typing import Any
 
-from core.charts.figure import Panel
+from core.charts.figure import Draw, Panel
 from core.charts.grammar import AutoSizeParams, ConcatChart, Drawing
 from core.charts.rows import records
 from core.charts.theme import Look, styled
@@ -18,23 +22,46 @@ COMPOSED = ("layer", "vconcat", "concat")
 MOST = 512
 """Drawn panels kept; each is some tens of kilobytes."""
 
-_drawn: OrderedDict[tuple[int, str], tuple[object, dict[str, Any]]] = OrderedDict()
-"""(identity of a drawing function, mode) -> (the function, so that no other comes by its identity; what it drew)."""
+_drawn: OrderedDict[str, dict[str, Any]] = OrderedDict()
+"""Key of a drawing -> its specification."""
+_keys: OrderedDict[tuple[int, str], tuple[object, str]] = OrderedDict()
+"""(identity of a drawing function, mode) -> (the function, so that no other comes by its identity; its key)."""
+_own = count()
 
 
 def spec_of(panel: Panel, look: Look) -> dict[str, Any]:
     """Vega-Lite specification of `panel` as wide as its place, with its rows inside."""
     draw = panel.live or panel.draw
-    key = id(draw), look.mode
-    known = _drawn.get(key)
-    if known is None:
-        known = _drawn[key] = draw, drawing_spec(_fitted(draw(look, "container")), look)
-        while len(_drawn) > MOST:
-            _drawn.popitem(last=False)
-    spec = known[1]
+    key = _key(draw, look)
+    spec = _drawn.get(key)
+    if spec is None:
+        spec = _drawn[key] = drawing_spec(_fitted(draw(look, "container")), look)
+        _forget(_drawn)
     if not panel.values:
         return spec
     return {**spec, "params": [{**p, "value": panel.values[p["name"]]} if p["name"] in panel.values else p for p in spec["params"]]}
+
+
+def _key(draw: Draw, look: Look) -> str:
+    """Names a drawing by its function and data: a run's panel is the same whichever runs stand beside it.
+
+    A figure that is kept brings the same function again, whose data need not be looked through
+    a second time. A closure is the same only as long as it is the same object.
+    """
+    known = _keys.get((id(draw), look.mode))
+    if known is None:
+        key = f"own {next(_own)}"
+        if isinstance(draw, partial) and "<locals>" not in draw.func.__qualname__:
+            content = pickle.dumps((draw.func.__module__, draw.func.__qualname__, draw.args, sorted(draw.keywords.items()), look.mode))
+            key = hashlib.blake2b(content, digest_size=16).hexdigest()
+        known = _keys[id(draw), look.mode] = draw, key
+        _forget(_keys)
+    return known[1]
+
+
+def _forget(kept: OrderedDict[Any, Any]) -> None:
+    while len(kept) > MOST:
+        kept.popitem(last=False)
 
 
 def drawing_spec(drawing: Drawing, look: Look) -> dict[str, Any]:

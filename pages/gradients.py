@@ -10,22 +10,12 @@ from dashboard.answers import gradients_answer
 from dashboard.components import (
     answer,
     chart_block,
-    context_bar,
     how_to_read,
-    no_cohort,
-    no_runs,
     other_attribute_note,
-    page_title,
+    runs_page,
 )
 
-page_title("Where do the gradients fight, and what did the method do about it?")
-view = context_bar()
-if view is None:
-    no_cohort()
-    st.stop()
-if not view.run_ids:
-    no_runs(view.cohort_name)
-    st.stop()
+view = runs_page("Where do the gradients fight, and what did the method do about it?")
 
 telemetry = view.once("gradients", lambda: view.store.telemetry(view.run_ids, ["conflict.", "magnitude.", "effect.", "method."]))
 trained = telemetry.loc[telemetry["epoch"] >= 0, "epoch"]

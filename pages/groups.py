@@ -9,22 +9,12 @@ from dashboard.answers import groups_answer
 from dashboard.components import (
     answer,
     chart_block,
-    context_bar,
     empty_state,
     how_to_read,
-    no_cohort,
-    no_runs,
-    page_title,
+    runs_page,
 )
 
-page_title("Who is served worse, and is it real?")
-view = context_bar()
-if view is None:
-    no_cohort()
-    st.stop()
-if not view.run_ids:
-    no_runs(view.cohort_name)
-    st.stop()
+view = runs_page("Who is served worse, and is it real?")
 if view.attribute is None:
     empty_state("No sensitive attribute", "This cohort names no sensitive attribute, so there are no groups to compare. Bring the table again and give one a role.", "cohort", "Go to Cohort")
     st.stop()

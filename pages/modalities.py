@@ -1,7 +1,5 @@
 """Which modality does the model lean on, and for whom?"""
 
-import streamlit as st
-
 from core.audit import run_views
 from core.charts import contribution
 from core.charts.cohort_availability import availability
@@ -10,23 +8,13 @@ from dashboard.answers import modalities_answer
 from dashboard.components import (
     answer,
     chart_block,
-    context_bar,
     how_to_read,
-    no_cohort,
-    no_runs,
     other_attribute_note,
-    page_title,
+    runs_page,
 )
 from dashboard.datasheet import cohort
 
-page_title("Which modality does the model lean on, and for whom?")
-view = context_bar()
-if view is None:
-    no_cohort()
-    st.stop()
-if not view.run_ids:
-    no_runs(view.cohort_name)
-    st.stop()
+view = runs_page("Which modality does the model lean on, and for whom?")
 
 telemetry = view.once("contributions", lambda: view.store.telemetry(view.run_ids, ["contribution.ratio", "contribution.phi"]))
 performance = run_views.modality_performance(view.store, view.run_ids, view.attribute) if view.attribute is not None else None

@@ -27,17 +27,22 @@ def test_a_panel_that_was_drawn_is_not_drawn_again(fake: FakeWorkspace, monkeypa
     assert spec_of(panel, LIGHT) == first
 
 
-def test_the_brush_is_set_without_drawing_and_shared_by_nobody(fake: FakeWorkspace) -> None:
-    panel = _figure(fake, (2, 4)).panels[0]
-    assert spec_of(panel, LIGHT)["params"][0]["value"] == {"x": [1.6, 4.4]}
-    draw = panel.live
-    assert draw is not None
-    _, kept = specs._drawn[id(draw), LIGHT.mode]
-    assert "value" not in kept["params"][0]
+def test_the_same_rows_are_drawn_once_whichever_figure_brings_them(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = spec_of(_figure(fake).panels[0], LIGHT)
+    monkeypatch.setattr(specs, "drawing_spec", None)
+    assert spec_of(_figure(fake).panels[0], LIGHT) is first
+
+
+def test_the_brush_is_set_without_drawing_and_shared_by_nobody(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = spec_of(_figure(fake, (2, 4)).panels[0], LIGHT)
+    monkeypatch.setattr(specs, "drawing_spec", None)
+    second = spec_of(_figure(fake, (1, 2)).panels[0], LIGHT)
+    assert first["params"][0]["value"] == {"x": [1.6, 4.4]} and second["params"][0]["value"] == {"x": [0.6, 2.4]}
+    assert {**first, "params": 0} == {**second, "params": 0}
 
 
 def test_drawings_are_forgotten_in_turn(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(specs, "MOST", 2)
-    for _ in range(4):
-        spec_of(_figure(fake).panels[0], LIGHT)
-    assert len(specs._drawn) == 2
+    for look in (LIGHT, DARK, LIGHT):
+        spec_of(_figure(fake).panels[0], look)
+    assert len(specs._drawn) == len(specs._keys) == 2
