@@ -1,5 +1,7 @@
 """Which modality does the model lean on, and for whom?"""
 
+import streamlit as st
+
 from core.audit import run_views
 from core.charts import contribution
 from core.charts.cohort_availability import availability
@@ -13,6 +15,8 @@ from dashboard.components import (
     runs_page,
 )
 from dashboard.datasheet import cohort
+
+MOST_TAKEN = 2
 
 view = runs_page("Which modality does the model lean on, and for whom?")
 
@@ -37,7 +41,11 @@ else:
             lambda: availability(run_views.availability(view.store, view.cohort_id, str(view.attribute), data.present, data.modality_names), data.roles.title(str(view.attribute))),
         )
     )
-    chart_block(view.once("take-away", lambda: contribution.take_away(without, view.names, view.modalities, view.groups, str(view.attribute))))
+    # Twelve slopes are a wall on a screen and a mile on a phone: first those that move somebody.
+    several = len(view.modalities) > MOST_TAKEN
+    every = several and st.toggle(f"Take away each of the {len(view.modalities)} modalities", key="take-every", help=f"Off: the {MOST_TAKEN} without which some group's AUC moves furthest.")
+    most = None if every else MOST_TAKEN
+    chart_block(view.once(f"take-away {most}", lambda: contribution.take_away(without, view.names, view.modalities, view.groups, str(view.attribute), most)))
 
 how_to_read(
     "The **ratio** says how much of what the model gets from its inputs comes from one modality; the **heat map** says for whom. "

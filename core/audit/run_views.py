@@ -167,8 +167,7 @@ def summaries(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFr
 def gap_null(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFrame:
     """Histogram of the gap when group labels are shuffled, beside the gap observed.
 
-    Columns: run_id, left, right, share (of shuffles), observed, p, q95, permutations, and p_any: the
-    studentized test of every group against all others, adjusted for their number (Westfall and Young 1993).
+    Columns: run_id, left, right, share (of shuffles), observed, p, q95, permutations.
     """
 
     def compute(run_id: str) -> list[dict[str, Any]]:
@@ -179,16 +178,14 @@ def gap_null(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFra
             return []
         # The null compares scores at fewer levels; the gap that is shown is the exact one.
         observed = float(max_gap(values))
-        drawn = permute_aucs(rows.y, rows.score, rows.code, len(rows.groups), permutations=PERMUTATIONS, cluster=rows.patient, usable=judged, workers=1)
-        p_any = float(np.nanmin(drawn.one_vs_rest.p_joint)) if np.isfinite(drawn.one_vs_rest.p_joint).any() else None
-        test = drawn.max_gap
+        test = permute_aucs(rows.y, rows.score, rows.code, len(rows.groups), permutations=PERMUTATIONS, cluster=rows.patient, usable=judged, workers=1).max_gap
         null = test.null[np.isfinite(test.null)]
         if null.size == 0 or test.value is None:
             return []
         edges = np.arange(0, float(null.max()) + 2 * NULL_BIN, NULL_BIN)
         counts, _ = np.histogram(null, edges)
         return [
-            {"left": float(a), "right": float(b), "share": float(c / null.size), "observed": observed, "p": test.p, "q95": test.null_q95, "permutations": test.permutations, "p_any": p_any}
+            {"left": float(a), "right": float(b), "share": float(c / null.size), "observed": observed, "p": test.p, "q95": test.null_q95, "permutations": test.permutations}
             for a, b, c in zip(edges[:-1], edges[1:], counts, strict=True)
         ]
 

@@ -2,11 +2,11 @@
 
 An audit corrects its p-values within one run and attribute. Whoever then shows the strongest of
 R runs times A attributes has looked R * A times, and would find a disparity by chance that much
-more often. Here each verdict counts as one test: the permutation test of every group's AUC
-against all others', adjusted for the number of groups (Westfall and Young 1993), which holds its
-size in small groups too, where normal tails do not reach as far as a correction for many tests
-needs. Holm's (1979) step-down over the verdicts then keeps the chance of any false `disparity` in
-the whole search at alpha, however much the runs resemble each other.
+more often. Here each verdict counts as one test: the permutation test of the gap between the
+best and the worst group's AUC, which holds its size in small groups too, where normal tails do
+not reach as far as a correction for many tests needs. Holm's (1979) step-down over the verdicts
+then keeps the chance of any false `disparity` in the whole search at alpha, however much the runs
+resemble each other.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from core.store import Store
 def searched(found: pd.DataFrame, alpha: float = OPTIONS.alpha) -> pd.DataFrame:
     """`found` with its disparities corrected for all its rows, each row one verdict that was looked at.
 
-    found : columns verdict, reason, pair (see `core.audit.run_views.verdicts`) and p_any (see
+    found : columns verdict, reason, pair (see `core.audit.run_views.verdicts`) and p_gap (see
         `core.audit.run_views.gap_null`; missing where nothing could be tested).
     Adds alone (the verdict before), searched (how many of the verdicts rest on a test) and p_search (Holm
     over those). A disparity that this does not leave becomes "not enough data"; the sentences of all
@@ -37,7 +37,7 @@ def searched(found: pd.DataFrame, alpha: float = OPTIONS.alpha) -> pd.DataFrame:
     table = found.copy()
     if table.empty:
         return table
-    p = pd.to_numeric(table["p_any"], errors="coerce").to_numpy(dtype=np.float64)
+    p = pd.to_numeric(table["p_gap"], errors="coerce").to_numpy(dtype=np.float64)
     table["alone"] = table["verdict"]
     table["searched"] = int(np.isfinite(p).sum())
     table["p_search"] = holm(p)
@@ -68,8 +68,8 @@ def _looked_at(store: Store, run_ids: list[str], attribute: str) -> pd.DataFrame
     if found.empty:
         return found
     null = gap_null(store, run_ids, attribute)
-    tested = null.drop_duplicates("run_id").set_index("run_id")["p_any"] if len(null) else pd.Series(dtype=float)
-    return found.assign(attribute=attribute, p_any=found["run_id"].map(tested))
+    tested = null.drop_duplicates("run_id").set_index("run_id")["p"] if len(null) else pd.Series(dtype=float)
+    return found.assign(attribute=attribute, p_gap=found["run_id"].map(tested))
 
 
 def _reason(row: Mapping[Any, Any]) -> str:

@@ -172,10 +172,11 @@ def _unimodal_panel(rows: pd.DataFrame, modalities: Sequence[str], groups: Seque
     return (reference_line(look, 0.5, "x") + rule + dots).properties(width=width, height=max(110, (18 * len(modalities) + 16) * len(groups)))
 
 
-def take_away(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence[str], groups: Sequence[str], attribute: str) -> Figure:
+def take_away(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence[str], groups: Sequence[str], attribute: str, most: int | None = None) -> Figure:
     """Slopes from all modalities to all but one, per group: one panel per run and modality.
 
     `frame`: run_id, modality (missing: nothing taken away), group, value, low, high, n_pos, n_neg, reason.
+    `most`: draw only as many modalities, those whose loss moves any group furthest; the table has all.
     """
     count = frame.groupby("run_id")["modality"].nunique()
     rows = frame[frame["run_id"].isin(list(count[count > 1].index)) & frame["group"].isin(list(groups)) & frame["run_id"].isin(list(names))].copy()
@@ -187,6 +188,7 @@ def take_away(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequenc
     limits = domain([rows["low"], rows["high"], rows["value"]], include=[0.5])
     panels, falls = [], []
     used = [m for m in modalities if m in set(rows["modality"].dropna())]
+    drawn = _furthest(rows, used, most)
     # A row per run, a column per modality: which line falls is read across.
     for run_id, name in names.items():
         part = rows[rows["run_id"] == run_id]
@@ -195,7 +197,8 @@ def take_away(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequenc
             if not (part["modality"] == modality).any():
                 continue
             ends = pd.concat([part[part["modality"].isna()].assign(step="all"), part[part["modality"] == modality].assign(step=after)], ignore_index=True)
-            panels.append(Panel(partial(_slope_panel, ends, groups, after, limits), f"{name}, {after}"))
+            if modality in drawn:
+                panels.append(Panel(partial(_slope_panel, ends, groups, after, limits), f"{name}, {after}"))
             wide = ends.pivot_table(index="group", columns="step", values="value", aggfunc="first")
             if "all" in wide and after in wide:
                 falls += [(float(fall), modality, str(group), name) for group, fall in (wide["all"] - wide[after]).dropna().items()]
@@ -204,8 +207,22 @@ def take_away(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequenc
     title = f"Without {worst[1]}, {worst[2]} falls furthest: {text.decimal(-worst[0], 3, True)} AUC under {worst[3]}" if worst and worst[0] > 0 else "Taking a modality away costs no group AUC"
     return Figure(
         name="take-away", title=title, alt=f"Slope charts from all modalities to all but one, a line per group of {attribute}. {title}.", data=rows[list(columns)], table=columns,
-        panels=tuple(panels), columns=min(4, max(2, len(used))), terms=("take_away", "group_auc", "interval"), note="Test split, 95 % intervals. The modality is replaced by its training mean.",
+        panels=tuple(panels), columns=min(4, max(2, len(drawn))), terms=("take_away", "group_auc", "interval"),
+        note="Test split, 95 % intervals. The modality is replaced by its training mean." + (f" Drawn are the {len(drawn)} of {len(used)} modalities that matter most." if len(drawn) < len(used) else ""),
     )  # fmt: skip
+
+
+def _furthest(rows: pd.DataFrame, used: Sequence[str], most: int | None) -> list[str]:
+    """The `most` modalities of `used`, in their order, without which some group's AUC moves furthest."""
+    if most is None or len(used) <= most:
+        return list(used)
+    whole = rows[rows["modality"].isna()].set_index(["run_id", "group"])["value"]
+    part = rows[rows["modality"].notna()]
+    before = whole.reindex(pd.MultiIndex.from_frame(part[["run_id", "group"]])).to_numpy(dtype=float)
+    moved = abs(part["value"].to_numpy(dtype=float) - before)
+    reach = pd.Series(moved, index=part["modality"].to_numpy()).groupby(level=0).max()
+    kept = set(reach.sort_values(ascending=False).index[:most])
+    return [m for m in used if m in kept]
 
 
 def _slope_panel(rows: pd.DataFrame, groups: Sequence[str], after: str, limits: list[float], look: Look, width: Width) -> Any:

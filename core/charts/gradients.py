@@ -108,9 +108,9 @@ def _strips(rows: pd.DataFrame, modalities: Sequence[str], groups: Sequence[str]
     strips += [_pair_strip(rows, name, heading, x, limits[1], look) for name, heading in BETWEEN.items() if (rows["name"] == name).any()]
     strips += [_factor_strip(rows, modalities, x, look), _update_strip(rows, modalities, titled, look)]
     # A drawing in a file cannot be brushed: its heat map is of the epochs that were brushed when it was made.
-    axes = [*[x] * (len(strips) - 1), titled]
+    axes = [*[None] * (len(strips) - 1), "Epochs trained"]
     drawn = [
-        (_bound(strip, index, rows, axis) if live else strip).properties(height=STRIP, title=heading, **inner)
+        (_bound(strip, index, rows, last, axis, look) if live else strip).properties(height=STRIP, title=heading, **inner)
         for index, ((strip, heading), axis) in enumerate(zip(strips, axes, strict=True))
     ]
     heat = rows[(rows["name"] == "conflict.group_modality") & rows["group"].isin(list(groups))]
@@ -134,11 +134,16 @@ def _brush(views: list[str], look: Look) -> alt.TopLevelSelectionParameter:
     return alt.TopLevelSelectionParameter(name=BRUSH, select=select, views=views)
 
 
-def _bound(strip: Any, index: int, rows: pd.DataFrame, x: alt.X) -> Any:
-    """The strip behind an unseen layer over the epochs, named for the brush: it binds to that layer's fields."""
-    epochs = pd.DataFrame({"trained": sorted(set(rows["trained"])), "strip": index})
-    anchor = alt.Chart(epochs, name=f"strip_{index}").mark_point(opacity=0, size=1).encode(x=x)
-    return alt.layer(anchor, strip)
+def _bound(strip: Any, index: int, rows: pd.DataFrame, last: int, axis: str | None, look: Look) -> Any:
+    """The strip behind an unseen layer over the epochs, named for the brush: it binds to that layer's fields.
+
+    The brush's own mark is drawn in one strip only; a band shows the same epochs in all of them.
+    """
+    trained = sorted(set(rows["trained"]))
+    epochs = pd.DataFrame({"trained": trained, "strip": index, "from": [t - 0.5 for t in trained], "to": [t + 0.5 for t in trained]})
+    anchor = alt.Chart(epochs, name=f"strip_{index}").mark_point(opacity=0, size=1).encode(x=_x(last, axis))
+    band = alt.Chart(epochs).mark_rect(opacity=0.07, color=look.accent).encode(x=_x(last, axis, field="from"), x2="to:Q").transform_filter({"param": BRUSH})
+    return alt.layer(anchor, band, strip)
 
 
 def _x(last: int, title: str | None = None, field: str = "trained") -> alt.X:

@@ -73,9 +73,12 @@ def _forest_panel(rows: pd.DataFrame, groups: Sequence[str], limits: list[float]
     numbers = known.mark_text(fontSize=11, dy=13, color=look.muted).encode(x=alt.X("value:Q", scale=x_scale), text="label:N", color=alt.value(look.muted)).transform_calculate(
         label="replace(format(datum.value, '.3f'), /^0/, '')"
     )
+    halo = known.mark_text(fontSize=11, dy=13, stroke=look.background, strokeWidth=4, strokeJoin="round").encode(x=alt.X("value:Q", scale=x_scale), text="label:N", color=alt.value(look.background)).transform_calculate(
+        label="replace(format(datum.value, '.3f'), /^0/, '')"
+    )
     whole = rows[rows["group"].isna() & rows["value"].notna()]
     layers = [reference_line(look, float(whole["value"].iloc[0]), "x")] if not whole.empty else []
-    return alt.layer(*layers, rule, dots, numbers, missing, counts).properties(width=width, height=(ROW + 8) * len(order))
+    return alt.layer(*layers, halo, rule, dots, numbers, missing, counts).properties(width=width, height=(ROW + 8) * len(order))
 
 
 def gap_null(frame: pd.DataFrame, names: Mapping[str, str], attribute: str) -> Figure:

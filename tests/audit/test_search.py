@@ -29,7 +29,7 @@ PAIR = {"difference": 0.1, "low": 0.02, "high": 0.18, "p": 0.02, "group_high": "
 
 
 def _row(verdict: str, p: float | None, pair_p: float | None = None) -> dict[str, object]:
-    return {"verdict": verdict, "reason": "as audited.", "p_any": p, "pair": None if pair_p is None else {**PAIR, "p": pair_p}}
+    return {"verdict": verdict, "reason": "as audited.", "p_gap": p, "pair": None if pair_p is None else {**PAIR, "p": pair_p}}
 
 
 def _workspace(rng: np.random.Generator, n: int = 200) -> pd.DataFrame:
@@ -49,7 +49,7 @@ def _workspace(rng: np.random.Generator, n: int = 200) -> pd.DataFrame:
             tests = pairwise(table, OPTIONS.correction)
             verdict = judge(table, tests, attribute.names, OPTIONS)
             chance = permute_aucs(y, data.score, attribute.codes, len(attribute.names), permutations=PERMUTATIONS, usable=table.judged, seed=int(rng.integers(2**31)), workers=1)
-            rows.append({"verdict": verdict.verdict, "reason": verdict.reason, "p_any": np.nanmin(chance.one_vs_rest.p_joint), "pair": widest_pair(tests, table, attribute.names)})
+            rows.append({"verdict": verdict.verdict, "reason": verdict.reason, "p_gap": chance.max_gap.p, "pair": widest_pair(tests, table, attribute.names)})
     return searched(pd.DataFrame(rows))
 
 

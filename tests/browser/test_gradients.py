@@ -9,7 +9,7 @@ from typing import Any
 from core.charts.text import percent
 from core.store import Store
 from tests.browser.helpers import settle
-from tests.browser.widgets import PATIENCE, add, downloads, explained, in_address, says, table_of, visit, widget
+from tests.browser.widgets import PATIENCE, add, downloads, explained, in_address, says, slide, table_of, visit, widget
 from tests.factories import FakeWorkspace
 
 STRIPS = ".st-key-block-gradient-conflict"
@@ -56,10 +56,7 @@ def test_slider_by_keyboard_and_drag_move_the_heat_map(page: Any, served: tuple[
     visit(page, address, "gradients", f"?attribute=sex&runs={_run(fake)}")
     before = _cells(page)
     assert before
-    thumb = widget(page, "epochs").get_by_role("slider").first
-    thumb.focus()
-    thumb.press("ArrowLeft")
-    thumb.press("ArrowLeft")
+    slide(page, widget(page, "epochs").get_by_role("slider").first, 1)
     _until_other(page, before)
     settle(page, PATIENCE)
     after = _cells(page)

@@ -54,10 +54,7 @@ def test_threshold_slider_by_keyboard(page: Any, served: tuple[str, FakeWorkspac
     run = _run(fake)
     visit(page, address, "groups", f"?attribute=sex&runs={run}")
     title(page, "thresholds", "threshold of .50")
-    slider = widget(page, "threshold").locator("input[type=range]").first
-    slider.focus()
-    for _ in range(20):
-        slider.press("ArrowLeft")
+    slide(page, widget(page, "threshold").get_by_role("slider").first, 0.3)
     # Reruns on the way there show thresholds between: only the last answer is the one asked for.
     said = title(page, "thresholds", "threshold of .30")
     settle(page, PATIENCE)

@@ -102,6 +102,16 @@ def flip(page: Any, key: str) -> None:
     settle(page, PATIENCE)
 
 
+def slide(page: Any, thumb: Any, wanted: float) -> None:
+    """A slider's thumb to a value, by keyboard; a key that a rerun swallowed is pressed again."""
+    for _ in range(300):
+        now = float(thumb.get_attribute("aria-valuenow") or thumb.input_value())
+        if abs(now - wanted) < 1e-6:
+            return settle(page, PATIENCE)
+        thumb.press("ArrowLeft" if now > wanted else "ArrowRight")
+    raise AssertionError(f"the slider does not come to {wanted}")
+
+
 def says(page: Any, where: str, text: str) -> str:
     """Wait until the element says `text`; returns all it says."""
     found = page.locator(where).filter(has_text=text).first
