@@ -76,7 +76,7 @@ def power(table: MetricTable, counts: GroupCounts, groups: tuple[str, ...], opti
     """Power of every group for one metric."""
     gap, tolerance = options.stated_gap(table.metric), options.tolerance_of(table.metric)
     se = planning_se(table)
-    freedom = np.full(se.shape, np.inf) if table.freedom is None else table.freedom
+    freedom = _freedom(table)
     usable = np.flatnonzero(table.judged & np.isfinite(se) & (se > 0))
     comparisons = comb(int(table.judged.sum()), 2)
     result = []
@@ -92,6 +92,13 @@ def power(table: MetricTable, counts: GroupCounts, groups: tuple[str, ...], opti
         more, reason = more_patients(pair, int(counts.patients[g]), gap, tolerance, options)
         result.append(Power(name, table.metric, groups[r], smallest_gap(pair, tolerance, options), gap, more, reason))
     return tuple(result)
+
+
+def _freedom(table: MetricTable) -> np.ndarray:
+    """Degrees of freedom for planning; a rate's are those of its denominator, for counts are no more exact than means."""
+    if table.freedom is not None:
+        return table.freedom
+    return np.full(table.value.shape, np.inf) if table.trials is None else np.maximum(table.trials - 1.0, 1.0)
 
 
 def planning_se(table: MetricTable) -> np.ndarray:
