@@ -67,6 +67,8 @@ def _setting(rng: np.random.Generator, repetitions: int, sizes: tuple[int, ...],
     smallest = min(sizes)
     lines = []
     for (part, metric), held in hits.items():
+        if len(held) < repetitions / 2:
+            continue  # the route that this setting takes now and then: too few to say anything
         coarse = metric in DENOMINATORS and smallest * DENOMINATORS[metric] < FEW
         lines.append(line(f"size: {part}, {metric}", at, held, *(COARSE if coarse else SIZE)))
     return lines
