@@ -207,9 +207,10 @@ def test_any_batch_gives_a_finite_step(n_modalities: int, n_groups: int, y: list
             assert parameter.grad is None or parameter.grad.isfinite().all()
 
 
-def test_one_step_is_the_formula() -> None:
-    """Loss and every gradient of a step with the gate open, put together again from autograd and loops over pairs."""
-    settings = {"tau": 0.01, "min_per_class": 2, "smoothing": 0.0, "lam": 0.3}
+@pytest.mark.parametrize(("tau", "gate"), [(0.01, 1), (0.9, 0)], ids=["gate open", "gate closed"])
+def test_one_step_is_the_formula(tau: float, gate: int) -> None:
+    """Loss and every gradient of a step, put together again from autograd and loops over pairs."""
+    settings = {"tau": tau, "min_per_class": 2, "smoothing": 0.0, "lam": 0.3}
     bench, data = Bench("multifair", settings), batch(16, seed=1, missing=True)
     bench.run(2)
     method, network = bench.method, bench.network
@@ -237,13 +238,13 @@ def test_one_step_is_the_formula() -> None:
     step = bench.forward(data)
     loss = method.loss(step)
     series = method.series()
-    assert series["gate"].item() == 1 and series["fairness_factor"].ne(1).all()
+    assert series["gate"].item() == gate and series["fairness_factor"].ne(1).all() and fairness.item() > 0
     assert fused.last_input is not None
     direction = direction_loss(fused.logits, fused.last_input, logits, features, data.y, data.present, series["balance"])
     torch.testing.assert_close(series["fairness_loss"], fairness.detach())
-    expected = torch.nn.functional.cross_entropy(fused.logits, data.y) + 0.3 * direction + 0.5 * fairness
+    expected = torch.nn.functional.cross_entropy(fused.logits, data.y) + 0.3 * direction + gate * 0.5 * fairness
     torch.testing.assert_close(loss, expected)
-    factor = 1.2 * series["balance"] * series["fairness_factor"]
+    factor = 1.2 * series["balance"] * (series["fairness_factor"] if gate else 1)
     torch.testing.assert_close(method.feature_gradient_factors(step), factor)
     # Gradients: the encoders' are scaled by their factor; all are clipped together to .8.
     features.register_hook(lambda gradient: gradient * factor[:, None])
