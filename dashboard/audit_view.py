@@ -50,7 +50,7 @@ def audit_view(document: Mapping[str, Any]) -> None:
     verdicts, groups, tests = verdicts_table(document), groups_table(document), tests_table(document)
     overall = next(iter(parts.values()))["overall"]
     detail = f"{count(overall['n'])} rows, {count(overall['n_pos'])} positive" + (f", {count(document['n_patients'])} patients" if document.get("n_patients") else "")
-    detail += f"; tolerance {document['options']['tolerance']:.3g}. {_point(next(iter(parts.values())))}"
+    detail += f"; tolerance {decimal(document['options']['tolerance'])}. {_point(next(iter(parts.values())))}"
     word = worst_verdict(verdicts)
     answer(headline(verdicts), word or None, detail)  # type: ignore[arg-type]
     model = next(iter(parts))
@@ -79,7 +79,7 @@ def _point(part: Mapping[str, Any]) -> str:
     point = part.get("operating_point") or {}
     if point.get("threshold") is None:
         return f"No operating point: {point.get('reason') or 'rates were not asked for'}."
-    return f"Predicted positive from a score of {point['threshold']:.3g} ({point.get('source')})."
+    return f"Predicted positive from a score of {decimal(point['threshold'])} ({point.get('source')})."
 
 
 def _matrix(verdicts: pd.DataFrame) -> None:
@@ -174,7 +174,7 @@ def _sliding(document: Mapping[str, Any], model: str, attribute: str) -> None:
     point = models(document)[model]["attributes"][attribute].get("operating_point") or {}
     cuts = sorted(curve["threshold"].unique())
     usual = min(cuts, key=lambda cut: abs(cut - (point.get("threshold") if point.get("threshold") is not None else cuts[len(cuts) // 2])))
-    chosen = float(st.select_slider("Predicted positive from a score of", cuts, usual, key=f"audit-slide-{model}-{attribute}", format_func=lambda cut: f"{cut:.3g}"))
+    chosen = float(st.select_slider("Predicted positive from a score of", cuts, usual, key=f"audit-slide-{model}-{attribute}", format_func=lambda cut: decimal(cut)))
     chart_block(sliding(curve, attribute, chosen), key="audit-sliding")
     here = at_threshold(curve, chosen)
     shown = pd.DataFrame({"group": here["group"], "rows selected": here["selected"].map(count), **{metric_name(rate): here[rate].map(decimal) for rate in ("tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy")}})

@@ -104,7 +104,7 @@ def datasheet(cohort_id: str, attribute: str | None) -> None:
 def _splits(data: Cohort) -> None:
     frame = split_counts(data)
     made = data.manifest.get("splits_made", False)
-    how = "Made here, by patient, with labels and groups in equal shares" if made else f"As the column {data.roles.split} says"
+    how = "Splits made here, by patient, with labels and groups in equal shares" if made else f"Splits as the column {data.roles.split} says"
     st.markdown(f"#### {md(how)}; no patient is in two splits.")
     st.dataframe(
         frame, hide_index=True, width="stretch",

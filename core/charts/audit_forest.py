@@ -11,7 +11,7 @@ import pandas as pd
 from core.charts import grammar as alt
 from core.charts.audit_matrix import metric_name
 from core.charts.figure import Figure, Panel, Width, nothing
-from core.charts.parts import HATCH, decimal_axis, domain, interval_texts, tooltips
+from core.charts.parts import HATCH, decimal_axis, domain, interval_texts, tooltips, with_gutter
 from core.charts.text import interval, positives
 from core.charts.theme import Look
 
@@ -96,13 +96,16 @@ def _draw(part: pd.DataFrame, whole: pd.DataFrame, line: float | None, limits: l
     )
     scale = alt.Scale(domain=limits, nice=False)
     known = base.transform_filter(alt.datum.known)
-    x = alt.X("value:Q", scale=scale, axis=decimal_axis(metric_name(metric), grid=True, gridColor=look.grid, tickCount=6))
+    x = alt.X("value:Q", scale=scale, axis=decimal_axis(metric_name(metric), grid=True, gridColor=look.grid, values=[t for t in with_gutter(limits)[1] if t <= 1]))
     layers: list[Any] = []
     if line is not None:
         layers.append(alt.Chart(pd.DataFrame({"line": [line]})).mark_rule(strokeDash=[4, 4], color=look.muted).encode(x=alt.X("line:Q", scale=scale)))
+    words = known.mark_text(dy=-13, fontSize=11.5, color=look.text)
+    # A word may stand on the dashed line: its ground is cleared first.
+    layers.append(known.mark_text(dy=-13, fontSize=11.5, stroke=look.background, strokeWidth=4, strokeJoin="round").encode(x=x, text="shown:N", color=alt.value(look.background)))
     layers.append(known.mark_rule(strokeWidth=2.4).encode(x=alt.X("low:Q", scale=scale, title=None), x2="high:Q"))
     layers.append(known.mark_point(size=95).encode(x=x))
-    layers.append(known.mark_text(dy=-13, fontSize=11.5, color=look.text).encode(x=x, text="shown:N", color=alt.value(look.text)))
+    layers.append(words.encode(x=x, text="shown:N", color=alt.value(look.text)))
     unknown = base.transform_filter(~alt.datum.known)
     middle = (limits[0] + limits[1]) / 2
     layers.append(unknown.mark_point(shape=HATCH, size=260, filled=False, strokeWidth=1).encode(x=alt.datum(middle), color=alt.value(look.no_estimate)))

@@ -1,8 +1,8 @@
 """Screenshots of every page: `python -m tests.browser.screenshots --out FOLDER --workspace DIR`.
 
 Each page at 1440 and 390 pixels, light and dark. `--readme` writes the README's pictures instead,
-to dashboard/screenshots/ (1440 pixels, light, at most README_BYTES each); the Audit page then shows
-an audit of the first default run's test predictions. Ends with 1 when a page logs an error in
+to dashboard/screenshots/ (README_SHOTS: 1440 pixels, at most README_BYTES each); the Audit page then
+shows an audit of the default runs' test predictions. Ends with 1 when a page logs an error in
 the browser's console, asks anything of another machine, shows an exception, or scrolls sideways.
 """
 
@@ -19,10 +19,11 @@ from tests.browser.helpers import ARGUMENTS, Watch, browser_path, dashboard, ove
 PAGES = ("overview", "cohort", "train", "modalities", "gradients", "groups", "compare", "audit", "reports")
 WIDTHS = (1440, 390)
 THEMES = ("light", "dark")
-README_PAGES = ("modalities", "gradients", "groups", "audit")
+README_SHOTS = (("overview", "light"), ("modalities", "light"), ("gradients", "light"), ("groups", "light"), ("compare", "light"), ("audit", "light"), ("gradients", "dark"))
+"""Page and theme. A light one is named for its page alone."""
 README_FOLDER = Path(__file__).resolve().parents[2] / "dashboard" / "screenshots"
-README_HEIGHT = 1400
-README_BYTES = 400_000
+README_HEIGHT = 1200
+README_BYTES = 300_000
 
 
 def shoot(browser: Any, address: str, name: str, width: int, theme: str, out: Path, query: str = "", full: bool = True) -> list[str]:
@@ -63,21 +64,21 @@ def readme(workspace: Path, out: Path) -> list[str]:
     problems: list[str] = []
     with sync_playwright() as play, dashboard(workspace) as address:
         browser = play.chromium.launch(executable_path=browser_path(), args=ARGUMENTS)
-        context = browser.new_context(viewport={"width": 1440, "height": README_HEIGHT}, color_scheme="light", device_scale_factor=1)
-        for name in README_PAGES:
+        for name, theme in README_SHOTS:
+            context = browser.new_context(viewport={"width": 1440, "height": README_HEIGHT}, color_scheme=theme, device_scale_factor=1)
             page, watch = context.new_page(), Watch()
             watch.attach(page)
-            page.goto(f"{address}/{name}{query if name == 'audit' else ''}")
+            page.goto(f"{address}/{'' if name == 'overview' else name}{query if name == 'audit' else '?tour=done'}")
             settle(page)
             page.wait_for_timeout(500)
-            path = out / f"{name}.png"
+            path = out / (f"{name}.png" if theme == "light" else f"{name}-{theme}.png")
             page.screenshot(path=str(path))
             found = watch.problems + [f"exception on {name}"] * page.locator("[data-testid=stException]").count()
             _smaller(path)
             if path.stat().st_size > README_BYTES:
                 found.append(f"{path.stat().st_size} bytes, more than {README_BYTES}")
-            problems += [f"{name}: {problem}" for problem in found]
-            page.close()
+            problems += [f"{path.name}: {problem}" for problem in found]
+            context.close()
         browser.close()
     return problems
 

@@ -19,6 +19,7 @@ from tests.browser.widgets import (
     in_address,
     remove,
     says,
+    slide,
     table,
     table_of,
     title,
