@@ -17,7 +17,7 @@ import psutil
 from playwright.sync_api import TimeoutError
 
 QUIET = 80
-PATIENCE = 30_000
+PATIENCE = 120_000
 LISTEN = """() => {
   const Native = window.WebSocket;
   window.benchReceived = 0;
