@@ -43,7 +43,7 @@ def one_class(model: str, n_pos: int, n_neg: int, positive_label: str = "positiv
 
 
 def group_findings(model: str, grouping: Grouping, tables: Mapping[str, MetricTable], options: AuditOptions) -> tuple[AuditFinding, ...]:
-    """Groups that cannot be judged, and groups whose interval is wider than the tolerance asks for."""
+    """Groups that cannot be judged, and groups whose interval is wider than the tolerance."""
     found = []
     auc = tables["auc"]
     size = np.bincount(grouping.codes[grouping.codes >= 0], minlength=len(grouping.groups))
@@ -55,8 +55,8 @@ def group_findings(model: str, grouping: Grouping, tables: Mapping[str, MetricTa
             continue
         width = float(auc.high[g] - auc.low[g])
         tolerance = options.tolerance_of("auc")
-        if width > 2 * tolerance:
-            message = f"{model}: the AUC of {grouping.name} = {name} is only known to within {decimal(width / 2)}, more than the tolerance of {decimal(tolerance)}"
+        if width > tolerance:
+            message = f"{model}: the interval of the AUC of {grouping.name} = {name} is {decimal(width)} wide, wider than the tolerance of {decimal(tolerance)}"
             found.append(AuditFinding("wide_interval", "warning", message, int(size[g]), "more patients of this group, or a wider tolerance"))
     if grouping.depth == 1 and len(grouping.groups) < 2:
         found.append(AuditFinding("one_group", "warning", f"{grouping.name} has only one group, so there is nothing to compare", int(size.sum()), "choose another attribute"))
