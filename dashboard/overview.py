@@ -70,11 +70,12 @@ class Findings:
     def scope(self) -> str:
         """What was searched and corrected for, in one or two sentences."""
         if not self.searched:
-            return "No comparison could be tested: too few positives or negatives in every group."
+            return "No comparison could be tested: fewer than two groups have enough positives and negatives."
         what = f"{plural(self.runs, 'method')} by {plural(self.attributes, 'attribute')}"
+        if self.searched == 1:
+            return f"The only comparison that could be tested ({what}, AUC of the test patients)."
         said = f"The strongest of {plural(self.searched, 'comparison')} searched ({what}, AUC of the test patients)."
-        if self.searched > 1:
-            said += " Each p is corrected for all of them (Holm), so that with no true disparity at most 5 searches in 100 would show one."
+        said += " Each p is corrected for all of them (Holm), so that with no true disparity at most 5 searches in 100 would show one."
         if self.set_aside:
             said += f" {plural(self.set_aside, 'difference')} that would pass alone {'does' if self.set_aside == 1 else 'do'} not survive that."
         return said
@@ -149,6 +150,9 @@ def _open(page: str, view: View, attribute: str, run_id: str) -> None:
 def next_step(view: View, findings: Findings, running: int) -> Step:
     """The next sensible thing, one at a time."""
     methods = set(view.finished["method"]) - {"unimodal"}
+    failed = 0 if running or len(view.finished) else len(view.store.runs(view.cohort_id, status="failed"))
+    if failed:
+        return Step(f"Nothing is finished: {plural(failed, 'run')} failed. The reason and a button that tries again are under Train.", "See what failed", "train")
     if not len(view.finished) and not running:
         return Step("Nothing is trained yet. Three quick methods show what the model leans on and whom that serves.", "Choose what to train", "train")
     if running:

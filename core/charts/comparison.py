@@ -28,7 +28,7 @@ MOST_SEEDS = 1500
 def standing(best: str, ahead: Sequence[str], open_to: Sequence[str], what: str) -> str:
     """Who is ahead, claimed only where the paired differences show it; without a full stop."""
     if not ahead and not open_to:
-        return f"{best} is the only method with a {what}"
+        return f"{best} is the only method here, so there is nothing to compare it with"
     if not open_to:
         return f"{best} is clearly ahead of every other method on {what}"
     if not ahead:
@@ -54,7 +54,7 @@ def scatter(seeds: pd.DataFrame, methods: pd.DataFrame, measure: str, attribute:
     """
     what = MEASURES[measure]
     if methods.empty:
-        return nothing("accuracy-fairness", f"No finished run has an AUC and a {what} for {attribute}: fewer than two groups can be judged.")
+        return nothing("accuracy-fairness", f"No finished run can be placed by AUC and {what} for {attribute}: fewer than two groups can be judged.")
     rows = methods.copy()
     rows["shown_x"] = [text.interval(v, a, b) for v, a, b in zip(rows["x"], rows["x_low"], rows["x_high"], strict=True)]
     rows["shown_y"] = [text.interval(v, a, b) for v, a, b in zip(rows["y"], rows["y_low"], rows["y_high"], strict=True)]

@@ -61,3 +61,12 @@ def test_the_next_step_follows_what_is_there(monkeypatch: pytest.MonkeyPatch, wo
     fake_run(workspace, cohort, method="erm", epochs=3)
     app = calm(open_page(monkeypatch, workspace.root, "overview"))
     assert app.button(key="next").label == "Train another method"
+
+
+def test_after_a_failure_the_next_step_is_the_reason(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    monkeypatch.setattr(state, "REFRESH_SECONDS", 0.0)
+    cohort = fake_cohort(workspace, patients=120)
+    fake_run(workspace, cohort, method="erm", epochs=3, status="failed", reason="out of memory")
+    app = calm(open_page(monkeypatch, workspace.root, "overview"))
+    assert app.button(key="next").label == "See what failed"
+    assert "1 run failed" in words(app)
