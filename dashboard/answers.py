@@ -12,6 +12,8 @@ from dashboard.context import View
 from dashboard.verdicts import Verdict, verdict_of
 
 Answer = tuple[str, Verdict | None, str]
+UNRELATED = 0.5
+"""Share of steps with a negative cosine between directions that have nothing to do with each other."""
 
 
 def modalities_answer(telemetry: pd.DataFrame, view: View, performance: pd.DataFrame | None = None) -> Answer:
@@ -64,7 +66,7 @@ def _neglected(performance: pd.DataFrame | None, run_id: str, modality: str, gro
 
 
 def gradients_answer(telemetry: pd.DataFrame, view: View, epochs: tuple[int, int]) -> Answer:
-    """Who conflicts most with the fused gradient, and whether the method's factor reached the weights."""
+    """Whether groups pull apart, which modality is most often against the fused gradient, and what reached the weights."""
     rows = telemetry[telemetry["run_id"].isin(view.run_ids) & (telemetry["epoch"] + 1).between(*epochs) & telemetry["value"].notna()]
     share = rows[(rows["name"] == "conflict.fused") & (rows["stat"] == "share_negative")]
     if share.empty:
@@ -73,10 +75,8 @@ def gradients_answer(telemetry: pd.DataFrame, view: View, epochs: tuple[int, int
     if means.max() == 0:
         return f"No modality's gradient ever worked against the fused one, in {text.plural(means.index.get_level_values(0).nunique(), 'run')}.", None, ""
     run_id, modality = means.sort_values().index.to_list()[-1]
-    mean = rows[(rows["name"] == "conflict.fused") & (rows["stat"] == "mean") & (rows["run_id"] == run_id) & (rows["modality"] == modality)]["value"]
-    sentence = (
-        f"{modality} fights the fused gradient most, under {view.names[run_id]}: in {text.percent(means.max())} of steps over {text.plural(len(mean), 'epoch')}, "
-        f"with a cosine from {text.decimal(mean.min(), 2, True)} to {text.decimal(mean.max(), 2, True)}"
+    sentence = _between_groups(rows, view) + text.sentence(
+        f"{modality} is most often against the fused gradient under {view.names[run_id]}: in {text.percent(means.max())} of steps, where directions without any relation would be in {text.percent(UNRELATED)}"
     )
     parts = []
     for other, name in view.names.items():
@@ -84,6 +84,21 @@ def gradients_answer(telemetry: pd.DataFrame, view: View, epochs: tuple[int, int
         if len(moved) > 1 and moved.min() > 0:
             parts.append(f"{moved.idxmax()} moves {moved.max() / moved.min():.1f} times as far as {moved.idxmin()} under {name}")
     return text.sentence(sentence) + ".", None, (f"What reached the weights: {text.listing(parts, 6)}." if parts else "")
+
+
+def _between_groups(rows: pd.DataFrame, view: View) -> str:
+    """The pair of groups whose gradients are least alike in any run, with its range over epochs; empty without groups."""
+    cosine = rows[(rows["name"] == "conflict.groups") & (rows["stat"] == "mean")]
+    if cosine.empty:
+        return ""
+    pairs = cosine.groupby(["run_id", "group", "group_b"], sort=False)["value"].agg(["mean", "min", "max", "size"])
+    run_id, first, second = pairs["mean"].idxmin()
+    low = pairs.loc[(run_id, first, second)]
+    pull = "pull apart most" if low["mean"] < 0 else "are least alike, though they pull the same way on average,"
+    return (
+        f"the gradients of {first} and {second} {pull} under {view.names[run_id]}: mean cosine {text.decimal(low['mean'], 2, True)} over {text.plural(int(low['size']), 'epoch')} "
+        f"(from {text.decimal(low['min'], 2, True)} to {text.decimal(low['max'], 2, True)}). "
+    )
 
 
 def groups_answer(performance: pd.DataFrame, verdicts: pd.DataFrame, view: View) -> Answer:

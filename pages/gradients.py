@@ -46,7 +46,7 @@ if groups:
 
 how_to_read(
     "**First strip**: above zero the modality's gradient and the fused one pull the same way; where the thin line lies below zero, at least one step "
-    "in ten is a conflict. **Between modalities** and **between groups**: a falling line means that what helps one begins to harm the other; "
+    "in ten points the other way. Half of the steps do so where the two have nothing to do with each other. **Between modalities** and **between groups**: a falling line means that what helps one begins to harm the other; "
     "of more than three pairs the lowest is in colour. **The last two strips** belong together: a factor far from 1 with an unchanged relative update never reached the weights, because AdamW "
     "divides out a lasting scaling of gradients. **Heat map**: for which group a modality's gradient works against the group's.",
     terms=("cosine", "p10", "share_negative", "factor", "relative_update", "conflict_heat", "magnitude"),

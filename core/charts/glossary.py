@@ -40,7 +40,7 @@ GLOSSARY: dict[str, Term] = {
     "take_away": Term("Take away", "AUC of the fused model when one modality is replaced by its training mean."),
     "cosine": Term("Cosine", "Direction of two gradients: 1 together, 0 unrelated, below 0 working against each other.", r"\cos(a, b) = \frac{a \cdot b}{|a|\,|b|}"),
     "p10": Term("Tenth percentile", "One step in ten has a cosine below this."),
-    "share_negative": Term("Conflicting steps", "Share of the epoch's steps in which the cosine is negative.", r"P(\cos < 0)"),
+    "share_negative": Term("Conflicting steps", "Share of the epoch's steps in which the cosine is negative. Directions without any relation give 50%; modalities learn in feature spaces of their own, so a share near that is no sign of conflict.", r"P(\cos < 0)"),
     "magnitude": Term("Magnitude similarity", "1 when two gradients are equally long, near 0 when one dwarfs the other.", r"\frac{2|a||b|}{|a|^2 + |b|^2}"),
     "factor": Term("Factor applied", "What the method multiplied an encoder's gradient (or update) by, as it reports it."),
     "relative_update": Term("Relative update", "How far the encoder's weights really moved in a step. AdamW divides out a lasting scaling of gradients, so a factor need not show here.", r"\frac{|\Delta\theta_m|}{|\theta_m|}"),

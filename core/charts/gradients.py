@@ -95,8 +95,8 @@ def finding(rows: pd.DataFrame, names: Mapping[str, str], brushed: tuple[int, in
             continue
         cosine = mean.loc[(mean["run_id"] == run_id) & (mean["modality"] == modality), "value"].mean()
         parts.append((modality, f"{text.percent(means.iloc[-1])} of steps (mean cosine {text.decimal(cosine, 2, True)})", name))
-    found = text.same_verb(parts, "fights the fused gradient in")
-    peace = f"no modality fights the fused gradient under {text.listing(calm)}" if calm else ""
+    found = text.same_verb(parts, "is against the fused gradient in")
+    peace = f"no modality is ever against the fused gradient under {text.listing(calm)}" if calm else ""
     return text.sentence("; ".join(part for part in (found, peace) if part)) or "Gradients over the chosen epochs"
 
 

@@ -45,7 +45,7 @@ def test_every_pair_is_drawn_and_one_brush_binds_all_strips(modalities: int, gro
         figure = gradients.conflict(frame, NAMES, ms, gs, (1, LAST))
         spec = styled(figure.panels[0].draw(LIGHT, "container"), LIGHT).to_dict()
         figure.chart(LIGHT).to_dict()
-    assert figure.title == "M0 fights the fused gradient in 40% of steps (mean cosine +.20) under ERM (fused)"
+    assert figure.title == "M0 is against the fused gradient in 40% of steps (mean cosine +.20) under ERM (fused)"
     [brush] = spec["params"]
     bound = [strip["layer"][0]["name"] for strip in spec["vconcat"] if strip["layer"][0].get("name")]
     assert brush["views"] == bound and len(bound) == 5
@@ -71,7 +71,7 @@ def test_the_title_names_the_least_alike_groups(groups: int) -> None:
 
 def test_no_conflict_is_not_called_a_fight() -> None:
     frame, ms, gs = _rows(3, 2, negative=0.0)
-    assert gradients.conflict(frame, NAMES, ms, gs, (1, LAST)).title == "No modality fights the fused gradient under ERM (fused)"
+    assert gradients.conflict(frame, NAMES, ms, gs, (1, LAST)).title == "No modality is ever against the fused gradient under ERM (fused)"
 
 
 def test_only_factors_are_in_the_factor_strip() -> None:
