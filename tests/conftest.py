@@ -5,9 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from core.workspace import ENVIRONMENT_VARIABLE, Workspace
 from tests.factories import FakeWorkspace, fake_workspace
+
+# How fast examples are made says something of the machine and its load, and nothing of the code.
+settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")
 
 
 @pytest.fixture(autouse=True)

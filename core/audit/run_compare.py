@@ -42,6 +42,8 @@ def variants(runs: pd.DataFrame) -> pd.DataFrame:
 def overview(store: Store, runs: pd.DataFrame, attribute: str, measure: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Every run and every method as a point of AUC against `measure`.
 
+    Both are of the test samples whose group is known and that all runs scored.
+
     Returns (seeds, methods). seeds: run_id, variant, method, family, seed, x, y. methods:
     variant, method, family, seeds, x, x_low, x_high, y, y_low, y_high, kind ("patients" or "patients and
     seeds": what the intervals account for), front (on the Pareto front of the means), excluded.
@@ -57,6 +59,9 @@ def overview(store: Store, runs: pd.DataFrame, attribute: str, measure: str) -> 
     seeds["excluded"] = seeds["run_id"].map(wide[measure]["excluded"])
     seeds = seeds.dropna(subset=["x", "y"]).sort_values("seed").reset_index(drop=True)
     drawn = {axis: draws(store, list(seeds["run_id"]), attribute, metric) for axis, metric in (("x", "auc"), ("y", measure))}
+    for axis, of_run in drawn.items():
+        # On the samples that the intervals and the paired differences are of, so that the numbers can be subtracted.
+        seeds[axis] = [of_run[run_id].value for run_id in seeds["run_id"]]
     methods = pd.DataFrame([_method(str(variant), part, drawn) for variant, part in seeds.groupby("variant", sort=False)])
     if not methods.empty:
         methods["front"] = pareto_front(methods[["x", "y"]].to_numpy(), [True, measure not in SMALL_IS_GOOD])

@@ -18,7 +18,7 @@ from core.audit.options import AuditOptions
 from core.audit.predictions import Attribute, Predictions
 from core.store import Store
 
-VERSION = "8"
+VERSION = "9"
 """Part of every cache key: raise it when a table changes its meaning."""
 
 OPTIONS = AuditOptions(missing="exclude", bootstrap=0, permutations=0)

@@ -19,6 +19,7 @@ from core.audit.operating import OperatingPoint
 from core.audit.pairwise import PairTest
 from core.audit.run_rows import OPTIONS, Rows, group_names, number, per_run, rows_of
 from core.audit.scored import scored
+from core.metrics.auc import auc
 from core.metrics.bootstrap import bootstrap_models, replicate_interval
 from core.metrics.calibration import reliability
 from core.metrics.equity import es_auc, max_gap, worst
@@ -123,11 +124,19 @@ def widest_pair(tests: Iterable[PairTest], table: MetricTable, groups: Sequence[
 
 def points(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFrame:
     """`summaries` without the intervals of ES-AUC, worst-group AUC and gap: quick for hundreds of runs."""
-    return per_run(store, "points", run_ids, attribute, lambda run_id: _points(auc_rows(rows_of(store, run_id, attribute))))
+    return per_run(store, "points", run_ids, attribute, lambda run_id: _of_run(rows_of(store, run_id, attribute)))
 
 
-def _points(table: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of `summaries` from those of `auc_rows`, with an interval for the AUC alone."""
+def _of_run(rows: Rows) -> list[dict[str, Any]]:
+    return _points(rows, auc_rows(rows))
+
+
+def _points(rows: Rows, table: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of `summaries` from those of `auc_rows`, with an interval for the AUC alone.
+
+    ES-AUC sets the groups against the samples that they are made of, as in `core.audit.engine`:
+    samples of unknown group count in the AUC of everybody alone.
+    """
     excluded = ", ".join(row["group"] for row in table[1:] if row["value"] is None)
     head = table[0] if table else {"value": None, "low": None, "high": None, "reason": "no test rows"}
     found = [{"metric": "auc", "value": head["value"], "low": head["low"], "high": head["high"], "excluded": "", "reason": head["reason"]}]
@@ -135,7 +144,8 @@ def _points(table: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if np.isfinite(values).sum() < 2 or head["value"] is None:
         reason = "fewer than two groups have enough positives and negatives"
         return found + [{"metric": m, "value": None, "low": None, "high": None, "excluded": excluded, "reason": reason} for m in FAIRNESS]
-    exact = (es_auc(head["value"], values), worst(values), max_gap(values))
+    known = rows.take(rows.code >= 0)
+    exact = (es_auc(auc(known.y, known.score), values), worst(values), max_gap(values))
     return found + [{"metric": m, "value": number(float(v)), "low": None, "high": None, "excluded": excluded, "reason": None} for m, v in zip(FAIRNESS, exact, strict=True)]
 
 
@@ -149,7 +159,7 @@ def summaries(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFr
     def compute(run_id: str) -> list[dict[str, Any]]:
         rows = rows_of(store, run_id, attribute)
         table = auc_rows(rows)
-        found = _points(table)
+        found = _points(rows, table)
         if found[-1]["value"] is None:
             return found
         judged = np.array([row["value"] is not None for row in table[1:]], dtype=bool)

@@ -71,7 +71,7 @@ def scatter(seeds: pd.DataFrame, methods: pd.DataFrame, measure: str, attribute:
         name="accuracy-fairness", title=title, data=rows[list(columns)], table=columns, panels=(Panel(partial(_scatter_panel, rows.reset_index(drop=True), dots, measure)),),
         alt=f"Scatter plot of {text.plural(len(rows), 'method')}: AUC against {what} by {attribute}. {title}. On the Pareto front of the means: {front}.",
         terms=("pareto", "auc", *(("es_auc",) if measure == "es_auc" else ("worst_group",) if measure == "worst_group_auc" else ("max_gap",)), "seed"),
-        note=f"Dots: means over seeds; faint: each seed. Crosshairs: 95 % over {meaning}. Dashed: Pareto front of the means. " + ("Lower is better." if measure in SMALL_IS_GOOD else "Up and right is better."),
+        note=f"Test samples of known group. Dots: means over seeds; faint: each seed. Crosshairs: 95 % over {meaning}. Dashed: Pareto front of the means. " + ("Lower is better." if measure in SMALL_IS_GOOD else "Up and right is better."),
     )  # fmt: skip
 
 

@@ -9,9 +9,10 @@ from core.cli import common
 from core.cli.tables import formats, show
 
 DESCRIPTION = """\
-Print results of finished runs as one tidy table: summary (one row per run), groups (one row per run and group),
-epochs (losses and AUC on validation), telemetry (contribution, conflict, effect) or predictions."""
-TABLES = ("summary", "groups", "epochs", "telemetry", "predictions")
+Print results of finished runs as one tidy table: summary (one row per run), methods (one row per method: mean and
+standard deviation over seeds, and with --reference its paired difference), groups (one row per run and group), epochs (losses and AUC on validation), telemetry (contribution, conflict, effect) or predictions."""
+METRICS = ("auc", "es_auc", "worst_group_auc", "max_gap", "dpd", "deodds")
+TABLES = ("summary", "methods", "groups", "epochs", "telemetry", "predictions")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -23,6 +24,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--run", metavar="ID", dest="run_ids", nargs="+", action="extend", help="only these runs (default: all that are done)")
     parser.add_argument("--attribute", metavar="NAME", help="groups of this attribute (default: the one each run was trained with)")
     parser.add_argument("--name", metavar="NAME", nargs="+", action="extend", help="telemetry: only these series; a name that ends in a dot is a prefix")
+    parser.add_argument("--reference", metavar="METHOD", help="methods: add each method's paired difference to this one, on the same patients and seeds")
+    parser.add_argument("--measure", choices=("auc", "es_auc", "worst_group_auc", "max_gap"), default="es_auc", help="methods: what the difference is of (default: es_auc)")
     parser.set_defaults(run=run)
 
 
@@ -58,7 +61,23 @@ def _table(store: Any, args: argparse.Namespace, runs: Any) -> Any:
         return store.telemetry(run_ids, args.name)
     if args.table == "predictions":
         return store.predictions(run_ids)
-    return _summaries(store, runs[runs["status"] == "done"], args.attribute, args.table == "groups")
+    done = runs[runs["status"] == "done"]
+    if args.table == "methods":
+        return _methods(store, done, args)
+    return _summaries(store, done, args.attribute, args.table == "groups")
+
+
+def _methods(store: Any, runs: Any, args: argparse.Namespace) -> Any:
+    from core.audit.run_methods import by_method
+    from core.errors import UserError
+
+    if runs["cohort_id"].nunique() > 1:
+        raise UserError("the finished runs are of several cohorts; choose one with --cohort")
+    attributes = [args.attribute] if args.attribute else runs["attribute"].dropna().unique().tolist()
+    if len(runs) and len(attributes) != 1:
+        raise UserError(f"the runs were trained for {', '.join(attributes) or 'no attribute'}; choose one with --attribute")
+    summaries = _summaries(store, runs, args.attribute, False)
+    return by_method(store, runs, summaries[["run_id", *METRICS]], attributes[0], args.reference, args.measure) if len(runs) else summaries
 
 
 def _summaries(store: Any, runs: Any, attribute: str | None, by_group: bool) -> Any:
@@ -79,7 +98,7 @@ def _summaries(store: Any, runs: Any, attribute: str | None, by_group: bool) -> 
             reasons = test["not_estimable"]
             rows += [{**about, "group": group, "auc": value, "reason": reasons.get(group)} for group, value in test["group_auc"].items()]
         else:
-            rows.append(about | {name: test[name] for name in ("auc", "es_auc", "worst_group_auc", "max_gap", "dpd", "deodds", "n", "n_pos")})
+            rows.append(about | {name: test[name] for name in (*METRICS, "n", "n_pos")})
     columns = ["run_id", "method", "label", "seed", "attribute"]
-    columns += ["group", "auc", "reason"] if by_group else ["auc", "es_auc", "worst_group_auc", "max_gap", "dpd", "deodds", "n", "n_pos"]
+    columns += ["group", "auc", "reason"] if by_group else [*METRICS, "n", "n_pos"]
     return pd.DataFrame(rows, columns=columns)

@@ -15,7 +15,7 @@ from core.metrics.rates import confusion, rate, rate_counts
 from core.store.store import Store
 
 THRESHOLD = 0.5
-VERSION = "1"
+VERSION = "2"
 """Part of the cache key: raise it when a number changes its meaning."""
 
 
@@ -25,6 +25,7 @@ def test_summary(store: Store, run_id: str, attribute: str | None = None) -> dic
     `attribute` defaults to the one that the run was trained with. Keys: auc, es_auc,
     worst_group_auc, max_gap, dpd, deodds, group_auc {group: value}, threshold (null where
     the method fitted a decision of its own), n, n_pos, not_estimable {group: reason}.
+    ES-AUC is of the samples whose group is known.
     What is undefined, or rests on too few samples, is null. Raises KeyError for an
     unknown run.
     """
@@ -52,7 +53,9 @@ def _compute(store: Store, run_id: str, cohort_id: str, attribute: str | None) -
     reasons = {name: why for name, p, q in zip(names, positive, negative, strict=True) if (why := least.lacking(int(p), int(q))) is not None}
     parts = group_aucs(y, score, code, len(names)) if names and len(frame) else np.full(len(names), np.nan)
     parts = np.where([name in reasons for name in names], np.nan, parts)
-    fair = equity(whole, parts, names)
+    # ES-AUC sets groups against the patients that they are made of: those of unknown group are in AUC alone.
+    known = code >= 0
+    fair = equity(auc(y[known], score[known]) if known.any() else float("nan"), parts, names)
     dpd, deodds = _rate_gaps(y, prediction, code, len(names), least.samples) if names and len(frame) else (None, None)
     return {
         "auc": finite_or_none(whole),

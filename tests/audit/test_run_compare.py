@@ -8,15 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.audit import run_compare
+from core.audit import AuditOptions, audit, run_compare
 from core.audit.run_draws import draws
+from core.audit.run_predictions import from_run
 from core.audit.run_rows import rows_of
 from core.audit.run_views import REPLICATES, summaries
 from core.metrics.corrections import holm
 from core.metrics.paired import Pair, compare_aucs
-from core.store import Store
+from core.store import Store, test_summary
 from core.workspace import Workspace
-from tests.factories import FakeCohort, fake_cohort, fake_run
+from tests.factories import FakeCohort, FakeWorkspace, fake_cohort, fake_run
 
 GROUPS = {"sex": {"female": 0.5, "male": 0.5}}
 
@@ -98,6 +99,19 @@ def test_one_seed_has_the_interval_of_its_run(opened) -> None:
     row = methods.iloc[0]
     assert row["kind"] == "patients"
     assert (row["y"], row["y_low"], row["y_high"]) == pytest.approx((known["value"], known["low"], known["high"]), abs=1e-5)
+
+
+def test_one_es_auc_wherever_it_is_shown(fake: FakeWorkspace) -> None:
+    """Samples of unknown group are in nobody's ES-AUC: pages, the command line and the audit say the same."""
+    run = fake.run_ids[0]
+    with Store.open(fake.workspace) as store:
+        rows = rows_of(store, run, "sex")
+        assert (rows.code < 0).any(), "nothing is missing, so nothing is tested"
+        found = audit(from_run(store, run, "sex"), AuditOptions(missing="exclude", bootstrap=0, permutations=0)).model().attribute("sex")
+        audited = next(summary.value for summary in found.summaries if summary.metric == "es_auc")
+        on_pages = summaries(store, [run], "sex").set_index("metric")["value"]["es_auc"]
+        compared = draws(store, [run], "sex", "es_auc")[run].value
+        assert audited == pytest.approx(on_pages) == pytest.approx(compared, abs=1e-9) == pytest.approx(test_summary(store, run, "sex")["es_auc"])
 
 
 def test_a_run_with_fewer_test_samples_is_compared_on_what_all_share(tmp_path: Path) -> None:
