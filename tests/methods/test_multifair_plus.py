@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 import torch
 from torch import Tensor
 
 from core.methods.base import EpochView
 from core.methods.multifair_plus import fit_mixing, mix
-from tests.methods.support import Bench, batch
+from tests.methods.support import Bench, Shown, batch
 
 NAME = "multifair-plus"
-
-
-@dataclass(frozen=True)
-class Shown:
-    features: Tensor
-    modality_logits: Tensor
-    present: Tensor
-    y: Tensor
-    group: Tensor
 
 
 def _signals(n: int = 4000, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
