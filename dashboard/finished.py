@@ -13,7 +13,7 @@ from core.audit.run_rows import kept
 from core.charts.theme import method_rank
 from core.store import Store
 
-DEFAULT_RUNS = 4
+DEFAULT_RUNS = 3
 FIRST_METHODS = ("erm", "multifair", "multifair-plus")
 """Of the default runs: the reference, then the two that the dashboard is about."""
 LAST_METHODS = ("multifair-released",)
