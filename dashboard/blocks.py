@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.charts.figure import Figure
+from core.charts.figure import Figure, Panel
 from core.charts.glossary import explain
 from core.charts.theme import LIGHT
 from dashboard import state
@@ -39,12 +39,15 @@ def chart_block(figure: Figure, key: str | None = None, level: int = 4) -> None:
                 with place:
                     if panel.heading:
                         st.markdown(f":gray[**{md(panel.heading)}**]")
-                    st.vega_lite_chart(spec=spec_of(panel, look), theme=None, width="stretch", key=f"chart-{key}-{start + offset}", alt=_alt(figure, panel.heading))
+                    st.vega_lite_chart(spec=spec_of(panel, look), theme=None, width="stretch", key=f"chart-{key}-{start + offset}", alt=_alt(figure, panel))
         _below(figure, key)
 
 
-def _alt(figure: Figure, heading: str) -> str:
-    return f"{heading}: {figure.alt}" if heading else figure.alt
+def _alt(figure: Figure, panel: Panel) -> str:
+    """The panel's own sentence, else the figure's without its title, which stands above and changes with the other panels."""
+    if not panel.heading:
+        return panel.alt or figure.alt
+    return f"{panel.heading}: {panel.alt or figure.alt.replace(figure.title, '').rstrip(' .') + '.'}"
 
 
 @st.fragment

@@ -58,11 +58,14 @@ def answer(sentence: str, verdict: Verdict | None = None, detail: str = "", term
 
 def other_attribute_note(view: View, what: str) -> None:
     """Says of whose groups `what` is, when chosen runs were trained for another attribute."""
+    # The place stays when there is nothing to say: what follows would otherwise move by one, and what
+    # has moved is new to Streamlit, which builds its fragments and their charts again.
+    place = st.empty()
     if view.attribute is None or not view.strangers:
         return
     told = {str(a): list(part["name"]) for a, part in view.runs[view.runs["name"].isin(view.strangers)].groupby(view.runs["attribute"].fillna("no attribute"), sort=False)}
     who = listing([f"{listing(names)} for {attribute}" for attribute, names in told.items()])
-    st.caption(md(f"Trained for another attribute than {view.attribute}: {who}. {what}"))
+    place.caption(md(f"Trained for another attribute than {view.attribute}: {who}. {what}"))
 
 
 def finding_tag(verdict: Verdict, help_text: str | None = None) -> None:

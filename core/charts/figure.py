@@ -31,6 +31,9 @@ class Panel:
     """How a page draws it, where that differs: with parameters left open..."""
     values: Mapping[str, Any] = field(default_factory=dict)
     """...whose values by name are these; a page sets them without drawing again."""
+    alt: str = ""
+    """What this panel alone shows, in a sentence. It should not speak of other panels: a browser
+    draws a panel again when its sentence changes."""
 
 
 @dataclass(frozen=True)
