@@ -13,7 +13,6 @@ import pandas as pd
 
 from core.audit.run_draws import Draws, draws
 from core.audit.run_rows import kept, number, rows_of
-from core.audit.run_views import points
 from core.metrics.bootstrap import replicate_interval
 from core.metrics.corrections import holm
 from core.metrics.pareto import pareto_front
@@ -49,19 +48,17 @@ def overview(store: Store, runs: pd.DataFrame, attribute: str, measure: str) -> 
     seeds": what the intervals account for), front (on the Pareto front of the means), excluded.
     """
     named = variants(runs)
-    table = points(store, list(named["run_id"]), attribute)
-    if table.empty:
+    ids = list(named["run_id"])
+    placed = [draws(store, ids, attribute, metric) for metric in ("auc", measure)]
+    seeds = named.loc[[all(run in of_run and np.isfinite(of_run[run].value) for of_run in placed) for run in ids], ["run_id", "variant", "method", "family", "seed"]]
+    if seeds.empty:
         return pd.DataFrame(), pd.DataFrame()
-    wide = {metric: table[table["metric"] == metric].set_index("run_id") for metric in ("auc", measure)}
-    seeds = named[["run_id", "variant", "method", "family", "seed"]].copy()
-    for axis, metric in (("x", "auc"), ("y", measure)):
-        seeds[axis] = seeds["run_id"].map(wide[metric]["value"]).astype(float)
-    seeds["excluded"] = seeds["run_id"].map(wide[measure]["excluded"])
-    seeds = seeds.dropna(subset=["x", "y"]).sort_values("seed").reset_index(drop=True)
+    seeds = seeds.sort_values("seed", kind="stable").reset_index(drop=True)
+    # Again, on the samples of the runs that are left: those of the intervals and the paired differences, so that the numbers can be subtracted.
     drawn = {axis: draws(store, list(seeds["run_id"]), attribute, metric) for axis, metric in (("x", "auc"), ("y", measure))}
     for axis, of_run in drawn.items():
-        # On the samples that the intervals and the paired differences are of, so that the numbers can be subtracted.
         seeds[axis] = [of_run[run_id].value for run_id in seeds["run_id"]]
+    seeds["excluded"] = [drawn["y"][run_id].excluded for run_id in seeds["run_id"]]
     methods = pd.DataFrame([_method(str(variant), part, drawn) for variant, part in seeds.groupby("variant", sort=False)])
     if not methods.empty:
         methods["front"] = pareto_front(methods[["x", "y"]].to_numpy(), [True, measure not in SMALL_IS_GOOD])

@@ -97,10 +97,10 @@ def rows_of(store: Store, run_id: str, attribute: str | None, split: str = "test
 
 def cached(store: Store, kind: str, run_ids: Iterable[str], key: str, compute: Callable[[], Any]) -> Any:
     """A JSON value about one or several runs, computed again when any of their predictions change."""
-    return store.cached(f"view-{kind}", _key(store, run_ids, key), compute)
+    return store.cached(f"view-{kind}", run_key(store, run_ids, key), compute)
 
 
-def _key(store: Store, run_ids: Iterable[str], key: str) -> str:
+def run_key(store: Store, run_ids: Iterable[str], key: str) -> str:
     return "|".join([VERSION, key, *(f"{run_id}@{store.mark(run_id)}" for run_id in run_ids)])
 
 
@@ -109,7 +109,7 @@ def per_run(store: Store, kind: str, run_ids: Iterable[str], key: str, compute: 
 
     `compute` returns JSON-ready rows (missing values as None) without `run_id`.
     """
-    keys = {run_id: _key(store, [run_id], key) for run_id in run_ids}
+    keys = {run_id: run_key(store, [run_id], key) for run_id in run_ids}
 
     def table() -> pd.DataFrame:
         found = store.cached_among(f"view-{kind}", keys.values())

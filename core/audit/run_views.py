@@ -122,15 +122,6 @@ def widest_pair(tests: Iterable[PairTest], table: MetricTable, groups: Sequence[
     }  # fmt: skip
 
 
-def points(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFrame:
-    """`summaries` without the intervals of ES-AUC, worst-group AUC and gap: quick for hundreds of runs."""
-    return per_run(store, "points", run_ids, attribute, lambda run_id: _of_run(rows_of(store, run_id, attribute)))
-
-
-def _of_run(rows: Rows) -> list[dict[str, Any]]:
-    return _points(rows, auc_rows(rows))
-
-
 def _points(rows: Rows, table: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows of `summaries` from those of `auc_rows`, with an interval for the AUC alone.
 

@@ -132,7 +132,7 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class _LevelTables:
+class LevelTables:
     """Cells (group, label, level) of one model's scores, and how to read AUCs from their counts."""
 
     levels: Levels
@@ -142,7 +142,7 @@ class _LevelTables:
     within_overall: Floats | float
 
     @classmethod
-    def of(cls, one: Prepared, score: ArrayLike) -> _LevelTables:
+    def of(cls, one: Prepared, score: ArrayLike) -> LevelTables:
         values = validate.scores(score, one.keep.size)[one.keep]
         levels = make_levels(one.positive, values, one.how.get("max_levels", MAX_LEVELS))
         cell = (one.group * 2 + one.positive) * levels.n_levels + levels.level
@@ -167,15 +167,15 @@ class _LevelTables:
         return overall, table_auc(table[:, :, 1], table[:, :, 0], self.within)
 
 
-def _over_model(one: Prepared, score: ArrayLike, reduce: Callable[[_LevelTables, Floats], T]) -> list[T]:
+def _over_model(one: Prepared, score: ArrayLike, reduce: Callable[[LevelTables, Floats], T]) -> list[T]:
     """`reduce(tables, cell sums)` of one model, chunk by chunk, by the quickest route."""
-    tables = _LevelTables.of(one, score)
+    tables = LevelTables.of(one, score)
     return one.over_replicates(one.draws(tables.cell, tables.n_cells), lambda cells: reduce(tables, cells))
 
 
-def _over_models(one: Prepared, scores: ArrayLike, reduce: Callable[[_LevelTables, Floats], T]) -> list[list[T]]:
+def _over_models(one: Prepared, scores: ArrayLike, reduce: Callable[[LevelTables, Floats], T]) -> list[list[T]]:
     """`reduce(tables, cell sums)` of each model, chunk by chunk; all models are read from the same draws."""
-    tables = [_LevelTables.of(one, row) for row in np.atleast_2d(np.asarray(scores, dtype=np.float64))]
+    tables = [LevelTables.of(one, row) for row in np.atleast_2d(np.asarray(scores, dtype=np.float64))]
     edges = np.cumsum([0, *(t.n_cells for t in tables)])
 
     def each(cells: Floats) -> list[T]:
@@ -198,7 +198,7 @@ def bootstrap_models(
     one seed. group : (n,) indices, -1 for missing: such samples are left out altogether. `how`: see `Resampling`.
     """
     one = Prepared.of(y, group, n_groups, how, by_label=True)
-    return tuple(_joined(own) for own in _over_models(one, scores, _LevelTables.aucs))
+    return tuple(_joined(own) for own in _over_models(one, scores, LevelTables.aucs))
 
 
 def _joined(parts: Sequence[tuple[Floats, Floats]]) -> AucReplicates:
@@ -213,7 +213,7 @@ def bootstrap_aucs(
     **how: Unpack[Resampling],
 ) -> AucReplicates:
     """Bootstrap AUCs of everybody and of each group; see `bootstrap_models`."""
-    return _joined(_over_model(Prepared.of(y, group, n_groups, how, by_label=True), score, _LevelTables.aucs))
+    return _joined(_over_model(Prepared.of(y, group, n_groups, how, by_label=True), score, LevelTables.aucs))
 
 
 Statistic = Callable[[Floats, Floats], Floats]
@@ -223,8 +223,8 @@ For example `precision_recall.table_average_precision`.
 """
 
 
-def _of_levels(statistic: Statistic) -> Callable[[_LevelTables, Floats], Floats]:
-    def reduce(tables: _LevelTables, cells: Floats) -> Floats:
+def _of_levels(statistic: Statistic) -> Callable[[LevelTables, Floats], Floats]:
+    def reduce(tables: LevelTables, cells: Floats) -> Floats:
         table = tables.counts(cells)
         return statistic(table[:, :, 1], table[:, :, 0])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -165,6 +165,17 @@ class Store:
             prediction="Int8",
         )
 
+    def score_vectors(self, run_ids: Iterable[str], split: str) -> pd.DataFrame:
+        """One row per run that has scores: run_id, samples (a mark of sample ids and labels in their order), score (n,).
+
+        Rows without a score or label are left out. Runs with the same mark judged the same samples.
+        """
+        return self._frame(
+            "SELECT run_id, md5(string_agg(sample_id || chr(31) || y, chr(30) ORDER BY position)) AS samples, list(score ORDER BY position) AS score"
+            " FROM predictions WHERE run_id IN (SELECT unnest(?::VARCHAR[])) AND split = ? AND score IS NOT NULL AND NOT isnan(score) AND y IS NOT NULL GROUP BY run_id",
+            [_many(run_ids), split],
+        )
+
     def modality_scores(self, run_id: str, split: str | None = None) -> pd.DataFrame:
         """Columns: run_id, sample_id, split, kind ('unimodal' | 'without'), modality, score."""
         return modality_scores(self.folder(run_id), split)
@@ -212,6 +223,13 @@ class Store:
         """The values that are stored already under (kind, any of keys), in one query."""
         rows = self._cursor().execute("SELECT key, payload FROM cache WHERE kind = ? AND key IN (SELECT unnest(?::VARCHAR[]))", [kind, _many(keys)]).fetchall()
         return {key: json.loads(payload) for key, payload in rows}
+
+    def cache(self, kind: str, values: Mapping[str, Any]) -> None:
+        """Store JSON values under (kind, their keys), all in one transaction."""
+        payloads = [json.dumps(value, allow_nan=False, ensure_ascii=False) for value in values.values()]
+        with self._writing:
+            now = datetime.now(UTC).replace(tzinfo=None)
+            self._cursor().execute("INSERT OR REPLACE INTO cache SELECT ?, unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), ?", [kind, list(values), payloads, now])
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         return self._connection.cursor()

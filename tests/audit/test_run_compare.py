@@ -12,7 +12,7 @@ from core.audit import AuditOptions, audit, run_compare
 from core.audit.run_draws import draws
 from core.audit.run_predictions import from_run
 from core.audit.run_rows import rows_of
-from core.audit.run_views import REPLICATES, summaries
+from core.audit.run_views import REPLICATES, group_performance, summaries
 from core.metrics.corrections import holm
 from core.metrics.paired import Pair, compare_aucs
 from core.store import Store, test_summary
@@ -56,6 +56,35 @@ def test_draws_kept_run_by_run_are_those_of_a_joint_bootstrap(opened) -> None:
         assert one.value - other.value == pytest.approx(joint[name].difference)
         gap = one.replicates - other.replicates
         assert 2 * (one.value - other.value) - np.quantile(gap, [0.975, 0.025]) == pytest.approx([joint[name].low, joint[name].high], abs=1e-5)
+
+
+def test_draws_made_now_and_read_again_and_one_run_later_are_paired(tmp_path: Path) -> None:
+    """A run that comes later is drawn without the others, and gets their patients."""
+    workspace = Workspace.open(tmp_path / "w")
+    cohort = fake_cohort(workspace, patients=500, samples_per_patient=2, attributes=GROUPS)
+    early = [fake_run(workspace, cohort, method=m, epochs=2) for m in ("erm", "multifair")]
+    with Store.open(workspace) as store:
+        first = draws(store, early, "sex", "es_auc")
+    late = fake_run(workspace, cohort, method="ogm-ge", epochs=2)
+    with Store.open(workspace) as store:
+        kept = draws(store, [*early, late], "sex", "es_auc")
+        store.rebuild()
+    for run in early:
+        assert first[run].value == kept[run].value
+        np.testing.assert_array_equal(first[run].replicates, kept[run].replicates)
+    with Store.open(workspace) as store:
+        together = draws(store, [late, *early], "sex", "es_auc")
+    for run, own in together.items():
+        np.testing.assert_array_equal(own.replicates, kept[run].replicates)
+
+
+def test_a_group_that_is_not_judged_is_named_and_left_out(fake: FakeWorkspace) -> None:
+    with Store.open(fake.workspace) as store:
+        runs = store.runs(status="done")
+        seeds, methods = run_compare.overview(store, runs, "skin_type", "es_auc")
+        rows = group_performance(store, list(runs["run_id"]), "skin_type")
+    lacking = ", ".join(rows.loc[rows["group"].notna() & rows["value"].isna() & (rows["run_id"] == runs["run_id"].iloc[0]), "group"])
+    assert lacking and set(seeds["excluded"]) == set(methods["excluded"]) == {lacking}
 
 
 def test_all_common_seeds_count(opened) -> None:
