@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from core.methods.arithmetic import drawn_seed
 from core.methods.base import Card, Context, Method, SearchSpace, Step, register
 from core.models.batch import cross_entropy
 
@@ -52,7 +53,7 @@ class Adversarial(Method):
         super().__init__(settings, context)
         with torch.random.fork_rng(devices=[]):
             # The head must not shift the random numbers that plain training draws.
-            torch.manual_seed(int(torch.randint(0, 2**31 - 1, (1,), generator=_copy(context.generator))))
+            torch.manual_seed(drawn_seed(_copy(context.generator)))
             width = context.feature_dim
             self._head = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, max(len(context.groups), 1))).to(context.device)
         self._accuracy = torch.zeros((), device=context.device)

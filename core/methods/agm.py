@@ -47,6 +47,10 @@ class AGM(Method):
         super().__init__(settings, context)
         if len(context.modalities) > MOST_MODALITIES:
             raise ValueError(f"agm supports at most {MOST_MODALITIES} modalities, not {len(context.modalities)}")
+        count = len(context.modalities)
+        subsets = [members for size in range(1, count + 1) for members in combinations(range(count), size)]
+        self._subsets = {frozenset(s): torch.tensor([m in s for m in range(count)], device=context.device) for s in subsets}
+        """Modalities kept -> (M,) mask, on the device from the start."""
         self._mean_strength = torch.zeros(len(context.modalities), device=context.device)
         self._steps = torch.zeros((), device=context.device)
         self._factor = torch.ones(len(context.modalities), device=context.device)
@@ -57,11 +61,8 @@ class AGM(Method):
         features, present = step.features.detach(), step.batch.present
         count = features.shape[1]
         value: dict[frozenset[int], Tensor] = {frozenset(): torch.zeros_like(step.fused.logits)}
-        for size in range(1, count + 1):
-            for members in combinations(range(count), size):
-                mask = torch.zeros(count, dtype=torch.bool, device=features.device)
-                mask[list(members)] = True
-                value[frozenset(members)] = self.fused(step.network, features, present & mask, step.batch.group).logits
+        for kept, mask in self._subsets.items():
+            value[kept] = self.fused(step.network, features, present & mask, step.batch.group).logits
         parts = []
         for m in range(count):
             others = [i for i in range(count) if i != m]

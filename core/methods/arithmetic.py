@@ -85,5 +85,9 @@ def clip_gradients(parameters: Iterable[Tensor], limit: float) -> None:
 def noise_generator(source: torch.Generator, device: torch.device) -> torch.Generator:
     """A generator on `device`, seeded by one draw from `source`: big draws stay on the device, and a
     checkpoint of `source` alone is enough to continue identically."""
-    seed = int(torch.randint(0, 2**31 - 1, (1,), generator=source))
-    return torch.Generator(device=device).manual_seed(seed)
+    return torch.Generator(device=device).manual_seed(drawn_seed(source))
+
+
+def drawn_seed(source: torch.Generator) -> int:
+    """A seed drawn from `source`, a generator on the CPU: no device is waited for."""
+    return int(torch.randint(0, 2**31 - 1, (1,), generator=source))

@@ -92,21 +92,22 @@ class MultiFairReleased(Method):
         y, group = step.batch.y, step.batch.group
         probability = step.modality_logits.softmax(-1)[..., 1]
         fused = step.fused.logits.softmax(-1)[:, 1]
-        auc = torch.stack([batch_auc(probability[:, m], y) for m in (0, 1)])
+        everybody = torch.ones_like(y, dtype=torch.bool)
+        auc = torch.stack([batch_auc(probability[:, m], y, everybody) for m in (0, 1)])
         change = (auc - self._auc).abs()
         total = change.sum()
         # One class in the batch: no AUC, and the factors fall back to 1 each.
         usable = auc.isfinite().all() & (total > 0)
         self._balance = torch.where(usable, (total - change) / torch.where(usable, total, 1.0), torch.ones_like(change))
         self._auc = torch.where(auc.isfinite(), auc, self._auc)
-        surrogate = torch.stack([torch.stack([surrogate_auc(probability[group == g, m], y[group == g]) for g in (FEMALE, MALE)]) for m in (0, 1)])
+        surrogate = torch.stack([torch.stack([surrogate_auc(probability[:, m], y, group == g) for g in (FEMALE, MALE)]) for m in (0, 1)])
         self._group_auc = self.settings.momentum * self._group_auc + (1 - self.settings.momentum) * surrogate
         count = torch.stack([(group == g).sum() for g in (FEMALE, MALE)]).to(probability.dtype)
         share = count / count.sum().clamp_min(1)
         deviation = self._group_auc.mean(1, keepdim=True) - self._group_auc
         # Equal to 1 + sum pi_g (...) where a recognised group is in the batch, and 1 where none is.
         self._fairness_factor = 1 + (share * self.settings.eta * deviation / self.settings.tau).sum(1)
-        gap = torch.stack([batch_auc(fused[group == g], y[group == g]).nan_to_num(UNKNOWN_AUC) for g in (FEMALE, MALE)])
+        gap = torch.stack([batch_auc(fused, y, group == g).nan_to_num(UNKNOWN_AUC) for g in (FEMALE, MALE)])
         self._gate = ((gap[0] - gap[1]).abs() > self.settings.tau).to(probability.dtype)
 
     def factors(self) -> Tensor:
@@ -134,14 +135,22 @@ class MultiFairReleased(Method):
         return {"balance": self._balance, "fairness_factor": self._fairness_factor, "factor": self.factors(), "gate": self._gate}
 
 
-def batch_auc(score: Tensor, y: Tensor) -> Tensor:
-    """AUC of one batch, ties counting half; NaN with one class."""
-    positive, negative = score[y == 1], score[y == 0]
-    difference = positive[:, None] - negative[None]
-    return ((difference > 0).to(score.dtype) + 0.5 * (difference == 0).to(score.dtype)).mean()
+def batch_auc(score: Tensor, y: Tensor, member: Tensor) -> Tensor:
+    """AUC of the batch's samples with `member` (N,) bool, ties counting half; NaN with one class."""
+    difference = score[:, None] - score[None]
+    return _mean_over_pairs((difference > 0).to(score.dtype) + 0.5 * (difference == 0).to(score.dtype), y, member)
 
 
-def surrogate_auc(probability: Tensor, y: Tensor) -> Tensor:
+def surrogate_auc(probability: Tensor, y: Tensor, member: Tensor) -> Tensor:
     """mean over pairs of 1 - log(1 + exp(-(p_i - p_j))): within [-.313, .687], chance at .307; .5 without a pair."""
-    difference = probability[y == 1][:, None] - probability[y == 0][None]
-    return (1 - torch.nn.functional.softplus(-difference)).mean() if difference.numel() else probability.new_tensor(UNKNOWN_AUC)
+    difference = probability[:, None] - probability[None]
+    return _mean_over_pairs(1 - torch.nn.functional.softplus(-difference), y, member).nan_to_num(UNKNOWN_AUC)
+
+
+def _mean_over_pairs(values: Tensor, y: Tensor, member: Tensor) -> Tensor:
+    """Mean of `values` (N, N) over positives (rows) against negatives (columns) of the members; NaN without a pair.
+
+    Weights in the place of a selection: nothing's size depends on the data, so a GPU need not wait.
+    """
+    pair = ((y == 1) & member)[:, None] & ((y == 0) & member)[None]
+    return (values * pair).sum() / pair.sum()

@@ -44,6 +44,9 @@ class ConflictProbe:
         self._method = method
         self._batch = data.batch(rows)
         self._groups = data.groups
+        # Who is whose is read once: a selection by value in every measurement would make a GPU wait.
+        self._of_group = [selected(self._batch.group == g) for g in range(len(data.groups))]
+        self._with_modality = [selected(self._batch.present[:, m]) for m in range(len(network.modalities))]
         self._measured: list[Tensor] = []
 
     def measure(self) -> None:
@@ -59,10 +62,10 @@ class ConflictProbe:
             logits = network.classify(features, detach_weights=True)
             own_losses = cross_entropy(logits.transpose(1, 2), batch.y[:, None].expand(batch.present.shape))
             blocks = [network.last_block_parameters(m) for m in range(len(network.modalities))]
-            of_groups = [self._group_gradients(fused_losses[batch.group == g], blocks) for g in range(len(self._groups))]
+            of_groups = [self._group_gradients(fused_losses[members], blocks) for members in self._of_group]
             cosines = []
             for m, block in enumerate(blocks):
-                own = own_losses[batch.present[:, m], m]
+                own = own_losses[self._with_modality[m], m]
                 gradient = _gradients(own.mean(), [block])[0] if len(own) and block else None
                 cosines.append(torch.stack([_cosine(gradient, group[m], batch.y.device) for group in of_groups]))
         network.train(training)
@@ -84,6 +87,11 @@ class ConflictProbe:
                 value = float(known.mean()) if len(known) else None
                 rows.append(row("conflict.group_modality", value, modality=modality, group=group, n=len(known)))
         return rows
+
+
+def selected(mask: Tensor) -> Tensor:
+    """Positions at which `mask` (N,) is true, on its device; reads the mask on the host."""
+    return mask.nonzero().squeeze(1)
 
 
 def _gradients(loss: Tensor, blocks: list[list[torch.nn.Parameter]]) -> list[Tensor | None]:

@@ -16,6 +16,7 @@ from core.models.batch import cross_entropy
 from tests.methods.support import Bench, batch, context, take
 
 NAME = "multifair-released"
+ALL = torch.ones(64, dtype=torch.bool)
 
 
 def _auc(p: np.ndarray, y: np.ndarray) -> float:
@@ -103,10 +104,10 @@ def test_defect_group_factor_is_not_clamped() -> None:
 
 def test_defect_surrogate_calls_chance_a_third_and_an_absent_group_strong() -> None:
     y = torch.tensor([0, 1, 0, 1])
-    assert float(surrogate_auc(torch.full((4,), 0.5), y)) == pytest.approx(1 - log(2))
-    assert float(surrogate_auc(y.float(), y)) == pytest.approx(0.687, abs=1e-3)
-    assert float(surrogate_auc(1 - y.float(), y)) == pytest.approx(-0.313, abs=1e-3)
-    assert float(surrogate_auc(torch.rand(4), torch.ones(4, dtype=torch.int64))) == 0.5
+    assert float(surrogate_auc(torch.full((4,), 0.5), y, ALL[:4])) == pytest.approx(1 - log(2))
+    assert float(surrogate_auc(y.float(), y, ALL[:4])) == pytest.approx(0.687, abs=1e-3)
+    assert float(surrogate_auc(1 - y.float(), y, ALL[:4])) == pytest.approx(-0.313, abs=1e-3)
+    assert float(surrogate_auc(torch.rand(4), torch.ones(4, dtype=torch.int64), ALL[:4])) == 0.5
     bench = Bench(NAME, {"momentum": 0.0})
     data = batch(16)
     bench.gradients(take(data, (data.group == 0).nonzero().squeeze(1)))
@@ -223,8 +224,11 @@ def test_memory_does_not_grow_as_in_the_released_program() -> None:
 def test_batch_auc_against_loops() -> None:
     rng = np.random.default_rng(0)
     p, y = np.round(rng.random(30), 1), rng.integers(0, 2, 30)
-    assert float(batch_auc(torch.tensor(p), torch.tensor(y))) == pytest.approx(_auc(p, y))
-    assert torch.isnan(batch_auc(torch.rand(3), torch.ones(3)))
+    assert float(batch_auc(torch.tensor(p), torch.tensor(y), ALL[:30])) == pytest.approx(_auc(p, y))
+    some = rng.random(30) < 0.6
+    assert float(batch_auc(torch.tensor(p), torch.tensor(y), torch.tensor(some))) == pytest.approx(_auc(p[some], y[some]))
+    assert float(surrogate_auc(torch.tensor(p), torch.tensor(y), torch.tensor(some))) == pytest.approx(_surrogate(p[some], y[some]))
+    assert torch.isnan(batch_auc(torch.rand(3), torch.ones(3), ALL[:3]))
 
 
 def test_loss_reports_cross_entropy_while_the_gate_is_closed() -> None:
