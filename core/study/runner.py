@@ -121,14 +121,18 @@ class Runner:
         return Outcome(entry, seed, chosen, np.load(scores, allow_pickle=False), known["seconds"], known["best_epoch"])
 
     def metrics(self, outcome: Outcome, split: str) -> dict[str, float]:
-        """AUC, ES-AUC, worst-group AUC and gap on one split; NaN where not estimable."""
+        """AUC, ES-AUC, worst-group AUC and gap on one split; NaN where not estimable.
+
+        The AUC is of every sample; ES-AUC sets the groups against the samples whose group is known.
+        """
         rows = self.cohort.rows(split)
         y, score, group = self.cohort.y[rows], outcome.score[rows], self.cohort.group_index(self.attribute)[rows]
         names = self.cohort.groups(self.attribute)
         whole, parts = auc(y, score), group_aucs(y, score, group, len(names))
+        known = group >= 0
         return {
             "auc": whole,
-            "es_auc": float(es_auc(whole, parts)),
+            "es_auc": float(es_auc(auc(y[known], score[known]), parts)),
             "worst_group_auc": float(worst(parts)),
             "max_gap": float(max_gap(parts)),
             **{f"auc[{name}]": float(value) for name, value in zip(names, parts, strict=True)},

@@ -67,6 +67,20 @@ def test_metrics_by_hand(made) -> None:
     assert found["auc[f]"] == pytest.approx(parts[0])
 
 
+def test_es_auc_leaves_out_samples_of_unknown_group(made) -> None:
+    """They count in the AUC; ES-AUC would else compare groups with people who are in none of them."""
+    cohort, runner, outcomes = made
+    cohort._group[::3] = -1
+    rows = cohort.rows("test")
+    one = outcomes["joint"][0]
+    one.score[np.flatnonzero(cohort._group < 0)] *= -1  # ranked the wrong way round: seen in the AUC at once
+    y, s, g = cohort.y[rows], one.score[rows], cohort.group_index("sex")[rows]
+    known, parts = _auc(y[g >= 0], s[g >= 0]), [_auc(y[g == k], s[g == k]) for k in (0, 1)]
+    found = runner.metrics(one, "test")
+    assert found["auc"] == pytest.approx(_auc(y, s))
+    assert found["es_auc"] == pytest.approx(known / (1 + sum(abs(p - known) for p in parts)))
+
+
 def test_means_and_paired_differences(made) -> None:
     _, runner, outcomes = made
     table = tidy(runner, outcomes, {label: Tuned(found[0].entry, {"lr": 1e-3}, 0.9, (({}, 0.9),)) for label, found in outcomes.items()})
