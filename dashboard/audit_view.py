@@ -17,6 +17,7 @@ from core.charts.audit_volcano import volcano
 from core.charts.consequences import cross_group
 from core.charts.grammar import selection_point
 from core.charts.text import count, decimal, plural
+from core.report import contents
 from core.report.audit_comparisons import comparison_headline, comparison_text, is_first, seeds_text
 from core.report.audit_tables import (
     MAIN_METRICS,
@@ -40,6 +41,7 @@ from dashboard import state
 from dashboard.blocks import chart_block
 from dashboard.components import answer, finding_tag, how_to_read, section, too_little_data
 from dashboard.escape import md
+from dashboard.evidence import evidence
 from dashboard.findings import show_findings
 from dashboard.specs import drawing_spec
 
@@ -65,7 +67,7 @@ def audit_view(document: Mapping[str, Any]) -> None:
     if len(parts) > 1:
         _comparison(document)
     findings = [AuditFinding(**f) for f in document.get("findings") or ()]
-    section("What to know before believing these numbers")
+    section(contents.BEFORE)
     show_findings(findings, "Nothing odd about this file", key="audit-findings")
     how_to_read(
         "**Disparity**: two groups differ by more than the tolerance, and chance does not explain it after correction. **None found**: the interval of every "
@@ -119,46 +121,49 @@ def _attribute(document: Mapping[str, Any], singles: list[str], model: str, verd
     several = own["model"].nunique() > 1
     everybody = groups[(groups["attribute"] == OVERALL) & (groups["metric"] == metric)]
     chart_block(metric_forest(own[own["metric"] == metric], everybody, attribute, metric), key="audit-forest")
-    _tables(document, attribute, model, metric, own, tests, several)
-    left, right = st.columns(2, gap="large")
-    with left:
-        chart_block(reliability(curve_table(document, model, attribute, "reliability"), attribute), key="audit-reliability")
-    with right:
-        chart_block(decision_curves(curve_table(document, model, attribute, "decision"), attribute), key="audit-decision")
-    _sliding(document, model, attribute)
-    _between(document, model, attribute)
+    part = tests[(tests["attribute"] == attribute) & (tests["model"] == model) & (tests["metric"] == metric)]
+    evidence(
+        {
+            "Estimates": lambda: _estimates(own, several),
+            "Summaries and chance": lambda: _summaries(document, model, attribute),
+            "Pairs of groups": lambda: _pairs(part, metric),
+            "Enough data?": lambda: _power(document, model, attribute),
+            "Threshold": lambda: _sliding(document, model, attribute),
+            "Calibration": lambda: chart_block(reliability(curve_table(document, model, attribute, "reliability"), attribute), key="audit-reliability"),
+            "Net benefit": lambda: chart_block(decision_curves(curve_table(document, model, attribute, "decision"), attribute), key="audit-decision"),
+            "Between groups": lambda: _between(document, model, attribute),
+        }
+    )
 
 
-def _tables(document: Mapping[str, Any], attribute: str, model: str, metric: str, own: pd.DataFrame, tests: pd.DataFrame, several: bool) -> None:
-    # Only the tab that is open is filled: a table that nobody sees costs the browser as much as one in sight.
-    estimates, summaries, pairs, power = st.tabs(["Estimates", "Summaries and chance", "Pairs of groups", "Enough data?"], key="audit-tabs", on_change="rerun")
-    if estimates.open:
-        with estimates:
-            _table(group_text(own[own["metric"].isin(MAIN_METRICS)], several), "Estimates by group")
-        more = own[own["metric"].isin(MORE_METRICS)]
-        if len(more):
-            _table(group_text(more, several), "Precision-recall areas, calibration and net benefit by group")
-    if summaries.open:
-        with summaries:
-            numbers = summaries_table(document)
-            numbers = numbers[(numbers["attribute"] == attribute) & (numbers["model"] == model)]
-            _table(summary_text(numbers, False), "Fairness summaries")
-            st.caption(md((document.get("notes") or {}).get("es_auc", "")))
-    if pairs.open:
-        with pairs:
-            part = tests[(tests["attribute"] == attribute) & (tests["model"] == model) & (tests["metric"] == metric)]
-            if part.empty:
-                too_little_data(f"No pair of groups can be compared in {metric_name(metric)}", "Too few positives or negatives, or no test for this metric.", key="no-pairs")
-            else:
-                _table(pair_text(part, False), "Tests between pairs of groups")
-    if power.open:
-        with power:
-            enough = power_table(document)
-            enough = enough[(enough["attribute"] == attribute) & (enough["model"] == model)]
-            if enough.empty:
-                too_little_data("The power of this data was not computed", "No group has enough positives and negatives.", key="no-power")
-            else:
-                _table(power_text(enough), "Smallest detectable gaps")
+def _estimates(own: pd.DataFrame, several: bool) -> None:
+    _table(group_text(own[own["metric"].isin(MAIN_METRICS)], several), "Estimates by group")
+    more = own[own["metric"].isin(MORE_METRICS)]
+    if len(more):
+        _table(group_text(more, several), "Precision-recall areas, calibration and net benefit by group")
+
+
+def _summaries(document: Mapping[str, Any], model: str, attribute: str) -> None:
+    numbers = summaries_table(document)
+    numbers = numbers[(numbers["attribute"] == attribute) & (numbers["model"] == model)]
+    _table(summary_text(numbers, False), "Fairness summaries")
+    st.caption(md((document.get("notes") or {}).get("es_auc", "")))
+
+
+def _pairs(part: pd.DataFrame, metric: str) -> None:
+    if part.empty:
+        too_little_data(f"No pair of groups can be compared in {metric_name(metric)}", "Too few positives or negatives, or no test for this metric.", key="no-pairs")
+    else:
+        _table(pair_text(part, False), "Tests between pairs of groups")
+
+
+def _power(document: Mapping[str, Any], model: str, attribute: str) -> None:
+    enough = power_table(document)
+    enough = enough[(enough["attribute"] == attribute) & (enough["model"] == model)]
+    if enough.empty:
+        too_little_data("The power of this data was not computed", "No group has enough positives and negatives.", key="no-power")
+    else:
+        _table(power_text(enough), "Smallest detectable gaps")
 
 
 def _table(frame: pd.DataFrame, alt_text: str) -> None:
@@ -170,6 +175,7 @@ def _sliding(document: Mapping[str, Any], model: str, attribute: str) -> None:
     """What a threshold does to each group, as the reader slides it."""
     curve = curve_table(document, model, attribute, "sliding")
     if curve.empty:
+        too_little_data("Rates over thresholds are not known", "This audit was made without curves.", key="no-sliding")
         return
     point = models(document)[model]["attributes"][attribute].get("operating_point") or {}
     cuts = sorted(curve["threshold"].unique())
@@ -185,12 +191,11 @@ def _between(document: Mapping[str, Any], model: str, attribute: str) -> None:
     """Ranking between groups, which ES-AUC counts as unfairness although no group is ranked badly within itself."""
     pairs = cross_group_table(document, attribute)
     groups = list(models(document)[model]["attributes"][attribute]["groups"])
-    if len(pairs):
-        chart_block(cross_group(pairs, {model: model}, groups, attribute), key="audit-between")
+    chart_block(cross_group(pairs, {model: model}, groups, attribute), key="audit-between")
 
 
 def _against_rest(document: Mapping[str, Any], model: str, part: Mapping[str, Any]) -> None:
-    section("Which groups are worth a look?")
+    section(contents.REST)
     rest = rest_table(document)
     rest = rest[rest["model"] == model]
     known = [m for m in ("auc", "tpr", "fpr", "selection_rate") if m in set(rest["metric"])]
@@ -211,7 +216,7 @@ def _comparison(document: Mapping[str, Any]) -> None:
     rows = comparisons_table(document)
     if rows.empty:
         return
-    section("Which model is better on the same patients?")
+    section(contents.BETTER)
     st.markdown(md(comparison_headline(rows)))
     _table(comparison_text(rows[is_first(rows)]), "Paired differences of models")
     inside = rows[~is_first(rows)]

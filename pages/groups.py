@@ -12,7 +12,9 @@ from dashboard.components import (
     empty_state,
     how_to_read,
     runs_page,
+    too_little_data,
 )
+from dashboard.evidence import evidence
 
 view = runs_page("Who is served worse, and is it real?")
 if view.attribute is None:
@@ -25,36 +27,40 @@ found = search.over_runs(store, run_ids, attribute)
 answer(*view.once("groups-answer", lambda: groups_answer(performance, found, view)), terms=("group_auc", "max_gap", "interval"))
 chart_block(view.once("forest", lambda: groups.forest(performance, view.names, view.groups, attribute)))
 chart_block(view.once("gap-null", lambda: groups.gap_null(run_views.gap_null(store, run_ids, attribute), view.names, attribute)))
-chart_block(view.once("equity", lambda: consequences.equity(run_views.summaries(store, run_ids, attribute), view.names, attribute)))
+
+
+def es_auc() -> None:
+    chart_block(view.once("equity", lambda: consequences.equity(run_views.summaries(store, run_ids, attribute), view.names, attribute)))
 
 
 @st.fragment
-def threshold_section() -> None:
+def threshold() -> None:
     """Only this part runs again when the slider moves; the grid of thresholds is known beforehand."""
-    threshold = st.slider("Threshold", 0.01, 0.99, 0.5, 0.01, key="threshold", help="A patient is predicted positive when the score is at least the threshold.")
+    at = st.slider("Threshold", 0.01, 0.99, 0.5, 0.01, key="threshold", help="A patient is predicted positive when the score is at least the threshold.")
     grid = run_views.consequences(store, run_ids, attribute)
-    chart_block(consequences.thresholds(grid, view.names, view.groups, attribute, threshold))
+    chart_block(consequences.thresholds(grid, view.names, view.groups, attribute, at))
     if not grid.empty:
-        st.dataframe(consequences.selected_table(grid, view.names, threshold, attribute), hide_index=True, width="stretch", alt="Samples selected per run and group at the threshold")
+        st.dataframe(consequences.selected_table(grid, view.names, at, attribute), hide_index=True, width="stretch", alt="Samples selected per run and group at the threshold")
 
 
-st.markdown("### What a threshold does to each group")
-threshold_section()
+def roc() -> None:
+    chart_block(view.once("roc", lambda: groups.roc(run_views.roc(store, run_ids, attribute), view.names, view.groups, attribute)))
 
-st.markdown("### Curves")
-chart_block(view.once("roc", lambda: groups.roc(run_views.roc(store, run_ids, attribute), view.names, view.groups, attribute)))
-chart_block(view.once("calibration", lambda: groups.calibration(run_views.calibration(store, run_ids, attribute), view.names, view.groups, attribute)))
 
-st.markdown("### Between and inside groups")
-chart_block(view.once("cross-group", lambda: consequences.cross_group(run_views.cross_group(store, run_ids, attribute), view.names, view.groups, attribute)))
+def calibration() -> None:
+    chart_block(view.once("calibration", lambda: groups.calibration(run_views.calibration(store, run_ids, attribute), view.names, view.groups, attribute)))
+
+
+def between_groups() -> None:
+    chart_block(view.once("cross-group", lambda: consequences.cross_group(run_views.cross_group(store, run_ids, attribute), view.names, view.groups, attribute)))
 
 
 @st.fragment
-def intersection_section() -> None:
+def intersections() -> None:
     """Intersections of one run, beginning with the chosen attribute."""
-    known = state.attributes(view.cohort_id)
-    others = [name for name in known if name != attribute]
+    others = [name for name in state.attributes(view.cohort_id) if name != attribute]
     if not others:
+        too_little_data("Nothing to intersect", "This cohort names one sensitive attribute. With a second one its groups can be crossed.", key="one-attribute")
         return
     with st.container(horizontal=True, key="intersection-choice"):
         run = st.selectbox("Run", run_ids, format_func=lambda i: view.names[i], key="intersection-run", width=240)
@@ -63,7 +69,7 @@ def intersection_section() -> None:
         chart_block(consequences.intersections(run_branches.intersections(store, run, [attribute, *inner]), view.names[run], [attribute, *inner]))
 
 
-intersection_section()
+evidence({"ES-AUC": es_auc, "Threshold": threshold, "ROC": roc, "Calibration": calibration, "Between groups": between_groups, "Intersections": intersections})
 
 how_to_read(
     "**Forest**: a group whose interval lies left of the line is ranked worse than everybody together. Whether that is more than chance is the next "

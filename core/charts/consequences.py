@@ -121,7 +121,7 @@ def cross_group(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[
     if rows.empty or rows["value"].notna().sum() == 0:
         return nothing("cross-group", f"No two groups of {attribute} have enough positives and negatives to be ranked against each other.")
     rows["run"] = rows["run_id"].map(dict(names))
-    rows["shown"] = ["n/e" if text.missing(v) else text.decimal(v, 2) for v in rows["value"]]
+    rows["shown"] = ["n/e" if text.missing(v) else text.decimal(v) for v in rows["value"]]
     rows["estimate"] = interval_texts(rows)
     rows["counts"] = [text.positives(p, n) for p, n in zip(rows["n_pos"], rows["n_neg"], strict=True)]
     off = rows[(rows["positive"] != rows["negative"]) & rows["value"].notna()].sort_values("value")

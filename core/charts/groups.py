@@ -16,6 +16,11 @@ from core.charts.theme import Look
 
 ROW = 34
 SQUARE = 250
+ALPHA = 0.05
+RIDGE = 74
+"""Height of a run's row among the gaps by chance, in pixels..."""
+RIDGE_HEAD, RIDGE_TOP, RIDGE_BASE = 0.16, 0.34, 0.9
+"""...and where in it the words, the top and the foot of the histogram are."""
 
 
 def forest(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str], attribute: str) -> Figure:
@@ -82,46 +87,78 @@ def _forest_panel(rows: pd.DataFrame, groups: Sequence[str], limits: list[float]
 
 
 def gap_null(frame: pd.DataFrame, names: Mapping[str, str], attribute: str) -> Figure:
-    """The observed gap on the histogram of gaps under shuffled group labels, per run.
+    """The observed gap on the gaps that shuffled group labels give: one chart, a row per run.
 
     `frame`: run_id, left, right, share, observed, p, q95, permutations.
     """
     if frame.empty:
         return nothing("gap-null", f"Fewer than two groups of {attribute} have enough positives and negatives, so there is no gap to test.")
-    rows = frame[frame["run_id"].isin(list(names))].copy()
+    order = {run_id: place for place, run_id in enumerate(run for run in names if (frame["run_id"] == run).any())}
+    rows = frame[frame["run_id"].isin(list(order))].copy()
     rows["run"] = rows["run_id"].map(dict(names))
-    rows["shown"] = [text.percent(v, 1) for v in rows["share"]]
-    rows["range"] = [f"{text.decimal(a)} to {text.decimal(b)}" for a, b in zip(rows["left"], rows["right"], strict=True)]
-    heads = rows.drop_duplicates("run_id").to_dict("records")
+    rows["row"] = rows["run_id"].map(order)
+    heads = rows.drop_duplicates("run_id").sort_values("row").to_dict("records")
     parts = [f"{text.decimal(h['observed'])} under {h['run']} ({text.p_value(h['p'])})" for h in heads]
-    real = sum(1 for h in heads if h["p"] is not None and h["p"] < 0.05)
+    real = sum(1 for h in heads if _beyond(h["p"]))
     lead = "The gap is beyond chance" if real == len(heads) else "The gap could be chance" if real == 0 else "The gap is beyond chance for some"
     title = f"{lead}: {text.listing(parts, 4)}"
-    top, right = float(rows["share"].max()), 1.05 * max(float(rows["right"].max()), float(rows["observed"].max()))
-    panels = tuple(Panel(partial(_null_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), top, right), name) for run_id, name in names.items() if (rows["run_id"] == run_id).any())
     columns = {"run": "Run", "left": "Gap from", "right": "Gap to", "share": "Share of shuffles", "observed": "Observed gap", "p": "p", "q95": "95 % quantile", "permutations": "Shuffles"}
     return Figure(
-        name="gap-null", title=title, alt=f"Histogram of the gap between group AUCs when group labels are shuffled, with the observed gap as a line, one panel per run. {title}.",
-        data=rows[list(columns)], table=columns, panels=panels, columns=min(3, max(1, len(panels))), terms=("max_gap", "null", "p"),
-        note=f"Grey: gaps that chance gives with these group sizes ({text.count(heads[0]['permutations'])} shuffles). The line is the gap observed.",
+        name="gap-null", title=title, alt=f"Histogram of the gap between group AUCs when group labels are shuffled, a row per run on one axis, with the observed gap as a marked line. {title}.",
+        data=rows[list(columns)], table=columns, panels=(Panel(partial(_null_panel, _ridges(rows), _observed(heads), domain([rows["right"], rows["observed"]], include=[0.0])[1])),), terms=("max_gap", "null", "p"),
+        note=f"Grey: gaps that chance gives with these group sizes ({text.count(heads[0]['permutations'])} shuffles); dashed: 95 % of them are smaller. Each p is of its run alone; the answer above corrects for all that was searched.",
     )  # fmt: skip
 
 
-def _null_panel(rows: pd.DataFrame, top: float, right: float, look: Look, width: Width) -> Any:
-    head = rows.iloc[0]
-    beyond = head["p"] is not None and head["p"] < 0.05
+def _beyond(p: float | None) -> bool:
+    return p is not None and p < ALPHA
+
+
+def _ridges(rows: pd.DataFrame) -> pd.DataFrame:
+    """Steps of each run's histogram, all histograms of one height: row, step, and base and top, counted in rows from above."""
+    found = []
+    for place in sorted(rows["row"].unique()):
+        bins = rows[rows["row"] == place]
+        base = float(place) + RIDGE_BASE
+        tops = [base - (RIDGE_BASE - RIDGE_TOP) * share / float(bins["share"].max()) for share in bins["share"]]
+        found += [{"row": int(place), "step": step, "base": base, "top": top} for step, top in zip([*bins["left"], bins["right"].max()], [*tops, tops[-1]], strict=True)]
+    return pd.DataFrame(found)
+
+
+def _observed(heads: Sequence[Mapping[Any, Any]]) -> pd.DataFrame:
+    """A row per run: where its line, dot and words stand."""
+    return pd.DataFrame([
+        {
+            "run": h["run"], "row": int(h["row"]), "observed": h["observed"], "q95": h["q95"], "head": h["row"] + RIDGE_HEAD, "top": h["row"] + RIDGE_TOP, "base": h["row"] + RIDGE_BASE,
+            "beyond": _beyond(h["p"]), "words": f"{text.decimal(h['observed'])}, {text.p_value(h['p'])}", "gap": text.decimal(h["observed"]), "chance": text.decimal(h["q95"]),
+            "p": text.p_value(h["p"]),
+        }
+        for h in heads
+    ])  # fmt: skip
+
+
+def _null_panel(ridges: pd.DataFrame, observed: pd.DataFrame, right: float, look: Look, width: Width) -> Any:
+    count = len(observed)
+    y_scale = alt.Scale(domain=[count, 0], nice=False, zero=False)
+
+    def y(field: str) -> alt.Y:
+        return alt.Y(f"{field}:Q", scale=y_scale, axis=None)
+
     x_scale = alt.Scale(domain=[0, right], nice=False)
-    bars = alt.Chart(rows).mark_rect(color=look.no_estimate, opacity=0.65).encode(
-        x=alt.X("left:Q", scale=x_scale, axis=decimal_axis("Gap between group AUCs", tickCount=5)), x2="right:Q",
-        y=alt.Y("share:Q", scale=alt.Scale(domain=[0, top * 1.15]), axis=None), y2=alt.datum(0),
-        tooltip=tooltips({"run": "Run", "range": "Gap", "shown": "Share of shuffles"}),
-    )  # fmt: skip
-    mark = pd.DataFrame({"at": [head["observed"]], "words": [f"observed {text.decimal(head['observed'])}"]})
-    color = look.worse if beyond else look.better
-    late = head["observed"] > 0.6 * right
-    line = alt.Chart(mark).mark_rule(color=color, strokeWidth=2.5).encode(x=alt.X("at:Q", scale=x_scale))
-    words = alt.Chart(mark).mark_text(align="right" if late else "left", dx=-7 if late else 7, baseline="top", fontWeight=600, color=color).encode(x=alt.X("at:Q", scale=x_scale), y=alt.value(0), text="words:N")
-    return (bars + line + words).properties(width=width, height=150)
+    axis = decimal_axis("Gap between group AUCs", tickCount=5, grid=True)
+    chance = alt.Chart(ridges).mark_area(opacity=0.5, interpolate="step-after", color=look.no_estimate).encode(x=alt.X("step:Q", scale=x_scale, axis=axis), y=y("top"), y2="base:Q", detail="row:O")
+    known = alt.Chart(observed)
+    color = alt.condition(alt.datum.beyond, alt.value(look.worse), alt.value(look.better))
+    at = alt.X("observed:Q", scale=x_scale)
+    tips = tooltips({"run": "Run", "gap": "Observed gap", "p": "Evidence", "chance": "95 % of shuffles below"})
+    floor = known.mark_rule(color=look.faint, strokeWidth=1).encode(y=y("base"))
+    edge = known.mark_rule(color=look.muted, strokeDash=[3, 3], strokeWidth=1).encode(x=alt.X("q95:Q", scale=x_scale), y=y("top"), y2="base:Q")
+    edge_word = known.mark_text(align="left", baseline="top", dx=4, fontSize=11, text="95 %", color=look.muted).encode(x=alt.X("q95:Q", scale=x_scale), y=y("top"))
+    line = known.mark_rule(strokeWidth=2.5).encode(x=at, y=y("top"), y2="base:Q", color=color)
+    dot = known.mark_point(size=110).encode(x=at, y=y("base"), color=color, tooltip=tips)
+    name = known.mark_text(align="left", fontSize=13, fontWeight=600, limit=215, color=look.text).encode(x=alt.value(0), y=y("head"), text="run:N")
+    words = known.mark_text(align="right", fontSize=13, fontWeight=600).encode(x=alt.value("width"), y=y("head"), text="words:N", color=color)
+    return alt.layer(chance, floor, edge, edge_word, line, dot, name, words).properties(width=width, height=RIDGE * count)
 
 
 def roc(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str], attribute: str) -> Figure:

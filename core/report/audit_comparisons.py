@@ -9,6 +9,7 @@ import pandas as pd
 
 from core.charts.audit_matrix import metric_name
 from core.charts.text import count, decimal, interval, missing, p_value
+from core.report import contents
 from core.report.audit_tables import OVERALL, comparisons_table, seeds_table
 from core.report.document import Section, TableBlock
 
@@ -32,7 +33,7 @@ def comparison_section(document: Mapping[str, Any]) -> Section | None:
     over = seeds_table(document)
     if len(over):
         blocks.append(TableBlock("seeds", "Mean over trainings, with the spread between them", over, seeds_text(over), folded=True))
-    return Section("Which model is better on the same patients?", comparison_headline(rows), tuple(blocks))
+    return Section(contents.BETTER, comparison_headline(rows), tuple(blocks))
 
 
 def is_first(rows: pd.DataFrame) -> pd.Series:

@@ -15,6 +15,7 @@ from core.charts.audit_threshold import sliding
 from core.charts.audit_volcano import volcano
 from core.charts.consequences import cross_group
 from core.charts.text import count, decimal, interval, missing, p_value, plural, positives
+from core.report import contents
 from core.report.audit_comparisons import SUMMARY_NAMES, comparison_section
 from core.report.audit_tables import (
     MAIN_METRICS,
@@ -100,7 +101,7 @@ def _found(verdicts: pd.DataFrame, names: list[str]) -> Section:
         }
     )
     blocks.append(TableBlock("verdicts", "Every verdict with its reason", verdicts.drop(columns="depth"), shown, folded=True))
-    return Section("What was found?", headline(verdicts), tuple(blocks), tag=worst_verdict(verdicts))
+    return Section(contents.FOUND, headline(verdicts), tuple(blocks), tag=worst_verdict(verdicts))
 
 
 def headline(verdicts: pd.DataFrame) -> str:
@@ -158,7 +159,7 @@ def _attribute(
     sentence = sentence_case(str(strongest["reason"].iloc[0])) if len(strongest) else ""
     values = next(iter(parts.values()))["attributes"][attribute]
     notes = [f"{plural(int(values['missing']), 'row')} without a value of {attribute}."] if values.get("missing") else []
-    return Section(f"Who is served worse by {attribute}?", sentence, tuple(blocks), tuple(notes), tag=worst_verdict(judged))
+    return Section(contents.by_attribute(attribute), sentence, tuple(blocks), tuple(notes), tag=worst_verdict(judged))
 
 
 def group_text(own: pd.DataFrame, several: bool) -> pd.DataFrame:
@@ -231,7 +232,7 @@ def _against_rest(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Sect
     figures = [volcano(rest, metric) for metric in FORESTS]
     blocks = [b for b in (ChartBlock.of(figure, f"rest_{figure.name}") for figure in figures) if b is not None]
     table = TableBlock("against_rest", "Every group against all others", rest, rest_text(rest), folded=True)
-    return Section("Which groups are worth a look?", figures[0].title, (*blocks, table))
+    return Section(contents.REST, figures[0].title, (*blocks, table))
 
 
 def rest_text(rest: pd.DataFrame) -> pd.DataFrame:
@@ -260,7 +261,7 @@ def _intersections(tests: pd.DataFrame, verdicts: pd.DataFrame, parts: Mapping[s
     note = f"{plural(left_out, 'subgroup')} left out: too few positives or negatives." if left_out else "No subgroup was left out."
     table = TableBlock("intersections_tests", "Pairs of subgroups", joint, pair_text(joint, False), folded=True)
     judged = verdicts[(verdicts["depth"] > 1) & (verdicts["model"] == model)]
-    return [Section("Do attributes add up?", "", (table,), (note,), tag=worst_verdict(judged))]
+    return [Section(contents.TOGETHER, "", (table,), (note,), tag=worst_verdict(judged))]
 
 
 def _warnings(document: Mapping[str, Any]) -> Section | None:
@@ -268,7 +269,7 @@ def _warnings(document: Mapping[str, Any]) -> Section | None:
     if not findings:
         return None
     frame = pd.DataFrame([{k: f.get(k) for k in ("severity", "message", "rows", "remedy")} for f in findings])
-    return Section("What to know before believing these numbers", "", (TableBlock("findings", plural(len(frame), "finding"), frame, folded=len(frame) > UNFOLDED),))
+    return Section(contents.BEFORE, "", (TableBlock("findings", plural(len(frame), "finding"), frame, folded=len(frame) > UNFOLDED),))
 
 
 def _stem(attribute: str, parts: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from core.charts.gradient_pairs import group_magnitudes
 from core.charts.text import count, interval, missing, p_value, plural, positives
 from core.charts.theme import method_rank
 from core.errors import UserError
+from core.report import contents
 from core.report.document import ChartBlock, Report, Section, TableBlock
 from core.report.terms import glossary_section
 from core.store import Store
@@ -134,7 +135,7 @@ def _groups(store: Store, names: dict[str, str], attribute: str) -> Section:
     worst = verdicts.assign(_rank=verdicts["verdict"].map(RANK)).sort_values(["_rank", "p_search"], ascending=[False, True], kind="stable").head(1)
     sentence = f"{names[str(worst['run_id'].iloc[0])]}: {worst['reason'].iloc[0]}" if len(worst) else "No run has test predictions."
     tag = str(worst["verdict"].iloc[0]) if len(worst) else ""
-    return Section(f"Who is served worse by {attribute}, and is it real?", sentence, tuple(blocks), tag=tag)
+    return Section(contents.by_attribute(attribute, real=True), sentence, tuple(blocks), tag=tag)
 
 
 def _summary_text(summaries: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
@@ -165,15 +166,14 @@ def _modalities(store: Store, names: dict[str, str], modalities: Sequence[str], 
     blocks = _charts(*figures)
     if len(telemetry):
         blocks.append(TableBlock("contribution_table", "Contributions, epoch by epoch", telemetry, folded=True))
-    return Section("Which modality does the model lean on, and for whom?", "", tuple(blocks))
+    return Section(contents.MODALITIES, "", tuple(blocks))
 
 
 def _gradients(store: Store, names: dict[str, str], modalities: Sequence[str], cohort_id: str, attribute: str | None) -> Section:
     telemetry = store.telemetry(names, ["conflict.", "magnitude.", "effect.", "method."])
     trained = telemetry.loc[telemetry["epoch"] >= 0, "epoch"]
-    question = "Where do the gradients fight, and what did the method do about it?"
     if trained.empty:
-        return Section(question, "These runs recorded no gradients: a network with one modality has none to compare.")
+        return Section(contents.GRADIENTS, "These runs recorded no gradients: a network with one modality has none to compare.")
     last = int(trained.max()) + 1
     groups = run_views.group_names(store, cohort_id, attribute) if attribute is not None else ()
     figure = gradients.conflict(telemetry, names, modalities, groups, (max(1, last - 2), last))
@@ -181,7 +181,7 @@ def _gradients(store: Store, names: dict[str, str], modalities: Sequence[str], c
     if attribute is not None:
         blocks += _charts(("magnitude_groups", group_magnitudes(gradients.prepared(telemetry, names), names, attribute)))
     blocks.append(TableBlock("gradients_table", "Gradients, epoch by epoch", telemetry, folded=True))
-    return Section(question, "", tuple(blocks))
+    return Section(contents.GRADIENTS, "", tuple(blocks))
 
 
 def _settings(runs: pd.DataFrame) -> Section:
@@ -192,7 +192,7 @@ def _settings(runs: pd.DataFrame) -> Section:
     shown = runs[["name", "run_id", "seed", "attribute", "preset", "device"]].rename(columns={"name": "run"})
     shown = shown.assign(seconds=runs["seconds"].round(1), **{key: [_plain(part.get(key)) for part in parts] for key in differ})
     note = f"Settings that are the same in all runs are under “How these numbers were made”; {plural(len(differ), 'setting')} differ." if len(runs) > 1 else ""
-    return Section("What was trained?", "", (TableBlock("runs", "Runs and the settings in which they differ", runs, shown),), (note,) if note else ())
+    return Section(contents.TRAINED, "", (TableBlock("runs", "Runs and the settings in which they differ", runs, shown),), (note,) if note else ())
 
 
 def _plain(value: Any) -> Any:

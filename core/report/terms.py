@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from core.charts.glossary import GLOSSARY
+from core.report.contents import WORDS
 from core.report.document import Section, TableBlock
 
 
@@ -14,4 +15,4 @@ def glossary_section(terms: Iterable[str]) -> Section:
     """The terms that a report uses, one line each."""
     chosen = [GLOSSARY[key] for key in terms]
     frame = pd.DataFrame({"term": [t.name for t in chosen], "in words": [t.line for t in chosen]})
-    return Section("What the words mean", "", (TableBlock("glossary", "Terms", frame),))
+    return Section(WORDS, "", (TableBlock("glossary", "Terms", frame),))

@@ -1,0 +1,45 @@
+"""What a report will hold, told before it is written: the titles of its sections, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.report.audit_tables import comparisons_table, models
+
+MODALITIES = "Which modality does the model lean on, and for whom?"
+GRADIENTS = "Where do the gradients fight, and what did the method do about it?"
+TRAINED = "What was trained?"
+FOUND = "What was found?"
+REST = "Which groups are worth a look?"
+TOGETHER = "Do attributes add up?"
+BETTER = "Which model is better on the same patients?"
+BEFORE = "What to know before believing these numbers"
+WORDS = "What the words mean"
+
+
+def by_attribute(attribute: str, real: bool = False) -> str:
+    """Title of the section about one attribute; `real`: it also says whether that is more than chance."""
+    return f"Who is served worse by {attribute}" + (", and is it real?" if real else "?")
+
+
+def runs_contents(attribute: str | None) -> tuple[str, ...]:
+    """Of `runs_report`. `attribute`: by which the runs are compared, None in a cohort without any."""
+    return (*(() if attribute is None else (by_attribute(attribute, real=True),)), MODALITIES, GRADIENTS, TRAINED, WORDS)
+
+
+def audit_contents(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of `audit_report`.
+
+    Raises
+    ------
+    UserError
+        When `document` is not an audit.
+    """
+    first = next(iter(models(document).values()))
+    crossed = {name: len(part.get("attributes") or (1,)) > 1 for name, part in first["attributes"].items()}
+    told = {
+        REST: bool(first.get("against_rest")), TOGETHER: any(crossed.values()), BETTER: not comparisons_table(document).empty,
+        BEFORE: bool(document.get("findings")), WORDS: True,
+    }  # fmt: skip
+    return (FOUND, *(by_attribute(name) for name, joint in crossed.items() if not joint), *(title for title, there in told.items() if there))
