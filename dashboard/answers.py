@@ -54,15 +54,15 @@ def _neglected(performance: pd.DataFrame | None, run_id: str, modality: str, gro
     if performance is None or performance.empty:
         return ""
     alone = performance[(performance["run_id"] == run_id) & (performance["kind"] == "unimodal") & performance["value"].notna()]
-    own = alone[alone["group"] == group].set_index("modality")
-    if modality not in own.index or len(own) < 2:
+    own = {str(row["modality"]): row for row in alone[alone["group"] == group].to_dict("records")}
+    if modality not in own or len(own) < 2:
         return ""
-    best = str(own["value"].idxmax())
-    if best == modality or not own.loc[best, "low"] > own.loc[modality, "high"]:
+    best = max(own, key=lambda name: own[name]["value"])
+    if best == modality or not own[best]["low"] > own[modality]["high"]:
         return ""
     everywhere = alone[(alone["modality"] == best) & alone["group"].notna()].sort_values("group")
     reach = text.listing([f"{text.decimal(row['value'])} for {row['group']}" for row in everywhere.to_dict("records")], 6)
-    return f". Alone, {best} would reach an AUC of {reach}, {modality} only {text.decimal(own.loc[modality, 'value'])} for {group}"
+    return f". Alone, {best} would reach an AUC of {reach}, {modality} only {text.decimal(own[modality]['value'])} for {group}"
 
 
 def gradients_answer(telemetry: pd.DataFrame, view: View, epochs: tuple[int, int]) -> Answer:
@@ -92,8 +92,8 @@ def _between_groups(rows: pd.DataFrame, view: View) -> str:
     if cosine.empty:
         return ""
     pairs = cosine.groupby(["run_id", "group", "group_b"], sort=False)["value"].agg(["mean", "min", "max", "size"])
-    run_id, first, second = pairs["mean"].idxmin()
-    low = pairs.loc[(run_id, first, second)]
+    low = pairs.sort_values("mean", kind="stable").reset_index().iloc[0]
+    run_id, first, second = (str(low[name]) for name in ("run_id", "group", "group_b"))
     pull = "pull apart most" if low["mean"] < 0 else "are least alike, though they pull the same way on average,"
     return (
         f"the gradients of {first} and {second} {pull} under {view.names[run_id]}: mean cosine {text.decimal(low['mean'], 2, True)} over {text.plural(int(low['size']), 'epoch')} "
@@ -129,7 +129,7 @@ def compare_answer(methods: pd.DataFrame, measure: str, attribute: str, ahead: t
         return f"No finished run can be judged for {attribute}.", "not enough data", "At least two groups need enough positives and negatives in the test split."
     what = MEASURES[measure]
     fair, accurate = ahead
-    best = methods.set_index("variant").loc[fair.best]
+    best = next(row for row in methods.to_dict("records") if row["variant"] == fair.best)
     sentence = standing(fair.best, fair.ahead, fair.open, what)
     if accurate.clear:
         sentence += f"; on AUC {'it' if accurate.best == fair.best else accurate.best} is ahead of every other"
