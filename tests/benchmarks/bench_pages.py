@@ -37,6 +37,10 @@ DRAW_AT_MOST, FILTER_AT_MOST = 1000.0, 300.0
 MARKS_AT_MOST = 5000
 TIMES = 6
 """How often each filter is changed."""
+BEGINNINGS = ("audit-slide",)
+"""Controls whose keys go on with what they belong to."""
+JOBS = ("write-report",)
+"""Work that a reader asks for by a button; it says that it is under way."""
 MARK = "[data-testid=stVegaLiteChart] .marks path, [data-testid=stVegaLiteChart] .marks text, [data-testid=stVegaLiteChart] .marks line"
 
 
@@ -50,7 +54,7 @@ class Bench:
             "disagree-a": self._select, "threshold": self._slide, "intersection-run": self._select,
             "epochs": self._slide, "method-ogm-ge": self._tick, "train-preset": self._segment, "train-seeds": self._count,
             "audit-attribute": self._select, "audit-metric": self._select, "volcano-metric": self._segment,
-            "report-kind": self._segment, "tour-next": self._press,
+            "audit-slide": self._slide, "report-kind": self._segment, "write-report": self._press, "tour-next": self._press,
         }  # fmt: skip
         """Key of a control -> the changes that a reader makes to it."""
 
@@ -60,12 +64,21 @@ class Bench:
         self.watch.measure(name, action, link.click, DRAW_AT_MOST if action == "draw" else None)
 
     def filters(self, name: str) -> None:
-        """Change every control that the page has, several times."""
+        """Change every control that the page has, several times; those behind tabs when their tab is open."""
+        self._change(name)
+        tabs = self.page.locator(".st-key-evidence").get_by_role("tab")
+        for label in tabs.all_inner_texts()[1:]:
+            self.watch.measure(name, "evidence", tabs.filter(has_text=label).first.click, FILTER_AT_MOST)
+            self._change(name)
+
+    def _change(self, name: str) -> None:
+        """Change the controls in sight that have not been changed on this page before."""
         for key, change in self.controls.items():
-            place = self.page.locator(f".st-key-{key}")
-            if place.count() and place.first.is_visible():
+            action = key.removeprefix("view_")
+            place = self.page.locator(f"[class*='st-key-{key}']" if key in BEGINNINGS else f".st-key-{key}")
+            if (name, action) not in self.watch.waits and place.count() and place.first.is_visible():
                 for act in change(place.first):
-                    self.watch.measure(name, key.removeprefix("view_"), act, FILTER_AT_MOST)
+                    self.watch.measure(name, action, act, None if key in JOBS else FILTER_AT_MOST)
 
     def _select(self, place: Any) -> Iterator[Callable[[], object]]:
         """Options that are not chosen yet, in turns."""
