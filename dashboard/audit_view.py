@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -120,17 +121,22 @@ def _attribute(document: Mapping[str, Any], singles: list[str], model: str, verd
             st.markdown(md(judged["reason"].iloc[0]), width="stretch")
     several = own["model"].nunique() > 1
     everybody = groups[(groups["attribute"] == OVERALL) & (groups["metric"] == metric)]
-    chart_block(metric_forest(own[own["metric"] == metric], everybody, attribute, metric), key="audit-forest")
+    forest = metric_forest(own[own["metric"] == metric], everybody, attribute, metric)
+    chart_block(replace(forest, columns=3) if len(forest.panels) == 3 else forest, key="audit-forest")
     part = tests[(tests["attribute"] == attribute) & (tests["model"] == model) & (tests["metric"] == metric)]
+    curves = {
+        "Threshold": lambda: _sliding(document, model, attribute),
+        "Calibration": lambda: chart_block(reliability(curve_table(document, model, attribute, "reliability"), attribute), key="audit-reliability"),
+        "Net benefit": lambda: chart_block(decision_curves(curve_table(document, model, attribute, "decision"), attribute), key="audit-decision"),
+    }
     evidence(
         {
             "Estimates": lambda: _estimates(own, several),
             "Summaries and chance": lambda: _summaries(document, model, attribute),
             "Pairs of groups": lambda: _pairs(part, metric),
             "Enough data?": lambda: _power(document, model, attribute),
-            "Threshold": lambda: _sliding(document, model, attribute),
-            "Calibration": lambda: chart_block(reliability(curve_table(document, model, attribute, "reliability"), attribute), key="audit-reliability"),
-            "Net benefit": lambda: chart_block(decision_curves(curve_table(document, model, attribute, "decision"), attribute), key="audit-decision"),
+            # An audit made on the command line may have been made without curves.
+            **(curves if models(document)[model]["attributes"][attribute].get("curves") else {}),
             "Between groups": lambda: _between(document, model, attribute),
         }
     )
@@ -174,9 +180,6 @@ def _table(frame: pd.DataFrame, alt_text: str) -> None:
 def _sliding(document: Mapping[str, Any], model: str, attribute: str) -> None:
     """What a threshold does to each group, as the reader slides it."""
     curve = curve_table(document, model, attribute, "sliding")
-    if curve.empty:
-        too_little_data("Rates over thresholds are not known", "This audit was made without curves.", key="no-sliding")
-        return
     point = models(document)[model]["attributes"][attribute].get("operating_point") or {}
     cuts = sorted(curve["threshold"].unique())
     usual = min(cuts, key=lambda cut: abs(cut - (point.get("threshold") if point.get("threshold") is not None else cuts[len(cuts) // 2])))

@@ -38,10 +38,10 @@ def decision_curves(frame: pd.DataFrame, attribute: str) -> Figure:
     useful = part.assign(gain=part["net_benefit"] - best)
     shares = useful.groupby("group", sort=False)["gain"].agg(lambda g: float((g > 0).mean()))
     low, high = str(shares.idxmin()), str(shares.idxmax())
-    reach = {group: useful.loc[(useful["group"] == group) & (useful["gain"] > 0), "threshold"] for group in (low, high)}
+    reach = {group: _range(useful[useful["group"] == group]) for group in (low, high)}
     title = (
-        f"Deciding by the score beats treating everybody or nobody for {high} at thresholds {_range(reach[high])}"
-        + (f", for {low} at {_range(reach[low])}." if low != high else ".")
+        f"Deciding by the score beats treating everybody or nobody for {high} at {reach[high]}"
+        + (f", for {low} at {reach[low]}." if low != high else ".")
     )
     top = float(part["net_benefit"].max()) * 1.15
     long = part.melt(["group", "threshold"], list(LINES), var_name="rule", value_name="benefit").dropna()
@@ -55,16 +55,21 @@ def decision_curves(frame: pd.DataFrame, attribute: str) -> Figure:
     )  # fmt: skip
 
 
-def _range(thresholds: pd.Series) -> str:
-    if thresholds.empty:
-        return "none"
-    return f"{decimal(float(thresholds.min()), 2)} to {decimal(float(thresholds.max()), 2)}"
+def _range(group: pd.DataFrame) -> str:
+    """The thresholds of one group at which it gains, in words that do not hide where it does not."""
+    gains = group.loc[group["gain"] > 0, "threshold"]
+    if gains.empty:
+        return "no threshold"
+    first, last = float(gains.min()), float(gains.max())
+    between = int(group["threshold"].between(first, last).sum())
+    some = "" if len(gains) == between else "most " if len(gains) > between / 2 else "some "
+    return f"{some}thresholds from {decimal(first, 2)} to {decimal(last, 2)}"
 
 
 def _decision(part: pd.DataFrame, group: str, groups: list[str], top: float, look: Look, width: Width) -> Any:
     color = group_palette(look, groups)[group]
-    y = alt.Y("benefit:Q", scale=alt.Scale(domain=[-0.35 * top, top]), axis=decimal_axis("net benefit", tickCount=5))
-    x = alt.X("threshold:Q", scale=alt.Scale(domain=[0, HIGHEST]), axis=decimal_axis("threshold", tickCount=5))
+    y = alt.Y("benefit:Q", scale=alt.Scale(domain=[-0.35 * top, top]), axis=decimal_axis("Net benefit", tickCount=5))
+    x = alt.X("threshold:Q", scale=alt.Scale(domain=[0, HIGHEST]), axis=decimal_axis("Threshold", tickCount=5))
     base = alt.Chart(part).encode(x=x, y=y, tooltip=tooltips({"rule": "rule", "at": "threshold", "shown": "net benefit"}))
     nobody = base.transform_filter(alt.datum.rule == LINES["treat_none"]).mark_line(color=look.faint, strokeWidth=1)
     everybody = base.transform_filter(alt.datum.rule == LINES["treat_all"]).mark_line(color=look.muted, strokeDash=[5, 4], strokeWidth=1.4, clip=True)
@@ -100,8 +105,8 @@ def reliability(frame: pd.DataFrame, attribute: str) -> Figure:
 def _reliability(part: pd.DataFrame, group: str, groups: list[str], look: Look, width: Width) -> Any:
     color = group_palette(look, groups)[group]
     scale = alt.Scale(domain=[0, 1])
-    x = alt.X("predicted:Q", scale=scale, axis=decimal_axis("mean score", tickCount=5))
-    y = alt.Y("observed:Q", scale=scale, axis=decimal_axis("observed frequency", tickCount=5))
+    x = alt.X("predicted:Q", scale=scale, axis=decimal_axis("Mean score", tickCount=5))
+    y = alt.Y("observed:Q", scale=scale, axis=decimal_axis("Observed frequency", tickCount=5))
     diagonal = alt.Chart(pd.DataFrame({"a": [0.0, 1.0]})).mark_line(color=look.faint, strokeDash=[4, 4], strokeWidth=1).encode(x=alt.X("a:Q", scale=scale), y=alt.Y("a:Q", scale=scale))
     base = alt.Chart(part).encode(x=x, tooltip=tooltips({"mean": "mean score", "shown": "observed", "n": "samples"}))
     bars = base.mark_rule(color=color, strokeWidth=1.6, opacity=0.7).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")

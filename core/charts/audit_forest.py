@@ -66,7 +66,7 @@ def metric_forest(groups: pd.DataFrame, overall: pd.DataFrame, attribute: str, m
         panels=tuple(panels),
         columns=2,
         terms=(*((metric,) if metric in ("auc", "tpr", "fpr", "ppv", "ece") else ()), "interval"),
-        note="Dashed line: everybody together. Hatched: too few positives or negatives to estimate.",
+        note="Dashed line: everybody together." + ("" if known.all() else " Hatched: too few positives or negatives to estimate."),
     )
 
 
@@ -103,7 +103,7 @@ def _draw(part: pd.DataFrame, whole: pd.DataFrame, line: float | None, limits: l
     words = known.mark_text(dy=-13, fontSize=11.5, color=look.text)
     # A word may stand on the dashed line: its ground is cleared first.
     layers.append(known.mark_text(dy=-13, fontSize=11.5, stroke=look.background, strokeWidth=4, strokeJoin="round").encode(x=x, text="shown:N", color=alt.value(look.background)))
-    layers.append(known.mark_rule(strokeWidth=2.4).encode(x=alt.X("low:Q", scale=scale, title=None), x2="high:Q"))
+    layers.append(known.mark_rule(strokeWidth=2.4).encode(x=alt.X("low:Q", scale=scale), x2="high:Q"))
     layers.append(known.mark_point(size=95).encode(x=x))
     layers.append(words.encode(x=x, text="shown:N", color=alt.value(look.text)))
     unknown = base.transform_filter(~alt.datum.known)

@@ -65,7 +65,7 @@ def _finding(frame: pd.DataFrame, attribute: str, threshold: float | None) -> st
 
 
 def _draw(part: pd.DataFrame, groups: list[str], limits: list[float], threshold: float | None, look: Look, width: Width) -> Any:
-    x = alt.X("threshold:Q", scale=alt.Scale(domain=limits, nice=False), axis=decimal_axis("threshold", tickCount=5))
+    x = alt.X("threshold:Q", scale=alt.Scale(domain=limits, nice=False), axis=decimal_axis("Threshold", tickCount=5))
     y = alt.Y("value:Q", scale=alt.Scale(domain=[0, 1]), axis=decimal_axis("", tickCount=5))
     lines = alt.Chart(part).mark_line().encode(
         x=x, y=y, color=colored("group", group_palette(look, groups), alt.Legend(title=None, values=groups, columns=3)), tooltip=tooltips({"group": "group", "at": "threshold", "shown": "rate"})

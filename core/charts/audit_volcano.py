@@ -55,7 +55,7 @@ def volcano(rest: pd.DataFrame, metric: str, alpha: float = 0.05) -> Figure:
         title=title,
         alt=title,
         data=frame[columns],
-        panels=(Panel(partial(_draw, frame, _apart(strong), alpha, metric)),),
+        panels=(Panel(partial(_draw, frame, _apart(strong) if len(strong) else frame.head(1), alpha, metric)),),
         note=f"Above the dashed line: adjusted p below {decimal(alpha, 2)}, corrected over every group, intersection and metric that was tested. Coloured: beyond the tolerance as well.",
     )
 
@@ -76,8 +76,8 @@ def _apart(strong: pd.DataFrame) -> pd.DataFrame:
 def _draw(frame: pd.DataFrame, named: pd.DataFrame, alpha: float, metric: str, look: Look, width: Width) -> Any:
     limits = domain([frame["difference"]], include=[0.0])
     reach = max(abs(limits[0]), abs(limits[1]))
-    x = alt.X("difference:Q", scale=alt.Scale(domain=[-reach, reach]), axis=decimal_axis(f"difference in {metric_name(metric)}", grid=True, tickCount=7))
-    y = alt.Y("evidence:Q", scale=alt.Scale(domain=[0, max(2.0, float(frame["evidence"].max()) * 1.12)]), axis=alt.Axis(title="evidence (−log10 adjusted p)", tickCount=5))
+    x = alt.X("difference:Q", scale=alt.Scale(domain=[-reach, reach]), axis=decimal_axis(f"Difference in {metric_name(metric)}", grid=True, tickCount=7))
+    y = alt.Y("evidence:Q", scale=alt.Scale(domain=[0, max(2.0, float(frame["evidence"].max()) * 1.12)]), axis=alt.Axis(title="Evidence (−log10 adjusted p)", tickCount=5))
     base = alt.Chart(frame).encode(x=x, y=y, tooltip=tooltips({"who": "group", "size": "rows", "shown": "difference to all others", "p_text": "adjusted"}))
     dots = base.mark_point(size=55, opacity=0.75).encode(color=alt.condition(alt.datum.strong, alt.value(look.worse), alt.value(look.no_estimate)))
     line = alt.Chart(pd.DataFrame({"y": [-np.log10(alpha)]})).mark_rule(strokeDash=[4, 4], color=look.muted).encode(y="y:Q")

@@ -104,7 +104,7 @@ def _equity_panel(rows: pd.DataFrame, order: Sequence[str], limits: list[float],
     kinds = ["AUC", "ES-AUC", "worst-group AUC"]
     colors = dict(zip(kinds, (look.muted, look.accent, look.worse), strict=True))
     y = alt.Y("run:N", sort=list(order), scale=alt.Scale(domain=list(order)), axis=alt.Axis(title=None, labelColor=look.text, labelLimit=180))
-    offset = alt.YOffset("what:N", sort=kinds, scale=alt.Scale(domain=kinds, paddingOuter=0.7))
+    offset = alt.YOffset("what:N", sort=kinds, scale=alt.Scale(domain=kinds, paddingOuter=0.5))
     x_scale = alt.Scale(domain=limits, nice=False, zero=False)
     base = alt.Chart(rows[rows["value"].notna()]).encode(y=y, yOffset=offset, color=colored("what", colors, alt.Legend(title=None)))
     rule = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", scale=x_scale), x2="high:Q")
@@ -132,7 +132,7 @@ def cross_group(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[
     columns = {"run": "Run", "positive": "Positives of", "negative": "Negatives of", "value": "AUC", "low": "Low", "high": "High", "n_pos": "Positive", "n_neg": "Negative", "reason": "Why not estimable"}
     panels = tuple(Panel(partial(_cross_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), groups), name) for run_id, name in names.items() if (rows["run_id"] == run_id).any())
     return Figure(name="cross-group", title=title, alt=f"Matrix of ranking between groups of {attribute}, one panel per run. {title}.", data=rows[list(columns)], table=columns,
-                  panels=panels, columns=min(3, max(1, len(panels))), terms=("cross_auc",), note="Rows: whose positives. Columns: whose negatives. The diagonal is each group's own AUC. Hatched: not estimable.")  # fmt: skip
+                  panels=panels, columns=min(3, max(1, len(panels))), terms=("cross_auc",), note="Rows: whose positives. Columns: whose negatives. The diagonal is each group's own AUC." + (" Hatched: not estimable." if rows["value"].isna().any() else ""))  # fmt: skip
 
 
 def _cross_panel(rows: pd.DataFrame, groups: Sequence[str], look: Look, width: Width) -> Any:

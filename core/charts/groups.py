@@ -34,6 +34,7 @@ def forest(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str],
     rows["run"] = rows["run_id"].map(dict(names))
     rows["who"] = rows["group"].fillna("everybody")
     rows["shown"] = interval_texts(rows)
+    rows["number"] = [text.decimal(value) for value in rows["value"]]
     rows["counts"] = [text.positives(p, n) for p, n in zip(rows["n_pos"], rows["n_neg"], strict=True)]
     rows["why"] = [reason if isinstance(reason, str) else "" for reason in rows["reason"]]
     limits = domain([rows["low"], rows["high"], rows["value"]])
@@ -44,7 +45,7 @@ def forest(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str],
     return Figure(
         name="group-auc", title=title, alt=f"Forest plot of AUC by {attribute}, a row per group with its interval and counts, one panel per run. {title}.",
         data=rows[list(columns)], table=columns, panels=panels, columns=min(3, max(1, len(panels))), terms=("group_auc", "interval"),
-        note="Test split, 95 % intervals. The line is the AUC of everybody. At the right: positives and negatives. Hatched: too few for an estimate.",
+        note="Test split, 95 % intervals. The line is the AUC of everybody. At the right: positives and negatives." + (" Hatched: too few for an estimate." if rows["value"].isna().any() else ""),
     )  # fmt: skip
 
 
@@ -75,15 +76,15 @@ def _forest_panel(rows: pd.DataFrame, groups: Sequence[str], limits: list[float]
     dots = known.mark_point(size=110).encode(x=alt.X("value:Q", scale=x_scale, axis=decimal_axis("AUC", values=ticks, grid=True)), tooltip=tips)
     missing = unknown.mark_text(align="left", text="╱╱ not estimable", color=look.no_estimate, fontSize=12).encode(x=alt.value(6), tooltip=tips)
     counts = alt.Chart(rows).mark_text(align="right", fontSize=12, color=look.muted).encode(y=y, x=alt.value("width"), text="counts:N", tooltip=tips)
-    numbers = known.mark_text(fontSize=11, dy=13, color=look.muted).encode(x=alt.X("value:Q", scale=x_scale), text="label:N", color=alt.value(look.muted)).transform_calculate(
-        label="replace(format(datum.value, '.3f'), /^0/, '')"
-    )
-    halo = known.mark_text(fontSize=11, dy=13, stroke=look.background, strokeWidth=4, strokeJoin="round").encode(x=alt.X("value:Q", scale=x_scale), text="label:N", color=alt.value(look.background)).transform_calculate(
-        label="replace(format(datum.value, '.3f'), /^0/, '')"
-    )
+    at = alt.X("value:Q", scale=x_scale)
+    numbers = known.mark_text(fontSize=11, dy=13, color=look.muted).encode(x=at, text="number:N", color=alt.value(look.muted))
+    # A number may stand on the dashed line: its ground is cleared first.
+    halo = known.mark_text(fontSize=11, dy=13, stroke=look.background, strokeWidth=4, strokeJoin="round").encode(x=at, text="number:N", color=alt.value(look.background))
     whole = rows[rows["group"].isna() & rows["value"].notna()]
     layers = [reference_line(look, float(whole["value"].iloc[0]), "x")] if not whole.empty else []
-    return alt.layer(*layers, halo, rule, dots, numbers, missing, counts).properties(width=width, height=(ROW + 8) * len(order))
+    if rows["value"].isna().any():
+        layers.append(missing)
+    return alt.layer(*layers, halo, rule, dots, numbers, counts).properties(width=width, height=(ROW + 8) * len(order))
 
 
 def gap_null(frame: pd.DataFrame, names: Mapping[str, str], attribute: str) -> Figure:
@@ -182,7 +183,7 @@ def roc(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str], at
 
 def _roc_panel(rows: pd.DataFrame, groups: Sequence[str], look: Look, width: Width) -> Any:
     present = [g for g in groups if g in set(rows["group"])]
-    color = colored("group", look.group_colors(groups), alt.Legend(title=None, values=present, columns=3, offset=26))
+    color = colored("group", look.group_colors(groups), alt.Legend(title=None, values=present, columns=3, offset=34))
     x = alt.X("fpr:Q", scale=alt.Scale(domain=[0, 1]), axis=decimal_axis("False positive rate", tickCount=5, grid=True))
     y = alt.Y("tpr:Q", scale=alt.Scale(domain=[0, 1]), axis=decimal_axis("True positive rate", tickCount=5))
     chance = alt.Chart(pd.DataFrame({"fpr": [0, 1], "tpr": [0, 1]})).mark_line(color=look.faint, strokeDash=[4, 4], strokeWidth=1).encode(x=x, y=y)
@@ -213,7 +214,7 @@ def calibration(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[
 
 def _calibration_panel(rows: pd.DataFrame, groups: Sequence[str], look: Look, width: Width) -> Any:
     present = [g for g in groups if g in set(rows["group"])]
-    color = colored("group", look.group_colors(groups), alt.Legend(title=None, values=present, columns=3, offset=26))
+    color = colored("group", look.group_colors(groups), alt.Legend(title=None, values=present, columns=3, offset=34))
     x = alt.X("predicted:Q", scale=alt.Scale(domain=[0, 1]), axis=decimal_axis("Predicted probability", tickCount=5, grid=True))
     y_scale = alt.Scale(domain=[0, 1])
     diagonal = alt.Chart(pd.DataFrame({"predicted": [0, 1], "value": [0, 1]})).mark_line(color=look.faint, strokeDash=[4, 4], strokeWidth=1).encode(x=x, y=alt.Y("value:Q", scale=y_scale))

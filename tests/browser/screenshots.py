@@ -112,7 +112,7 @@ def _audited(root: Path) -> str:
         file = Path(folder) / "predictions.csv"
         table.join(attributes).to_csv(file, index_label="sample_id")
         mapping = Mapping(label="y", score=tuple(map(str, chosen["name"])), attributes=tuple(attributes.columns), id="sample_id", patient="patient_id")
-        return make(workspace, file, file.name, mapping, AuditOptions()).audit_id
+        return make(workspace, file, file.name, mapping, AuditOptions(curves=True)).audit_id
 
 
 def run(workspace: Path, out: Path, pages: tuple[str, ...], widths: tuple[int, ...], themes: tuple[str, ...], address: str | None, query: str = "") -> list[str]:
