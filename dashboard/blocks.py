@@ -14,7 +14,7 @@ from core.charts.glossary import explain
 from core.charts.theme import LIGHT
 from dashboard import state
 from dashboard.escape import md
-from dashboard.number_table import numbers
+from dashboard.number_table import NOTHING, numbers
 from dashboard.specs import spec_of
 
 PNG_SCALE = 2.0
@@ -58,7 +58,7 @@ def _below(figure: Figure, key: str) -> None:
         with st.popover("Table", icon=":material/table:", type="tertiary", on_change="rerun", key=f"table-{key}") as table:
             if table.open:
                 shown = figure.data[list(figure.table)].rename(columns=figure.table) if figure.table else figure.data
-                st.dataframe(numbers(shown), hide_index=True, width="stretch", height=min(420, 36 * (len(shown) + 1) + 4), alt=figure.alt)
+                st.dataframe(numbers(shown), hide_index=True, width="stretch", placeholder=NOTHING, alt=figure.alt)
         with st.popover("Download", icon=":material/download:", type="tertiary", on_change="rerun", key=f"get-{key}") as get:
             if get.open:
                 _downloads(figure, key)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import streamlit as st
 
 from core.charts.glossary import explain
-from core.charts.text import listing
+from core.charts.text import listing, plural
 from dashboard.blocks import chart_block
 from dashboard.context import View, context_bar, remember_link
 from dashboard.escape import md
@@ -41,7 +41,7 @@ def runs_page(question: str) -> View:
         no_cohort()
         st.stop()
     if not view.run_ids:
-        no_runs(view.cohort_name)
+        no_runs(view)
         st.stop()
     return view
 
@@ -117,6 +117,13 @@ def no_cohort(key: str = "no-cohort") -> None:
     empty_state("No cohort yet", "Open the sample cohort of skin lesions, or bring your own table and images.", "cohort", "Go to Cohort", key)
 
 
-def no_runs(cohort: str, key: str = "no-runs") -> None:
+def no_runs(view: View, key: str = "no-runs") -> None:
     """The empty state of an analysis page of a cohort without finished runs."""
-    empty_state("No finished runs to look at", f"Nothing has been trained on {cohort} yet, or no run is chosen above. Three quick methods take a few minutes.", "train", "Go to Train", key)
+    failed = len(view.store.runs(view.cohort_id, status="failed"))
+    if len(view.finished):
+        text = "No run is chosen above."
+    elif failed:
+        text = f"Nothing is finished on {view.cohort_name}: {plural(failed, 'run')} failed. The reason and a button that tries again are under Train."
+    else:
+        text = f"Nothing has been trained on {view.cohort_name} yet. Three quick methods take a few minutes."
+    empty_state("No finished runs to look at", text, "train", "Go to Train", key)

@@ -15,6 +15,7 @@ from dashboard.blocks import chart_block
 from dashboard.components import answer, section
 from dashboard.escape import md
 from dashboard.findings import show_findings
+from dashboard.number_table import NOTHING, numbers
 
 SPLITS = ("train", "validation", "test")
 IMAGES_PER_GROUP = 5
@@ -52,13 +53,13 @@ def presence(data: Cohort, attribute: str) -> pd.DataFrame:
 
 
 def split_counts(data: Cohort) -> pd.DataFrame:
-    """Columns split, samples, patients, positives, share (percent)."""
+    """Columns split, samples, patients, positives, share."""
     rows = []
     for split in SPLITS:
         part = data.table[data.table["split"] == split]
         rows.append(
             {"split": split, "samples": len(part), "patients": int(part["patient_id"].nunique()), "with the outcome": int(part["y"].sum()),
-             "share": 100 * float(part["y"].mean()) if len(part) else None}
+             "share": float(part["y"].mean()) if len(part) else None}
         )  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -106,10 +107,9 @@ def _splits(data: Cohort) -> None:
     made = data.manifest.get("splits_made", False)
     how = "Splits made here, by patient, with labels and groups in equal shares" if made else f"Splits as the column {data.roles.split} says"
     st.markdown(f"#### {md(how)}; no patient is in two splits.")
+    heads = {"split": "Split", "samples": "Samples", "patients": "Patients", "with the outcome": "With the outcome", "share": "Share"}
     st.dataframe(
-        frame, hide_index=True, width="stretch",
-        column_config={"split": "Split", "samples": "Samples", "patients": "Patients", "with the outcome": "With the outcome",
-                       "share": st.column_config.NumberColumn("Share", format="%.0f%%")},
+        numbers(frame.rename(columns=heads), {"Share": percent}), hide_index=True, width="stretch", placeholder=NOTHING,
         alt="; ".join(f"{r['split']}: {r['samples']} samples" for r in frame.to_dict("records")),
     )  # fmt: skip
 
@@ -132,7 +132,7 @@ def _samples(data: Cohort, attribute: str) -> None:
     section("Sample images")
     if not st.toggle("Show images of patients", key="show-samples", help="Off until asked for: these are patients. They do not leave this machine."):
         return
-    name = names[0] if len(names) == 1 else st.segmented_control("Modality", names, default=names[0], required=True, key="sample-modality")
+    name = names[0] if len(names) == 1 else st.segmented_control("Modality", names, default=names[0], required=True, key="sample-modality", format_func=md)
     array = data.array(str(name))
     there = data.present[:, data.modality_names.index(str(name))]
     values = data.table[attribute].to_numpy(dtype=object)

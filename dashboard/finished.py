@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from core.audit.run_names import added, told_apart
 from core.audit.run_rows import kept
 from core.charts.theme import method_rank
 from core.store import Store
@@ -58,20 +59,12 @@ def usual_attribute(store: Store, cohort_id: str, options: Sequence[str]) -> str
 def named(runs: pd.DataFrame) -> pd.DataFrame:
     """`runs` with a `name` that tells them apart, in method, then seed order.
 
-    The label alone where that is enough; else the seed, the attribute it was trained
-    for, and as a last resort the start of the run's key.
+    The label alone where that is enough; else with the seed and whatever else differs
+    among the runs of that name (see `core.audit.run_names`).
     """
     ordered = runs.assign(_rank=[method_rank(str(m)) for m in runs["method"]]).sort_values(["_rank", "method", "label", "seed", "run_id"])
     ordered = ordered.drop(columns="_rank").reset_index(drop=True)
-    name = ordered["label"].astype(str)
-    for extra in (
-        " · seed " + ordered["seed"].astype(str),
-        " · " + ordered["attribute"].fillna("no attribute").astype(str),
-        " · " + ordered["preset"].fillna("own").astype(str),
-        " · " + ordered["key"].astype(str).str[:6],
-    ):
-        twice = name.duplicated(keep=False)
-        name = name.where(~twice, name + extra)
+    name = told_apart(added(ordered["label"].astype(str), "seed " + ordered["seed"].astype(str)), ordered)
     return ordered.assign(name=name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,15 +15,18 @@ SMALL = 0.0005
 """Below it three decimals would say zero."""
 
 
-def numbers(frame: pd.DataFrame) -> Any:
-    """`frame` as a Styler for `st.dataframe`: whole numbers with thin spaces, others with three decimals."""
-    formats: dict[str, Any] = {}
+def numbers(frame: pd.DataFrame, written: Mapping[str, Callable[[Any], str]] | None = None) -> Any:
+    """`frame` as a Styler for `st.dataframe`: whole numbers with thin spaces, others with three decimals.
+
+    written : columns whose numbers are written in another way, such as shares in percent.
+    """
+    formats: dict[str, Any] = dict(written or {})
     for name in frame.columns:
         column = frame[name]
-        if pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
+        if name in formats or pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
             continue
         known = column.dropna().to_numpy(dtype=np.float64)
-        formats[str(name)] = _whole if bool((known == np.round(known)).all()) and known.size and np.abs(known).max() > 1 else _number
+        formats[str(name)] = _whole if pd.api.types.is_integer_dtype(column) or (bool((known == np.round(known)).all()) and known.size and np.abs(known).max() > 1) else _number
     return frame.style.format(formats, na_rep=NOTHING)
 
 

@@ -157,6 +157,8 @@ def next_step(view: View, findings: Findings, running: int) -> Step:
         return Step("Nothing is trained yet. Three quick methods show what the model leans on and whom that serves.", "Choose what to train", "train")
     if running:
         return Step("Runs are under way. Their curves are live, and they go on if you close the tab.", "Watch them train", "train")
+    if view.attribute is None:
+        return Step("This cohort names no sensitive attribute, so nothing can be said of groups. Bring the table again and mark a column as sensitive.", "Bring it again", "cohort")
     if "erm" not in methods or len(methods) < 2:
         return Step("One method alone has nothing to be compared with. Train a second one on the same patients.", "Train another method", "train")
     if findings.disparity:

@@ -15,6 +15,7 @@ from core.errors import UserError
 from dashboard import state
 from dashboard.context import View
 from dashboard.escape import md
+from dashboard.number_table import NOTHING, numbers
 
 SHOWN = 8
 NOTE_CHARACTERS = 280
@@ -29,17 +30,11 @@ def disagreement_section(view: View) -> None:
     with st.container(horizontal=True, key="disagreement-runs"):
         first = st.selectbox("One run", ids, format_func=lambda i: names[i], key="disagree-a", width=260)
         second = st.selectbox("Another", [i for i in ids if i != first], format_func=lambda i: names[i], key="disagree-b", width=260)
-    counts = run_compare.disagreement_counts(view.store, first, second, view.attribute, view.groups)
-    shown = counts.copy()
-    shown.insert(3, "share", [text.percent(d / n) if n else "n/e" for d, n in zip(counts["differ"], counts["n"], strict=True)])
-    st.dataframe(
-        shown.rename(columns={"group": view.attribute, "n": "Test samples", "differ": "Decided differently", "share": "Share", "a_right": f"{names[first]} right", "b_right": f"{names[second]} right"}),
-        hide_index=True, width="stretch", alt="Samples decided differently, by group",
-    )  # fmt: skip
+    st.dataframe(_counts(view, first, second), hide_index=True, width="stretch", placeholder=NOTHING, alt="Samples decided differently, by group")
     if not st.toggle("Show these patients", value=False, key="show-patients", help="Images and notes of patients. Off unless you ask for them."):
         st.caption("Images and notes of patients stay hidden until you ask for them.")
         return
-    group = st.pills("Group", list(view.groups), default=view.groups[0] if view.groups else None, key="disagree-group")
+    group = st.pills("Group", list(view.groups), default=view.groups[0] if view.groups else None, key="disagree-group", format_func=md, wrap=True)
     differ = run_compare.disagreements(view.store, first, second, view.attribute)
     differ = differ[differ["group"] == group] if group else differ
     if differ.empty:
@@ -53,11 +48,13 @@ def disagreement_section(view: View) -> None:
     st.caption(f"{min(len(differ), SHOWN)} of {text.plural(len(differ), 'sample')}, the furthest apart first.")
 
 
-def _counts(view: View, first: str, second: str) -> pd.DataFrame:
-    """Samples decided differently, by group, as text for a table."""
+def _counts(view: View, first: str, second: str) -> Any:
+    """Samples decided differently, by group, as a table that sorts by its numbers."""
     counts = run_compare.disagreement_counts(view.store, first, second, str(view.attribute), view.groups)
-    shown = counts.assign(share=[text.percent(d / n) if n else "n/e" for d, n in zip(counts["differ"], counts["n"], strict=True)])
-    return shown.rename(columns={"group": view.attribute, "n": "Test samples", "differ": "Decided differently", "share": "Share", "a_right": f"{view.names[first]} right", "b_right": f"{view.names[second]} right"})
+    counts.insert(3, "share", counts["differ"] / counts["n"].where(counts["n"] > 0))
+    heads = {"n": "Test samples", "differ": "Decided differently", "share": "Share", "a_right": f"{view.names[first]} right", "b_right": f"{view.names[second]} right"}
+    attribute = str(view.attribute) if view.attribute not in heads.values() else f"{view.attribute} (group)"
+    return numbers(counts.rename(columns={"group": attribute, **heads}), {"Share": text.percent})
 
 
 def _patients(cohort: Any, rows: pd.DataFrame, first: str, second: str) -> None:

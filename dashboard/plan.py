@@ -25,6 +25,8 @@ from dashboard.escape import md
 
 FIRST_CHOICE = ("unimodal", "erm", "multifair")
 MOST_SEEDS = 20
+THERE = {"done": "there already", "running": "running", "queued": "queued"}
+"""Status of a run that is not trained again -> what the plan says of it."""
 OPEN = ("none", "both")
 """Families shown at once; the others are a click away."""
 
@@ -73,7 +75,7 @@ def method_cards(modalities: Sequence[str]) -> tuple[tuple[str, ...], tuple[str,
             with st.expander(label, key=f"family-{family}"):
                 chosen += _family(names)
     if "unimodal" in chosen and len(modalities) > 1:
-        picked = st.pills("Unimodal networks of", list(modalities), default=list(modalities), selection_mode="multi", key="unimodal-modalities")
+        picked = st.pills("Unimodal networks of", list(modalities), default=list(modalities), selection_mode="multi", key="unimodal-modalities", format_func=md, wrap=True)
         alone = tuple(m for m in modalities if m in picked) or tuple(modalities)
     return tuple(chosen), alone
 
@@ -143,14 +145,15 @@ def show_plan(specs: Sequence[RunSpec]) -> int:
     workspace = state.workspace()
     known = state.store().runs().set_index("key")["status"].to_dict()
     seconds = expected_seconds(workspace, specs)
-    rows, waiting = [], []
+    rows, words, waiting = [], [], []
     for spec, length in zip(specs, seconds, strict=True):
-        status = known.get(spec.key)
-        there = {"done": "there already", "running": "running", "queued": "queued"}.get(str(status), "")
-        rows.append({"run": spec.describe()["label"], "seed": spec.train.seed, "time": there or duration(length)})
+        there = THERE.get(str(known.get(spec.key)), "")
+        # Sorted by the time that is still to be spent; what is there needs none.
+        rows.append({"Run": spec.describe()["label"], "Seed": spec.train.seed, "Time": 0.0 if there else length})
+        words.append(there or duration(length))
         if not there:
             waiting.append(length)
-    cached = sum(1 for row in rows if row["time"] == "there already")
+    cached = words.count(THERE["done"])
     jobs = parallel(workspace)
     text = f"**{plural(len(specs), 'run')}**"
     if cached:
@@ -160,10 +163,12 @@ def show_plan(specs: Sequence[RunSpec]) -> int:
         text += f", {jobs} at a time" if jobs > 1 else ""
         text += f", about **{duration(total)}**" if total is not None else ". How long they take is known once the first is done"
     st.markdown(text + ".")
-    st.dataframe(
-        pd.DataFrame(rows), hide_index=True, width="stretch",
-        column_config={"run": "Run", "seed": "Seed", "time": "Time"}, alt="; ".join(f"{r['run']} seed {r['seed']}: {r['time']}" for r in rows),
-    )  # fmt: skip
+    frame = pd.DataFrame(rows).astype({"Time": "float64"})
+    table = frame.style
+    for place, text in enumerate(words):
+        table = table.format(lambda _, text=text: text, subset=pd.IndexSlice[[place], ["Time"]], na_rep=text)
+    widths = {"Run": st.column_config.Column(width=150), "Seed": st.column_config.Column(width=50), "Time": st.column_config.Column(width=95)}
+    st.dataframe(table, hide_index=True, width="stretch", column_config=widths, placeholder=duration(None), alt="; ".join(f"{r['Run']} seed {r['Seed']}: {text}" for r, text in zip(rows, words, strict=True)))
     return len(waiting)
 
 

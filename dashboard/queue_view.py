@@ -119,7 +119,8 @@ def _failed(runs: pd.DataFrame) -> None:
                 if st.button("Try again", icon=":material/replay:", key=f"retry-{row['run_id']}", type="tertiary"):
                     _do(retry, str(row["run_id"]))
         if len(part) > FAILED_SHOWN:
-            st.caption(md(f"and {len(part) - FAILED_SHOWN} older: {listing(list(part['label'].iloc[FAILED_SHOWN:]))}"))
+            older = part["label"].iloc[FAILED_SHOWN:].value_counts(sort=False)
+            st.caption(md(f"and {len(part) - FAILED_SHOWN} older: {listing([str(label) if n == 1 else f'{label} ({n} times)' for label, n in older.items()])}"))
 
 
 def _curves(runs: pd.DataFrame, items: Sequence[QueueItem]) -> None:

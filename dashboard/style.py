@@ -12,6 +12,7 @@ STYLE = """
 [class*="st-key-block-"] [data-testid="stVegaLiteChart"] { overflow: visible; }
 #vg-tooltip-element table tr td.key { opacity: .7; font-weight: 400; }
 .st-key-threshold, .st-key-epochs { max-width: 36rem; }
+[data-testid="stPopoverBody"]:has([data-testid="stDataFrame"]) { width: min(46rem, calc(100vw - 2rem)); max-width: none; }
 [class*="st-key-state-"] { padding-top: 1rem; }
 @media (min-width: 641px) { [class*="st-key-below-"] { flex-wrap: nowrap !important; } }
 @media (max-width: 640px) {

@@ -25,7 +25,7 @@ if view is None:
     no_cohort()
     st.stop()
 if view.finished.empty:
-    no_runs(view.cohort_name)
+    no_runs(view)
     st.stop()
 if view.attribute is None:
     empty_state("No sensitive attribute", "This cohort names no sensitive attribute, so methods can be compared on accuracy only: see Reports.", "reports", "Go to Reports")
@@ -42,7 +42,7 @@ def overview(measure: str) -> tuple[Answer, Figure, list[str]]:
     seeds, methods = run_compare.overview(view.store, runs, attribute, measure)
     fair, accurate = (run_compare.lead(methods, run_compare.pairs(view.store, runs, attribute, m), m, axis) for m, axis in ((measure, "y"), ("auc", "x")))
     ahead = (fair, accurate) if fair and accurate else None
-    claim = comparison.headline(fair.best, fair.ahead, fair.open, comparison.MEASURES[measure]) if fair else ""
+    claim = comparison.headline(fair.best, fair.ahead, fair.open, comparison.MEASURES[measure]) if fair and len(methods) > 1 else ""
     return compare_answer(methods, measure, attribute, ahead), comparison.scatter(seeds, methods, measure, attribute, claim), [] if methods.empty else list(methods["variant"])
 
 
@@ -59,7 +59,9 @@ def methods_section() -> None:
         found, scatter, variants = view.once_of_all(f"methods by {measure}", lambda: overview(measure))
     answer(*found, terms=("pareto", "es_auc", "paired"))
     chart_block(scatter)
-    if variants:
+    if len(variants) == 1:
+        empty_state("One method has nothing to be compared with", "Train a second one on the same patients: differences from it are then shown here, with the same seeds and patients under both.", "train", "Train another method")
+    elif variants:
         usual = variants.index("ERM (fused)") if "ERM (fused)" in variants else 0
         reference = st.selectbox("Reference method", variants, index=usual, key="reference", width=320)
         chart_block(view.once_of_all(f"differences in {measure} from {reference}", lambda: differences(measure, reference)))

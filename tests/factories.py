@@ -22,6 +22,11 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from core.cohort.arrays import array_path, array_shape
+from core.cohort.files import FileModality
+from core.cohort.ingest import save_manifest
+from core.cohort.schema import Modality, Roles
+from core.cohort.sources import FolderSource
 from core.runs.folder import RunFolder, new_status
 from core.runs.identity import key_of, run_id_of
 from core.workspace import Workspace, write_json
@@ -45,6 +50,9 @@ ATTRIBUTES: dict[str, dict[str, float]] = {
     "skin_type": {"I-II": 0.62, "III-IV": 0.36, "V-VI": 0.02},
 }
 """attribute -> group -> share of patients. The last group is too small to judge."""
+
+
+FILE_KINDS = ("image", "volume")
 
 
 @dataclass(frozen=True)
@@ -75,11 +83,11 @@ def fake_cohort(
     prevalence: float = 0.4,
     name: str = "Fake clinic",
     seed: int = 0,
-    pixels: int = 0,
+    pixels: int = 8,
 ) -> FakeCohort:
-    """Write a cohort folder: manifest, table, findings and which modalities are present.
+    """Write a cohort folder: manifest, table, findings, arrays and which modalities are present.
 
-    `pixels`: edge of made-up images; none are written for 0.
+    `pixels`: edge of made-up images, as ingestion keeps them from 8 on.
 
     `modalities` may map names to kinds (default: the first an image, the others tabular).
     """
@@ -98,32 +106,42 @@ def fake_cohort(
         values[rng.random(patients) < missing] = None
         columns[attribute] = values[patient]
     for modality, kind in kinds.items():
-        column = rng.normal(size=n) if kind == "tabular" else np.array([f"{modality}/{i:06d}.png" for i in range(n)], dtype=object)
-        columns[f"{modality}_column"] = column
+        columns[f"{modality}_column"] = _column(rng, modality, kind, n)
     table = pd.DataFrame(columns)
-    roles = {
-        "sample_id": "sample_id", "patient_id": "patient_id", "label": "label", "positive": "1", "split": "split",
-        "attributes": list(attributes), "dropped": [], "titles": {},
-        "modalities": [{"name": m, "kind": kind, "columns": [f"{m}_column"]} for m, kind in kinds.items()],
-    }  # fmt: skip
-    cohort_id = hashlib.sha256(json.dumps([roles, n, seed, name]).encode()).hexdigest()[:12]
+    roles = Roles(
+        sample_id="sample_id", patient_id="patient_id", label="label", positive="1", split="split", attributes=tuple(attributes),
+        modalities=tuple(Modality(m, kind, (f"{m}_column",)) for m, kind in kinds.items()), dropped=(),
+    )  # fmt: skip
+    cohort_id = hashlib.sha256(json.dumps([roles.to_dict(), n, seed, name]).encode()).hexdigest()[:12]
     folder = workspace.cohorts / cohort_id
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "arrays").mkdir(parents=True, exist_ok=True)
     table.to_parquet(folder / "table.parquet", index=False)
     write_json(folder / "findings.json", {"findings": [], "checks": [], "set_aside": []})
-    (folder / "arrays").mkdir(exist_ok=True)
     # Every modality but the first is missing now and then, more often outside the largest group.
-    first = table[next(iter(attributes))]
+    first = table[next(iter(attributes), "y")]
     lacks = rng.random((n, len(kinds))) < np.where(first == first.mode().iloc[0], 0.05, 0.15)[:, None]
     lacks[:, 0] = False
     np.save(folder / "arrays" / "present.npy", ~lacks)
-    files = {}
-    for modality in [m for m, kind in kinds.items() if kind == "image" and pixels]:
-        np.save(folder / "arrays" / f"{modality}-{pixels}.npy", rng.integers(0, 255, (n, 3, pixels, pixels), dtype=np.uint8))
-        files[modality] = {"kind": "image", "channels": 3, "slices": 1, "size": pixels, "native": pixels}
-    manifest = {**({"files": files} if files else {}), "cohort_id": cohort_id, "name": name, "created": datetime.fromtimestamp(START, UTC).isoformat(), "n": n, "n_patients": patients, "roles": roles}
-    write_json(folder / "manifest.json", manifest)
+    files = {modality: _made_files(folder, modality, kind, n, pixels, rng) for modality, kind in kinds.items() if kind in FILE_KINDS}
+    created = datetime.fromtimestamp(START, UTC).isoformat()
+    save_manifest(folder, cohort_id=cohort_id, name=name, created=created, n=n, n_patients=patients, splits_made=False, seed=seed, roles=roles, files=files)
     return FakeCohort(cohort_id, tuple(kinds), tuple(attributes), table)
+
+
+def _column(rng: np.random.Generator, modality: str, kind: str, n: int) -> Any:
+    """The user's column of one modality: a value, a note or the name of a file per row."""
+    if kind == "tabular":
+        return rng.normal(size=n)
+    words = "Note {i}: no complaints." if kind == "text" else modality + "/{i:06d}.png"
+    return np.array([words.format(i=i) for i in range(n)], dtype=object)
+
+
+def _made_files(folder: Path, modality: str, kind: str, n: int, pixels: int, rng: np.random.Generator) -> dict[str, Any]:
+    """Noise in the place of the decoded files; returns the record that ingestion keeps of them."""
+    known = FileModality(modality, kind, f"{modality}_column", [], [], {}, edges=[pixels], gray=False, size=pixels)
+    record = known.record(FolderSource(folder))
+    np.save(array_path(folder, modality, pixels), rng.integers(0, 255, (n, *array_shape(record, pixels)), dtype=np.uint8))
+    return record
 
 
 def fake_run(
@@ -147,7 +165,7 @@ def fake_run(
     A running run has half of its epochs and belongs to this process; a failed or
     cancelled one stops half way with a reason; a queued one has not begun.
     """
-    chosen = attribute or cohort.attributes[0]
+    chosen = attribute or next(iter(cohort.attributes), None)
     spec = {
         "cohort_id": cohort.cohort_id, "method": method, "settings": dict(settings or {}), "attribute": chosen, "seed": seed,
         "preset": preset, "network": {"dim": 64, "heads": 4, "layers": 2}, "budget": {"epochs": epochs, "batch_size": 32, "learning_rate": 3e-4},
@@ -183,7 +201,7 @@ def fake_workspace(
     seeds: int = 2,
     unsettled: bool = True,
     seed: int = 0,
-    pixels: int = 0,
+    pixels: int = 8,
 ) -> FakeWorkspace:
     """A workspace with one cohort and many runs: a unimodal run per modality, then every method.
 
@@ -210,15 +228,16 @@ def fake_workspace(
     return FakeWorkspace(workspace, cohort, tuple(made))
 
 
-def _story(cohort: FakeCohort, attribute: str, modality: str | None, balance: float, method: str, seed: int) -> Story:
+def _story(cohort: FakeCohort, attribute: str | None, modality: str | None, balance: float, method: str, seed: int) -> Story:
     """Scores of each modality classifier and of the fused model, one row per sample."""
     rng = np.random.default_rng([seed, sum(method.encode()), len(cohort.table)])
     table = cohort.table
     used = (modality,) if modality else cohort.modalities
-    in_train = table[attribute][table["split"] == "train"].dropna()
+    own = table[attribute] if attribute else pd.Series(None, index=table.index, dtype="object")
+    in_train = own[table["split"] == "train"].dropna()
     groups = tuple(sorted(in_train.unique()))
     majority = in_train.mode().iloc[0] if len(in_train) else None
-    is_majority = (table[attribute] == majority).to_numpy(dtype=bool)
+    is_majority = (own == majority).to_numpy(dtype=bool)
     sign = np.where(table["y"].to_numpy() == 1, 1.0, -1.0)
     logits = []
     for name in used:
@@ -229,7 +248,7 @@ def _story(cohort: FakeCohort, attribute: str, modality: str | None, balance: fl
     neglected = balance / max(len(used) - 1, 1)
     weights = np.array([1.0 if len(used) == 1 else 1 - balance if i == 0 else neglected for i in range(len(used))])
     return Story(
-        modalities=used, groups=groups, group=table[attribute].to_numpy(dtype=object), y=table["y"].to_numpy(),
+        modalities=used, groups=groups, group=own.to_numpy(dtype=object), y=table["y"].to_numpy(),
         validation=(table["split"] == "validation").to_numpy(), logits=stacked, weights=weights, method=method, seed=seed,
     )  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from core.audit.run_draws import Draws, draws
+from core.audit.run_names import flat_settings, told_apart
 from core.audit.run_rows import kept, number, rows_of
 from core.metrics.bootstrap import replicate_interval
 from core.metrics.corrections import holm
@@ -27,15 +27,11 @@ THRESHOLD = 0.5
 def variants(runs: pd.DataFrame) -> pd.DataFrame:
     """`runs` with `variant`: runs that differ in nothing but the seed share it.
 
-    The label where it says enough, else with the preset, else with the start of a run's key.
+    The label where it says enough, else with what differs (see `core.audit.run_names`).
     """
-    frame = runs.copy()
-    same = frame[["label", "attribute", "preset", "settings", "network", "budget"]].astype(object).where(lambda f: f.notna(), "").astype(str).agg("\x1f".join, axis=1)
-    first = frame.assign(_same=same).drop_duplicates("_same").set_index("_same")
-    name = first["label"].astype(str)
-    for extra in (" · " + first["attribute"].fillna("no attribute").astype(str), " · " + first["preset"].fillna("own").astype(str), " · " + first["key"].astype(str).str[:6]):
-        name = name.where(~name.duplicated(keep=False), name + extra)
-    return frame.assign(variant=same.map(name).to_numpy())
+    same = runs[["label", "attribute", "preset", "settings", "network", "budget"]].astype(object).where(lambda f: f.notna(), "").astype(str).agg("\x1f".join, axis=1)
+    first = runs.assign(_same=same).drop_duplicates("_same").set_index("_same")
+    return runs.assign(variant=same.map(told_apart(first["label"].astype(str), first)).to_numpy())
 
 
 def overview(store: Store, runs: pd.DataFrame, attribute: str, measure: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -168,20 +164,12 @@ def settings(runs: pd.DataFrame) -> pd.DataFrame:
     columns = {}
     for row in runs.to_dict("records"):
         values = {"method": row["method"], "attribute": row["attribute"], "seed": row["seed"], "preset": row["preset"], "device": row["device"]}
-        for part in ("settings", "network", "budget"):
-            values |= _flat(part, json.loads(row[part]) if isinstance(row[part], str) and row[part] else {})
+        values |= flat_settings(row)
         columns[str(row["name"])] = {name: "" if value is None else str(value) for name, value in values.items()}
     frame = pd.DataFrame(columns).fillna("—").replace("", "—")
     frame.insert(0, "setting", frame.index)
     frame.insert(1, "differs", [len(set(values)) > 1 for values in frame[list(columns)].to_numpy().tolist()])
     return frame.sort_values("differs", ascending=False, kind="stable").reset_index(drop=True)
-
-
-def _flat(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        found |= _flat(f"{prefix}.{name}", value) if isinstance(value, Mapping) else {f"{prefix}.{name}": value}
-    return found
 
 
 def disagreements(store: Store, run_a: str, run_b: str, attribute: str) -> pd.DataFrame:

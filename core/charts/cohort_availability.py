@@ -14,6 +14,8 @@ from core.charts.text import count, percent
 from core.charts.theme import Look
 
 MISSING = "(missing)"
+NAMES_ABREAST = 36
+"""Characters of all modalities' names that find room side by side."""
 
 
 def _who(group: str, attribute: str) -> str:
@@ -60,9 +62,12 @@ def availability(shares: pd.DataFrame, attribute: str) -> Figure:
 
 
 def _draw(frame: pd.DataFrame, groups: list[str], modalities: list[str], look: Look, width: Width) -> Any:
+    aslant: dict[str, Any] = {"labelAngle": 0}
+    if sum(map(len, modalities)) > NAMES_ABREAST:
+        aslant = {"labelAngle": -35, "labelAlign": "left", "labelLimit": 130}
     base = alt.Chart(frame).encode(
         y=alt.Y("group:N", sort=groups, axis=alt.Axis(title=None)),
-        x=alt.X("modality:N", sort=modalities, axis=alt.Axis(orient="top", labelAngle=0, title=None, domain=False)),
+        x=alt.X("modality:N", sort=modalities, axis=alt.Axis(orient="top", title=None, domain=False, **aslant)),
         tooltip=[
             alt.Tooltip("modality:N"), alt.Tooltip("group:N"), alt.Tooltip("present:Q", title="with the modality"),
             alt.Tooltip("n:Q", title="samples"), alt.Tooltip("share:Q", format=".1%"),

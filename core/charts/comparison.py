@@ -23,6 +23,8 @@ ALPHA = 0.05
 SIGNED = "datum.value == 0 ? '0' : replace(replace(format(datum.value, '+.2f'), '0.', '.'), '-', '\u2212')"
 """Axis label of a difference: its sign, no leading zero."""
 MOST_SEEDS = 1500
+LABEL_PIXELS = 230
+"""A longer name ends in dots; the tooltip and the table have it whole."""
 
 
 def standing(best: str, ahead: Sequence[str], open_to: Sequence[str], what: str) -> str:
@@ -63,7 +65,8 @@ def scatter(seeds: pd.DataFrame, methods: pd.DataFrame, measure: str, attribute:
     dots = seeds.head(MOST_SEEDS).copy()
     dots["shown"] = [f"AUC {text.decimal(x)}, {what} {text.decimal(y)}" for x, y in zip(dots["x"], dots["y"], strict=True)]
     front = text.listing(list(rows[rows["front"]].sort_values("x")["variant"]), 5)
-    title = claim or f"On the Pareto front: {front}"
+    alone = f"{rows['variant'].iloc[0]}: {what} {rows['shown_y'].iloc[0]} at an AUC of {rows['shown_x'].iloc[0]}"
+    title = claim or (alone if len(rows) == 1 else f"On the Pareto front: {front}")
     kinds = sorted(set(rows["kind"]))
     meaning = "; ".join({"patients": "patients, where there is one seed", "patients and seeds": "patients and seeds together"}[k] for k in kinds)
     columns = {"variant": "Method", "family_name": "Family", "seeds": "Seeds", "x": "AUC", "x_low": "AUC low", "x_high": "AUC high", "y": what, "y_low": f"{what} low", "y_high": f"{what} high", "kind": "Intervals", "front": "On the front"}
@@ -104,15 +107,29 @@ def _scatter_panel(rows: pd.DataFrame, seeds: pd.DataFrame, measure: str, look: 
     shape = alt.Shape("family:N", scale=shape_scale(), legend=alt.Legend(title=None, values=families, labelExpr=_family_labels(), symbolFillColor=look.muted, symbolStrokeWidth=0, offset=28, columns=2))
     points = base.mark_point(size=170, stroke=look.background, strokeWidth=1.5).encode(x=x, y=y, shape=shape, fill=color, tooltip=tips)
     front = alt.Chart(within[within["front"]]).mark_line(color=look.faint, strokeDash=[5, 4], strokeWidth=1.4, interpolate="linear").encode(x=x, y=y, order="x:Q")
-    gap = (limits_y[1] - limits_y[0]) * 16 / HEIGHT
-    named = within.assign(label_y=spread(list(within["y"].astype(float)), gap))
-    label = alt.Chart(named).encode(x=x, y=alt.Y("label_y:Q", scale=scale_y), text="variant:N")
-    halo = label.mark_text(align="left", dx=11, dy=-9, fontWeight=600, stroke=look.background, strokeWidth=3, strokeJoin="round")
-    names = label.mark_text(align="left", dx=11, dy=-9, fontWeight=600).encode(color=color)
-    layers = faint + across + up + front + halo + names + points
+    layers = faint + across + up + front
+    for label in _labels(within, limits_x, limits_y, look, color, x, scale_y):
+        layers += label
+    layers += points
     if len(beyond):
         layers += _at_the_edge(beyond, limits_x, limits_y, measure, color, x, scale_y, tips, look)
     return layers.properties(width=width, height=HEIGHT)
+
+
+def _labels(rows: pd.DataFrame, limits_x: list[float], limits_y: list[float], look: Look, color: Any, x: Any, scale_y: alt.Scale) -> list[Any]:
+    """Names beside the points, to the left of those in the right half: halo first, then text."""
+    gap = (limits_y[1] - limits_y[0]) * 16 / HEIGHT
+    drawn = []
+    for side, sign in (("left", 1), ("right", -1)):
+        part = rows[(rows["x"] < sum(limits_x) / 2) == (sign > 0)]
+        if part.empty:
+            continue
+        # Names of points on both sides may meet in the middle, so all of them are spread together.
+        spots = pd.Series(spread(list(rows["y"].astype(float)), gap), index=rows.index)
+        label = alt.Chart(part.assign(label_y=spots[part.index])).encode(x=x, y=alt.Y("label_y:Q", scale=scale_y), text="variant:N")
+        place: dict[str, Any] = {"align": side, "dx": 11 * sign, "dy": -9, "fontWeight": 600, "limit": LABEL_PIXELS}
+        drawn += [label.mark_text(**place, stroke=look.background, strokeWidth=3, strokeJoin="round"), label.mark_text(**place).encode(color=color)]
+    return drawn
 
 
 def _at_the_edge(beyond: pd.DataFrame, limits_x: list[float], limits_y: list[float], measure: str, color: Any, x: Any, scale_y: alt.Scale, tips: list[alt.Tooltip], look: Look) -> Any:
@@ -158,7 +175,7 @@ def paired_forest(frame: pd.DataFrame, reference: str, measure: str, attribute: 
     if frame.empty or frame["value"].notna().sum() == 0:
         return nothing("paired-differences", f"No other method shares a seed with {reference}, so there is nothing to compare on the same patients.")
     sign = -1 if measure in SMALL_IS_GOOD else 1
-    rows = frame.copy()
+    rows = frame.sort_values("value", ascending=sign < 0, na_position="last", kind="stable").reset_index(drop=True)
     rows["shown"] = interval_texts(rows, signed=True)
     rows["chance"] = [text.p_value(p) + ", corrected" if pd.notna(p) else text.p_value(None) for p in rows["p_adjusted"]]
     rows["from_to"] = [f"{text.decimal(b)} → {text.decimal(a)}" for a, b in zip(rows["value_a"], rows["value_b"], strict=True)]
@@ -167,7 +184,7 @@ def paired_forest(frame: pd.DataFrame, reference: str, measure: str, attribute: 
     better, worse = list(rows.loc[rows["side"] == "better", "variant"]), list(rows.loc[rows["side"] == "worse", "variant"])
     clauses = [f"{text.listing(names)} {verb}{'s' if len(names) == 1 else ''} the {what}" for names, verb in ((better, "improve"), (worse, "worsen")) if names]
     title = f"Against {reference}, " + (" and ".join(clauses) if clauses else f"no method's {what} differs beyond chance")
-    order = list(rows.sort_values("value", ascending=sign < 0, na_position="last")["variant"])
+    order = list(rows["variant"])
     dots = pd.DataFrame([{"variant": row["variant"], "value": value, "side": row["side"]} for row in rows.to_dict("records") for value in row["differences"]], columns=["variant", "value", "side"])
     columns = {"variant": "Method", "value": "Difference", "low": "Low", "high": "High", "p": "p", "p_adjusted": "p corrected", "value_a": "Method's value", "value_b": "Reference's value", "seeds": "Common seeds", "sd": "Sd over seeds", "reason": "Why not estimable"}
     counted = int(rows["pairs"].iloc[0])

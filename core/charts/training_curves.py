@@ -51,7 +51,8 @@ def _draw(frame: pd.DataFrame, column: str, look: Look, width: Width) -> Any:
     last = int(frame["epoch"].max())
     named = column == AUC and len(methods) <= MOST_NAMED
     # Room at the right end for the names of the methods.
-    scale = alt.Scale(domain=[1, max(last, 2) * (1.45 if named else 1.0)], nice=False)
+    end = max(last, 2) * (1.45 if named else 1.0)
+    scale = alt.Scale(domain=[1 - 0.02 * end, end], nice=False)
     step = max(1, -(-last // 6))
     x = alt.X("epoch:Q", scale=scale, axis=alt.Axis(title="epoch", values=list(range(1, last + 1, step)), format="d", grid=False))
     limits = domain([frame["validation_auc"]]) if column == AUC else domain([frame["validation_loss"], frame["train_loss"]])

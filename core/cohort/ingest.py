@@ -186,21 +186,14 @@ def _build(folder: Path, cohort_id: str, name: str, table: pd.DataFrame, roles: 
     checks = [{"code": r.code, "title": r.title, "outcome": r.outcome, "reason": r.reason} for r in results]
     aside_json = [{"row": s.row + 1, "sample_id": s.sample_id, "code": s.code, "reason": s.reason} for s in sorted(aside, key=lambda s: s.row)]
     write_json(folder / "findings.json", {"findings": [f.to_dict() for f in findings_of(results)], "checks": checks, "set_aside": aside_json})
-    write_json(
-        folder / "manifest.json",
-        {
-            "format": FORMAT,
-            "cohort_id": cohort_id,
-            "name": name,
-            "created": saved.now(),
-            "n": len(rows),
-            "n_patients": len(set(patients)),
-            "splits_made": given is None,
-            "seed": seed,
-            "roles": roles.to_dict(),
-            "files": {n: m.record(source) for n, m in collected.items()},
-        },
-    )
+    files = {n: m.record(source) for n, m in collected.items()}
+    save_manifest(folder, cohort_id=cohort_id, name=name, created=saved.now(), n=len(rows), n_patients=len(set(patients)), splits_made=given is None, seed=seed, roles=roles, files=files)
+
+
+def save_manifest(folder: Path, *, cohort_id: str, name: str, created: str, n: int, n_patients: int, splits_made: bool, seed: int, roles: Roles, files: Mapping[str, Any]) -> None:
+    """Write the manifest that makes `folder` a cohort. `files`: modality -> `FileModality.record`."""
+    facts = {"cohort_id": cohort_id, "name": name, "created": created, "n": n, "n_patients": n_patients, "splits_made": splits_made, "seed": seed}
+    write_json(folder / "manifest.json", {"format": FORMAT, **facts, "roles": roles.to_dict(), "files": dict(files)})
 
 
 def _unusable_rows(table: pd.DataFrame, roles: Roles, data: CheckInput, ids: list[str]) -> list[SetAside]:

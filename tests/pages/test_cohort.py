@@ -42,8 +42,8 @@ def test_uploads_become_a_cohort_with_its_datasheet(monkeypatch: pytest.MonkeyPa
     [row] = [r for r in drawn(app)[0] if r["group"] == "female"]
     assert (row["n_pos"], row["n_neg"]) == (female["n_pos"], female["n_neg"])
     shown = app.dataframe[0].value
-    assert shown["samples"].tolist() == split_counts(cohort)["samples"].tolist()
-    assert int(shown["samples"].sum()) == 48
+    assert shown["Samples"].tolist() == split_counts(cohort)["samples"].tolist()
+    assert int(shown["Samples"].sum()) == 48
 
 
 def test_nothing_is_lost_by_a_reload(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from core.audit import run_compare
 from core.charts.comparison import headline, standing
 from core.charts.text import interval
+from core.cohort import load
 from core.store import Store
+from dashboard.patients import SHOWN
 from tests.factories import FakeWorkspace
 from tests.pages.analysis import calm, drawn, open_page, specs, words
 
@@ -49,3 +52,21 @@ def test_patients_are_hidden_until_asked_for(fake: FakeWorkspace, monkeypatch: p
     assert "stay hidden" in words(app)
     sample = fake.cohort.table["sample_id"].iloc[0][:3]
     assert f"**{sample}" not in words(app)
+
+
+def test_patients_on_whom_two_runs_disagree_are_shown_when_asked_for(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = calm(open_page(monkeypatch, fake.workspace.root, "compare", attribute="sex"))
+    first, second = (app.selectbox(key=f"disagree-{end}").value for end in "ab")
+    app.toggle(key="show-patients").set_value(True).run()
+    with Store.open(fake.workspace) as store:
+        differ = run_compare.disagreements(store, first, second, "sex")
+    shown = differ[differ["group"] == "female"]["sample_id"].head(SHOWN)
+    said = words(calm(app))
+    assert len(shown) and all(f"**{sample}**" in said for sample in shown)
+    assert len(app.get("image")) == cohort_images(fake, shown)
+
+
+def cohort_images(fake: FakeWorkspace, samples: pd.Series) -> int:
+    """How many of the samples have an image."""
+    cohort = load(fake.workspace, fake.cohort.cohort_id)
+    return int(cohort.present[cohort.table["sample_id"].isin(samples), cohort.modality_names.index("image")].sum())

@@ -44,7 +44,7 @@ def test_the_plan_is_what_core_plans_and_starts_it(monkeypatch: pytest.MonkeyPat
     expected = plan(cohort, ["unimodal", "erm", "multifair"], "sex", (1,))
     assert f"**{len(expected)} runs**" in words(app)
     shown = app.dataframe[0].value
-    assert sorted(shown["run"]) == sorted(spec.describe()["label"] for spec in expected)
+    assert sorted(shown["Run"]) == sorted(spec.describe()["label"] for spec in expected)
     button(app, "Train 4 runs").click()
     calm(app.run())
     assert {f.run_id for f in folders(workspace)} == {spec.run_id for spec in expected}
@@ -59,7 +59,8 @@ def test_a_changed_setting_is_another_run(monkeypatch: pytest.MonkeyPatch, works
     for name in ("unimodal", "multifair"):
         app.checkbox(key=f"method-{name}").uncheck()
     calm(app.run())
-    assert app.dataframe[0].value["time"].tolist() == ["queued"]
+    shown = app.dataframe[0]
+    assert shown.value["Time"].tolist() == [0.0] and "seed 1: queued" in shown.proto.alt
     app.number_input(key="train-epochs-quick").set_value(3)
     calm(app.run())
     button(app, "Train 1 run").click()
