@@ -72,7 +72,7 @@ def of_runs() -> None:
         empty_state("Nothing to report yet", "A comparison needs a cohort and finished runs. An audit needs only a file of predictions.", "audit", "Audit predictions", key="nothing")
         return
     if not view.run_ids:
-        no_runs(view.cohort_name)
+        no_runs(view)
         return
     key = ("runs", view.attribute or "", *(f"{run}@{view.store.mark(run)}" for run in view.run_ids))
     by = f" by {view.attribute}" if view.attribute else ""
