@@ -14,6 +14,7 @@ from dashboard.components import (
     other_attribute_note,
     runs_page,
 )
+from dashboard.evidence import evidence
 
 view = runs_page("Where do the gradients fight, and what did the method do about it?")
 
@@ -34,15 +35,22 @@ groups = tuple(dict.fromkeys(group for attribute in trained_for for group in kno
 def strips() -> None:
     """Only this part runs again when the slider moves."""
     with st.container(horizontal=True, key="epoch-range"):
-        brushed = st.slider("Epochs of the heat maps below the strips", 1, last, (max(1, last - 2), last), key="epochs", help="The brush of every column starts here; drag in a strip to move one alone.") if last > 1 else (1, 1)
+        brushed = st.slider("Epochs of the heat maps", 1, last, (max(1, last - 2), last), key="epochs", help="The brush of every column starts here; drag in a strip to move one alone.") if last > 1 else (1, 1)
     chart_block(view.once(f"conflict {brushed}", lambda: gradients.conflict(telemetry, view.names, view.modalities, groups, brushed)))
 
 
 strips()
 
-chart_block(view.once("magnitudes", lambda: gradients.magnitudes(telemetry, view.names, view.modalities)))
-if groups:
+
+def with_the_fused() -> None:
+    chart_block(view.once("magnitudes", lambda: gradients.magnitudes(telemetry, view.names, view.modalities)))
+
+
+def between_groups() -> None:
     chart_block(view.once("group-magnitudes", lambda: group_magnitudes(gradients.prepared(telemetry, view.names), view.names, view.trained_for)))
+
+
+evidence({"Size beside the fused gradient": with_the_fused, **({"Size between groups": between_groups} if groups else {})})
 
 how_to_read(
     "**First strip**: above zero the modality's gradient and the fused one pull the same way; where the thin line lies below zero, at least one step "

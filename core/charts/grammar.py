@@ -112,6 +112,9 @@ class Text(Channel): ...
 class Tooltip(Channel): ...
 
 
+class Description(Channel): ...
+
+
 class Expression:
     """A Vega expression; comparing it gives another one."""
 

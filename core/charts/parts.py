@@ -24,10 +24,10 @@ def decimal_axis(title: str | None, **more: Any) -> alt.Axis:
     return alt.Axis(title=title, labelExpr=DECIMALS, **more)
 
 
-def epoch_axis(last: int, title: str | None = "Epochs trained", first: int = 0) -> alt.Axis:
+def epoch_axis(last: int, title: str | None = "Epochs trained", first: int = 0, **more: Any) -> alt.Axis:
     """Whole epochs only, few enough to read on a narrow panel."""
     step = max(1, -(-last // 6))
-    return alt.Axis(title=title, values=[epoch for epoch in range(0, last + 1, step) if epoch >= first], format="d")
+    return alt.Axis(title=title, values=[epoch for epoch in range(0, last + 1, step) if epoch >= first], format="d", **more)
 
 
 def interval_texts(frame: pd.DataFrame, digits: int = 3, signed: bool = False) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -11,7 +12,9 @@ import vl_convert
 
 from core.charts import gradients
 from core.charts.gradient_factors import applied
-from core.charts.gradient_pairs import NAMED, group_magnitudes, pairs_of
+from core.charts.gradient_lines import NAMED, names_at_ends, pairs_of, rows_of
+from core.charts.gradient_pairs import group_magnitudes
+from core.charts.gradient_strips import ticks
 from core.charts.theme import LIGHT, styled
 
 NAMES = {"run-a": "ERM (fused)"}
@@ -38,24 +41,63 @@ def _rows(modalities: int, groups: int, negative: float = 0.4) -> tuple[pd.DataF
 
 
 @pytest.mark.parametrize(("modalities", "groups"), [(2, 6), (3, 2), (4, 4), (6, 3)])
-def test_every_pair_is_drawn_and_one_brush_binds_all_strips(modalities: int, groups: int) -> None:
+def test_every_pair_is_drawn_and_one_brush_goes_through_all_strips(modalities: int, groups: int) -> None:
     frame, ms, gs = _rows(modalities, groups)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         figure = gradients.conflict(frame, NAMES, ms, gs, (1, LAST))
-        spec = styled(figure.panels[0].draw(LIGHT, "container"), LIGHT).to_dict()
+        spec = styled(figure.panels[0].live(LIGHT, "container"), LIGHT).to_dict()  # type: ignore[misc]
         figure.chart(LIGHT).to_dict()
     assert figure.title == "M0 is against the fused gradient in 40% of steps (mean cosine +.20) under ERM (fused)"
     [brush] = spec["params"]
-    bound = [strip["layer"][0]["name"] for strip in spec["vconcat"] if strip["layer"][0].get("name")]
-    assert brush["views"] == bound and len(bound) == 5
+    assert brush["views"] == [spec["layer"][0]["name"]]
     assert "<path" in vl_convert.vegalite_to_svg(spec)
-    drawn = {row["pair"] for rows in spec["datasets"].values() for row in rows if row.get("name") == "conflict.modalities"}
-    assert drawn == {" / ".join(pair) for pair in itertools.combinations(ms, 2)}
-    said = [row["label"] for rows in spec["datasets"].values() for row in rows if row.get("name") == "conflict.groups" and "label" in row]
+    everything = [row for rows in spec["datasets"].values() for row in rows]
+    drawn = {row["of"] for row in everything if "thick" in row}
+    assert drawn >= {" / ".join(pair) for members in (ms, gs) for pair in itertools.combinations(members, 2)}
+    said = [row["label"] for row in everything if "font" in row and row.get("label", "").startswith("g") and " / " in row["label"]]
     pairs = groups * (groups - 1) // 2
     assert len(said) == (1 if pairs > NAMED else pairs)
     assert said[0] == f"{gs[-2]} / {gs[-1]}" or pairs <= NAMED
+
+
+def _marks(spec: dict[str, Any], field: str) -> list[dict[str, Any]]:
+    return [row for rows in spec["datasets"].values() for row in rows if field in row]
+
+
+def test_strips_of_two_runs_stand_at_the_same_height() -> None:
+    """Also where one run has fewer strips filled, other factors, or no fused gradient."""
+    frame, ms, gs = _rows(3, 2)
+    other = frame[~frame["name"].isin(["method.factor", "conflict.groups"])].assign(run_id="run-b")
+    other.loc[other["name"] == "conflict.fused", "value"] = None
+    figure = gradients.conflict(pd.concat([frame, other]), {**NAMES, "run-b": "Other"}, ms, gs, (1, LAST))
+    first, second = (styled(panel.draw(LIGHT, 300), LIGHT).to_dict() for panel in figure.panels)
+    assert first["height"] == second["height"]
+    headings = [[(row["y"], row["words"]) for row in _marks(spec, "words") if row["font"] == 12 and row["words"][0].isupper()] for spec in (first, second)]
+    assert headings[0] == headings[1] and len(headings[0]) == 6
+    said = {row["words"] for row in _marks(second, "words")}
+    assert {"this method applies no factor", "this method trains with no fused gradient", "not measured in this method's training"} <= said
+
+
+def test_a_value_is_drawn_between_the_values_written_beside_it() -> None:
+    """The vertical scale is in pixels: a mean cosine of .2 stands where the first strip writes .20."""
+    frame, ms, gs = _rows(2, 2)
+    spec = styled(gradients.conflict(frame, NAMES, ms, gs, (1, LAST)).panels[0].draw(LIGHT, 300), LIGHT).to_dict()
+    height = next(row["value"] for row in _marks(spec, "thick") if row["what"] == "Mean cosine" and row["of"] == "m0")
+    written = next(row["y"] + 1 for row in _marks(spec, "words") if row["words"] == ".20")
+    assert height == pytest.approx(written, abs=0.1)
+
+
+@pytest.mark.parametrize(("limits", "expected"), [([-0.5, 0.5], [-0.5, 0.0, 0.5]), ([0.0, 0.0045], [0.0, 0.002, 0.004]), ([-0.25, 0.5], [-0.2, 0.0, 0.2, 0.4])])
+def test_ticks_are_few_and_round(limits: list[float], expected: list[float]) -> None:
+    assert ticks(limits) == pytest.approx(expected)
+
+
+def test_names_at_ends_stay_apart_and_inside() -> None:
+    points = [{"label": name, "trained": 3, "value": value, "ink": "#000"} for name, value in (("a", 0.9), ("b", 0.91), ("c", 0.0), ("unknown", float("nan")))]
+    placed = {row["label"]: row["value"] for row in names_at_ends(points, (0.0, 1.0), 90, 12)}
+    assert set(placed) == {"a", "b", "c"}
+    assert placed["b"] - placed["a"] == pytest.approx(15 / 90) and max(placed.values()) <= 1
 
 
 @pytest.mark.parametrize("groups", [2, 3, 6])
@@ -76,9 +118,9 @@ def test_no_conflict_is_not_called_a_fight() -> None:
 
 def test_only_factors_are_in_the_factor_strip() -> None:
     frame, _, _ = _rows(2, 2)
-    assert set(applied(gradients.prepared(frame, NAMES))["series"]) == {"factor"}
+    assert {row["series"] for row in applied(rows_of(gradients.prepared(frame, NAMES)))} == {"factor"}
 
 
 def test_lowest_pair_first_and_unknown_left_out() -> None:
     rows = pd.DataFrame({"pair": ["a / b", "a / c", "b / c"], "trained": [1, 1, 1], "value": [0.5, None, -0.2]})
-    assert pairs_of(rows) == ["b / c", "a / b"]
+    assert pairs_of(rows_of(rows)) == ["b / c", "a / b"]

@@ -28,12 +28,12 @@ def test_title_reads_the_recorded_share(fake: FakeWorkspace, monkeypatch: pytest
 def test_slider_sets_the_brush_of_every_column(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     app = calm(open_page(monkeypatch, fake.workspace.root, "gradients", runs=",".join(_two(fake))))
     app.slider(key="epochs").set_value((1, 2)).run()
-    brushes = [param["value"]["x"] for spec in specs(calm(app)) if "vconcat" in spec for param in spec["params"]]
+    brushes = [param["value"]["x"] for spec in specs(calm(app)) for param in spec.get("params", [])]
     assert len(brushes) == 2
     assert all(brush == [0.6, 2.4] for brush in brushes)
 
 
 def test_method_without_a_factor_says_so(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     app = calm(open_page(monkeypatch, fake.workspace.root, "gradients", runs=_two(fake)[0]))
-    said = [row.get("said") for rows in drawn(app) for row in rows]
+    said = [row.get("words") for rows in drawn(app) for row in rows]
     assert ("this method applies no factor" in said) == _two(fake)[0].startswith("erm")
