@@ -10,16 +10,18 @@ import pytest
 from core.audit import run_branches, run_views, search
 from core.charts.text import decimal, percent
 from core.store import Store
-from tests.browser.helpers import settle
+from tests.browser.helpers import overflow, settle
 from tests.browser.widgets import (
     PATIENCE,
     choose,
     downloads,
     explained,
+    follow,
     in_address,
     remove,
     says,
     slide,
+    tab,
     table,
     table_of,
     title,
@@ -54,6 +56,7 @@ def test_threshold_slider_by_keyboard(page: Any, served: tuple[str, FakeWorkspac
     address, fake = served
     run = _run(fake)
     visit(page, address, "groups", f"?attribute=sex&runs={run}")
+    tab(page, "Threshold")
     title(page, "thresholds", "threshold of .50")
     slide(page, widget(page, "threshold").get_by_role("slider").first, 0.3)
     # Reruns on the way there show thresholds between: only the last answer is the one asked for.
@@ -91,12 +94,21 @@ def test_curves_matrix_and_intersections(page: Any, served: tuple[str, FakeWorks
     address, fake = served
     run, other = _run(fake), _run(fake, "multifair")
     visit(page, address, "groups", f"?attribute=sex&runs={run},{other}")
-    roc = downloads(page, "roc", tmp_path)
-    assert {row["group"] for row in roc} == {"female", "male"}
-    assert table_of(page, "calibration") and table_of(page, "cross-group")
     equity = table_of(page, "equity")
     summary = run_views.summaries(store, [run], "sex").set_index("metric")["value"]["es_auc"]
     assert any(abs(float(cell) - summary) < 1e-6 for row in equity for cell in row if cell.replace(".", "", 1).isdigit())
+    tab(page, "ROC")
+    page.locator(".st-key-block-equity").wait_for(state="detached", timeout=PATIENCE)
+    assert {row["group"] for row in downloads(page, "roc", tmp_path)} == {"female", "male"}
+    tab(page, "Calibration")
+    curve = run_views.calibration(store, [run, other], "sex")
+    assert len(table_of(page, "calibration")) == len(curve)
+    tab(page, "Between groups")
+    rows = run_views.cross_group(store, [run], "sex")
+    pair = rows[(rows["positive"] == "female") & (rows["negative"] == "male")]["value"].iloc[0]
+    shown = page.locator(".st-key-block-cross-group [data-testid=stVegaLiteChart]").first.locator("svg text")
+    assert decimal(pair) in shown.all_text_contents()
+    tab(page, "Intersections")
     title(page, "intersections", "ERM (fused)")
     choose(page, "intersection-run", "MultiFair")
     title(page, "intersections", "MultiFair")
@@ -106,3 +118,32 @@ def test_curves_matrix_and_intersections(page: Any, served: tuple[str, FakeWorks
     remove(page, "intersection-with", "skin_type")
     page.locator(".st-key-block-intersections").wait_for(state="detached", timeout=PATIENCE)
     explained(page, "How to read this")
+
+
+def test_a_link_reopens_the_tab_and_other_pages_take_no_harm(page: Any, served: tuple[str, FakeWorkspace], store: Store) -> None:
+    address, fake = served
+    run = _run(fake)
+    visit(page, address, "groups", f"?attribute=sex&runs={run}")
+    tab(page, "Between groups")
+    in_address(page, "evidence=Between")
+    link = page.url
+    page.goto("about:blank")
+    page.goto(link)
+    settle(page, PATIENCE)
+    rows = run_views.cross_group(store, [run], "sex")
+    low = rows[(rows["positive"] != rows["negative"])]["value"].min()
+    assert decimal(low) in title(page, "cross-group", "Hardest to rank")
+    choose(page, "view_attribute", "skin_type")
+    title(page, "cross-group", "III-IV")
+    follow(page, "Modalities")
+    says(page, "h1", "Which modality")
+    follow(page, "Groups")
+    title(page, "equity")
+
+
+def test_a_long_page_is_a_few_screens_on_a_telephone(page: Any, served: tuple[str, FakeWorkspace]) -> None:
+    address, fake = served
+    page.set_viewport_size({"width": 390, "height": 844})
+    visit(page, address, "groups", f"?attribute=sex&runs={_run(fake)},{_run(fake, 'multifair')}")
+    assert page.locator("[data-testid=stMain]").evaluate("main => main.scrollHeight") < 5 * 844
+    assert overflow(page) <= 0

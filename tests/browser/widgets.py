@@ -96,6 +96,13 @@ def segment(page: Any, key: str, name: str) -> None:
     settle(page, PATIENCE)
 
 
+def tab(page: Any, label: str) -> None:
+    """Open a tab of evidence; its content is there afterwards."""
+    page.locator(".st-key-evidence").get_by_role("tab", name=label, exact=True).click()
+    page.get_by_role("tab", name=label, exact=True, selected=True).wait_for(timeout=PATIENCE)
+    settle(page, PATIENCE)
+
+
 def flip(page: Any, key: str) -> None:
     """A toggle or checkbox."""
     widget(page, key).locator("label").first.click()

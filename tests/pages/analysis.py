@@ -26,6 +26,12 @@ def open_page(monkeypatch: pytest.MonkeyPatch, workspace: Path, name: str, **que
     return app.run()
 
 
+def open_tab(app: AppTest, label: str) -> AppTest:
+    """The same page with another of its tabs of evidence open."""
+    app.session_state["evidence"] = label
+    return calm(app.run())
+
+
 def words(app: AppTest) -> str:
     """Everything that the page says in Markdown, with escapes undone."""
     return "\n".join(part.value.replace("\\", "") for part in [*app.title, *app.markdown, *app.caption])

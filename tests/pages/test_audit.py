@@ -8,11 +8,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.audit import AuditOptions, Mapping, audit, read_predictions
-from core.charts.text import interval
+from core.charts.text import count, decimal, interval
 from core.workspace import Workspace
 from dashboard.audits import saved
 from dashboard.guess_mapping import guess_mapping
-from tests.pages.analysis import calm, drawn, open_page, words
+from tests.pages.analysis import calm, drawn, open_page, open_tab, words
 
 
 def predictions(n: int = 900, gap: float = 2.5) -> pd.DataFrame:
@@ -89,11 +89,16 @@ def test_two_models_are_compared_and_a_threshold_slides(monkeypatch: pytest.Monk
     shown = [table.value for table in app.dataframe]
     compared = next(table for table in shown if "difference" in table and "where" in table)
     assert {"DPD", "DEOdds", "DP ratio", "ES-AUC", "AUPRG", "net benefit", "debiased ECE"} <= set(compared["metric"])
-    slider = app.select_slider(key="audit-slide-score-race")
-    slider.set_value(slider.options[3] if isinstance(slider.options[3], float) else slider.value)
+    open_tab(app, "Threshold")
+    curve = pd.DataFrame(kept.document["models"]["score"]["attributes"]["race"]["curves"]["sliding"])
+    cut = sorted(curve["threshold"].unique())[30]
+    app.select_slider(key="audit-slide-score-race").set_value(cut)
     calm(app.run())
-    rates = next(table.value for table in app.dataframe if {"rows selected", "selected", "TPR", "group"} <= set(table.value.columns))
-    assert set(rates["group"]) == {"black", "white"}
+    rates = next(table.value for table in app.dataframe if {"rows selected", "selected", "TPR", "group"} <= set(table.value.columns)).set_index("group")
+    here = curve[curve["threshold"] == cut].set_index("group")
+    of = frame[frame["race"] == "black"]
+    assert rates.loc["black", "rows selected"] == count(here.loc["black", "selected"]) == count(int((of["score"] >= cut).sum()))
+    assert rates.loc["white", "TPR"] == decimal(here.loc["white", "tpr"])
 
 
 def test_the_metric_picker_changes_the_forest(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:

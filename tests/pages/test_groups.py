@@ -8,7 +8,7 @@ from core.audit import AuditOptions, Predictions, audit, run_views
 from core.charts.text import decimal, percent
 from core.store import Store
 from tests.factories import FakeWorkspace, fake_cohort
-from tests.pages.analysis import calm, drawn, open_page, words
+from tests.pages.analysis import calm, drawn, open_page, open_tab, specs, words
 
 
 def _frame(fake: FakeWorkspace, run_id: str, attribute: str) -> Predictions:
@@ -53,12 +53,40 @@ def test_small_group_is_reported_not_drawn(fake: FakeWorkspace, monkeypatch: pyt
 def test_threshold_slider_changes_the_rates(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     run = _erm(fake)
     app = calm(open_page(monkeypatch, fake.workspace.root, "groups", runs=run, attribute="sex"))
+    assert not app.slider, "a tab that is not open is not drawn"
+    open_tab(app, "Threshold")
     app.slider(key="threshold").set_value(0.3).run()
     calm(app)
     with Store.open(fake.workspace) as store:
         rows = run_views.consequences(store, [run], "sex")
     tpr = rows[(rows["metric"] == "tpr") & (rows["threshold"] == 0.3)].sort_values("value")
     assert f"{percent(tpr['value'].iloc[0])} of the positives of {tpr['group'].iloc[0]}" in words(app)
+
+
+def test_the_gap_stands_on_its_null_in_one_chart(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [_erm(fake), next(run for run in fake.run_ids if run.startswith("multifair-s1-"))]
+    app = calm(open_page(monkeypatch, fake.workspace.root, "groups", runs=",".join(runs), attribute="sex"))
+    with Store.open(fake.workspace) as store:
+        null = run_views.gap_null(store, runs, "sex").drop_duplicates("run_id").set_index("run_id").loc[runs]
+    rows = drawn(app)[len(runs)]
+    observed = [row for row in rows if "observed" in row]
+    assert [row["observed"] for row in observed] == pytest.approx(list(null["observed"]))
+    assert [row["q95"] for row in observed] == pytest.approx(list(null["q95"]))
+    assert [row["beyond"] for row in observed] == [p < 0.05 for p in null["p"]]
+    assert {row["row"] for row in rows if "step" in row} == {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("tab", "says", "panels"),
+    [("ROC", "At one false alarm in ten", 1), ("Calibration", "calibration cannot be told", 0), ("Between groups", "Hardest to rank", 1), ("Intersections", "No intersection has enough patients", 1)],
+)
+def test_only_the_open_tab_is_drawn(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch, tab: str, says: str, panels: int) -> None:
+    app = calm(open_page(monkeypatch, fake.workspace.root, "groups", runs=_erm(fake), attribute="sex"))
+    assert len(specs(app)) == 3, "forest, the gap on its null, ES-AUC"
+    assert says not in words(app)
+    open_tab(app, tab)
+    assert len(specs(app)) == 2 + panels
+    assert says in words(app) and "ES-AUC is highest" not in words(app)
 
 
 def test_link_reopens_the_view(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:

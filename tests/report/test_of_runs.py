@@ -15,6 +15,7 @@ from core.charts.text import interval
 from core.cli import main
 from core.errors import UserError
 from core.report.bundle import report_json
+from core.report.contents import audit_contents, runs_contents
 from core.report.html import render_html
 from core.report.of_audit import audit_report
 from core.report.of_runs import runs_report
@@ -46,6 +47,17 @@ def test_a_report_of_runs_shows_the_audits_numbers(fake: FakeWorkspace) -> None:
     assert len(table) == len(groups)
     assert set(report.provenance["runs"]) == set(done)
     assert "Fake clinic" in html
+
+
+def test_what_a_report_will_hold_is_told_before(fake: FakeWorkspace, tmp_path: Path) -> None:
+    with Store.open(fake.workspace) as store:
+        done = list(store.runs(status="done")["run_id"])[:2]
+        report = runs_report(store, done, "sex")
+    assert runs_contents("sex") == tuple(section.title for section in report.sections)
+    assert runs_contents(None) == runs_contents("sex")[1:]
+    for depth in (1, 2):
+        found = document(tmp_path, depth)
+        assert audit_contents(found) == tuple(section.title for section in audit_report(found).sections)
 
 
 def test_runs_that_cannot_be_compared_are_refused(fake: FakeWorkspace) -> None:
