@@ -106,14 +106,15 @@ def _matrix(verdicts: pd.DataFrame) -> None:
 @st.fragment
 def _attribute(document: Mapping[str, Any], singles: list[str], model: str, verdicts: pd.DataFrame, groups: pd.DataFrame, tests: pd.DataFrame) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="audit-section"):
-        if st.session_state.get("audit-attribute") not in singles:
-            st.session_state["audit-attribute"] = singles[0]
+        _from_link("audit-attribute", "by", singles)
         attribute = str(st.selectbox("Attribute", singles, key="audit-attribute", width=260))
         own = groups[groups["attribute"] == attribute]
         metrics = [m for m in METRICS if m in set(own["metric"])]
-        if st.session_state.get("audit-metric") not in metrics:
-            st.session_state["audit-metric"] = metrics[0]
+        _from_link("audit-metric", "metric", metrics)
         metric = str(st.selectbox("Metric", metrics, key="audit-metric", format_func=metric_name, width=200))
+    for name, value in (("by", attribute), ("metric", metric)):
+        if st.query_params.get(name) != value:
+            st.query_params[name] = value
     judged = verdicts[(verdicts["attribute"] == attribute) & (verdicts["model"] == model) & (verdicts["metric"] == metric)]
     if len(judged):
         with st.container(horizontal=True, vertical_alignment="center", key="audit-verdict"):
@@ -140,6 +141,13 @@ def _attribute(document: Mapping[str, Any], singles: list[str], model: str, verd
             "Between groups": lambda: _between(document, model, attribute),
         }
     )
+
+
+def _from_link(key: str, name: str, options: list[str]) -> None:
+    """What a select box opens with: the reader's choice, else what the link names, else the first."""
+    if st.session_state.get(key) not in options:
+        wanted = st.query_params.get(name)
+        st.session_state[key] = wanted if wanted in options else options[0]
 
 
 def _estimates(own: pd.DataFrame, several: bool) -> None:

@@ -47,7 +47,8 @@ document = current.document
 with st.container(horizontal=True, vertical_alignment="center", key="audit-bar"):
     st.markdown(f":material/table: **{md(document['source'])}**", width="stretch")
     if st.button("Another file", icon=":material/upload:", key="another-audit"):
-        st.query_params.pop("audit", None)
+        for name in ("audit", "by", "metric"):
+            st.query_params.pop(name, None)
         st.rerun()
     with st.popover("Download", icon=":material/download:", on_change="rerun", key="audit-downloads") as downloads:
         if downloads.open:

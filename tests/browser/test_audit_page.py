@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from core.audit import AuditOptions, Mapping
-from core.charts.text import interval
+from core.charts.text import count, decimal, interval
 from core.workspace import Workspace
 from dashboard.audits import make, saved
 from tests.browser.helpers import Watch, dashboard, overflow, settle
@@ -27,6 +27,7 @@ from tests.browser.widgets import (
     press,
     says,
     segment,
+    tab,
     table,
     title,
     visit,
@@ -60,11 +61,32 @@ def test_a_click_on_a_verdict_opens_its_evidence(browser: Any, tmp_path: Path) -
         page.mouse.click(box["x"] + 8, box["y"] + 8)
         shown = interval(group["fpr"], *group["fpr_ci"])
         expect(page.get_by_role("heading", name=shown)).to_be_visible(timeout=30_000)
+        in_address(page, "by=sex&metric=fpr")
+        page.reload()
+        expect(page.get_by_role("heading", name=shown)).to_be_visible(timeout=30_000)
+        _slide_and_read(page, kept.document["attributes"]["sex"]["curves"]["sliding"])
         page.set_viewport_size({"width": 390, "height": 900})
         settle(page)
         assert overflow(page) <= 0
         page.close()
     assert watch.problems == []
+
+
+def _slide_and_read(page: Any, curve: list[dict[str, Any]]) -> None:
+    """The threshold one step up and far down, by keyboard: the table says what core computed there."""
+    tab(page, "Threshold")
+    cuts = sorted({row["threshold"] for row in curve})
+    thumb = page.locator("[class*='st-key-audit-slide']").get_by_role("slider").first
+    start = int(thumb.get_attribute("aria-valuenow") or thumb.input_value())
+    for key, at in (("ArrowRight", start + 1), ("Home", 0)):
+        thumb.press(key)
+        settle(page, PATIENCE)
+        for row in (row for row in curve if row["threshold"] == cuts[at]):
+            found = page.locator(".st-key-evidence [data-testid=stDataFrame] tbody tr")
+            for cell in (row["group"], count(row["selected"]), decimal(row["fpr"])):
+                found = found.filter(has=page.get_by_text(cell, exact=True))
+            found.first.wait_for(state="attached", timeout=PATIENCE)
+        title(page, "audit-sliding", f"threshold of {decimal(cuts[at], 2)}")
 
 
 @pytest.fixture(scope="module")
@@ -119,11 +141,18 @@ def test_upload_map_choose_audit_read_and_take_away(empty: tuple[str, Workspace]
     choose(page, "audit-attribute", "sex")
     choose(page, "audit-metric", "AUC")
     group = document["models"]["second"]["attributes"]["sex"]["groups"]["f"]
-    row = next(cells for cells in table(page, "[data-testid=stTabs]") if cells[:2] == ["second", "f"])
+    row = next(cells for cells in table(page, ".st-key-evidence") if cells[:2] == ["second", "f"])
     assert any(interval(group["auc"], *group["auc_ci"]) in cell for cell in row), row
     for name in ("Summaries and chance", "Pairs of groups", "Enough data?"):
-        page.get_by_role("tab", name=name).click()
+        tab(page, name)
         page.get_by_role("tabpanel").locator("[data-testid=stDataFrame], [class*=st-key-state-]").first.wait_for(timeout=PATIENCE)
+    for name, block in (("Calibration", "audit-reliability"), ("Net benefit", "audit-decision"), ("Between groups", "audit-between")):
+        tab(page, name)
+        title(page, block)
+    pairs = document["models"]["second"]["attributes"]["sex"]["cross_group"]
+    low = min(pair["value"] for pair in pairs if pair["positive"] != pair["negative"])
+    assert decimal(low) in title(page, "audit-between", "Hardest to rank")
+    in_address(page, "evidence=Between")
     segment(page, "volcano-metric", "TPR")
     title(page, "audit-volcano")
     rows = downloads(page, "audit-forest", tmp_path)
