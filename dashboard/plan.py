@@ -96,7 +96,8 @@ def _card(name: str) -> bool:
     # Streamlit forgets a widget when its page is left; what was ticked is kept beside it.
     kept: dict[str, bool] = st.session_state.setdefault("_methods", {})
     st.session_state.setdefault(key, kept.get(name, name in FIRST_CHOICE))
-    ticked = st.checkbox(f"**{md(card.title)}**", key=key, help=f"{md(card.paper)}\n\nAt inference it needs {md(card.inference_needs)}. Limits: {md(card.limits)}.")
+    # The label is also what a screen reader says, so it holds no marks; titles of methods are this program's own.
+    ticked = st.checkbox(card.title, key=key, help=f"{md(card.paper)}\n\nAt inference it needs {md(card.inference_needs)}. Limits: {md(card.limits)}.")
     kept[name] = ticked
     st.caption(md(card.summary))
     return ticked

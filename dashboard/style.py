@@ -12,12 +12,21 @@ STYLE = """
 [class*="st-key-block-"] [data-testid="stVegaLiteChart"] { overflow: visible; }
 #vg-tooltip-element table tr td.key { opacity: .7; font-weight: 400; }
 .st-key-threshold, .st-key-epochs { max-width: 36rem; }
+[class*="st-key-method-"] label p { font-weight: 600; }
+[data-testid="stMain"] a[aria-label="Link to heading"] { display: none; }
+[data-testid="stSidebarNav"] a:focus-visible, [data-testid="stElementToolbar"] button:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
 [data-testid="stPopoverBody"]:has([data-testid="stDataFrame"]) { width: min(46rem, calc(100vw - 2rem)); max-width: none; }
 [class*="st-key-state-"] { padding-top: 1rem; }
 @media (min-width: 641px) { [class*="st-key-below-"] { flex-wrap: nowrap !important; } }
 @media (max-width: 640px) {
+  /* Panels of several runs are swiped: one below the other they are ten screens. The next one looks in at the edge. */
+  [class*="st-key-block-"] [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) { flex-wrap: nowrap; overflow-x: auto; scroll-snap-type: x proximity; scrollbar-width: thin; }
+  [class*="st-key-block-"] [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] { flex: 0 0 88%; min-width: 0; scroll-snap-align: start; }
+  [class*="st-key-block-"] [data-testid="stHorizontalBlock"] > [data-testid="stColumn"]:not(:has([data-testid="stVegaLiteChart"])) { display: none; }
   .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
   .st-key-context-bar > div { width: 100% !important; flex: 1 1 100% !important; }
+  .st-key-evidence [role="tablist"] { flex-wrap: wrap; overflow: visible; }
+  [class*="st-key-below-"] > :first-child { width: 100% !important; flex: 1 1 100% !important; }
   h1 { font-size: 1.45rem !important; }
 }
 """

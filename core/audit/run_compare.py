@@ -20,7 +20,7 @@ from core.metrics.seeds_and_patients import bounded, seeds_and_patients
 from core.store import Store
 
 SMALL_IS_GOOD = frozenset({"max_gap"})
-PAIRS = ["variant", "against", "seeds", "value", "low", "high", "p", "sd", "value_a", "value_b", "differences", "reason"]
+PAIRS = ["variant", "against", "seeds", "value", "low", "high", "p", "sd", "value_a", "value_b", "differences", "n_pos", "n_neg", "reason"]
 THRESHOLD = 0.5
 
 
@@ -39,9 +39,9 @@ def overview(store: Store, runs: pd.DataFrame, attribute: str, measure: str) -> 
 
     Both are of the test samples whose group is known and that all runs scored.
 
-    Returns (seeds, methods). seeds: run_id, variant, method, family, seed, x, y. methods:
+    Returns (seeds, methods). seeds: run_id, variant, method, family, seed, x, y, excluded, n_pos, n_neg. methods:
     variant, method, family, seeds, x, x_low, x_high, y, y_low, y_high, kind ("patients" or "patients and
-    seeds": what the intervals account for), front (on the Pareto front of the means), excluded.
+    seeds": what the intervals account for), front (on the Pareto front of the means), excluded, n_pos, n_neg (test samples).
     """
     named = variants(runs)
     ids = list(named["run_id"])
@@ -54,7 +54,8 @@ def overview(store: Store, runs: pd.DataFrame, attribute: str, measure: str) -> 
     drawn = {axis: draws(store, list(seeds["run_id"]), attribute, metric) for axis, metric in (("x", "auc"), ("y", measure))}
     for axis, of_run in drawn.items():
         seeds[axis] = [of_run[run_id].value for run_id in seeds["run_id"]]
-    seeds["excluded"] = [drawn["y"][run_id].excluded for run_id in seeds["run_id"]]
+    for name in ("excluded", "n_pos", "n_neg"):
+        seeds[name] = [getattr(drawn["y"][run_id], name) for run_id in seeds["run_id"]]
     methods = pd.DataFrame([_method(str(variant), part, drawn) for variant, part in seeds.groupby("variant", sort=False)])
     if not methods.empty:
         methods["front"] = pareto_front(methods[["x", "y"]].to_numpy(), [True, measure not in SMALL_IS_GOOD])
@@ -63,7 +64,7 @@ def overview(store: Store, runs: pd.DataFrame, attribute: str, measure: str) -> 
 
 def _method(variant: str, part: pd.DataFrame, drawn: Mapping[str, Mapping[str, Draws]]) -> dict[str, Any]:
     first = part.iloc[0]
-    row: dict[str, Any] = {"variant": variant, "method": first["method"], "family": first["family"], "seeds": len(part), "excluded": first["excluded"]}
+    row: dict[str, Any] = {"variant": variant, "method": first["method"], "family": first["family"], "seeds": len(part), **{name: first[name] for name in ("excluded", "n_pos", "n_neg")}}
     row["kind"] = "patients and seeds" if len(part) > 1 else "patients"
     for axis in ("x", "y"):
         values = part[axis].to_numpy(dtype=np.float64)
@@ -81,7 +82,8 @@ def pairs(store: Store, runs: pd.DataFrame, attribute: str, measure: str) -> pd.
 
     Columns: variant (a), against (b), seeds (common), value (mean of a - b over seeds), low, high, p (both
     of `core.metrics.seeds_and_patients`: patients and seeds together), p_adjusted (Holm over all pairs), sd (between
-    seeds), value_a, value_b (means over the common seeds), differences (one per seed), reason.
+    seeds), value_a, value_b (means over the common seeds), differences (one per seed), n_pos, n_neg (test samples),
+    reason.
     """
     named = variants(runs)
     key = ("pairs", attribute, measure, *(f"{run_id}@{store.mark(run_id)}@{variant}" for run_id, variant in zip(named["run_id"], named["variant"], strict=True)))
@@ -93,7 +95,7 @@ def _pairs(named: pd.DataFrame, drawn: Mapping[str, Draws]) -> pd.DataFrame:
     members = {str(variant): part.drop_duplicates("seed").set_index("seed")["run_id"] for variant, part in known.groupby("variant", sort=False)}
     rows = [_pair(a, b, members[a], members[b], drawn) for a, b in combinations(members, 2)]
     table = pd.DataFrame(rows, columns=pd.Index(PAIRS))
-    numbers = ["value", "low", "high", "p", "sd", "value_a", "value_b"]
+    numbers = ["value", "low", "high", "p", "sd", "value_a", "value_b", "n_pos", "n_neg"]
     table[numbers] = table[numbers].astype("float64")
     table["p_adjusted"] = holm(table["p"].to_numpy(dtype=np.float64))
     return table
@@ -103,10 +105,11 @@ def _pair(a: str, b: str, runs_a: pd.Series, runs_b: pd.Series, drawn: Mapping[s
     common = sorted(set(runs_a.index) & set(runs_b.index))
     head: dict[str, Any] = {"variant": a, "against": b, "seeds": len(common)}
     if not common:
-        return {**head, **dict.fromkeys(("value", "low", "high", "p", "sd", "value_a", "value_b")), "differences": [], "reason": f"{a} and {b} have no seed in common"}
+        return {**head, **dict.fromkeys(("value", "low", "high", "p", "sd", "value_a", "value_b", "n_pos", "n_neg")), "differences": [], "reason": f"{a} and {b} have no seed in common"}
     ours, theirs = ([drawn[runs[seed]] for seed in common] for runs in (runs_a, runs_b))
     value_a, value_b = (np.array([one.value for one in side]) for side in (ours, theirs))
     found = seeds_and_patients(value_a - value_b, np.stack([x.replicates - y.replicates for x, y in zip(ours, theirs, strict=True)]))
+    head |= {"n_pos": ours[0].n_pos, "n_neg": ours[0].n_neg}
     return {
         **head, "value": found.mean, "low": found.low, "high": found.high, "p": found.p, "sd": found.sd, "reason": found.reason,
         "value_a": float(value_a.mean()), "value_b": float(value_b.mean()), "differences": [float(d) for d in value_a - value_b],

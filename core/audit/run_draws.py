@@ -26,7 +26,7 @@ from core.store import Store
 
 NAMES = {"auc": "auc", "es_auc": "es_auc", "worst_group_auc": "worst_group", "max_gap": "max_gap"}
 """Our metrics -> their names in `AucReplicates.summaries`."""
-KIND = "view-paired-draws"
+KIND = "view-draws-together"
 RUNS_READ = 50
 """Runs whose scores are read from the store in one query: 40 MB with 100,000 test samples."""
 
@@ -35,11 +35,16 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Draws:
-    """One run and metric: value, and replicates (R,), NaN where undefined; the groups that are not judged, in words."""
+    """One run and metric: value, and replicates (R,), NaN where undefined.
+
+    excluded : the groups that are not judged, in words. n_pos, n_neg : samples of known group.
+    """
 
     value: float
     replicates: Floats
     excluded: str = ""
+    n_pos: int = 0
+    n_neg: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,13 +109,14 @@ def _shared(store: Store, run_ids: Sequence[str], attribute: str) -> dict[str, d
 
 
 def _drawn(one: _Together) -> dict[str, dict[str, Any]]:
-    """Run -> samples (their mark), excluded, values and draws by metric (packed), as JSON."""
+    """Run -> samples (their mark), excluded, counts, values and draws by metric (packed), as JSON."""
     table = auc_rows(one.rows)[1:]
     # Whether a group is judged rests on its counts and not on scores, so it is the same for all.
     judged = np.array([row["value"] is not None for row in table], dtype=bool)
-    head = {"samples": hashlib.sha256("\n".join(map(str, one.rows.sample[one.rows.code >= 0])).encode()).hexdigest()[:12], "excluded": ", ".join(row["group"] for row in table if row["value"] is None)}
+    head: dict[str, Any] = {"samples": hashlib.sha256("\n".join(map(str, one.rows.sample[one.rows.code >= 0])).encode()).hexdigest()[:12], "excluded": ", ".join(row["group"] for row in table if row["value"] is None)}
     mine = one.take(one.rows.code >= 0)
     y, code, count = mine.rows.y, mine.rows.code, len(mine.rows.groups)
+    head |= {"n_pos": int(y.sum()), "n_neg": int((y == 0).sum())}
     if y.size == 0 or y.min() == y.max() or not judged.any():
         return {run: {**head, "values": dict.fromkeys(NAMES), "draws": {}} for run in one.runs}
     stack = bootstrap_stack(y, mine.scores, code, count, replicates=REPLICATES, cluster=mine.rows.patient, workers=1)
@@ -134,4 +140,4 @@ def _packed(replicates: Floats) -> str:
 def _read(own: Mapping[str, Any], metric: str) -> Draws:
     value, packed = own["values"][metric], own["draws"].get(metric)
     replicates = np.full(REPLICATES, np.nan) if packed is None else np.frombuffer(base64.b64decode(packed), dtype="<f4").astype(np.float64)
-    return Draws(np.nan if value is None else float(value), replicates, own["excluded"])
+    return Draws(np.nan if value is None else float(value), replicates, own["excluded"], own["n_pos"], own["n_neg"])

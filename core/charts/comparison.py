@@ -61,6 +61,7 @@ def scatter(seeds: pd.DataFrame, methods: pd.DataFrame, measure: str, attribute:
     rows["shown_x"] = [text.interval(v, a, b) for v, a, b in zip(rows["x"], rows["x_low"], rows["x_high"], strict=True)]
     rows["shown_y"] = [text.interval(v, a, b) for v, a, b in zip(rows["y"], rows["y_low"], rows["y_high"], strict=True)]
     rows["runs"] = [text.plural(int(n), "seed") for n in rows["seeds"]]
+    rows["samples"] = [text.positives(p, n) for p, n in zip(rows["n_pos"], rows["n_neg"], strict=True)]
     rows["family_name"] = rows["family"].map(FAMILY_NAMES)
     dots = seeds.head(MOST_SEEDS).copy()
     dots["shown"] = [f"AUC {text.decimal(x)}, {what} {text.decimal(y)}" for x, y in zip(dots["x"], dots["y"], strict=True)]
@@ -102,7 +103,7 @@ def _scatter_panel(rows: pd.DataFrame, seeds: pd.DataFrame, measure: str, look: 
     base = alt.Chart(within).encode(color=color)
     across = base.mark_rule(strokeWidth=1.3, opacity=0.55).encode(x=alt.X("x_low:Q", scale=scale_x), x2="x_high:Q", y=y)
     up = base.mark_rule(strokeWidth=1.3, opacity=0.55).encode(x=x, y=alt.Y("y_low:Q", scale=scale_y), y2="y_high:Q")
-    tips = tooltips({"variant": "Method", "family_name": "Family", "shown_x": "AUC", "shown_y": MEASURES[measure], "runs": "Runs", "kind": "Intervals over", "excluded": "Groups left out"})
+    tips = tooltips({"variant": "Method", "family_name": "Family", "shown_x": "AUC", "shown_y": MEASURES[measure], "samples": "Test samples", "runs": "Runs", "kind": "Intervals over", "excluded": "Groups left out"})
     families = [f for f in FAMILY_NAMES if f in set(rows["family"])]
     shape = alt.Shape("family:N", scale=shape_scale(), legend=alt.Legend(title=None, values=families, labelExpr=_family_labels(), symbolFillColor=look.muted, symbolStrokeWidth=0, offset=28, columns=2))
     points = base.mark_point(size=170, stroke=look.background, strokeWidth=1.5).encode(x=x, y=y, shape=shape, fill=color, tooltip=tips)
@@ -179,13 +180,14 @@ def paired_forest(frame: pd.DataFrame, reference: str, measure: str, attribute: 
     rows["shown"] = interval_texts(rows, signed=True)
     rows["chance"] = [text.p_value(p) + ", corrected" if pd.notna(p) else text.p_value(None) for p in rows["p_adjusted"]]
     rows["from_to"] = [f"{text.decimal(b)} → {text.decimal(a)}" for a, b in zip(rows["value_a"], rows["value_b"], strict=True)]
+    rows["samples"] = [text.positives(p, n) for p, n in zip(rows["n_pos"], rows["n_neg"], strict=True)]
     rows["side"] = [_side(value, p, sign) for value, p in zip(rows["value"], rows["p_adjusted"], strict=True)]
     rows["spread"] = [_seeds_in_words(row["differences"], row["sd"], sign) for row in rows.to_dict("records")]
     better, worse = list(rows.loc[rows["side"] == "better", "variant"]), list(rows.loc[rows["side"] == "worse", "variant"])
     clauses = [f"{text.listing(names)} {verb}{'s' if len(names) == 1 else ''} the {what}" for names, verb in ((better, "improve"), (worse, "worsen")) if names]
     title = f"Against {reference}, " + (" and ".join(clauses) if clauses else f"no method's {what} differs beyond chance")
     order = list(rows["variant"])
-    dots = pd.DataFrame([{"variant": row["variant"], "value": value, "side": row["side"]} for row in rows.to_dict("records") for value in row["differences"]], columns=["variant", "value", "side"])
+    dots = pd.DataFrame([{"variant": row["variant"], "value": value, "side": row["side"], "shown": text.decimal(value, signed=True)} for row in rows.to_dict("records") for value in row["differences"]], columns=["variant", "value", "side", "shown"])
     columns = {"variant": "Method", "value": "Difference", "low": "Low", "high": "High", "p": "p", "p_adjusted": "p corrected", "value_a": "Method's value", "value_b": "Reference's value", "seeds": "Common seeds", "sd": "Sd over seeds", "reason": "Why not estimable"}
     counted = int(rows["pairs"].iloc[0])
     return Figure(
@@ -219,10 +221,10 @@ def _paired_panel(rows: pd.DataFrame, dots: pd.DataFrame, order: list[str], what
     y = alt.Y("variant:N", sort=order, scale=alt.Scale(domain=order), axis=alt.Axis(title=None, labelColor=look.text, labelFontSize=13, labelLimit=190))
     axis = alt.Axis(title=f"Difference in {what}" + (" (left is better)" if small else " (right is better)"), values=ticks, grid=True, labelExpr=SIGNED)
     zero = alt.Chart(pd.DataFrame({"value": [0.0]})).mark_rule(color=look.faint, strokeWidth=1.2).encode(x=alt.datum(0))
-    faint = alt.Chart(dots).mark_point(size=26, opacity=0.45, filled=True).encode(x=alt.X("value:Q", scale=scale), y=y, color=color)
+    faint = alt.Chart(dots).mark_point(size=26, opacity=0.45, filled=True).encode(x=alt.X("value:Q", scale=scale), y=y, color=color, tooltip=tooltips({"variant": "Method", "shown": "Difference in one seed"}))
     base = alt.Chart(known).encode(y=y, color=color)
     rule = base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", scale=scale), x2="high:Q")
-    tips = tooltips({"variant": "Method", "shown": "Difference", "chance": "Test", "from_to": "Reference → method", "spread": "Seeds"})
+    tips = tooltips({"variant": "Method", "shown": "Difference", "chance": "Test", "from_to": "Reference → method", "spread": "Seeds", "samples": "Test samples"})
     points = base.mark_point(size=110, filled=True, opacity=1).encode(x=alt.X("value:Q", scale=scale, axis=axis), tooltip=tips)
     words = alt.Chart(known).mark_text(align="right", color=look.muted, fontSize=11, dy=-14).encode(y=y, x=alt.value("width"), text="shown:N")
     return (zero + faint + rule + points + words).properties(width=width, height=44 * len(order))

@@ -37,11 +37,18 @@ def training_curves(epochs: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     state = f"{plural(going, 'run')} under way" if going else "All runs have settled"
     title = f"{state}; the best validation AUC so far is {decimal(best['validation_auc'])} ({best['label']}, seed {best['seed']}, epoch {int(best['epoch'])})."
     panels = tuple(
-        Panel(partial(_draw, frame, column), heading)
+        Panel(partial(_draw, frame, column), heading, alt=_alt(frame, column))
         for column, heading in ((AUC, "Validation AUC"), (LOSS, "Validation loss (solid) and training loss (dashed)"))
     )
     columns = ["run_id", "label", "seed", "epoch", "train_loss", "validation_loss", "validation_auc"]
     return Figure(name=name, title=title, alt=title, data=frame[columns], panels=panels, columns=2, terms=("auc",))
+
+
+def _alt(frame: pd.DataFrame, column: str) -> str:
+    """The last value of each run's curve: for readers who cannot see it."""
+    last = frame.dropna(subset=[column]).sort_values("epoch").groupby("run_id", sort=False).tail(1)
+    ends = [f"{row['label']}, seed {row['seed']}: {decimal(row[column])} after epoch {int(row['epoch'])}" for row in last.to_dict("records")]
+    return f"Lines over {plural(int(frame['epoch'].max()), 'epoch')}, one per run. " + "; ".join(ends) + "."
 
 
 def _draw(frame: pd.DataFrame, column: str, look: Look, width: Width) -> Any:

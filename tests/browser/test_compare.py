@@ -9,10 +9,11 @@ import pytest
 
 from core.audit import run_compare
 from core.charts.comparison import headline, standing
-from core.charts.text import decimal, interval
+from core.charts.text import decimal, interval, positives
 from core.store import Store
 from dashboard.finished import named
 from tests.browser.widgets import (
+    FRAME,
     PATIENCE,
     choose,
     downloads,
@@ -20,9 +21,11 @@ from tests.browser.widgets import (
     flip,
     says,
     segment,
+    sort_by,
     table,
     table_of,
     title,
+    tooltip,
     visit,
     widget,
 )
@@ -61,6 +64,29 @@ def test_reference_turns_the_forest(page: Any, served: tuple[str, FakeWorkspace]
     points = {row["variant"]: float(row["x"]) for row in downloads(page, "accuracy-fairness", tmp_path)}
     assert points["MultiFair"] == pytest.approx(_ahead(store, "es_auc")[0].set_index("variant")["x"]["MultiFair"])
     assert table_of(page, "accuracy-fairness")
+
+
+def test_tables_sort_by_their_numbers(page: Any, served: tuple[str, FakeWorkspace], store: Store) -> None:
+    """Negative differences before positive ones, whatever their text."""
+    visit(page, served[0], "compare", "?attribute=sex")
+    expected = run_compare.paired(store, store.runs(status="done"), "ERM (fused)", "sex", "es_auc")["value"]
+    assert (expected < 0).sum() > 0 and (expected > 0).sum() > 1, "the text order would do"
+    widget(page, "table-paired-differences").get_by_role("button").first.click()
+    page.locator(f"[data-testid=stPopoverBody] {FRAME} table td").first.wait_for(state="attached", timeout=PATIENCE)
+    assert sort_by(page, "[data-testid=stPopoverBody]", 1) == pytest.approx(sorted(expected))
+
+
+def test_tooltips_repeat_estimate_interval_and_counts(page: Any, served: tuple[str, FakeWorkspace], store: Store) -> None:
+    visit(page, served[0], "compare", "?attribute=sex")
+    methods, _ = _ahead(store, "es_auc")
+    own = methods.set_index("variant").loc["MultiFair"]
+    said = tooltip(page, page.locator(".st-key-block-accuracy-fairness svg path[aria-roledescription=point][aria-label*='Method: MultiFair;']").last)
+    for part in (interval(own["x"], own["x_low"], own["x_high"]), interval(own["y"], own["y_low"], own["y_high"]), positives(own["n_pos"], own["n_neg"]), "2 seeds"):
+        assert part in said
+    row = run_compare.paired(store, store.runs(status="done"), "ERM (fused)", "sex", "es_auc").set_index("variant").loc["MultiFair"]
+    said = tooltip(page, page.locator(".st-key-block-paired-differences svg path[aria-roledescription=point][aria-label*='Method: MultiFair;']").last)
+    for part in (interval(row["value"], row["low"], row["high"], signed=True), positives(row["n_pos"], row["n_neg"]), "corrected"):
+        assert part in said
 
 
 def test_settings_and_disagreements(page: Any, served: tuple[str, FakeWorkspace], store: Store) -> None:

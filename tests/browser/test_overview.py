@@ -14,7 +14,19 @@ from dashboard.finished import default_runs, named
 from dashboard.tour import STEPS
 from tests.browser.conftest import idle_queue
 from tests.browser.helpers import dashboard, settle
-from tests.browser.widgets import PATIENCE, choose, downloads, in_address, press, says, table_of, title, visit, widget
+from tests.browser.widgets import (
+    PATIENCE,
+    choose,
+    downloads,
+    in_address,
+    press,
+    says,
+    tab_to,
+    table_of,
+    title,
+    visit,
+    widget,
+)
 from tests.factories import FakeWorkspace, fake_cohort, fake_run, fake_workspace
 
 
@@ -55,6 +67,20 @@ def test_the_tour_walks_through_five_steps_and_its_place_is_in_the_link(page: An
             says(page, ".st-key-tour", "2 of 5")
             press(page, "tour-next")
         press(page, "tour-next")
+    page.locator(".st-key-tour").wait_for(state="detached", timeout=PATIENCE)
+
+
+def test_the_tour_by_keyboard_alone(page: Any, served: tuple[str, FakeWorkspace]) -> None:
+    """One Tab way to the button; from there Enter goes on, because the focus stays on it."""
+    visit(page, served[0])
+    forward = widget(page, "tour-next").get_by_role("button")
+    tab_to(page, forward)
+    for number in range(1, len(STEPS) + 1):
+        says(page, ".st-key-tour", f"{number} of {len(STEPS)}")
+        settle(page, PATIENCE)
+        assert forward.evaluate("element => element === document.activeElement"), f"the focus is lost at step {number}"
+        assert forward.evaluate("element => getComputedStyle(element).boxShadow") != "none", "the focus is not seen"
+        page.keyboard.press("Enter")
     page.locator(".st-key-tour").wait_for(state="detached", timeout=PATIENCE)
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from core.charts.text import decimal
 from core.cohort.cohort import Cohort
 from core.cohort.ingest import ingest
-from core.runs.folder import folders
-from core.runs.queue import waiting
+from core.runs.folder import RunFolder, folders
+from core.runs.queue import set_parallel, submit, waiting
 from core.runs.spec import plan
 from core.store import Store
 from core.workspace import Workspace
@@ -122,6 +125,47 @@ def test_curves_are_the_recorded_epochs(clinic: Clinic, opened: Any, tmp_path: P
     page.keyboard.press("Escape")
     press(page, "to-groups")
     page.wait_for_url("**/groups**", timeout=PATIENCE)
+
+
+@pytest.fixture
+def busy(tmp_path: Path) -> Iterator[tuple[str, Workspace, Cohort]]:
+    """A small real cohort, served, one job at a time; jobs that are still there afterwards are ended."""
+    small = small_cohort()
+    small.table.to_csv(tmp_path / "clinic.csv", index=False)
+    for name, data, _ in small.images:
+        (tmp_path / name).write_bytes(data)
+    workspace = Workspace.open(tmp_path / "w")
+    cohort = ingest(workspace, tmp_path / "clinic.csv")
+    set_parallel(workspace, 1)
+    with dashboard(workspace.root) as address:
+        yield address, workspace, cohort
+    for process in psutil.process_iter(["cmdline"]):
+        if str(workspace.root) in " ".join(process.info["cmdline"] or ()):
+            os.kill(process.pid, signal.SIGTERM)
+
+
+def test_running_jobs_are_cancelled_killed_tried_again_and_the_others_reordered(busy: tuple[str, Workspace, Cohort], page: Any) -> None:
+    """Real jobs, too long to end by themselves."""
+    address, workspace, cohort = busy
+    first, second, third = (handle.run_id for handle in submit(workspace, plan(cohort, ["erm", "ogm-ge", "group-dro"], "sex", (1,), "quick", {"epochs": 20_000})))
+    visit(page, address, "train", chart=False)
+    says(page, f".st-key-run-{first}", "epoch")
+    press(page, f"up-{third}")
+    says(page, f".st-key-run-{third}", "number 1")
+    assert [folder.run_id for folder in waiting(workspace)] == [third, second]
+    press(page, f"cancel-{first}")
+    says(page, f".st-key-failed-{first}", "cancelled by the user")
+    # What was moved up is next; a job that dies is settled with the reason.
+    says(page, f".st-key-run-{third}", "epoch")
+    os.kill(RunFolder(workspace.runs / third).read_status()["pid"], signal.SIGKILL)
+    says(page, f".st-key-failed-{third}", "killed")
+    press(page, f"retry-{third}")
+    says(page, f".st-key-run-{third}", "waiting")
+    assert RunFolder(workspace.runs / third).read_status()["attempt"] == 2
+    for run in (third, second):
+        press(page, f"cancel-{run}")
+        says(page, f".st-key-failed-{run}", "cancelled by the user")
+    says(page, "h3", "Nothing is running")
 
 
 def test_without_a_cohort_it_says_where_to_go(page: Any, tmp_path: Path) -> None:

@@ -13,6 +13,11 @@ PATIENCE = 30_000
 TRIES = 6
 CHART = "[data-testid=stVegaLiteChart] svg path"
 FRAME = "[data-testid=stDataFrame]"
+RISES = """([where, column]) => {
+  const rows = [...document.querySelector(where).querySelectorAll('table tbody tr')].filter(row => row.cells.length > column);
+  const values = rows.map(row => parseFloat(row.querySelectorAll('td')[column].innerText));
+  return values.length > 1 && values.every((v, i) => i === 0 || v >= values[i - 1]);
+}"""
 
 
 def visit(page: Any, address: str, name: str = "", query: str = "", chart: bool = True) -> None:
@@ -143,6 +148,45 @@ def table(page: Any, where: str) -> list[list[str]]:
     frame = page.locator(f"{where} {FRAME}").first
     frame.locator("table td").first.wait_for(state="attached", timeout=PATIENCE)
     return [[cell.inner_text() for cell in row.locator("td").all()] for row in frame.locator("table tbody tr").all()]
+
+
+def sort_by(page: Any, where: str, column: int) -> list[float]:
+    """Click heads of a table until `column` rises by its numbers, as from text order it would not; returns them.
+
+    The heads are drawn on a canvas, so their places are tried from the left. AssertionError when no head sorts the column so.
+    """
+    from playwright.sync_api import TimeoutError as NotYet
+
+    frame = page.locator(f"{where} {FRAME}").first
+    frame.scroll_into_view_if_needed()
+    box = frame.bounding_box()
+    # The menu of a table lies over the right end of its heads.
+    for x in range(12, int(box["width"]) - 12, 28):
+        page.mouse.click(box["x"] + x, box["y"] + 14)
+        try:
+            page.wait_for_function(RISES, arg=[f"{where} {FRAME}", column], timeout=400)
+        except NotYet:
+            continue
+        return [float(row[column]) for row in table(page, where)]
+    raise AssertionError(f"no head sorts column {column} by its numbers")
+
+
+def tooltip(page: Any, mark: Any) -> str:
+    """What the tooltip of a mark of a chart says."""
+    mark.scroll_into_view_if_needed()
+    mark.hover(force=True)
+    shown = page.locator("#vg-tooltip-element.visible")
+    shown.wait_for(timeout=PATIENCE)
+    return str(shown.inner_text())
+
+
+def tab_to(page: Any, wanted: Any, most: int = 60) -> None:
+    """Press Tab until `wanted` has the focus."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError("the control cannot be reached with the Tab key")
 
 
 def table_of(page: Any, block: str) -> list[list[str]]:
