@@ -88,19 +88,20 @@ def _point(part: Mapping[str, Any]) -> str:
 def _matrix(verdicts: pd.DataFrame) -> None:
     """The matrix; a click on a cell opens its section below."""
     figure = verdict_matrix(verdicts)
-    st.markdown(f"#### {md(figure.title)}")
-    if figure.empty:
-        return
-    look = state.look()
-    cell = selection_point("cell", fields=["attribute", "metric"], on="click")
-    chart = figure.panels[0].draw(look, "container").add_params(cell)
-    picked: Any = st.vega_lite_chart(spec=drawing_spec(chart, look), theme=None, width="stretch", key="verdict-matrix", on_select="rerun", alt=figure.alt)
+    with st.container(key="block-verdicts", gap="small"):
+        st.markdown(f"#### {md(figure.title)}")
+        if figure.empty:
+            return
+        look = state.look()
+        cell = selection_point("cell", fields=["attribute", "metric"], on="click")
+        chart = figure.panels[0].draw(look, "container").add_params(cell)
+        picked: Any = st.vega_lite_chart(spec=drawing_spec(chart, look), theme=None, width="stretch", key="verdict-matrix", on_select="rerun", alt=figure.alt)
+        st.caption(md(figure.note) + " Click a cell to see its evidence.")
     chosen = (picked or {}).get("selection", {}).get("cell") or []
     if chosen and st.session_state.get("_cell") != chosen[0]:
         st.session_state["_cell"] = chosen[0]
         st.session_state["audit-attribute"] = chosen[0]["attribute"]
         st.session_state["audit-metric"] = chosen[0]["metric"]
-    st.caption(md(figure.note) + " Click a cell to see its evidence.")
 
 
 @st.fragment
@@ -205,6 +206,7 @@ def _between(document: Mapping[str, Any], model: str, attribute: str) -> None:
     chart_block(cross_group(pairs, {model: model}, groups, attribute), key="audit-between")
 
 
+@st.fragment
 def _against_rest(document: Mapping[str, Any], model: str, part: Mapping[str, Any]) -> None:
     section(contents.REST)
     rest = rest_table(document)

@@ -79,7 +79,7 @@ def _draw(frame: pd.DataFrame, named: pd.DataFrame, alpha: float, metric: str, l
     x = alt.X("difference:Q", scale=alt.Scale(domain=[-reach, reach]), axis=decimal_axis(f"Difference in {metric_name(metric)}", grid=True, tickCount=7))
     y = alt.Y("evidence:Q", scale=alt.Scale(domain=[0, max(2.0, float(frame["evidence"].max()) * 1.12)]), axis=alt.Axis(title="Evidence (−log10 adjusted p)", tickCount=5))
     base = alt.Chart(frame).encode(x=x, y=y, tooltip=tooltips({"who": "group", "size": "rows", "shown": "difference to all others", "p_text": "adjusted"}))
-    dots = base.mark_point(size=55, opacity=0.75).encode(color=alt.condition(alt.datum.strong, alt.value(look.worse), alt.value(look.no_estimate)))
+    dots = base.mark_point(size=55, opacity=0.75).encode(color=alt.condition(alt.datum.strong, alt.value(look.worse), alt.value(look.faint)))
     line = alt.Chart(pd.DataFrame({"y": [-np.log10(alpha)]})).mark_rule(strokeDash=[4, 4], color=look.muted).encode(y="y:Q")
     zero = alt.Chart(pd.DataFrame({"x": [0.0]})).mark_rule(color=look.grid).encode(x="x:Q")
     labels = alt.Chart(named).mark_text(align="center", dy=-11, fontSize=11, color=look.text).encode(x=x, y=y, text="who:N")
