@@ -40,8 +40,8 @@ def modalities_answer(telemetry: pd.DataFrame, view: View, performance: pd.DataF
         best, least = groups.loc[groups["value"].idxmax()], groups.loc[groups["value"].idxmin()]
         apart = "intervals apart" if least["high"] < best["low"] else "intervals overlap"
         sentence += (
-            f"; it adds {text.decimal(best['value'], 3, True)} AUC for {best['group']} (n = {text.count(best['n'])})"
-            f" and {text.decimal(least['value'], 3, True)} for {least['group']} (n = {text.count(least['n'])}), {apart}"
+            f"; it adds {text.decimal(best['value'], 3, True)} AUC for {best['group']} (n\u00a0=\u00a0{text.count(best['n'])})"
+            f" and {text.decimal(least['value'], 3, True)} for {least['group']} (n\u00a0=\u00a0{text.count(least['n'])}), {apart}"
         )
         sentence += _neglected(performance, str(top["run_id"]), str(top["modality"]), str(least["group"]))
     others = [f"{row['modality']} {text.percent(row['value'])} under {row['run']}" for row in leads.iloc[1:].to_dict("records")]

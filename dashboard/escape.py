@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&^=])")
+_SPACE = re.compile(r"[^\S\u00a0\u2009]+")
+"""Spaces and line ends; not those that hold a number together."""
 
 
 def md(text: object) -> str:
     """`text` with every character that Markdown, LaTeX or Streamlit's directives know escaped."""
-    return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
+    return _SPECIAL.sub(r"\\\1", _SPACE.sub(" ", str(text)).strip())

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from core.audit import run_views, search
-from core.charts import contribution, gradients
+from core.charts import contribution, gradients, modality_auc
 from core.charts.audit_forest import metric_forest
 from core.charts.figure import Figure
 from core.charts.gradient_pairs import group_magnitudes
@@ -160,8 +160,8 @@ def _modalities(store: Store, names: dict[str, str], modalities: Sequence[str], 
         alone, without = performance[performance["kind"] == "unimodal"], performance[performance["kind"].isin(["all", "without"])]
         figures += [
             ("contribution_by_group", contribution.by_group(last, names, modalities, groups, attribute)),
-            ("unimodal_auc", contribution.unimodal(alone, names, modalities, groups, attribute)),
-            ("take_away", contribution.take_away(without, names, modalities, groups, attribute)),
+            ("unimodal_auc", modality_auc.unimodal(alone, names, modalities, groups, attribute)),
+            ("take_away", modality_auc.take_away(without, names, modalities, groups, attribute)),
         ]
     blocks = _charts(*figures)
     if len(telemetry):

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from core.audit import run_views
-from core.charts.text import interval
+from core.charts.text import decimal, interval
+from core.cohort import load
 from core.store import Store
 from dashboard.finished import default_runs, named
 from tests.browser.widgets import (
@@ -63,7 +64,7 @@ def test_runs_and_attribute_change_the_page_and_the_link(page: Any, served: tupl
     title(page, "unimodal-auc", "I-II")
 
 
-def test_unimodal_auc_and_take_away_are_the_audits(page: Any, served: tuple[str, FakeWorkspace], store: Store, tmp_path: Path) -> None:
+def test_every_tab_shows_the_audits_numbers_and_is_in_the_link(page: Any, served: tuple[str, FakeWorkspace], store: Store, tmp_path: Path) -> None:
     address, fake = served
     run = _opened(store, fake)[0]
     audited = run_views.modality_performance(store, [run], "sex")
@@ -72,9 +73,29 @@ def test_unimodal_auc_and_take_away_are_the_audits(page: Any, served: tuple[str,
     rows = downloads(page, "unimodal-auc", tmp_path)
     found = {row["modality"]: float(row["value"]) for row in rows if row["group"] == "female"}
     assert found == pytest.approx(alone.to_dict())
-    without = audited[(audited["kind"] == "without") & (audited["group"] == "male") & (audited["modality"] == "image")]["value"].iloc[0]
-    drawn = downloads(page, "take-away", tmp_path)
-    assert any(abs(float(row["value"]) - without) < 1e-9 for row in drawn if row["group"] == "male" and row["value"])
+    assert page.locator(".st-key-block-take-away").count() == 0, "a closed tab is not drawn"
+
+    page.get_by_role("tab", name="Who has which modality").click()
+    in_address(page, "evidence=Who+has+which+modality")
+    present = load(fake.workspace, fake.cohort.cohort_id).present
+    if present.all():
+        title(page, "availability", "Every modality is there for everyone")
+    else:
+        shares = {(row[0], row[1]): int(row[3].replace("\u2009", "")) for row in table_of(page, "availability")}
+        group = fake.cohort.table["sex"].to_numpy(dtype=object)
+        for place, modality in enumerate(fake.cohort.modalities):
+            assert shares[modality, "female"] == present[group == "female", place].sum()
+
+    page.get_by_role("tab", name="Take it away").click()
+    in_address(page, "evidence=Take+it+away")
+    title(page, "take-away")
+    visit(page, address, "modalities", page.evaluate("location.search"))
+    assert page.get_by_role("tab", name="Take it away").get_attribute("aria-selected") == "true"
+    without = audited[audited["kind"] == "without"].set_index(["group", "modality"])["value"]
+    whole = audited[audited["kind"] == "all"].set_index("group")["value"]
+    falls = {at: whole[at[0]] - value for at, value in without.items() if at[0] in ("female", "male")}
+    (group, modality), most = max(falls.items(), key=lambda fall: fall[1])
+    assert f"Without {modality}, {group} falls furthest: {decimal(-most, 3, signed=True)} AUC" in title(page, "take-away", "Without")
 
 
 def test_table_of_shapley_values_is_the_telemetry(page: Any, served: tuple[str, FakeWorkspace], store: Store) -> None:
@@ -86,7 +107,7 @@ def test_table_of_shapley_values_is_the_telemetry(page: Any, served: tuple[str, 
     # The grid's text for screen readers holds the numbers behind what it writes.
     shown = {row[2]: float(row[3]) for row in table_of(page, "shapley-by-group") if row[1] == "female"}
     assert shown == pytest.approx(phi.to_dict())
-    assert table_of(page, "availability") and table_of(page, "contribution-ratio")
+    assert table_of(page, "contribution-ratio")
 
 
 def test_explanations_unfold_and_terms_have_a_hover(page: Any, served: tuple[str, FakeWorkspace]) -> None:

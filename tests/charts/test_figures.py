@@ -12,7 +12,7 @@ import pytest
 import vl_convert
 
 from core.audit import run_branches, run_compare, run_views
-from core.charts import comparison, consequences, contribution, gradients, groups
+from core.charts import comparison, consequences, contribution, gradients, groups, modality_auc
 from core.charts.figure import Figure
 from core.charts.glossary import GLOSSARY, explain
 from core.charts.theme import DARK, LIGHT
@@ -39,8 +39,8 @@ def figures() -> dict[str, Figure]:
         found = [
             contribution.over_epochs(telemetry, names, MODALITIES),
             contribution.by_group(last, names, MODALITIES, SEX, "sex"),
-            contribution.unimodal(modal[modal["kind"] == "unimodal"], names, MODALITIES, SKIN, "skin_type"),
-            contribution.take_away(modal[modal["kind"] != "unimodal"], names, MODALITIES, SKIN, "skin_type"),
+            modality_auc.unimodal(modal[modal["kind"] == "unimodal"], names, MODALITIES, SKIN, "skin_type"),
+            modality_auc.take_away(modal[modal["kind"] != "unimodal"], names, MODALITIES, SKIN, "skin_type"),
             gradients.conflict(telemetry, names, MODALITIES, SEX, (1, 4)),
             gradients.magnitudes(telemetry, names, MODALITIES),
             groups.forest(run_views.group_performance(store, chosen, "skin_type"), names, SKIN, "skin_type"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from core.charts.text import count
 from dashboard.escape import md
 
 
@@ -16,3 +17,7 @@ def test_special_characters_are_escaped(text: str) -> None:
 
 def test_lines_become_spaces() -> None:
     assert md("a\n\n# b") == "a \\# b"
+
+
+def test_numbers_are_not_torn_apart() -> None:
+    assert md(f"n\u00a0=\u00a0{count(12345)}") == "n\u00a0\\=\u00a012\u2009345"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from core.audit import AuditOptions, Predictions, audit, run_views
 from core.charts.cohort_availability import availability
@@ -11,7 +15,7 @@ from core.charts.text import interval
 from core.cohort import load
 from core.store import Store
 from tests.factories import FakeWorkspace
-from tests.pages.analysis import calm, drawn, open_page, words
+from tests.pages.analysis import calm, drawn, open_page, open_tab, specs, words
 
 
 def _erm(fake: FakeWorkspace) -> str:
@@ -29,7 +33,7 @@ def test_answer_reads_the_recorded_ratio(fake: FakeWorkspace, monkeypatch: pytes
 
 def test_take_away_is_the_audits_auc(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     run = _erm(fake)
-    app = calm(open_page(monkeypatch, fake.workspace.root, "modalities", runs=run, attribute="sex"))
+    app = open_tab(open_page(monkeypatch, fake.workspace.root, "modalities", runs=run, attribute="sex"), "Take it away")
     with Store.open(fake.workspace) as store:
         rows = store.predictions(run, "test")
         scores = store.modality_scores(run, "test")
@@ -51,7 +55,7 @@ def test_other_attribute_than_trained_for_explains_itself(fake: FakeWorkspace, m
 def test_availability_is_the_share_who_have_it(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     present = load(fake.workspace, fake.cohort.cohort_id).present
     group = fake.cohort.table["sex"].to_numpy(dtype=object)
-    app = calm(open_page(monkeypatch, fake.workspace.root, "modalities", runs=_erm(fake), attribute="sex"))
+    app = open_tab(open_page(monkeypatch, fake.workspace.root, "modalities", runs=_erm(fake), attribute="sex"), "Who has which modality")
     cells = [row for rows in drawn(app) for row in rows if "share" in row]
     if present.all():
         assert "Every modality is there for everyone" in words(app) and not cells
@@ -77,5 +81,24 @@ def test_availability_by_group_counts_and_bounds(fake: FakeWorkspace) -> None:
 
 def test_unimodal_run_has_nothing_to_share(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     run = next(run for run in fake.run_ids if run.startswith("unimodal"))
-    app = calm(open_page(monkeypatch, fake.workspace.root, "modalities", runs=run))
+    app = open_tab(open_page(monkeypatch, fake.workspace.root, "modalities", runs=run), "Take it away")
     assert "Nothing can be taken away" in words(app)
+
+
+def test_another_run_leaves_the_first_ones_panel_as_it_is(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has not changed is not drawn again by the browser: neither its drawing nor its sentence may speak of others."""
+    both = [_erm(fake), next(run for run in fake.run_ids if run.startswith("erm-s2-"))]
+    app = calm(open_page(monkeypatch, fake.workspace.root, "modalities", runs=both[0], attribute="sex"))
+    first = _of_first_run(app, 1)
+    app.multiselect(key="view_runs").set_value(both).run()
+    # The runs are named among themselves: with a second seed, the seed is said.
+    again = [json.loads(json.dumps(panel, ensure_ascii=False).replace("ERM (fused) · seed 1", "ERM (fused)")) for panel in _of_first_run(calm(app), 2)]
+    assert [alt for alt, _ in again] == [alt for alt, _ in first]
+    # The second run adds a larger Shapley value than the first one has, and heat maps share their colours.
+    assert [again[0][1], again[2][1]] == [first[0][1], first[2][1]]
+
+
+def _of_first_run(app: AppTest, runs: int) -> list[Any]:
+    charts = [(chart.proto.alt, spec) for chart, spec in zip(app.get("vega_lite_chart"), specs(app), strict=True)]
+    assert len(charts) == 3 * runs
+    return [[alt.partition(": ")[2] or alt, spec] for alt, spec in charts[::runs]]
