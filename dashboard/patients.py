@@ -30,7 +30,10 @@ def disagreement_section(view: View) -> None:
     with st.container(horizontal=True, key="disagreement-runs"):
         first = st.selectbox("One run", ids, format_func=lambda i: names[i], key="disagree-a", width=260)
         second = st.selectbox("Another", [i for i in ids if i != first], format_func=lambda i: names[i], key="disagree-b", width=260)
-    st.dataframe(_counts(view, first, second), hide_index=True, width="stretch", placeholder=NOTHING, alt="Samples decided differently, by group")
+    counts = _counts(view, first, second)
+    # Long names of groups leave the numbers in sight on a narrow screen.
+    widths = {str(counts.data.columns[0]): st.column_config.Column(width=130)}
+    st.dataframe(counts, column_config=widths, hide_index=True, width="stretch", placeholder=NOTHING, alt="Samples decided differently, by group")
     if not st.toggle("Show these patients", value=False, key="show-patients", help="Images and notes of patients. Off unless you ask for them."):
         st.caption("Images and notes of patients stay hidden until you ask for them.")
         return

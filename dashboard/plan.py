@@ -114,7 +114,7 @@ def budget_controls() -> tuple[tuple[int, ...], str, dict[str, Any]]:
         epochs = st.number_input("Epochs", 1, 1000, usual, key=f"train-epochs-{preset}")
         if epochs != usual:
             settings["epochs"] = int(epochs)
-        text = st.text_area("Further settings, one `key = value` a line", key="train-settings", height=90, placeholder="lr = 0.0005\nbatch_size = 64", help="Of the methods, the budget or the network; what a method does not know is not given to it.")
+        text = st.text_area("Further settings, one “key = value” a line", key="train-settings", height=90, placeholder="lr = 0.0005\nbatch_size = 64", help="Of the methods, the budget or the network; what a method does not know is not given to it.")
         settings.update(parse_settings(text))
     return tuple(range(1, int(number) + 1)), str(preset), settings
 

@@ -64,7 +64,7 @@ def availability(shares: pd.DataFrame, attribute: str) -> Figure:
 def _draw(frame: pd.DataFrame, groups: list[str], modalities: list[str], look: Look, width: Width) -> Any:
     aslant: dict[str, Any] = {"labelAngle": 0}
     if sum(map(len, modalities)) > NAMES_ABREAST:
-        aslant = {"labelAngle": -35, "labelAlign": "left", "labelLimit": 130}
+        aslant = {"labelAngle": -35, "labelAlign": "left", "labelLimit": 105}
     base = alt.Chart(frame).encode(
         y=alt.Y("group:N", sort=groups, axis=alt.Axis(title=None)),
         x=alt.X("modality:N", sort=modalities, axis=alt.Axis(orient="top", title=None, domain=False, **aslant)),

@@ -91,7 +91,7 @@ def _draw(frame: pd.DataFrame, unit: str, look: Look, width: Width) -> Any:
         size=alt.Size("thickness:Q", scale=None),
         tooltip=tooltip,
     )
-    x = alt.X("share:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", title="share with the outcome", tickCount=5))
+    x = alt.X("share:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", title="share with the outcome", values=[0, 0.25, 0.5, 0.75, 1]))
     rest = base.mark_bar(opacity=0.22).encode(x=x, x2=alt.datum(1))
     part = base.mark_bar().encode(x=x, x2=alt.datum(0))
     label = (

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.browser.helpers import overflow, settle
+from core.workspace import Workspace
+from tests.browser.helpers import dashboard, overflow, settle
 from tests.browser.screenshots import PAGES
-from tests.browser.widgets import CHART, PATIENCE, follow, in_address, says, visit, widget
-from tests.factories import FakeWorkspace
+from tests.browser.widgets import CHART, PATIENCE, follow, in_address, says, tab_to, visit, widget
+from tests.factories import FakeWorkspace, fake_cohort, fake_run
 
+MARKS = ("**x**", "<b>bold</b>", "$a$ and $b$", ":red[x]", "`code`")
 ANALYSIS = ("modalities", "gradients", "groups", "compare")
 
 
@@ -37,12 +41,7 @@ def test_a_phone_shows_the_whole_page_and_charts_are_named(page: Any, served: tu
 def test_the_bar_is_used_by_keyboard_alone(page: Any, served: tuple[str, FakeWorkspace]) -> None:
     visit(page, served[0], "modalities", f"?attribute=sex&runs={_run(served[1])}")
     attribute = widget(page, "view_attribute").get_by_role("combobox")
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if attribute.evaluate("element => element === document.activeElement"):
-            break
-    else:
-        raise AssertionError("the attribute cannot be reached with the Tab key")
+    tab_to(page, attribute)
     page.keyboard.press("ArrowDown")
     page.get_by_role("option", name="skin_type", exact=True).wait_for(timeout=PATIENCE)
     page.keyboard.press("ArrowDown")
@@ -77,3 +76,35 @@ def test_a_link_reopens_the_view(page: Any, served: tuple[str, FakeWorkspace], n
 def test_a_link_that_names_what_is_not_there_still_opens(page: Any, served: tuple[str, FakeWorkspace]) -> None:
     visit(page, served[0], "groups", "?cohort=none&attribute=none&runs=none")
     assert says(page, ".st-key-answer", "AUC")
+
+
+@pytest.fixture(scope="module")
+def marked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A cohort whose names are full of marks that Markdown, HTML and LaTeX know, served."""
+    workspace = Workspace.open(tmp_path_factory.mktemp("marked") / "w")
+    cohort = fake_cohort(
+        workspace, patients=500, name=f"Clinic {' '.join(MARKS)}", attributes={f"at {MARKS[2]}": dict.fromkeys(MARKS, 1)},
+        modalities={MARKS[4]: "image", MARKS[3]: "tabular"},
+    )  # fmt: skip
+    for method in ("erm", "multifair"):
+        fake_run(workspace, cohort, method=method, epochs=2)
+    fake_run(workspace, cohort, method="unimodal", settings={"modality": MARKS[4]}, epochs=2)
+    fake_run(workspace, cohort, method="ogm-ge", epochs=2, status="failed", reason=" ".join(MARKS))
+    with dashboard(workspace.root) as address:
+        yield address
+
+
+@pytest.mark.parametrize("name", ["", "cohort", "train", "compare"])
+def test_names_full_of_marks_stand_as_they_are(marked: str, page: Any, name: str) -> None:
+    visit(page, marked, name, "?tour=done")
+    if name == "compare":
+        widget(page, "show-patients").locator("label").first.click()
+        settle(page, PATIENCE)
+    main = page.get_by_test_id("stMain")
+    # Words, table cells, chart labels and what a select box holds.
+    said = main.inner_text() + " ".join(main.locator("svg text, td").all_text_contents()) + " ".join(main.locator("input").evaluate_all("all => all.map(one => one.value)"))
+    for mark in MARKS:
+        assert mark in said, f"{mark} is not on the page as it was written"
+    assert main.locator(".katex").count() == 0
+    assert main.locator("b, code").count() == 0
+    assert main.locator("strong").filter(has_text=re.compile("^x$")).count() == 0
