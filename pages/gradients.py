@@ -24,6 +24,7 @@ if trained.empty:
     chart_block(nothing("gradient-conflict", "These runs recorded no gradients: a network with one modality has none to compare."))
     st.stop()
 last = int(trained.max()) + 1
+ready = view.once("prepared", lambda: gradients.prepared(telemetry, view.names))
 answer(*view.once("gradients-answer", lambda: gradients_answer(telemetry, view, (1, last))), terms=("cosine", "share_negative", "relative_update"))
 other_attribute_note(view, "Gradients of single groups are those of the attribute that a run was trained for.")
 known = state.attributes(view.cohort_id)
@@ -36,18 +37,18 @@ def strips() -> None:
     """Only this part runs again when the slider moves."""
     with st.container(horizontal=True, key="epoch-range"):
         brushed = st.slider("Epochs of the heat maps", 1, last, (max(1, last - 2), last), key="epochs", help="The brush of every column starts here; drag in a strip to move one alone.") if last > 1 else (1, 1)
-    chart_block(view.once(f"conflict {brushed}", lambda: gradients.conflict(telemetry, view.names, view.modalities, groups, brushed)))
+    chart_block(view.once(f"conflict {brushed}", lambda: gradients.conflict(ready, view.names, view.modalities, groups, brushed)))
 
 
 strips()
 
 
 def with_the_fused() -> None:
-    chart_block(view.once("magnitudes", lambda: gradients.magnitudes(telemetry, view.names, view.modalities)))
+    chart_block(view.once("magnitudes", lambda: gradients.magnitudes(ready, view.names, view.modalities)))
 
 
 def between_groups() -> None:
-    chart_block(view.once("group-magnitudes", lambda: group_magnitudes(gradients.prepared(telemetry, view.names), view.names, view.trained_for)))
+    chart_block(view.once("group-magnitudes", lambda: group_magnitudes(ready, view.names, view.trained_for)))
 
 
 evidence({"Size beside the fused gradient": with_the_fused, **({"Size between groups": between_groups} if groups else {})})

@@ -33,12 +33,16 @@ def leaning(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     `frame`: telemetry rows `contribution.ratio` of all groups together. Runs with one
     modality are left out: they have nothing to lean away from.
     """
+    part = frame[frame["group"].isna() & frame["value"].notna() & frame["run_id"].isin(list(names))]
+    of_run: dict[str, list[Any]] = {}
+    for row in part.to_dict("records"):
+        of_run.setdefault(row["run_id"], []).append(row)
     rows = []
     for run_id, name in names.items():
-        part = frame[(frame["run_id"] == run_id) & frame["group"].isna() & frame["value"].notna()]
-        if part["modality"].nunique() > 1:
-            last = part[part["epoch"] == part["epoch"].max()]
-            rows.append({**last.sort_values("value").iloc[-1].to_dict(), "run": name})
+        own = of_run.get(run_id, [])
+        if len({row["modality"] for row in own}) > 1:
+            final = max(row["epoch"] for row in own)
+            rows.append({**max((row for row in own if row["epoch"] == final), key=lambda row: float(row["value"])), "run": name})
     return pd.DataFrame(rows)
 
 
@@ -124,11 +128,14 @@ def by_group(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence
 def group_finding(rows: pd.DataFrame, attribute: str) -> str:
     """The largest difference between groups in what one modality adds, with both intervals."""
     best: tuple[float, str] = (0.0, f"No modality's contribution can be compared between groups of {attribute}")
-    for (_, run, modality), part in rows[rows["value"].notna()].groupby(["run_id", "run", "modality"], sort=False):
+    cells: dict[tuple[str, str, str], list[Any]] = {}
+    for row in rows[rows["value"].notna()].to_dict("records"):
+        cells.setdefault((row["run_id"], row["run"], row["modality"]), []).append(row)
+    for (_, run, modality), part in cells.items():
         if len(part) < 2:
             continue
-        ordered = part.sort_values("value")
-        high, low = ordered.iloc[-1], ordered.iloc[0]
+        ordered = sorted(part, key=lambda row: float(row["value"]))
+        high, low = ordered[-1], ordered[0]
         gap = float(high["value"] - low["value"])
         if gap > best[0]:
             overlap = ", intervals overlap" if low["high"] >= high["low"] else ""

@@ -98,7 +98,9 @@ def _sentence(rows: pd.DataFrame, name: str) -> str:
 
 
 def prepared(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
-    """Telemetry of the chosen runs with `run`, `trained` (epochs, from 1), `pair` and `shown`."""
+    """Telemetry of the chosen runs with `run`, `trained` (epochs, from 1), `pair` and `shown`; a frame that has them already is given back."""
+    if "trained" in frame:
+        return frame
     rows = frame[frame["run_id"].isin(list(names)) & (frame["epoch"] >= 0)]
     # As plain objects: a few hundred strings are compared and picked much faster than in Arrow's columns.
     rows = rows.astype({name: object for name in rows.columns if pd.api.types.is_string_dtype(rows[name])})
