@@ -100,6 +100,7 @@ def test_from_a_table_and_images_to_a_report(browser: Any, planted: Path, served
         assert page.locator(MARKS).count() > 10, f"{name} drew hardly anything"
 
     go(page, "Reports")
+    page.get_by_role("button", name="Write the report").click()
     button = page.get_by_role("button", name="HTML", exact=True)
     expect(button).to_be_visible(timeout=60_000)
     settle(page)
