@@ -60,7 +60,7 @@ def over_epochs(frame: pd.DataFrame, names: Mapping[str, str], modalities: Seque
     rows["counts"] = [text.count(n) for n in rows["n"]]
     last = int(rows["trained"].max())
     # In quarters, so that it mostly stays when a run comes or goes.
-    most = max(0.5, math.ceil(4 * rows[["value", "high"]].max().max()) / 4)
+    most = min(1.0, max(0.5, math.ceil(4 * rows[["value", "high"]].max().max()) / 4))
     leads = leaning(rows, names)
     panels = []
     for run_id, name in names.items():

@@ -119,7 +119,7 @@ def drawing(strips: Sequence[Strip], heat: Heat | None, run: str, trained: Seque
         if strip.ribbon:
             start, end = floor + RIBBON_GAP, floor + RIBBON_GAP + RIBBON
             ribbon += [{**row, "y": start, "to": end, "from": row["trained"] - 0.5, "until": row["trained"] + 0.5} for row in strip.ribbon]
-            names.append({"trained": last + 0.4, "label": "opposed", "ink": look.muted, "font": 11, "value": (start + end) / 2})
+            names.append({"trained": last + 0.5, "label": "opposed", "ink": look.muted, "font": 11, "value": (start + end) / 2})
     if ribbon:
         layers.append(_ribbon(ribbon, last, scale, look))
     layers += _rules(rules, scale, look)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import pytest
 
 from core.charts import contribution, gradients
@@ -43,6 +45,8 @@ def test_the_brush_is_set_without_drawing_and_shared_by_nobody(fake: FakeWorkspa
 
 def test_drawings_are_forgotten_in_turn(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(specs, "MOST", 2)
+    for kept in ("_drawn", "_keys"):
+        monkeypatch.setattr(specs, kept, OrderedDict())
     for look in (LIGHT, DARK, LIGHT):
         spec_of(_figure(fake).panels[0], look)
     assert len(specs._drawn) == len(specs._keys) == 2
