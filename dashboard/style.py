@@ -6,6 +6,7 @@ STYLE = """
 .st-key-answer { padding: .2rem 0 .6rem 0; max-width: 62rem; }
 .st-key-answer [data-testid="stMarkdownContainer"] p { font-size: 1.15rem; line-height: 1.5; }
 .st-key-answer [data-testid="stCaptionContainer"] p { font-size: .92rem; }
+[data-testid="stCaptionContainer"] { opacity: .74 !important; }
 .st-key-brand p { font-size: .85rem; line-height: 1.4; opacity: .75; }
 [class*="st-key-below-"] { margin-top: -.6rem; }
 [class*="st-key-block-"] h4 { padding: .9rem 0 .15rem 0; font-size: 1.12rem; line-height: 1.35; }
@@ -22,7 +23,7 @@ STYLE = """
   /* Panels of several runs are swiped: one below the other they are ten screens. The next one looks in at the edge. */
   [class*="st-key-block-"] [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) { flex-wrap: nowrap; overflow-x: auto; scroll-snap-type: x proximity; scrollbar-width: thin; }
   [class*="st-key-block-"] [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] { flex: 0 0 88%; min-width: 0; scroll-snap-align: start; }
-  [class*="st-key-block-"] [data-testid="stHorizontalBlock"] > [data-testid="stColumn"]:not(:has([data-testid="stVegaLiteChart"])) { display: none; }
+  [class*="st-key-block-"] [data-testid="stHorizontalBlock"] > [data-testid="stColumn"]:not(:has([data-testid="stElementContainer"])) { display: none; }
   .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
   .st-key-context-bar > div { width: 100% !important; flex: 1 1 100% !important; }
   .st-key-evidence [role="tablist"] { flex-wrap: wrap; overflow: visible; }
