@@ -12,6 +12,7 @@ from core.charts.text import decimal, interval
 from core.cohort import load
 from core.store import Store
 from dashboard.finished import default_runs, named
+from tests.browser.helpers import overflow
 from tests.browser.widgets import (
     add,
     choose,
@@ -116,3 +117,15 @@ def test_explanations_unfold_and_terms_have_a_hover(page: Any, served: tuple[str
     widget(page, "answer").get_by_test_id("stTooltipIcon").first.hover()
     page.get_by_test_id("stTooltipContent").wait_for()
     assert "Shapley" in page.get_by_test_id("stTooltipContent").inner_text()
+
+
+def test_on_a_phone_runs_are_swiped_and_not_stacked(page: Any, served: tuple[str, FakeWorkspace], store: Store) -> None:
+    address, fake = served
+    page.set_viewport_size({"width": 390, "height": 844})
+    visit(page, address, "modalities", f"?attribute=sex&runs={','.join(_opened(store, fake)[:2])}")
+    first, second = page.locator(".st-key-block-contribution-ratio [data-testid=stVegaLiteChart]").all()
+    assert first.bounding_box()["y"] == second.bounding_box()["y"]
+    assert second.bounding_box()["x"] < 390, "the next run looks in at the edge"
+    second.scroll_into_view_if_needed()
+    assert second.bounding_box()["x"] >= 0 and second.bounding_box()["x"] + second.bounding_box()["width"] <= 391
+    assert overflow(page) == 0
