@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -20,6 +20,7 @@ from dashboard.guess_mapping import guess_mapping
 from dashboard.uploads import free
 
 HEAD_ROWS = 5000
+MISSING: dict[Literal["group", "exclude"], str] = {"group": "a group of their own", "exclude": "left out (and counted)"}
 POINTS = {"a threshold": None, "a sensitivity of": "sensitivity", "a specificity of": "specificity", "a share selected of": "selection_rate", "Youden's best": "youden"}
 
 
@@ -28,7 +29,7 @@ def audit_form() -> SavedAudit | None:
     draft = Draft.open(state.workspace(), st.query_params.get("file"))
     turn = st.session_state.setdefault("_audit_turn", 0)
     with st.container(border=True, key="audit-file"):
-        st.markdown("### 1 · Predictions")
+        st.markdown("## 1 · Predictions")
         upload = st.file_uploader(
             "CSV or Parquet with one row per sample: the true label, a score, and the sensitive attributes", key=f"predictions-{turn}",
             help="No model and no images are needed. Several models: several score columns, or a column with the model's name.",
@@ -48,12 +49,12 @@ def audit_form() -> SavedAudit | None:
         st.error(md(error), icon=":material/error:")
         return None
     with st.container(border=True, key="audit-columns"):
-        st.markdown("### 2 · Columns")
+        st.markdown("## 2 · Columns")
         chosen = _columns(draft, head)
         with st.expander("First rows", icon=":material/preview:"):
             st.dataframe(head.head(5), hide_index=True, width="stretch", alt="First rows of the file")
     with st.container(border=True, key="audit-choices"):
-        st.markdown("### 3 · Choices")
+        st.markdown("## 3 · Choices")
         try:
             options = _options()
             mapping = _mapping(chosen)
@@ -149,7 +150,7 @@ def _options() -> AuditOptions:
     left, middle, right = st.columns(3, gap="large")
     with left:
         tolerance = st.number_input("Tolerance", 0.005, 0.5, 0.05, 0.005, format="%.3f", key="audit-tolerance", help="The largest difference between groups that you are ready to accept, for every metric. Verdicts are about it.")
-        missing = st.selectbox("Missing attribute values", ["group", "exclude"], key="audit-missing", format_func={"group": "a group of their own", "exclude": "left out (and counted)"}.__getitem__)
+        missing = st.selectbox("Missing attribute values", list(MISSING), key="audit-missing", format_func=MISSING.__getitem__)
     with middle:
         point = st.selectbox("Predicted positive at", list(POINTS), key="audit-point")
         kind = POINTS[point]

@@ -89,7 +89,7 @@ def _matrix(verdicts: pd.DataFrame) -> None:
     """The matrix; a click on a cell opens its section below."""
     figure = verdict_matrix(verdicts)
     with st.container(key="block-verdicts", gap="small"):
-        st.markdown(f"#### {md(figure.title)}")
+        st.markdown(f"## {md(figure.title)}")
         if figure.empty:
             return
         look = state.look()

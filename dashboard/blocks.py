@@ -20,15 +20,14 @@ from dashboard.specs import spec_of
 PNG_SCALE = 2.0
 
 
-def chart_block(figure: Figure, key: str | None = None, level: int = 4) -> None:
+def chart_block(figure: Figure, key: str | None = None) -> None:
     """Show `figure` in the place where it is called.
 
     key : unique on the page; the figure's name by default.
-    level : heading level of the title.
     """
     key = key or figure.name
     with st.container(key=f"block-{key}", gap="small"):
-        st.markdown(f"{'#' * level} {md(figure.title)}", help=explain(figure.terms) or None)
+        st.markdown(f"## {md(figure.title)}", help=explain(figure.terms) or None)
         if figure.empty:
             return
         look = state.look()

@@ -35,7 +35,7 @@ def bring() -> str | None:
     """Draw the three steps; returns the id of a cohort saved in this run of the page."""
     draft = Draft.open(state.workspace(), st.query_params.get("draft"))
     with st.container(border=True, key="step-files"):
-        st.markdown("### 1 · Files")
+        st.markdown("## 1 · Files")
         draft = _files(draft)
     if draft is None or draft.table is None:
         st.caption("Next: the role of each column, then the checks. Nothing is saved as a cohort before the last step.")
@@ -46,12 +46,12 @@ def bring() -> str | None:
         st.error(md(error), icon=":material/error:")
         return None
     with st.container(border=True, key="step-roles"):
-        st.markdown("### 2 · Roles")
+        st.markdown("## 2 · Roles")
         roles = _roles(draft, table, source)
     if roles is None:
         return None
     with st.container(border=True, key="step-checks"):
-        st.markdown("### 3 · Checks")
+        st.markdown("## 3 · Checks")
         return _checks(draft, table, roles, source)
 
 

@@ -76,7 +76,7 @@ def finding_tag(verdict: Verdict, help_text: str | None = None) -> None:
 
 def section(title: str, help_terms: Iterable[str] = ()) -> None:
     """A heading between charts."""
-    st.markdown(f"### {md(title)}", help=explain(help_terms) or None)
+    st.markdown(f"## {md(title)}", help=explain(help_terms) or None)
 
 
 @st.fragment
@@ -93,7 +93,7 @@ def how_to_read(text: str, terms: Iterable[str] = ()) -> None:
 def empty_state(title: str, text: str, page: str | None = None, label: str = "", key: str = "empty") -> None:
     """Nothing to show: why, and the button that changes it."""
     with st.container(key=f"state-{key}", border=True, horizontal_alignment="center", gap="small"):
-        st.markdown(f"#### {md(title)}", text_alignment="center")
+        st.markdown(f"## {md(title)}", text_alignment="center")
         st.markdown(md(text), text_alignment="center")
         if page and st.button(label, type="primary", key=f"go-{key}"):
             st.switch_page(page_path(page))

@@ -6,6 +6,7 @@ import heapq
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -67,7 +68,7 @@ def method_cards(modalities: Sequence[str]) -> tuple[tuple[str, ...], tuple[str,
         if not names:
             continue
         if family in OPEN:
-            st.markdown(f"##### {FAMILY_NAMES[family].capitalize()}")
+            st.markdown(f"### {FAMILY_NAMES[family].capitalize()}")
             chosen += _family(names)
         else:
             ticked = sum(bool(st.session_state.get(f"method-{name}", st.session_state.get("_methods", {}).get(name))) for name in names)
@@ -166,11 +167,16 @@ def show_plan(specs: Sequence[RunSpec]) -> int:
     st.markdown(text + ".")
     frame = pd.DataFrame(rows).astype({"Time": "float64"})
     table = frame.style
-    for place, text in enumerate(words):
-        table = table.format(lambda _, text=text: text, subset=pd.IndexSlice[[place], ["Time"]], na_rep=text)
+    for place, said in enumerate(words):
+        table = table.format(partial(_said, said), subset=pd.IndexSlice[[place], ["Time"]], na_rep=said)
     widths = {"Run": st.column_config.Column(width=150), "Seed": st.column_config.Column(width=50), "Time": st.column_config.Column(width=95)}
     st.dataframe(table, hide_index=True, width="stretch", column_config=widths, placeholder=duration(None), alt="; ".join(f"{r['Run']} seed {r['Seed']}: {text}" for r, text in zip(rows, words, strict=True)))
     return len(waiting)
+
+
+def _said(words: str, _: object) -> str:
+    """`words`, whatever the number: a table sorts by the number and shows them."""
+    return words
 
 
 def makespan(lengths: Sequence[float], jobs: int) -> float:

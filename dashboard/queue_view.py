@@ -48,7 +48,7 @@ def _live(cohort_id: str) -> None:
         st.session_state["_queue_active"] = False
         st.rerun(scope="app")
     runs = store.runs(cohort_id)
-    st.markdown(f"### {_heading(items)}")
+    st.markdown(f"## {_heading(items)}")
     with st.container(key="queue-items", gap="small"):
         waiting = sum(1 for item in items if item.position)
         for item in items:

@@ -9,7 +9,7 @@ STYLE = """
 [data-testid="stCaptionContainer"] { opacity: .74 !important; }
 .st-key-brand p { font-size: .85rem; line-height: 1.4; opacity: .75; }
 [class*="st-key-below-"] { margin-top: -.6rem; }
-[class*="st-key-block-"] h4 { padding: .9rem 0 .15rem 0; font-size: 1.12rem; line-height: 1.35; }
+[class*="st-key-block-"] h2, [class*="st-key-block-"] h3, .st-key-tour h2, .st-key-report-contents h2 { padding: .9rem 0 .15rem 0; font-size: 1.12rem; line-height: 1.35; }
 [class*="st-key-block-"] [data-testid="stVegaLiteChart"] { overflow: visible; }
 #vg-tooltip-element table tr td.key { opacity: .7; font-weight: 400; }
 .st-key-threshold, .st-key-epochs { max-width: 36rem; }

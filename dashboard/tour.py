@@ -74,7 +74,7 @@ def tour(view: View) -> None:
             st.caption(f"The argument in five steps · {number} of {len(STEPS)}", width="stretch")
             if st.button("Close", icon=":material/close:", type="tertiary", key="tour-close"):
                 _to(DONE)
-        st.markdown(f"#### {step.title}")
+        st.markdown(f"## {step.title}")
         st.markdown(step.text)
         st.markdown(f":material/format_quote: {md(step.sentence(view))}")
         with st.container(horizontal=True):

@@ -33,7 +33,7 @@ if current is None:
         st.query_params.pop("file", None)
         st.rerun()
     if known:
-        st.markdown("### Earlier audits")
+        st.markdown("## Earlier audits")
         for audit in known[:10]:
             with st.container(horizontal=True, vertical_alignment="center", key=f"earlier-{audit.audit_id}"):
                 about = audit.about

@@ -7,6 +7,7 @@ from core.charts import comparison
 from core.charts.figure import Figure
 from dashboard.answers import Answer, compare_answer
 from dashboard.components import (
+    View,
     answer,
     chart_block,
     context_bar,
@@ -20,10 +21,11 @@ from dashboard.patients import disagreement_section
 from dashboard.settings_table import settings_section
 
 page_title("Which method is best, on both counts?")
-view = context_bar()
-if view is None:
+shown = context_bar()
+if shown is None:
     no_cohort()
     st.stop()
+view: View = shown
 if view.finished.empty:
     no_runs(view)
     st.stop()
@@ -70,9 +72,9 @@ def methods_section() -> None:
 methods_section()
 
 if len(view.runs) > 1:
-    st.markdown("### Settings that differ")
+    st.markdown("## Settings that differ")
     settings_section(view.once("settings", lambda: run_compare.settings(view.runs)))
-    st.markdown("### Patients on whom two runs disagree")
+    st.markdown("## Patients on whom two runs disagree")
     disagreement_section(view)
 
 how_to_read(

@@ -53,7 +53,7 @@ with right:
             st.caption("Nothing.")
     with st.container(border=True, key="next-step", gap="small"):
         step = next_step(view, findings, running)
-        st.markdown("##### Next")
+        st.markdown("### Next")
         st.markdown(step.text)
         if st.button(step.label, type="primary", key="next", icon=":material/arrow_forward:", width="stretch"):
             st.switch_page(page_path(step.page))

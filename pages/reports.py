@@ -40,7 +40,7 @@ def offer(key: tuple[str, ...], what: str, contents: tuple[str, ...], write: Cal
     if key not in kept:
         place = st.empty()
         with place.container(border=True, key="report-contents"):
-            st.markdown(f"#### {md(what)}")
+            st.markdown(f"## {md(what)}")
             st.markdown("\n".join(f"{number}. {md(title)}" for number, title in enumerate(contents, 1)))
             st.caption("With its figures, its tables, and how every number was made: one HTML file that needs no network, its tables as CSV, all of it as JSON.")
             if not st.button("Write the report", type="primary", icon=":material/draw:", key="write-report"):

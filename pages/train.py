@@ -25,10 +25,10 @@ if problem:
     st.error(md(problem), icon=":material/error:")
 left, right = st.columns([5, 3], gap="large")
 with left:
-    st.markdown("### Methods")
+    st.markdown("## Methods")
     methods, modalities = method_cards(data.modality_names)
 with right, st.container(key="plan"):
-    st.markdown("### Plan")
+    st.markdown("## Plan")
     try:
         seeds, preset, settings = budget_controls()
         if not methods:

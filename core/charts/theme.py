@@ -158,7 +158,7 @@ def config(look: Look) -> dict[str, Any]:
         },
         "title": {"color": look.text, "subtitleColor": look.muted, "anchor": "start", "fontSize": 15, "subtitleFontSize": 12, "fontWeight": 600, "offset": 14},
         "text": {"color": look.text, "fontSize": 12},
-        "rule": {"color": look.faint},
+        "rule": {"color": look.faint, "aria": False},
         "line": {"strokeWidth": 2.2, "strokeCap": "round", "strokeJoin": "round"},
         "area": {"opacity": 0.16},
         "point": {"filled": True, "size": 70, "opacity": 1},

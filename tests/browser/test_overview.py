@@ -57,7 +57,7 @@ def test_the_tour_walks_through_five_steps_and_its_place_is_in_the_link(page: An
     visit(page, served[0])
     for number, step in enumerate(STEPS, start=1):
         says(page, ".st-key-tour", f"{number} of {len(STEPS)}")
-        says(page, ".st-key-tour h4", step.title)
+        says(page, ".st-key-tour h2", step.title)
         if number == 3:
             in_address(page, "tour=3")
             page.reload()

@@ -86,10 +86,10 @@ def test_cards_budget_and_settings_make_the_plan(clinic: Clinic, opened: Any) ->
 
 def test_start_order_cancel_and_retry(clinic: Clinic, opened: Any) -> None:
     page, workspace = opened, clinic[1]
-    says(page, "h3", "Nothing is running")
+    says(page, "h2", "Nothing is running")
     flip(page, "method-unimodal")
     page.get_by_role("button", name="Train 2 runs").click()
-    says(page, "h3", "0 runs under way, 2 waiting")
+    says(page, "h2", "0 runs under way, 2 waiting")
     first, second = (folder.run_id for folder in waiting(workspace))
     press(page, f"up-{second}")
     says(page, f".st-key-run-{second}", "number 1")
@@ -110,7 +110,7 @@ def test_start_order_cancel_and_retry(clinic: Clinic, opened: Any) -> None:
     says(page, f".st-key-run-{first}", "waiting")
     for run in (first, failed):
         press(page, f"cancel-{run}")
-    says(page, "h3", "Nothing is running")
+    says(page, "h2", "Nothing is running")
 
 
 def test_curves_are_the_recorded_epochs(clinic: Clinic, opened: Any, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_curves_are_the_recorded_epochs(clinic: Clinic, opened: Any, tmp_path: P
     run = next(run for run in _statuses(workspace) if run.startswith("multifair-plus-s7"))
     with Store.open(workspace) as store:
         best = store.epochs([run])["validation_auc"].max()
-    assert decimal(best) in says(page, ".st-key-block-training-curves h4", "validation AUC")
+    assert decimal(best) in says(page, ".st-key-block-training-curves h2", "validation AUC")
     widget(page, "get-training-curves").get_by_role("button").first.click()
     rows = download(page, "CSV", tmp_path).read_text(encoding="utf-8")
     assert f"{best}"[:8] in rows
@@ -165,7 +165,7 @@ def test_running_jobs_are_cancelled_killed_tried_again_and_the_others_reordered(
     for run in (third, second):
         press(page, f"cancel-{run}")
         says(page, f".st-key-failed-{run}", "cancelled by the user")
-    says(page, "h3", "Nothing is running")
+    says(page, "h2", "Nothing is running")
 
 
 def test_without_a_cohort_it_says_where_to_go(page: Any, tmp_path: Path) -> None:

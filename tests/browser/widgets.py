@@ -133,7 +133,7 @@ def says(page: Any, where: str, text: str) -> str:
 
 def title(page: Any, block: str, text: str = "") -> str:
     """Title of a chart block, once it holds `text`."""
-    return says(page, f".st-key-block-{block} h4", text)
+    return says(page, f".st-key-block-{block} h2", text)
 
 
 def explained(page: Any, name: str) -> None:

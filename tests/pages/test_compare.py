@@ -25,7 +25,7 @@ def test_answer_and_title_agree_with_the_paired_differences(fake: FakeWorkspace,
     assert ahead is not None
     said = words(app)
     parts = (ahead.best, ahead.ahead, ahead.open, "ES-AUC")
-    assert f"\n{standing(*parts)}" in said and f"#### {headline(*parts)}" in said
+    assert f"\n{standing(*parts)}" in said and f"## {headline(*parts)}" in said
     best = methods.set_index("variant").loc[ahead.best]
     assert interval(best["y"], best["y_low"], best["y_high"]) in said
     assert f"all {len(table)} pairs" in said
