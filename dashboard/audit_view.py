@@ -44,6 +44,7 @@ from dashboard.components import answer, finding_tag, how_to_read, section, too_
 from dashboard.escape import md
 from dashboard.evidence import evidence
 from dashboard.findings import show_findings
+from dashboard.number_table import NOTHING
 from dashboard.specs import drawing_spec
 
 
@@ -182,7 +183,7 @@ def _power(document: Mapping[str, Any], model: str, attribute: str) -> None:
 
 
 def _table(frame: pd.DataFrame, alt_text: str) -> None:
-    st.dataframe(frame, hide_index=True, width="stretch", alt=alt_text)
+    st.dataframe(frame, hide_index=True, width="stretch", placeholder=NOTHING, alt=alt_text)
 
 
 @st.fragment

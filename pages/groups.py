@@ -15,6 +15,7 @@ from dashboard.components import (
     too_little_data,
 )
 from dashboard.evidence import evidence
+from dashboard.number_table import NOTHING
 
 view = runs_page("Who is served worse, and is it real?")
 if view.attribute is None:
@@ -40,7 +41,7 @@ def threshold() -> None:
     grid = run_views.consequences(store, run_ids, attribute)
     chart_block(consequences.thresholds(grid, view.names, view.groups, attribute, at))
     if not grid.empty:
-        st.dataframe(consequences.selected_table(grid, view.names, at, attribute), hide_index=True, width="stretch", alt="Samples selected per run and group at the threshold")
+        st.dataframe(consequences.selected_table(grid, view.names, at, attribute), hide_index=True, width="stretch", placeholder=NOTHING, alt="Samples selected per run and group at the threshold")
 
 
 def roc() -> None:

@@ -169,7 +169,8 @@ def _fused_strip(rows: Sequence[Row], common: Frame, look: Look) -> Strip:
 def _pair_strip(rows: Sequence[Row], name: str, common: Frame, look: Look) -> Strip:
     part = [row for row in rows if row["name"] == name and row["stat"] == "mean" and known(row["value"])]
     if not part:
-        return Strip(BETWEEN[name], common.between, None, "not measured in this method's training")
+        alone = name == "conflict.modalities" and len({row["modality"] for row in rows if row["name"] == "effect.relative_update"}) == 1
+        return Strip(BETWEEN[name], common.between, None, "one modality has no other to compare" if alone else "not measured in this method's training")
     return Strip(BETWEEN[name], common.between, of_pairs(part, common.between, PLOT, "Mean cosine", look))
 
 

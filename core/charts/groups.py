@@ -32,7 +32,7 @@ def forest(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str],
     if rows.empty or rows["value"].notna().sum() == 0:
         return nothing("group-auc", f"No group of {attribute} has enough positives and negatives in the test split for an AUC.")
     rows["run"] = rows["run_id"].map(dict(names))
-    rows["who"] = rows["group"].fillna("everybody")
+    rows["who"] = rows["group"].fillna(_everybody(groups))
     rows["shown"] = interval_texts(rows)
     rows["number"] = [text.decimal(value) for value in rows["value"]]
     rows["counts"] = [text.positives(p, n) for p, n in zip(rows["n_pos"], rows["n_neg"], strict=True)]
@@ -47,6 +47,14 @@ def forest(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str],
         data=rows[list(columns)], table=columns, panels=panels, columns=min(3, max(1, len(panels))), terms=("group_auc", "interval"),
         note="Test split, 95 % intervals. The line is the AUC of everybody. At the right: positives and negatives." + (" Hatched: too few for an estimate." if rows["value"].isna().any() else ""),
     )  # fmt: skip
+
+
+def _everybody(groups: Sequence[str]) -> str:
+    """What the row of all samples is called: no group's own name."""
+    name = "everybody"
+    while name in groups:
+        name += " together"
+    return name
 
 
 def forest_finding(rows: pd.DataFrame, names: Mapping[str, str]) -> str:
@@ -64,8 +72,9 @@ def forest_finding(rows: pd.DataFrame, names: Mapping[str, str]) -> str:
 
 
 def _forest_panel(rows: pd.DataFrame, groups: Sequence[str], limits: list[float], look: Look, width: Width) -> Any:
-    order = [*groups, "everybody"]
-    colors = {**look.group_colors(groups), "everybody": look.text}
+    together = _everybody(groups)
+    order = [*groups, together]
+    colors = {**look.group_colors(groups), together: look.text}
     y = alt.Y("who:N", sort=order, scale=alt.Scale(domain=order), axis=alt.Axis(title=None, labelColor=look.text, labelFontSize=13))
     wide, ticks = with_gutter(limits, right=0.55)
     x_scale = alt.Scale(domain=wide, nice=False, zero=False)

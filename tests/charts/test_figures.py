@@ -109,6 +109,13 @@ def test_title_follows_the_data() -> None:
     assert groups.forest(rows, {"a": "ERM"}, ("x", "y"), "g").title == "Y is served worst under ERM: .900 against .950 for x"
 
 
+def test_a_group_called_everybody_keeps_a_row_of_its_own() -> None:
+    counts = {"low": 0.7, "high": 0.99, "n_pos": 50, "n_neg": 50, "reason": None}
+    rows = pd.DataFrame([{"run_id": "a", "group": group, "value": value, **counts} for group, value in (("everybody", 0.8), ("x", 0.9), (None, 0.85))])
+    figure = groups.forest(rows, {"a": "ERM"}, ("everybody", "x"), "g")
+    assert dict(zip(figure.data["who"], figure.data["value"], strict=True)) == {"everybody": 0.8, "x": 0.9, "everybody together": 0.85}
+
+
 @pytest.mark.parametrize(
     "draw",
     [
