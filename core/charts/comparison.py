@@ -13,6 +13,7 @@ from core.charts import grammar as alt
 from core.charts import parts, text
 from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.parts import decimal_axis, domain, interval_texts, spread, tooltips, with_gutter
+from core.charts.point_labels import CLEAR, place_names
 from core.charts.theme import FAMILY_NAMES, Look, shape_scale
 
 MEASURES = {"es_auc": "ES-AUC", "worst_group_auc": "worst-group AUC", "max_gap": "gap between groups", "auc": "AUC"}
@@ -23,6 +24,8 @@ ALPHA = 0.05
 SIGNED = "datum.value == 0 ? '0' : replace(replace(format(datum.value, '+.2f'), '0.', '.'), '-', '\u2212')"
 """Axis label of a difference: its sign, no leading zero."""
 MOST_SEEDS = 1500
+USUAL_WIDTH = 820.0
+"""Of the plot, in pixels, for which names are placed."""
 LABEL_PIXELS = 230
 """A longer name ends in dots; the tooltip and the table have it whole."""
 
@@ -109,7 +112,7 @@ def _scatter_panel(rows: pd.DataFrame, seeds: pd.DataFrame, measure: str, look: 
     points = base.mark_point(size=170, stroke=look.background, strokeWidth=1.5).encode(x=x, y=y, shape=shape, fill=color, tooltip=tips)
     front = alt.Chart(within[within["front"]]).mark_line(color=look.faint, strokeDash=[5, 4], strokeWidth=1.4, interpolate="linear").encode(x=x, y=y, order="x:Q")
     layers = faint + across + up + front
-    for label in _labels(within, limits_x, limits_y, look, color, x, scale_y):
+    for label in _labels(within, dots, wide, limits_y, measure in SMALL_IS_GOOD, look, color, x, scale_y):
         layers += label
     layers += points
     if len(beyond):
@@ -117,19 +120,20 @@ def _scatter_panel(rows: pd.DataFrame, seeds: pd.DataFrame, measure: str, look: 
     return layers.properties(width=width, height=HEIGHT)
 
 
-def _labels(rows: pd.DataFrame, limits_x: list[float], limits_y: list[float], look: Look, color: Any, x: Any, scale_y: alt.Scale) -> list[Any]:
-    """Names beside the points, to the left of those in the right half: halo first, then text."""
-    gap = (limits_y[1] - limits_y[0]) * 16 / HEIGHT
+def _labels(rows: pd.DataFrame, dots: pd.DataFrame, wide: list[float], limits_y: list[float], reverse: bool, look: Look, color: Any, x: Any, scale_y: alt.Scale) -> list[Any]:
+    """Names beside their points where they cover least: halo first, then text."""
+    per_x, per_y = USUAL_WIDTH / (wide[1] - wide[0]), HEIGHT / (limits_y[1] - limits_y[0]) * (1 if reverse else -1)
+    spots, others = ([((a - wide[0]) * per_x, (b - limits_y[0]) * per_y + (0 if reverse else HEIGHT)) for a, b in zip(frame["x"], frame["y"], strict=True)] for frame in (rows, dots))
+    places = place_names(spots, list(rows["variant"]), others, USUAL_WIDTH, HEIGHT, LABEL_PIXELS)
+    named = rows.assign(label_y=[float(y) + p.rise / per_y for y, p in zip(rows["y"], places, strict=True)], side=[p.side for p in places])
     drawn = []
-    for side, sign in (("left", 1), ("right", -1)):
-        part = rows[(rows["x"] < sum(limits_x) / 2) == (sign > 0)]
+    for side, align in ((1, "left"), (-1, "right")):
+        part = named[named["side"] == side]
         if part.empty:
             continue
-        # Names of points on both sides may meet in the middle, so all of them are spread together.
-        spots = pd.Series(spread(list(rows["y"].astype(float)), gap), index=rows.index)
-        label = alt.Chart(part.assign(label_y=spots[part.index])).encode(x=x, y=alt.Y("label_y:Q", scale=scale_y), text="variant:N")
-        place: dict[str, Any] = {"align": side, "dx": 11 * sign, "dy": -9, "fontWeight": 600, "limit": LABEL_PIXELS}
-        drawn += [label.mark_text(**place, stroke=look.background, strokeWidth=3, strokeJoin="round"), label.mark_text(**place).encode(color=color)]
+        label = alt.Chart(part).encode(x=x, y=alt.Y("label_y:Q", scale=scale_y), text="variant:N")
+        style: dict[str, Any] = {"align": align, "dx": CLEAR * side, "baseline": "middle", "fontWeight": 600, "limit": LABEL_PIXELS}
+        drawn += [label.mark_text(**style, stroke=look.background, strokeWidth=3, strokeJoin="round"), label.mark_text(**style).encode(color=color)]
     return drawn
 
 
@@ -215,7 +219,7 @@ def _seeds_in_words(differences: Sequence[float], sd: float, sign: int) -> str:
 
 def _paired_panel(rows: pd.DataFrame, dots: pd.DataFrame, order: list[str], what: str, small: bool, look: Look, width: Width) -> Any:
     known = rows[rows["value"].notna()].drop(columns="differences").reset_index(drop=True)
-    limits, ticks = with_gutter(domain([known["low"], known["high"], known["value"], dots["value"]], [0.0]), right=0.12)
+    limits, ticks = with_gutter(domain([known["low"], known["high"], known["value"], dots["value"]], [0.0]), right=0.02)
     scale = alt.Scale(domain=limits, nice=False)
     color = alt.Color("side:N", scale=alt.Scale(domain=["better", "worse", "unclear", "not estimable"], range=[look.better, look.worse, look.muted, look.no_estimate]), legend=None)
     y = alt.Y("variant:N", sort=order, scale=alt.Scale(domain=order), axis=alt.Axis(title=None, labelColor=look.text, labelFontSize=13, labelLimit=190))
@@ -226,5 +230,13 @@ def _paired_panel(rows: pd.DataFrame, dots: pd.DataFrame, order: list[str], what
     rule = base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", scale=scale), x2="high:Q")
     tips = tooltips({"variant": "Method", "shown": "Difference", "chance": "Test", "from_to": "Reference → method", "spread": "Seeds", "samples": "Test samples"})
     points = base.mark_point(size=110, filled=True, opacity=1).encode(x=alt.X("value:Q", scale=scale, axis=axis), tooltip=tips)
-    words = alt.Chart(known).mark_text(align="right", color=look.muted, fontSize=11, dy=-14).encode(y=y, x=alt.value("width"), text="shown:N")
-    return (zero + faint + rule + points + words).properties(width=width, height=44 * len(order))
+    # Above its dot and towards the middle, so that it reads as its row's and stays inside on a phone.
+    middle = sum(limits) / 2
+    whole = zero + faint + rule + points
+    for align, dx, part in (("right", 12, known[known["value"] >= middle]), ("left", -12, known[known["value"] < middle])):
+        if len(part):
+            words = alt.Chart(part).encode(y=y, x=alt.X("value:Q", scale=scale), text="shown:N")
+            style: dict[str, Any] = {"align": align, "dx": dx, "dy": -14, "fontSize": 11}
+            whole += words.mark_text(**style, stroke=look.background, strokeWidth=3, strokeJoin="round")
+            whole += words.mark_text(**style, color=look.muted)
+    return whole.properties(width=width, height=44 * len(order))
