@@ -17,6 +17,8 @@ STYLE = """
 [data-testid="stMain"] a[aria-label="Link to heading"] { display: none; }
 [data-testid="stSidebarNav"] a:focus-visible, [data-testid="stElementToolbar"] button:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
 [data-testid="stPopoverBody"]:has([data-testid="stDataFrame"]) { width: min(46rem, calc(100vw - 2rem)); max-width: none; }
+/* The accent carries white text; as text itself on a dark page it must be lighter. */
+button[data-selected="true"][role="radio"] p, button[data-selected="true"][data-variant] p, [data-testid="stTab"][aria-selected="true"] p, [data-testid="stSliderThumbValue"] { color: light-dark(#3549B8, #9AA8F2) !important; }
 [class*="st-key-state-"] { padding-top: 1rem; }
 @media (min-width: 641px) { [class*="st-key-below-"] { flex-wrap: nowrap !important; } }
 @media (max-width: 640px) {
