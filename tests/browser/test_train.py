@@ -28,16 +28,20 @@ from tests.pages.small import small_cohort
 Clinic = tuple[str, Workspace, Cohort]
 
 
-@pytest.fixture(scope="module")
-def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
-    """A small real cohort with one finished and one failed run, served; the worker's place is taken."""
-    folder = tmp_path_factory.mktemp("train")
+def _ingested(folder: Path) -> tuple[Workspace, Cohort]:
+    """A small real cohort in a workspace below `folder`."""
     small = small_cohort()
     small.table.to_csv(folder / "clinic.csv", index=False)
     for name, data, _ in small.images:
         (folder / name).write_bytes(data)
     workspace = Workspace.open(folder / "w")
-    cohort = ingest(workspace, folder / "clinic.csv")
+    return workspace, ingest(workspace, folder / "clinic.csv")
+
+
+@pytest.fixture(scope="module")
+def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
+    """A small real cohort with one finished and one failed run, served; the worker's place is taken."""
+    workspace, cohort = _ingested(tmp_path_factory.mktemp("train"))
     fake = FakeCohort(cohort.cohort_id, cohort.modality_names, cohort.roles.attributes, cohort.table)
     fake_run(workspace, fake, method="multifair-plus", seed=7, epochs=6)
     fake_run(workspace, fake, method="group-dro", seed=8, epochs=6, status="failed", reason="killed by signal 9 (SIGKILL)")
@@ -130,12 +134,7 @@ def test_curves_are_the_recorded_epochs(clinic: Clinic, opened: Any, tmp_path: P
 @pytest.fixture
 def busy(tmp_path: Path) -> Iterator[tuple[str, Workspace, Cohort]]:
     """A small real cohort, served, one job at a time; jobs that are still there afterwards are ended."""
-    small = small_cohort()
-    small.table.to_csv(tmp_path / "clinic.csv", index=False)
-    for name, data, _ in small.images:
-        (tmp_path / name).write_bytes(data)
-    workspace = Workspace.open(tmp_path / "w")
-    cohort = ingest(workspace, tmp_path / "clinic.csv")
+    workspace, cohort = _ingested(tmp_path)
     set_parallel(workspace, 1)
     with dashboard(workspace.root) as address:
         yield address, workspace, cohort
