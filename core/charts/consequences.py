@@ -128,7 +128,7 @@ def cross_group(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[
     title = "No ranking between groups can be told"
     if not off.empty:
         low = off.iloc[0]
-        title = f"Hardest to rank: positives of {low['positive']} against negatives of {low['negative']} under {low['run']}, {text.interval(low['value'], low['low'], low['high'])}"
+        title = f"Hardest to rank between groups: positives of {low['positive']} against negatives of {low['negative']} under {low['run']}, {text.interval(low['value'], low['low'], low['high'])}"
     columns = {"run": "Run", "positive": "Positives of", "negative": "Negatives of", "value": "AUC", "low": "Low", "high": "High", "n_pos": "Positive", "n_neg": "Negative", "reason": "Why not estimable"}
     panels = tuple(Panel(partial(_cross_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), groups), name) for run_id, name in names.items() if (rows["run_id"] == run_id).any())
     return Figure(name="cross-group", title=title, alt=f"Matrix of ranking between groups of {attribute}, one panel per run. {title}.", data=rows[list(columns)], table=columns,
