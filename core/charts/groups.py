@@ -67,7 +67,7 @@ def forest_finding(rows: pd.DataFrame, names: Mapping[str, str]) -> str:
         low, high = known.iloc[0], known.iloc[-1]
         gap = float(high["value"] - low["value"])
         if gap > best[0]:
-            best = gap, f"{low['group']} is served worst under {name}: {text.decimal(low['value'])} against {text.decimal(high['value'])} for {high['group']}"
+            best = gap, f"{low['group']} has the lowest AUC under {name}: {text.decimal(low['value'])} against {text.decimal(high['value'])} for {high['group']}"
     return text.sentence(best[1])
 
 
