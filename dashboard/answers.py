@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from core.audit.run_compare import Lead
 from core.charts import text
 from core.charts.comparison import MEASURES, standing
 from core.charts.contribution import leaning
-from dashboard.context import View
+from core.results.compare_runs import Lead
+from dashboard.selection_bar import View
 from dashboard.verdicts import Verdict, verdict_of
 
 Answer = tuple[str, Verdict | None, str]
@@ -19,7 +19,7 @@ UNRELATED = 0.5
 def modalities_answer(telemetry: pd.DataFrame, view: View, performance: pd.DataFrame | None = None) -> Answer:
     """Which modality leads, for which group it adds least, how sure that is, and which other would serve that group.
 
-    `performance`: as `core.audit.run_views.modality_performance` gives it.
+    `performance`: as `core.results.views.modality_performance` gives it.
     """
     ratio = telemetry[telemetry["name"] == "contribution.ratio"]
     leads = leaning(ratio, view.names)
@@ -123,7 +123,7 @@ def groups_answer(performance: pd.DataFrame, verdicts: pd.DataFrame, view: View)
 def compare_answer(methods: pd.DataFrame, measure: str, attribute: str, ahead: tuple[Lead, Lead] | None) -> Answer:
     """Who is ahead on the fairness measure and on AUC, as far as paired differences show it.
 
-    `ahead`: `core.audit.run_compare.lead` of the measure and of AUC.
+    `ahead`: `core.results.compare_runs.lead` of the measure and of AUC.
     """
     if methods.empty or ahead is None:
         return f"No finished run can be judged for {attribute}.", "not enough data", "At least two groups need enough positives and negatives in the test split."

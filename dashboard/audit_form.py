@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.audit import AuditOptions, Mapping, Target
-from core.audit.table import header
+from core.audit.input.table import header
 from core.charts.text import plural
 from core.errors import UserError
 from dashboard import state

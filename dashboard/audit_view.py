@@ -39,11 +39,11 @@ from core.report.audit_tables import (
 )
 from core.report.of_audit import group_text, headline, pair_text, power_text, rest_text, summary_text, worst_verdict
 from dashboard import state
-from dashboard.blocks import chart_block
+from dashboard.chart_block import chart_block
 from dashboard.components import answer, finding_tag, how_to_read, section, too_little_data
 from dashboard.escape import md
-from dashboard.evidence import evidence
 from dashboard.findings import show_findings
+from dashboard.lazy_tabs import evidence
 from dashboard.number_table import NOTHING
 from dashboard.specs import drawing_spec
 

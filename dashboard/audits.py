@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from core.audit import AuditOptions, Mapping, audit, read_predictions
-from core.audit.compare import with_comparisons
+from core.audit.comparison.compare_models import with_comparisons
 from core.errors import UserError
 from core.workspace import Workspace, read_json, write_json
 

@@ -8,10 +8,10 @@ import streamlit as st
 
 from core.charts.glossary import explain
 from core.charts.text import listing, plural
-from dashboard.blocks import chart_block
-from dashboard.context import View, context_bar, remember_link
+from dashboard.chart_block import chart_block
 from dashboard.escape import md
 from dashboard.navigation import page_path
+from dashboard.selection_bar import View, context_bar, remember_link
 from dashboard.style import STYLE
 from dashboard.verdicts import TAGS, Verdict
 

@@ -11,7 +11,7 @@ from core.charts.cohort_mosaic import group_label_mosaic
 from core.charts.text import count, listing, percent, plural
 from core.cohort.cohort import Cohort, load
 from dashboard import state
-from dashboard.blocks import chart_block
+from dashboard.chart_block import chart_block
 from dashboard.components import answer, section
 from dashboard.escape import md
 from dashboard.findings import show_findings

@@ -9,17 +9,17 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.audit import run_views, search
 from core.charts.text import interval, missing, plural, positives
+from core.results import multiplicity, views
+from core.runs.dead_runs import settle
 from core.runs.estimate import queue_state
 from core.runs.queue import ensure_worker
-from core.runs.settle import settle
 from dashboard import state
 from dashboard.components import finding_tag, md
-from dashboard.context import View
-from dashboard.finished import chosen_runs, usual_runs
 from dashboard.navigation import page_path
-from dashboard.plan import duration
+from dashboard.run_selection import chosen_runs, usual_runs
+from dashboard.selection_bar import View
+from dashboard.train_form import duration
 
 MOST_FINDINGS = 3
 RANK = {"disparity": 2, "not enough data": 1, "no disparity found": 0}
@@ -85,10 +85,10 @@ def strongest(view: View, attributes: Mapping[str, tuple[str, ...]]) -> Findings
     """The strongest verdicts on the group AUCs of the default runs, corrected for having searched
     them all; every attribute at most once while there are others: disparities first, by evidence;
     then open questions; then clear ones."""
-    table = search.strongest(view.store, view.run_ids, attributes)
+    table = multiplicity.strongest(view.store, view.run_ids, attributes)
     if table.empty:
         return Findings()
-    performance = {attribute: run_views.group_performance(view.store, view.run_ids, attribute) for attribute in attributes}
+    performance = {attribute: views.group_performance(view.store, view.run_ids, attribute) for attribute in attributes}
     found = [_finding(row, view, performance[row["attribute"]]) for row in table.to_dict("records")]
     found.sort(key=_order)
     first: list[RunFinding] = []

@@ -13,14 +13,14 @@ import streamlit as st
 from core.charts.text import listing, plural
 from core.charts.training_curves import training_curves
 from core.errors import UserError
+from core.runs.dead_runs import settle
 from core.runs.estimate import QueueItem, queue_state
 from core.runs.queue import cancel, ensure_worker, move, retry
-from core.runs.settle import settle
 from dashboard import state
-from dashboard.blocks import chart_block
+from dashboard.chart_block import chart_block
 from dashboard.escape import md
 from dashboard.navigation import page_path
-from dashboard.plan import duration
+from dashboard.train_form import duration
 
 EVERY_SECONDS = 2.0
 CURVES = 8

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.cohort.sample import ingest_sample
 from core.errors import UserError
-from core.runs.shipped import add_shipped_runs
+from core.runs.sample_runs import add_shipped_runs
 from dashboard import state
 from dashboard.escape import md
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.audit import run_views, search
+from core.results import multiplicity, views
 from dashboard.answers import gradients_answer, groups_answer, modalities_answer
 from dashboard.components import md
-from dashboard.context import View
 from dashboard.navigation import page_path
+from dashboard.selection_bar import View
 
 DONE = "done"
 SEEN = "_tour"
@@ -37,8 +37,8 @@ def _modalities(view: View) -> str:
 def _groups(view: View) -> str:
     if view.attribute is None:
         return "This cohort has no sensitive attribute."
-    performance = run_views.group_performance(view.store, view.run_ids, view.attribute)
-    return groups_answer(performance, search.over_runs(view.store, view.run_ids, view.attribute), view)[0]
+    performance = views.group_performance(view.store, view.run_ids, view.attribute)
+    return groups_answer(performance, multiplicity.over_runs(view.store, view.run_ids, view.attribute), view)[0]
 
 
 def _gradients(view: View) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import state
-from dashboard.bring import bring
+from dashboard.cohort_import import bring
 from dashboard.components import context_bar, page_title
 from dashboard.datasheet import datasheet
 from dashboard.sample import offer_sample

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from core.audit import run_compare
 from core.charts import comparison
 from core.charts.figure import Figure
+from core.results import compare_runs
 from dashboard.answers import Answer, compare_answer
 from dashboard.components import (
     View,
@@ -17,7 +17,7 @@ from dashboard.components import (
     no_runs,
     page_title,
 )
-from dashboard.patients import disagreement_section
+from dashboard.disagreements import disagreement_section
 from dashboard.settings_table import settings_section
 
 page_title("Which method is best, on both counts?")
@@ -41,8 +41,8 @@ runs = runs if len(runs) else view.finished
 def overview(measure: str) -> tuple[Answer, Figure, list[str]]:
     """The answer, the scatter plot, and the methods in it."""
     attribute = str(view.attribute)
-    seeds, methods = run_compare.overview(view.store, runs, attribute, measure)
-    fair, accurate = (run_compare.lead(methods, run_compare.pairs(view.store, runs, attribute, m), m, axis) for m, axis in ((measure, "y"), ("auc", "x")))
+    seeds, methods = compare_runs.overview(view.store, runs, attribute, measure)
+    fair, accurate = (compare_runs.lead(methods, compare_runs.pairs(view.store, runs, attribute, m), m, axis) for m, axis in ((measure, "y"), ("auc", "x")))
     ahead = (fair, accurate) if fair and accurate else None
     claim = comparison.headline(fair.best, fair.ahead, fair.open, comparison.MEASURES[measure]) if fair and len(methods) > 1 else ""
     return compare_answer(methods, measure, attribute, ahead), comparison.scatter(seeds, methods, measure, attribute, claim), [] if methods.empty else list(methods["variant"])
@@ -50,7 +50,7 @@ def overview(measure: str) -> tuple[Answer, Figure, list[str]]:
 
 def differences(measure: str, reference: str) -> Figure:
     attribute = str(view.attribute)
-    return comparison.paired_forest(run_compare.paired(view.store, runs, reference, attribute, measure), reference, measure, attribute)
+    return comparison.paired_forest(compare_runs.paired(view.store, runs, reference, attribute, measure), reference, measure, attribute)
 
 
 @st.fragment
@@ -73,7 +73,7 @@ methods_section()
 
 if len(view.runs) > 1:
     st.markdown("## Settings that differ")
-    settings_section(view.once("settings", lambda: run_compare.settings(view.runs)))
+    settings_section(view.once("settings", lambda: compare_runs.settings(view.runs)))
     st.markdown("## Patients on whom two runs disagree")
     disagreement_section(view)
 

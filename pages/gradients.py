@@ -14,7 +14,7 @@ from dashboard.components import (
     other_attribute_note,
     runs_page,
 )
-from dashboard.evidence import evidence
+from dashboard.lazy_tabs import evidence
 
 view = runs_page("Where do the gradients fight, and what did the method do about it?")
 

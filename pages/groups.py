@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from core.audit import run_branches, run_views, search
 from core.charts import consequences, groups
+from core.results import intersections as crossed
+from core.results import multiplicity, views
 from dashboard import state
 from dashboard.answers import groups_answer
 from dashboard.components import (
@@ -14,7 +15,7 @@ from dashboard.components import (
     runs_page,
     too_little_data,
 )
-from dashboard.evidence import evidence
+from dashboard.lazy_tabs import evidence
 from dashboard.number_table import NOTHING
 
 view = runs_page("Who is served worse, and is it real?")
@@ -23,37 +24,37 @@ if view.attribute is None:
     st.stop()
 
 store, run_ids, attribute = view.store, view.run_ids, view.attribute
-performance = run_views.group_performance(store, run_ids, attribute)
-found = search.over_runs(store, run_ids, attribute)
+performance = views.group_performance(store, run_ids, attribute)
+found = multiplicity.over_runs(store, run_ids, attribute)
 answer(*view.once("groups-answer", lambda: groups_answer(performance, found, view)), terms=("group_auc", "max_gap", "interval"))
 chart_block(view.once("forest", lambda: groups.forest(performance, view.names, view.groups, attribute)))
-chart_block(view.once("gap-null", lambda: groups.gap_null(run_views.gap_null(store, run_ids, attribute), view.names, attribute)))
+chart_block(view.once("gap-null", lambda: groups.gap_null(views.gap_null(store, run_ids, attribute), view.names, attribute)))
 
 
 def es_auc() -> None:
-    chart_block(view.once("equity", lambda: consequences.equity(run_views.summaries(store, run_ids, attribute), view.names, attribute)))
+    chart_block(view.once("equity", lambda: consequences.equity(views.summaries(store, run_ids, attribute), view.names, attribute)))
 
 
 @st.fragment
 def threshold() -> None:
     """Only this part runs again when the slider moves; the grid of thresholds is known beforehand."""
     at = st.slider("Threshold", 0.01, 0.99, 0.5, 0.01, key="threshold", help="A patient is predicted positive when the score is at least the threshold.")
-    grid = run_views.consequences(store, run_ids, attribute)
+    grid = views.consequences(store, run_ids, attribute)
     chart_block(consequences.thresholds(grid, view.names, view.groups, attribute, at))
     if not grid.empty:
         st.dataframe(consequences.selected_table(grid, view.names, at, attribute), hide_index=True, width="stretch", placeholder=NOTHING, alt="Samples selected per run and group at the threshold")
 
 
 def roc() -> None:
-    chart_block(view.once("roc", lambda: groups.roc(run_views.roc(store, run_ids, attribute), view.names, view.groups, attribute)))
+    chart_block(view.once("roc", lambda: groups.roc(views.roc(store, run_ids, attribute), view.names, view.groups, attribute)))
 
 
 def calibration() -> None:
-    chart_block(view.once("calibration", lambda: groups.calibration(run_views.calibration(store, run_ids, attribute), view.names, view.groups, attribute)))
+    chart_block(view.once("calibration", lambda: groups.calibration(views.calibration(store, run_ids, attribute), view.names, view.groups, attribute)))
 
 
 def between_groups() -> None:
-    chart_block(view.once("cross-group", lambda: consequences.cross_group(run_views.cross_group(store, run_ids, attribute), view.names, view.groups, attribute)))
+    chart_block(view.once("cross-group", lambda: consequences.cross_group(views.cross_group(store, run_ids, attribute), view.names, view.groups, attribute)))
 
 
 @st.fragment
@@ -67,7 +68,7 @@ def intersections() -> None:
         run = st.selectbox("Run", run_ids, format_func=lambda i: view.names[i], key="intersection-run", width=240)
         inner = st.multiselect("Intersect with", others, default=others[:1], max_selections=2, key="intersection-with", width=320)
     if inner:
-        chart_block(consequences.intersections(run_branches.intersections(store, run, [attribute, *inner]), view.names[run], [attribute, *inner]))
+        chart_block(consequences.intersections(crossed.intersections(store, run, [attribute, *inner]), view.names[run], [attribute, *inner]))
 
 
 evidence({"ES-AUC": es_auc, "Threshold": threshold, "ROC": roc, "Calibration": calibration, "Between groups": between_groups, "Intersections": intersections})

@@ -10,8 +10,8 @@ from core.runs.queue import submit
 from dashboard import state
 from dashboard.components import context_bar, md, no_cohort, page_title
 from dashboard.datasheet import cohort
-from dashboard.plan import Choice, budget_controls, make_plan, method_cards, show_plan
 from dashboard.queue_view import queue_view
+from dashboard.train_form import Choice, budget_controls, make_plan, method_cards, show_plan
 
 page_title("What shall be trained?")
 view = context_bar(choose_runs=False)

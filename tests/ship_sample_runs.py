@@ -12,7 +12,7 @@ import tempfile
 
 from core.cohort.sample import ingest_sample
 from core.runs import find, plan, submit
-from core.runs.shipped import ship, shipped_folder
+from core.runs.sample_runs import ship, shipped_folder
 from core.runs.wait import wait
 from core.workspace import Workspace
 

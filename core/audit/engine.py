@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.audit import guards
-from core.audit.calibration_tables import calibration_tables, error_tests, judged_error
-from core.audit.estimates import GroupCounts, MetricTable, estimate_groups
-from core.audit.evidence import auc_null, permuted_pairs, rate_null, with_intervals, with_null
-from core.audit.grouping import Grouping, groupings
-from core.audit.operating import OperatingPoint, operating_point
+from core.audit.estimates.calibration_tables import calibration_tables, error_tests, judged_error
+from core.audit.estimates.group_estimates import GroupCounts, MetricTable, estimate_groups
+from core.audit.estimates.grouping import Grouping, groupings
+from core.audit.estimates.operating_point import OperatingPoint, operating_point
+from core.audit.estimates.precision_tables import precision_tables
+from core.audit.estimates.scored import Scored, scored
+from core.audit.estimates.summaries import point_summaries
+from core.audit.inference import data_warnings
+from core.audit.inference.one_vs_rest import RestTest, against_rest, correct_all
+from core.audit.inference.pairwise import TESTED, PairTest, pairwise
+from core.audit.inference.power import METRICS as POWERED
+from core.audit.inference.power import power
+from core.audit.inference.summary_uncertainty import auc_null, permuted_pairs, rate_null, with_intervals, with_null
+from core.audit.inference.verdicts import NOT_ENOUGH, TITLES, Verdict, judge
+from core.audit.input.predictions import Attribute, AuditFinding, Predictions
 from core.audit.options import AuditOptions
-from core.audit.pairwise import TESTED, PairTest, pairwise
-from core.audit.power import METRICS as POWERED
-from core.audit.power import power
-from core.audit.precision_tables import precision_tables
-from core.audit.predictions import Attribute, AuditFinding, Predictions
-from core.audit.rest import RestTest, against_rest, correct_all
 from core.audit.result import AttributeAudit, Audit, ModelAudit
-from core.audit.scored import Scored, scored
-from core.audit.summaries import point_summaries
-from core.audit.verdicts import NOT_ENOUGH, TITLES, Verdict, judge
 from core.metrics.auc import auc
 from core.metrics.cross_group import cross_group_auc
 
 if TYPE_CHECKING:
-    from core.audit.curves import Curves
+    from core.audit.estimates.curves import Curves
 
 # An intersection's groups are looked at one against the rest; all pairs of more than these would be noise.
 MAX_PAIRED_GROUPS = 20
@@ -48,7 +48,7 @@ def audit(predictions: Predictions, options: AuditOptions | None = None) -> Audi
     """
     options = options or AuditOptions()
     audited, validation = by_split(predictions)
-    found: list[AuditFinding] = [*audited.findings, *guards.unused_weights(audited)]
+    found: list[AuditFinding] = [*audited.findings, *data_warnings.unused_weights(audited)]
     families = tuple(groupings(audited, options))
     models = []
     for name in audited.models:
@@ -81,7 +81,7 @@ def _audit_model(
     data = scored(audited, name, point)
     counts, tables = _estimates(data, np.zeros(len(audited), dtype=np.int64), 1, options)
     n_pos, n_neg = int(counts.n_pos[0]), int(counts.n_neg[0])
-    found += [*guards.one_class(name, n_pos, n_neg), *guards.leakage(data, float(tables["auc"].value[0]), n_pos, n_neg)]
+    found += [*data_warnings.one_class(name, n_pos, n_neg), *data_warnings.leakage(data, float(tables["auc"].value[0]), n_pos, n_neg)]
     attributes, rest = [], []
     for grouping in families:
         own_point, own_data = point, data
@@ -95,7 +95,7 @@ def _audit_model(
         attribute, tests = _audit_attribute(own_data, own_point, grouping, options)
         attributes.append(attribute)
         rest += tests
-        found += guards.group_findings(name, grouping, attribute.tables, options)
+        found += data_warnings.group_findings(name, grouping, attribute.tables, options)
     return ModelAudit(name, point, counts, tables, tuple(attributes), correct_all(rest, options)), found
 
 
@@ -161,7 +161,7 @@ def _pairwise(data: Scored, grouping: Grouping, counts: GroupCounts, tables: Map
 def _curves(data: Scored, grouping: Grouping, options: AuditOptions) -> Curves | None:
     if not options.curves or not grouping.groups or grouping.depth > 1:
         return None
-    from core.audit.curves import curves  # draws in pandas, which an audit without curves need not wait for
+    from core.audit.estimates.curves import curves  # draws in pandas, which an audit without curves need not wait for
 
     return curves(data, grouping.codes, grouping.groups, options)
 

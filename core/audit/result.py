@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from core.audit.estimates import GroupCounts, MetricTable
-from core.audit.grouping import Grouping
-from core.audit.operating import OperatingPoint
+from core.audit.estimates.group_estimates import GroupCounts, MetricTable
+from core.audit.estimates.grouping import Grouping
+from core.audit.estimates.operating_point import OperatingPoint
+from core.audit.estimates.summaries import Summary
+from core.audit.inference.one_vs_rest import RestTest
+from core.audit.inference.pairwise import PairTest
+from core.audit.inference.power import Power
+from core.audit.inference.verdicts import DISPARITY, Verdict
+from core.audit.input.predictions import AuditFinding
 from core.audit.options import AuditOptions
-from core.audit.pairwise import PairTest
-from core.audit.power import Power
-from core.audit.predictions import AuditFinding
-from core.audit.rest import RestTest
-from core.audit.summaries import Summary
-from core.audit.verdicts import DISPARITY, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from core.audit.compare import Comparison
-    from core.audit.curves import Curves
+    from core.audit.comparison.compare_models import Comparison
+    from core.audit.estimates.curves import Curves
     from core.metrics.cross_group import CrossGroup
 
 
@@ -85,48 +85,48 @@ class Audit:
         return any(v.verdict == DISPARITY for m in self.models for a in m.attributes for v in a.verdicts)
 
     def to_dict(self) -> dict[str, Any]:
-        from core.audit.document import document
+        from core.audit.output.document import document
 
         return document(self)
 
     @cached_property
     def groups(self) -> pd.DataFrame:
-        from core.audit.frames import groups_frame
+        from core.audit.output.data_frames import groups_frame
 
         return groups_frame(self)
 
     @cached_property
     def tests(self) -> pd.DataFrame:
-        from core.audit.frames import tests_frame
+        from core.audit.output.data_frames import tests_frame
 
         return tests_frame(self)
 
     @cached_property
     def summaries(self) -> pd.DataFrame:
-        from core.audit.frames import summaries_frame
+        from core.audit.output.data_frames import summaries_frame
 
         return summaries_frame(self)
 
     @cached_property
     def verdicts(self) -> pd.DataFrame:
-        from core.audit.frames import verdicts_frame
+        from core.audit.output.data_frames import verdicts_frame
 
         return verdicts_frame(self)
 
     @cached_property
     def volcano(self) -> pd.DataFrame:
-        from core.audit.frames import volcano_frame
+        from core.audit.output.data_frames import volcano_frame
 
         return volcano_frame(self)
 
     @cached_property
     def power(self) -> pd.DataFrame:
-        from core.audit.frames import power_frame
+        from core.audit.output.data_frames import power_frame
 
         return power_frame(self)
 
     def matrix(self, model: str | None = None) -> pd.DataFrame:
         """Verdicts by attribute and metric, with a column `evidence` to sort by."""
-        from core.audit.frames import matrix_frame
+        from core.audit.output.data_frames import matrix_frame
 
         return matrix_frame(self, model)

@@ -53,7 +53,7 @@ def headline(best: str, ahead: Sequence[str], open_to: Sequence[str], what: str)
 def scatter(seeds: pd.DataFrame, methods: pd.DataFrame, measure: str, attribute: str, claim: str = "") -> Figure:
     """AUC across, fairness up; methods with crosshair intervals, seeds as faint dots, the Pareto front.
 
-    `seeds`, `methods`: as `core.audit.run_compare.overview` gives them. claim : the title, as `headline`
+    `seeds`, `methods`: as `core.results.compare_runs.overview` gives them. claim : the title, as `headline`
     words it; without one the title names the Pareto front. The axes span what the fused methods and
     their intervals span; a network of one modality beyond that stands at the edge with its values.
     """
@@ -173,7 +173,7 @@ def _family_labels() -> str:
 def paired_forest(frame: pd.DataFrame, reference: str, measure: str, attribute: str) -> Figure:
     """Differences from the reference on the same patients and seeds, sorted; seeds as faint dots.
 
-    `frame`: as `core.audit.run_compare.paired` gives it. Blue and orange only where the corrected p leaves less
+    `frame`: as `core.results.compare_runs.paired` gives it. Blue and orange only where the corrected p leaves less
     than ALPHA of chance.
     """
     what = MEASURES[measure]

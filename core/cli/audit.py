@@ -52,7 +52,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     from core.audit import audit, read_predictions
-    from core.audit.compare import with_comparisons
+    from core.audit.comparison.compare_models import with_comparisons
 
     mapping, options = mapping_of(args), options_of(args)
     predictions = read_predictions(args.file, mapping)
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         emit(result.to_dict())
     else:
-        from core.audit.text import render
+        from core.audit.output.text import render
 
         print(render(result))
     return 1 if args.fail_on == "disparity" and result.has_disparity else 0

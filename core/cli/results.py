@@ -68,8 +68,8 @@ def _table(store: Any, args: argparse.Namespace, runs: Any) -> Any:
 
 
 def _methods(store: Any, runs: Any, args: argparse.Namespace) -> Any:
-    from core.audit.run_methods import by_method
     from core.errors import UserError
+    from core.results.method_table import by_method
 
     if runs["cohort_id"].nunique() > 1:
         raise UserError("the finished runs are of several cohorts; choose one with --cohort")
@@ -84,7 +84,7 @@ def _summaries(store: Any, runs: Any, attribute: str | None, by_group: bool) -> 
     import pandas as pd
 
     from core.errors import UserError
-    from core.store import test_summary
+    from core.results.summary import test_summary
 
     rows: list[dict[str, Any]] = []
     for run in runs.to_dict(orient="records"):

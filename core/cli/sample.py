@@ -17,7 +17,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from core.cli.ingest import describe, print_cohort
     from core.cohort.sample import ingest_sample
-    from core.runs.shipped import add_shipped_runs
+    from core.runs.sample_runs import add_shipped_runs
     from core.workspace import Workspace
 
     workspace = Workspace.open(args.workspace)

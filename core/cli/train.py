@@ -103,7 +103,7 @@ def _refuse(word: str) -> Any:
 
 
 def _answer(store: Any, handle: Any, spec: Any) -> dict[str, Any]:
-    from core.store import test_summary
+    from core.results.summary import test_summary
 
     status = store.folder(handle.run_id).read_status()
     done = status["status"] == "done"

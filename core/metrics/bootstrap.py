@@ -17,9 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 from core.metrics import validate
+from core.metrics.draws import CellDraws, Ints, patient_strata
 from core.metrics.equity import es_auc, max_gap, worst
 from core.metrics.levels import MAX_LEVELS, Levels, make_levels, ranking_within, table_auc
-from core.metrics.resampling import CellDraws, Ints, patient_strata
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")

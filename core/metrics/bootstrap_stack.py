@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from core.metrics.bootstrap import AucReplicates, LevelTables, Prepared, Resampling
-from core.metrics.resampling import Ints, Units, chunk_sizes, over_chunks
+from core.metrics.draws import Ints, Units, chunk_sizes, over_chunks
 
 Floats = NDArray[np.float64]
 

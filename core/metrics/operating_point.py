@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.metrics import validate
-from core.metrics.decision import tables_at
+from core.metrics.net_benefit import tables_at
 from core.metrics.rates import rate
 
 Floats = NDArray[np.float64]

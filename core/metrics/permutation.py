@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.metrics import validate
+from core.metrics.draws import Ints, chunk_sizes, over_chunks
 from core.metrics.equity import es_auc, max_gap, worst
 from core.metrics.levels import Levels, level_counts, make_levels, table_delong
-from core.metrics.resampling import Ints, chunk_sizes, over_chunks
 
 Floats = NDArray[np.float64]
 

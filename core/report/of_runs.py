@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from core.audit import run_views, search
 from core.charts import contribution, gradients, modality_auc
 from core.charts.audit_forest import metric_forest
 from core.charts.figure import Figure
@@ -20,6 +19,7 @@ from core.errors import UserError
 from core.report import contents
 from core.report.document import ChartBlock, Report, Section, TableBlock
 from core.report.terms import glossary_section
+from core.results import multiplicity, views
 from core.store import Store
 from core.workspace import read_json
 
@@ -106,11 +106,11 @@ def _charts(*figures: tuple[str, Figure]) -> list[ChartBlock | TableBlock]:
 
 
 def _groups(store: Store, names: dict[str, str], attribute: str) -> Section:
-    groups = run_views.group_performance(store, names, attribute)
+    groups = views.group_performance(store, names, attribute)
     groups = groups.assign(model=groups["run_id"].map(names), estimable=groups["value"].notna())
     everybody, by_group = groups[groups["group"].isna()], groups[groups["group"].notna()]
-    verdicts = search.over_runs(store, names, attribute).drop(columns="pair", errors="ignore")
-    summaries = run_views.summaries(store, names, attribute)
+    verdicts = multiplicity.over_runs(store, names, attribute).drop(columns="pair", errors="ignore")
+    summaries = views.summaries(store, names, attribute)
     blocks = _charts(("group_auc", metric_forest(by_group, everybody, attribute, "auc")))
     blocks.append(TableBlock("summaries", "Methods side by side", summaries.assign(run=summaries["run_id"].map(names)), _summary_text(summaries, names)))
     shown = pd.DataFrame(
@@ -154,9 +154,9 @@ def _modalities(store: Store, names: dict[str, str], modalities: Sequence[str], 
     telemetry = store.telemetry(names, ["contribution.ratio", "contribution.phi"])
     figures = [("contribution", contribution.over_epochs(telemetry, names, modalities))]
     if attribute is not None:
-        groups = run_views.group_names(store, cohort_id, attribute)
+        groups = views.group_names(store, cohort_id, attribute)
         last = telemetry[telemetry["epoch"] == telemetry.groupby("run_id")["epoch"].transform("max")]
-        performance = run_views.modality_performance(store, names, attribute)
+        performance = views.modality_performance(store, names, attribute)
         alone, without = performance[performance["kind"] == "unimodal"], performance[performance["kind"].isin(["all", "without"])]
         figures += [
             ("contribution_by_group", contribution.by_group(last, names, modalities, groups, attribute)),
@@ -175,7 +175,7 @@ def _gradients(store: Store, names: dict[str, str], modalities: Sequence[str], c
     if trained.empty:
         return Section(contents.GRADIENTS, "These runs recorded no gradients: a network with one modality has none to compare.")
     last = int(trained.max()) + 1
-    groups = run_views.group_names(store, cohort_id, attribute) if attribute is not None else ()
+    groups = views.group_names(store, cohort_id, attribute) if attribute is not None else ()
     figure = gradients.conflict(telemetry, names, modalities, groups, (max(1, last - 2), last))
     blocks = _charts(("conflict", figure), ("magnitude", gradients.magnitudes(telemetry, names, modalities)))
     if attribute is not None:

@@ -1,9 +1,9 @@
 """What a run is, its folder, the job that executes it, and who launches it."""
 
+from core.runs.dead_runs import settle, worker_lives
 from core.runs.estimate import QueueItem, expected_seconds, queue_state
 from core.runs.folder import RunFolder, find, folders
 from core.runs.queue import RunHandle, cancel, ensure_worker, move, parallel, retry, set_parallel, submit
-from core.runs.settle import settle, worker_lives
 from core.runs.spec import RunSpec, plan
 
 __all__ = ["QueueItem", "RunFolder", "RunHandle", "RunSpec", "cancel", "ensure_worker", "expected_seconds", "find", "folders",

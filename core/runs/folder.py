@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
-from core.runs.kept_json import kept_json
+from core.runs.json_cache import kept_json
 from core.workspace import Workspace, write_json
 
 SETTLED = ("done", "failed", "cancelled")

@@ -10,10 +10,10 @@ from pathlib import Path
 from core.errors import UserError
 from core.runs.environment import describe
 from core.runs.folder import RunFolder
+from core.runs.journal_writer import JournalSink
 from core.runs.locks import Lock
 from core.runs.processes import started_at
 from core.runs.reasons import out_of_memory_kills
-from core.runs.sink import JournalSink
 from core.workspace import Workspace, write_json
 
 THREADS_VARIABLE = "MULTIFAIR_THREADS"

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from core.errors import UserError
 from core.runs import processes
+from core.runs.dead_runs import settle, worker_lock
 from core.runs.environment import usable_cores
 from core.runs.folder import RunFolder, find, folders, new_status
 from core.runs.locks import holding, is_held
-from core.runs.settle import settle, worker_lock
 from core.runs.spec import RunSpec
 from core.workspace import Workspace, read_json, write_json
 

@@ -77,7 +77,7 @@ def plan(
 
     Raises UserError naming what is unknown and what there is.
     """
-    from core.runs.values import check_kinds
+    from core.runs.setting_types import check_kinds
     from core.training.presets import make_spec
 
     if attribute is None and cohort.roles.attributes:
@@ -101,7 +101,7 @@ def plan(
 def _settings_for(names: list[str], settings: dict[str, Any], preset: str, attribute: str | None) -> dict[str, dict[str, Any]]:
     """Settings by method. A key that belongs to some method only goes to those that have it."""
     from core.methods import get
-    from core.runs.values import check_kinds
+    from core.runs.setting_types import check_kinds
     from core.training.presets import make_spec
 
     of_method = {name: set(get(name).Settings.__dataclass_fields__) for name in names}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
+from core.runs.dead_runs import settle, worker_lock
 from core.runs.folder import SETTLED, find
 from core.runs.locks import is_held
 from core.runs.queue import ensure_worker
-from core.runs.settle import settle, worker_lock
 from core.workspace import Workspace
 
 POLL_SECONDS = 0.5

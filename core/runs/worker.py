@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 
 from core.runs import processes
+from core.runs.dead_runs import settle_dead, worker_lock
 from core.runs.folder import RunFolder, folders
 from core.runs.job import THREADS_VARIABLE
 from core.runs.locks import Lock
 from core.runs.queue import WAKE, parallel, threads_per_job, waiting
-from core.runs.settle import settle_dead, worker_lock
 from core.workspace import Workspace
 
 JOB_MODULE = "core.runs.job"

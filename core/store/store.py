@@ -12,8 +12,8 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from core.runs.dead_runs import settle
 from core.runs.folder import RunFolder, folders
-from core.runs.settle import settle
 from core.store import ingest
 from core.store.cohorts import refresh_cohorts
 from core.store.database import delete_database, open_database

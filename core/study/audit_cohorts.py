@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, ndtr, ndtri
 
-from core.audit.predictions import Attribute, Predictions
-from core.audit.scored import Scored
+from core.audit.estimates.scored import Scored
+from core.audit.input.predictions import Attribute, Predictions
 
 Floats = NDArray[np.float64]
 NAMES = "abcdefgh"

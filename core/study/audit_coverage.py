@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 from scipy.special import ndtr
 
-from core.audit.estimates import estimate_groups
+from core.audit.estimates.group_estimates import estimate_groups
 from core.audit.options import AuditOptions
 from core.study.audit_cohorts import cohorts, shift
 from core.study.audit_promises import COVERAGE, Line, line

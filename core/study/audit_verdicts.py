@@ -8,9 +8,9 @@ from functools import partial
 import numpy as np
 
 from core.audit.engine import audit
+from core.audit.inference.verdicts import DISPARITY, NONE_FOUND
+from core.audit.input.predictions import Predictions
 from core.audit.options import AuditOptions
-from core.audit.predictions import Predictions
-from core.audit.verdicts import DISPARITY, NONE_FOUND
 from core.study.audit_cohorts import NAMES, decided_cohort, study_cohort
 from core.study.audit_promises import FALSE_VERDICTS, POWER, Line, line
 

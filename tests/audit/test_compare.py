@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from core.audit import AuditOptions, Predictions, Target, audit
-from core.audit.compare import RATES, Comparison, PairedDifference, compare
+from core.audit.comparison.compare_models import RATES, Comparison, PairedDifference, compare
 from core.errors import UserError
 from core.metrics.calibration import debiased_ece, reliability
 from core.metrics.precision_recall import auprg

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from core.audit import AuditOptions, Predictions, audit
-from core.audit.compare import compare
-from core.audit.estimates import estimate_groups
-from core.audit.pairwise import PairTest, correct
-from core.audit.scored import Scored
+from core.audit.comparison.compare_models import compare
+from core.audit.estimates.group_estimates import estimate_groups
+from core.audit.estimates.scored import Scored
+from core.audit.inference.pairwise import PairTest, correct
 from core.metrics.equity import es_auc
 from tests.audit import oracles
 

@@ -7,9 +7,9 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from core.audit import AuditOptions, audit
-from core.audit.calibration_tables import calibration_tables
-from core.audit.precision_tables import precision_tables
-from core.audit.scored import Scored
+from core.audit.estimates.calibration_tables import calibration_tables
+from core.audit.estimates.precision_tables import precision_tables
+from core.audit.estimates.scored import Scored
 from core.metrics.precision_recall import auprg, average_precision
 from tests.audit.cohorts import simulated
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.audit import Audit, AuditOptions, Predictions, audit
-from core.audit.seeds import SEEDS, methods_of, over_seeds
+from core.audit.comparison.seeds import SEEDS, methods_of, over_seeds
 from tests.audit.cohorts import simulated
 
 

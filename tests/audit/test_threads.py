@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
+import core.metrics.draws as draws_module
 from core.audit import AuditOptions, audit
-from core.metrics import resampling
 from tests.audit.cohorts import simulated
 
 
 @pytest.mark.parametrize("images", [1, 2])
 def test_threads_do_not_change_an_audit(monkeypatch: pytest.MonkeyPatch, images: int) -> None:
-    monkeypatch.setattr(resampling, "CHUNK_ELEMENTS", 5_000)  # many chunks, so that threads do interleave
+    monkeypatch.setattr(draws_module, "CHUNK_ELEMENTS", 5_000)  # many chunks, so that threads do interleave
     cohort = simulated({"a": 90, "b": 70, "c": 40}, {"a": 0.9, "b": 0.8, "c": 0.7}, images=images)
     options = AuditOptions(bootstrap=100, permutations=100, seed=5)
     answers: list[dict[str, Any]] = []
     for workers in (1, 2, 4):
-        monkeypatch.setattr(resampling, "default_workers", lambda count=workers: count)
+        monkeypatch.setattr(draws_module, "default_workers", lambda count=workers: count)
         answers.append(audit(cohort, options).to_dict())
     assert answers[0] == answers[1] == answers[2]
     attribute = answers[0]["attributes"]["group"]

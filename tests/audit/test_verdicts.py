@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.audit import AuditOptions, audit
-from core.audit.verdicts import DISPARITY, NONE_FOUND, NOT_ENOUGH, Verdict
+from core.audit.inference.verdicts import DISPARITY, NONE_FOUND, NOT_ENOUGH, Verdict
 from tests.audit.cohorts import simulated
 
 OPTIONS = AuditOptions(bootstrap=200, permutations=200, threshold=0.35)

@@ -28,13 +28,13 @@ from core.metrics.auc_interval import auc_interval
 from core.metrics.bootstrap import bootstrap_aucs, bootstrap_statistic, replicate_interval
 from core.metrics.bootstrap_rates import bootstrap_confusion
 from core.metrics.calibration import calibration, reliability
-from core.metrics.corrections import adjust
 from core.metrics.cross_group import cross_group_auc
-from core.metrics.decision import decision_curve
 from core.metrics.delong import group_delong
+from core.metrics.multiple_testing import adjust
+from core.metrics.net_benefit import decision_curve
 from core.metrics.permutation import permute_aucs, permute_pairs
 from core.metrics.precision_recall import auprg, average_precision, table_average_precision
-from core.metrics.rate_null import permute_rates
+from core.metrics.rate_permutation import permute_rates
 from core.metrics.rate_tests import one_vs_rest_rates, pairwise_rates
 from core.metrics.rates import CELLS, RATES, confusion, rate, rate_counts, rate_estimates, rate_summaries, rates
 

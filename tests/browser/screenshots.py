@@ -98,7 +98,7 @@ def _audited(root: Path) -> str:
     from core.store import Store
     from core.workspace import Workspace
     from dashboard.audits import make
-    from dashboard.finished import default_runs, named
+    from dashboard.run_selection import default_runs, named
 
     workspace = Workspace.open(root)
     with Store.open(workspace) as store, tempfile.TemporaryDirectory() as folder:

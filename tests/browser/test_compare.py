@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from core.audit import run_compare
 from core.charts.comparison import headline, standing
 from core.charts.text import decimal, interval, positives
+from core.results import compare_runs
 from core.store import Store
-from dashboard.finished import named
+from dashboard.run_selection import named
 from tests.browser.widgets import (
     FRAME,
     PATIENCE,
@@ -34,8 +34,8 @@ from tests.factories import FakeWorkspace
 
 def _ahead(store: Store, measure: str) -> Any:
     runs = named(store.runs(status="done"))
-    _, methods = run_compare.overview(store, runs, "sex", measure)
-    return methods, run_compare.lead(methods, run_compare.pairs(store, runs, "sex", measure), measure)
+    _, methods = compare_runs.overview(store, runs, "sex", measure)
+    return methods, compare_runs.lead(methods, compare_runs.pairs(store, runs, "sex", measure), measure)
 
 
 def test_answer_and_title_claim_what_paired_differences_show(page: Any, served: tuple[str, FakeWorkspace], store: Store) -> None:
@@ -55,7 +55,7 @@ def test_reference_turns_the_forest(page: Any, served: tuple[str, FakeWorkspace]
     title(page, "paired-differences", "Against ERM (fused)")
     choose(page, "reference", "GroupDRO")
     title(page, "paired-differences", "Against GroupDRO")
-    expected = run_compare.paired(store, store.runs(status="done"), "GroupDRO", "sex", "es_auc").set_index("variant")
+    expected = compare_runs.paired(store, store.runs(status="done"), "GroupDRO", "sex", "es_auc").set_index("variant")
     rows = {row["variant"]: row for row in downloads(page, "paired-differences", tmp_path)}
     assert set(rows) == set(expected.index)
     for name in ("value", "low", "high", "p_adjusted"):
@@ -69,7 +69,7 @@ def test_reference_turns_the_forest(page: Any, served: tuple[str, FakeWorkspace]
 def test_tables_sort_by_their_numbers(page: Any, served: tuple[str, FakeWorkspace], store: Store) -> None:
     """Negative differences before positive ones, whatever their text."""
     visit(page, served[0], "compare", "?attribute=sex")
-    expected = run_compare.paired(store, store.runs(status="done"), "ERM (fused)", "sex", "es_auc")["value"]
+    expected = compare_runs.paired(store, store.runs(status="done"), "ERM (fused)", "sex", "es_auc")["value"]
     assert (expected < 0).sum() > 0 and (expected > 0).sum() > 1, "the text order would do"
     widget(page, "table-paired-differences").get_by_role("button").first.click()
     page.locator(f"[data-testid=stPopoverBody] {FRAME} table td").first.wait_for(state="attached", timeout=PATIENCE)
@@ -83,7 +83,7 @@ def test_tooltips_repeat_estimate_interval_and_counts(page: Any, served: tuple[s
     said = tooltip(page, page.locator(".st-key-block-accuracy-fairness svg path[aria-roledescription=point][aria-label*='Method: MultiFair;']").last)
     for part in (interval(own["x"], own["x_low"], own["x_high"]), interval(own["y"], own["y_low"], own["y_high"]), positives(own["n_pos"], own["n_neg"]), "2 seeds"):
         assert part in said
-    row = run_compare.paired(store, store.runs(status="done"), "ERM (fused)", "sex", "es_auc").set_index("variant").loc["MultiFair"]
+    row = compare_runs.paired(store, store.runs(status="done"), "ERM (fused)", "sex", "es_auc").set_index("variant").loc["MultiFair"]
     said = tooltip(page, page.locator(".st-key-block-paired-differences svg path[aria-roledescription=point][aria-label*='Method: MultiFair;']").last)
     for part in (interval(row["value"], row["low"], row["high"], signed=True), positives(row["n_pos"], row["n_neg"]), "corrected"):
         assert part in said
@@ -94,7 +94,7 @@ def test_settings_and_disagreements(page: Any, served: tuple[str, FakeWorkspace]
     erm, other = (next(r for r in fake.run_ids if r.startswith(f"{m}-s1-")) for m in ("erm", "multifair"))
     visit(page, address, "compare", f"?attribute=sex&runs={erm},{other}")
     explained(page, "that all share")
-    counts = run_compare.disagreement_counts(store, erm, other, "sex", ("female", "male")).set_index("group")
+    counts = compare_runs.disagreement_counts(store, erm, other, "sex", ("female", "male")).set_index("group")
     says(page, "[data-testid=stMain]", "Patients on whom two runs disagree")
     page.wait_for_function(
         "wanted => [...document.querySelectorAll('[data-testid=stDataFrame] table tr')].some(row => row.innerText.includes('female') && [...row.querySelectorAll('td')].some(c => c.innerText === wanted))",
@@ -107,7 +107,7 @@ def test_settings_and_disagreements(page: Any, served: tuple[str, FakeWorkspace]
     flip(page, "show-patients")
     says(page, "[data-testid=stMain]", "the furthest apart first")
     segment(page, "disagree-group", "male")
-    worst = run_compare.disagreements(store, other, erm, "sex")
+    worst = compare_runs.disagreements(store, other, erm, "sex")
     worst = worst[worst["group"] == "male"].iloc[0]
     card = says(page, ".st-key-patients", str(worst["sample_id"]))
     assert decimal(worst["score_a"], 2) in card and decimal(worst["score_b"], 2) in card

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from core.audit import run_views
 from core.charts.text import decimal, interval
 from core.cohort import load
+from core.results import views
 from core.store import Store
-from dashboard.finished import default_runs, named
+from dashboard.run_selection import default_runs, named
 from tests.browser.helpers import overflow
 from tests.browser.widgets import (
     add,
@@ -68,7 +68,7 @@ def test_runs_and_attribute_change_the_page_and_the_link(page: Any, served: tupl
 def test_every_tab_shows_the_audits_numbers_and_is_in_the_link(page: Any, served: tuple[str, FakeWorkspace], store: Store, tmp_path: Path) -> None:
     address, fake = served
     run = _opened(store, fake)[0]
-    audited = run_views.modality_performance(store, [run], "sex")
+    audited = views.modality_performance(store, [run], "sex")
     visit(page, address, "modalities", f"?attribute=sex&runs={run}")
     alone = audited[(audited["kind"] == "unimodal") & (audited["group"] == "female")].set_index("modality")["value"]
     rows = downloads(page, "unimodal-auc", tmp_path)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from core.audit import run_views, search
 from core.charts.text import decimal, interval, p_value
+from core.results import multiplicity, views
 from core.store import Store
-from dashboard.finished import default_runs, named
+from dashboard.run_selection import default_runs, named
 from dashboard.tour import STEPS
 from tests.browser.conftest import idle_queue
 from tests.browser.helpers import dashboard, settle
@@ -32,7 +32,7 @@ from tests.factories import FakeWorkspace, fake_cohort, fake_run, fake_workspace
 
 def _searched(store: Store, fake: FakeWorkspace) -> Any:
     finished = named(store.runs(fake.cohort.cohort_id, status="done"))
-    return search.strongest(store, default_runs(finished, "sex"), fake.cohort.attributes)
+    return multiplicity.strongest(store, default_runs(finished, "sex"), fake.cohort.attributes)
 
 
 def test_findings_are_the_audits_and_lead_to_their_evidence(page: Any, served: tuple[str, FakeWorkspace], store: Store) -> None:
@@ -42,7 +42,7 @@ def test_findings_are_the_audits_and_lead_to_their_evidence(page: Any, served: t
     visit(page, address, query="?tour=done")
     first = says(page, ".st-key-finding-0", "disparity")
     assert decimal(top["pair"]["value_low"]) in first and f"corrected {p_value(top['p_search'])}" in first
-    groups = run_views.group_performance(store, [top["run_id"]], top["attribute"]).set_index("group")
+    groups = views.group_performance(store, [top["run_id"]], top["attribute"]).set_index("group")
     low = groups.loc[top["pair"]["group_low"]]
     assert interval(low["value"], low["low"], low["high"]) in first
     says(page, "[data-testid=stMain]", f"{found['searched'].iloc[0]} comparisons searched")

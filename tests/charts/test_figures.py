@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 import vl_convert
 
-from core.audit import run_branches, run_compare, run_views
 from core.charts import comparison, consequences, contribution, gradients, groups, modality_auc
 from core.charts.figure import Figure
 from core.charts.glossary import GLOSSARY, explain
 from core.charts.theme import DARK, LIGHT
+from core.results import compare_runs, intersections, views
 from core.store import Store
 from tests.charts.altair_draws import assert_altair_draws_the_same
 from tests.factories import fake_workspace
@@ -34,8 +34,8 @@ def figures() -> dict[str, Figure]:
         names = dict(zip(chosen, NAMES.values(), strict=True))
         telemetry = store.telemetry(chosen)
         last = telemetry[telemetry["epoch"] == telemetry["epoch"].max()]
-        modal = run_views.modality_performance(store, chosen, "skin_type")
-        seeds, methods = run_compare.overview(store, runs, "sex", "es_auc")
+        modal = views.modality_performance(store, chosen, "skin_type")
+        seeds, methods = compare_runs.overview(store, runs, "sex", "es_auc")
         found = [
             contribution.over_epochs(telemetry, names, MODALITIES),
             contribution.by_group(last, names, MODALITIES, SEX, "sex"),
@@ -43,16 +43,16 @@ def figures() -> dict[str, Figure]:
             modality_auc.take_away(modal[modal["kind"] != "unimodal"], names, MODALITIES, SKIN, "skin_type"),
             gradients.conflict(telemetry, names, MODALITIES, SEX, (1, 4)),
             gradients.magnitudes(telemetry, names, MODALITIES),
-            groups.forest(run_views.group_performance(store, chosen, "skin_type"), names, SKIN, "skin_type"),
-            groups.gap_null(run_views.gap_null(store, chosen, "skin_type"), names, "skin_type"),
-            groups.roc(run_views.roc(store, chosen, "skin_type"), names, SKIN, "skin_type"),
-            groups.calibration(run_views.calibration(store, chosen, "skin_type"), names, SKIN, "skin_type"),
-            consequences.equity(run_views.summaries(store, chosen, "skin_type"), names, "skin_type"),
-            consequences.thresholds(run_views.consequences(store, chosen, "skin_type"), names, SKIN, "skin_type", 0.5),
-            consequences.cross_group(run_views.cross_group(store, chosen, "skin_type"), names, SKIN, "skin_type"),
-            consequences.intersections(run_branches.intersections(store, chosen[0], ["skin_type", "sex"]), "ERM (fused)", ["skin_type", "sex"]),
+            groups.forest(views.group_performance(store, chosen, "skin_type"), names, SKIN, "skin_type"),
+            groups.gap_null(views.gap_null(store, chosen, "skin_type"), names, "skin_type"),
+            groups.roc(views.roc(store, chosen, "skin_type"), names, SKIN, "skin_type"),
+            groups.calibration(views.calibration(store, chosen, "skin_type"), names, SKIN, "skin_type"),
+            consequences.equity(views.summaries(store, chosen, "skin_type"), names, "skin_type"),
+            consequences.thresholds(views.consequences(store, chosen, "skin_type"), names, SKIN, "skin_type", 0.5),
+            consequences.cross_group(views.cross_group(store, chosen, "skin_type"), names, SKIN, "skin_type"),
+            consequences.intersections(intersections.intersections(store, chosen[0], ["skin_type", "sex"]), "ERM (fused)", ["skin_type", "sex"]),
             comparison.scatter(seeds, methods, "es_auc", "sex"),
-            comparison.paired_forest(run_compare.paired(store, runs, "ERM (fused)", "sex", "es_auc"), "ERM (fused)", "es_auc", "sex"),
+            comparison.paired_forest(compare_runs.paired(store, runs, "ERM (fused)", "sex", "es_auc"), "ERM (fused)", "es_auc", "sex"),
         ]
     return {figure.name: figure for figure in found}
 

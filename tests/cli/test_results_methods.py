@@ -7,8 +7,8 @@ import statistics
 
 import pytest
 
-from core.audit.run_compare import overview
 from core.cli import main
+from core.results.compare_runs import overview
 from core.store import Store
 from tests.factories import FakeWorkspace
 

@@ -7,8 +7,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
+import core.metrics.draws as draws_module
 from core.metrics import bootstrap_stack as module
-from core.metrics import resampling
 from core.metrics.auc import auc, group_aucs
 from core.metrics.bootstrap import Resampling, bootstrap_models, replicate_interval
 from core.metrics.bootstrap_stack import bootstrap_stack
@@ -49,7 +49,7 @@ def test_a_group_without_positives_has_no_auc() -> None:
 
 def test_other_models_get_the_same_patients_in_any_number_of_chunks_and_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     y, scores, group, _ = _data(400)
-    monkeypatch.setattr(resampling, "CHUNK_ELEMENTS", 400 * 7)
+    monkeypatch.setattr(draws_module, "CHUNK_ELEMENTS", 400 * 7)
     monkeypatch.setattr(module, "MODELS_AT_ONCE", 400 * 2)
     together = bootstrap_stack(y, scores, group, 3, replicates=40, workers=2)
     for own, score in zip(together, scores, strict=True):

@@ -8,11 +8,11 @@ import pytest
 from core.metrics.auc import auc, group_aucs
 from core.metrics.auc_interval import auc_interval
 from core.metrics.calibration import ece, max_calibration_error, reliability
-from core.metrics.corrections import benjamini_hochberg, holm
 from core.metrics.delong import delong, difference, group_delong
 from core.metrics.equity import equity, es_auc, max_gap
 from core.metrics.estimate import MinimumCounts
 from core.metrics.intervals import wilson
+from core.metrics.multiple_testing import benjamini_hochberg, holm
 from core.metrics.permutation import permute_aucs
 from core.metrics.rates import confusion, rate, rate_estimates, rate_summaries
 from tests.metrics.support import ORACLES, group_index

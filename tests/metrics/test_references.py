@@ -15,11 +15,11 @@ from statsmodels.stats.proportion import proportion_confint
 from core.metrics.auc import auc, group_aucs
 from core.metrics.calibration import brier, reliability
 from core.metrics.calibration_fit import intercept_and_slope
-from core.metrics.corrections import benjamini_hochberg, holm
 from core.metrics.cross_group import cross_group_auc
-from core.metrics.decision import decision_curve, tables_at
 from core.metrics.delong import delong, group_delong
 from core.metrics.intervals import wilson
+from core.metrics.multiple_testing import benjamini_hochberg, holm
+from core.metrics.net_benefit import decision_curve, tables_at
 from core.metrics.precision_recall import auprg, average_precision
 from core.metrics.rates import FN, FP, TN, TP, confusion, rate_summaries
 from tests.metrics.support import cohort

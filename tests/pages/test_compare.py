@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from core.audit import run_compare
 from core.charts.comparison import headline, standing
 from core.charts.text import interval
 from core.cohort import load
+from core.results import compare_runs
 from core.store import Store
-from dashboard.patients import SHOWN
+from dashboard.disagreements import SHOWN
 from tests.factories import FakeWorkspace
 from tests.pages.analysis import calm, drawn, open_page, specs, words
 
@@ -19,9 +19,9 @@ def test_answer_and_title_agree_with_the_paired_differences(fake: FakeWorkspace,
     app = calm(open_page(monkeypatch, fake.workspace.root, "compare", attribute="sex"))
     with Store.open(fake.workspace) as store:
         runs = store.runs(status="done")
-        _, methods = run_compare.overview(store, runs, "sex", "es_auc")
-        table = run_compare.pairs(store, runs, "sex", "es_auc")
-    ahead = run_compare.lead(methods, table, "es_auc")
+        _, methods = compare_runs.overview(store, runs, "sex", "es_auc")
+        table = compare_runs.pairs(store, runs, "sex", "es_auc")
+    ahead = compare_runs.lead(methods, table, "es_auc")
     assert ahead is not None
     said = words(app)
     parts = (ahead.best, ahead.ahead, ahead.open, "ES-AUC")
@@ -59,7 +59,7 @@ def test_patients_on_whom_two_runs_disagree_are_shown_when_asked_for(fake: FakeW
     first, second = (app.selectbox(key=f"disagree-{end}").value for end in "ab")
     app.toggle(key="show-patients").set_value(True).run()
     with Store.open(fake.workspace) as store:
-        differ = run_compare.disagreements(store, first, second, "sex")
+        differ = compare_runs.disagreements(store, first, second, "sex")
     shown = differ[differ["group"] == "female"]["sample_id"].head(SHOWN)
     said = words(calm(app))
     assert len(shown) and all(f"**{sample}**" in said for sample in shown)

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from core.store import Store
-from dashboard.finished import DEFAULT_RUNS, default_runs, named
+from dashboard.run_selection import DEFAULT_RUNS, default_runs, named
 from tests.factories import FakeWorkspace
 from tests.pages.analysis import calm, open_page, words
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from core.audit import search
+from core.results import multiplicity
 from core.store import Store
 from core.workspace import Workspace
 from dashboard import state
-from dashboard.finished import default_runs, named
+from dashboard.run_selection import default_runs, named
 from dashboard.tour import STEPS
 from tests.factories import FakeWorkspace, fake_cohort, fake_run, fake_workspace
 from tests.pages.analysis import calm, drawn, open_page, words
@@ -28,7 +28,7 @@ def test_findings_are_the_audits(monkeypatch: pytest.MonkeyPatch, fake: FakeWork
     with Store.open(fake.workspace) as store:
         finished = named(store.runs(fake.cohort.cohort_id, status="done"))
         chosen = default_runs(finished, "sex")
-        table = search.strongest(store, chosen, fake.cohort.attributes)
+        table = multiplicity.strongest(store, chosen, fake.cohort.attributes)
     shown = [row for row in table.to_dict("records") if row["reason"] in said]
     assert 1 <= len([b for b in app.button if b.label == "See the evidence"]) == len(shown) <= 3
     assert f"{table['searched'].iloc[0]} comparisons searched" in said

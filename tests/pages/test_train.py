@@ -12,7 +12,7 @@ from core.runs import queue
 from core.runs.folder import folders
 from core.runs.spec import plan
 from core.workspace import Workspace
-from dashboard.plan import duration, makespan, parse_settings
+from dashboard.train_form import duration, makespan, parse_settings
 from tests.factories import FakeWorkspace
 from tests.pages.analysis import ROOT, calm, open_page, words
 from tests.pages.small import small_cohort

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.audit import AuditOptions, Mapping, audit, read_predictions, run_views
-from core.audit.compare import with_comparisons
+from core.audit import AuditOptions, Mapping, audit, read_predictions
+from core.audit.comparison.compare_models import with_comparisons
 from core.charts.text import interval
 from core.cli import main
 from core.errors import UserError
@@ -19,6 +19,7 @@ from core.report.contents import audit_contents, runs_contents
 from core.report.html import render_html
 from core.report.of_audit import audit_report
 from core.report.of_runs import runs_report
+from core.results import views
 from core.store import Store
 from tests.factories import FakeWorkspace
 
@@ -38,7 +39,7 @@ def test_a_report_of_runs_shows_the_audits_numbers(fake: FakeWorkspace) -> None:
     with Store.open(fake.workspace) as store:
         done = list(store.runs(status="done")["run_id"])[:4]
         report = runs_report(store, done)
-        groups = run_views.group_performance(store, done, "sex")
+        groups = views.group_performance(store, done, "sex")
     html = render_html(report)
     for value, low, high in zip(groups["value"], groups["low"], groups["high"], strict=True):
         if value == value:

@@ -1,0 +1,1 @@
+"""Estimates of every metric in every group."""

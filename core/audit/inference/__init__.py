@@ -1,0 +1,1 @@
+"""Tests, intervals and verdicts on the estimates."""

@@ -1,0 +1,106 @@
+"""Differences between groups, each with an interval and a test, corrected for their number.
+
+Rates are compared by the studentized permutation test of core.metrics.rate_tests (normal, on effective sizes, where
+rows are weighted or clustered); everything else by the ratio of the difference to its standard error against
+Student's t with Welch's degrees of freedom, which the AUCs of small groups leave for a permutation test
+(core.audit.inference.summary_uncertainty). Intervals join the two groups' own intervals (MOVER), so they stay inside what is possible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+from scipy.special import stdtr
+
+from core.audit.estimates.group_estimates import RATE_METRICS, MetricTable
+from core.metrics.intervals import difference_interval
+from core.metrics.multiple_testing import adjust
+from core.metrics.rate_tests import pairwise_rates
+
+PERMUTED = "studentized permutation"
+TESTED = ("auc", *RATE_METRICS, "brier", "net_benefit")
+
+
+@dataclass(frozen=True)
+class PairTest:
+    """`difference` is group_a - group_b; p is None where the two cannot be compared."""
+
+    metric: str
+    group_a: int
+    group_b: int
+    difference: float
+    low: float | None
+    high: float | None
+    se: float | None
+    p: float | None
+    p_adjusted: float | None
+    method: str
+    p_holm: float | None = None
+
+
+def pairwise(table: MetricTable, correction: str, permuted: Mapping[tuple[int, int], float] | None = None) -> tuple[PairTest, ...]:
+    """Tests between every two judged groups, corrected within this metric; `permuted` holds p-values that replace ours."""
+    judged = np.flatnonzero(table.judged)
+    tests = compare_pairs(table, list(combinations(judged.tolist(), 2)))
+    given = permuted or {}
+    tests = [replace(t, p=given[t.group_a, t.group_b], method=PERMUTED) if (t.group_a, t.group_b) in given else t for t in tests]
+    return correct(tests, correction)
+
+
+def correct(tests: list[PairTest], correction: str) -> tuple[PairTest, ...]:
+    """The same tests with adjusted p-values; `p_holm` feeds the verdicts whatever the correction."""
+    p = np.array([np.nan if test.p is None else test.p for test in tests])
+    adjusted, strict = adjust(p, correction), adjust(p, "holm")
+    return tuple(replace(test, p_adjusted=_or_none(a), p_holm=_or_none(h)) for test, a, h in zip(tests, adjusted, strict, strict=True))
+
+
+def compare_pairs(table: MetricTable, pairs: Sequence[tuple[int, int]]) -> list[PairTest]:
+    """Differences of pairs of groups with their intervals and p-values, not yet corrected."""
+    if not pairs:
+        return []
+    if table.metric in RATE_METRICS and table.trials is not None:
+        return _compare_rates(table, pairs)
+    result = []
+    for a, b in pairs:
+        low, high = difference_interval(table.value[a], table.low[a], table.high[a], table.value[b], table.low[b], table.high[b])
+        se, p = _welch(table, a, b)
+        method = "DeLong, Welch" if table.metric == "auc" else "Welch"
+        result.append(PairTest(table.metric, a, b, float(table.value[a] - table.value[b]), _or_none(float(low)), _or_none(float(high)), _or_none(se), _or_none(p), None, method))
+    return result
+
+
+def _compare_rates(table: MetricTable, pairs: Sequence[tuple[int, int]]) -> list[PairTest]:
+    """All pairs at once: the permutation distribution is summed as one array."""
+    assert table.trials is not None
+    a, b = np.array(pairs, dtype=np.int64).T
+    low, high = difference_interval(table.value[a], table.low[a], table.high[a], table.value[b], table.low[b], table.high[b])
+    se = np.hypot(table.se[a], table.se[b])
+    counts = np.nan_to_num(table.value * table.trials)
+    if table.method == "Wilson":
+        p, method = pairwise_rates(np.rint(counts), table.trials, pairs).p, PERMUTED
+    else:
+        p, method = pairwise_rates(counts, table.trials, pairs, effective=table.trials).p, "normal, effective sizes"
+    difference = table.value[a] - table.value[b]
+    return [
+        PairTest(table.metric, int(a[i]), int(b[i]), float(difference[i]), _or_none(low[i]), _or_none(high[i]), _or_none(se[i]), _or_none(p[i]), None, method)
+        for i in range(len(pairs))
+    ]
+
+
+def _welch(table: MetricTable, a: int, b: int) -> tuple[float, float]:
+    own = table.se[[a, b]] ** 2
+    shared = 0.0 if table.covariance is None else float(table.covariance[a, b])
+    variance = float(own.sum() - 2 * shared)
+    difference = float(table.value[a] - table.value[b])
+    if not variance > 0:
+        # Both groups are ranked without a fault: nothing to tell apart, but no evidence either.
+        return np.nan, 1.0 if difference == 0 else np.nan
+    freedom = np.inf if table.freedom is None else own.sum() ** 2 / (own**2 / table.freedom[[a, b]]).sum()
+    return float(np.sqrt(variance)), float(2 * stdtr(min(freedom, 1e9), -abs(difference) / np.sqrt(variance)))
+
+
+def _or_none(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,1 @@
+"""From a user's table or arrays to aligned predictions."""

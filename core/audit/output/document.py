@@ -1,0 +1,211 @@
+"""An audit as the JSON document that the command line promises. Undefined values are null, with a reason."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.audit.estimates.group_estimates import GroupCounts, MetricTable
+from core.audit.estimates.operating_point import OperatingPoint
+from core.audit.estimates.summaries import ES_AUC_CAVEAT
+from core.metrics.intervals import logit_interval
+
+if TYPE_CHECKING:
+    from core.audit.comparison.compare_models import PairedDifference
+    from core.audit.estimates.curves import Curves
+    from core.audit.result import AttributeAudit, Audit, ModelAudit
+    from core.metrics.cross_group import CrossGroup
+
+
+def document(audit: Audit) -> dict[str, Any]:
+    """The first model at the top level, every model under `models`."""
+    models = {model.model: _model(model) for model in audit.models}
+    first = models[audit.models[0].model]
+    return {
+        "source": audit.source,
+        "n": audit.n,
+        "n_patients": audit.n_patients,
+        "model": audit.models[0].model,
+        "overall": first["overall"],
+        "attributes": first["attributes"],
+        "models": models,
+        "comparisons": [{"model_a": c.model_a, "model_b": c.model_b, "differences": [_difference(row) for row in c.rows]} for c in audit.comparisons],
+        **_over_seeds(audit),
+        "findings": [finding.to_dict() for finding in audit.findings],
+        "options": audit.options.to_dict(),
+        "notes": {"es_auc": ES_AUC_CAVEAT},
+    }
+
+
+def _over_seeds(audit: Audit) -> dict[str, Any]:
+    """`seeds`, where several models are runs of one method that differ in the seed."""
+    if len(audit.models) < 2:
+        return {}
+    from core.audit.comparison.seeds import (  # brings pandas, which one model's document does without
+        methods_of,
+        over_seeds,
+    )
+
+    if not methods_of(tuple(model.model for model in audit.models)):
+        return {}
+    return {"seeds": [{str(k): number(v) if isinstance(v, float) else v for k, v in row.items()} for row in over_seeds(audit).to_dict("records")]}
+
+
+def _model(model: ModelAudit) -> dict[str, Any]:
+    return {
+        "operating_point": _point(model.point),
+        "overall": _group(model.counts, model.tables, 0),
+        "attributes": {attribute.name: _attribute(attribute) for attribute in model.attributes},
+        "against_rest": [
+            {
+                "attribute": t.attribute,
+                "group": t.group,
+                "metric": t.metric,
+                "n": t.n,
+                "difference": number(t.difference),
+                "p": number(t.p),
+                "p_adjusted": number(t.p_adjusted),
+                "method": t.method,
+                "worth_a_look": t.worth_a_look,
+            }
+            for t in model.against_rest
+        ],
+    }
+
+
+def _attribute(attribute: AttributeAudit) -> dict[str, Any]:
+    grouping, names = attribute.grouping, attribute.grouping.groups
+    summaries = {s.metric: s for s in attribute.summaries}
+    worst = summaries["worst_group_auc"]
+    return {
+        "attributes": list(grouping.attributes),
+        **{name: number(summary.value) for name, summary in summaries.items()},
+        "worst_group": worst.detail,
+        "summaries": {name: _summary(summary) for name, summary in summaries.items()},
+        "excluded": list(summaries["es_auc"].excluded),
+        "missing": grouping.n_missing,
+        "left_out": {"groups": grouping.left_out_groups, "rows": grouping.left_out_rows},
+        "operating_point": _point(attribute.point),
+        "verdicts": {v.metric: {"verdict": v.verdict, "reason": v.reason, "evidence": number(v.evidence), "p": number(v.p), "gap": number(v.gap)} for v in attribute.verdicts},
+        "groups": {name: _group(attribute.counts, attribute.tables, index) for index, name in enumerate(names)},
+        "tests": [
+            {
+                "metric": test.metric,
+                "group_a": names[test.group_a],
+                "group_b": names[test.group_b],
+                "difference": number(test.difference),
+                "ci": pair(test.low, test.high),
+                "p": number(test.p),
+                "p_adjusted": number(test.p_adjusted),
+                "method": test.method,
+            }
+            for test in attribute.tests
+        ],
+        "power": [
+            {"group": p.group, "metric": p.metric, "reference": p.reference, "detectable": number(p.detectable), "gap": p.gap, "more_patients": p.more_patients, "reason": p.reason}
+            for p in attribute.power
+        ],
+        **({} if attribute.cross_group is None else {"cross_group_auc": matrix(attribute.cross_group.auc, names), "cross_group": _cross_group(attribute.cross_group, names)}),
+        **({} if attribute.curves is None else {"curves": _curves(attribute.curves)}),
+    }
+
+
+def _summary(summary: Any) -> dict[str, Any]:
+    return {
+        "value": number(summary.value),
+        "ci": pair(summary.low, summary.high),
+        "p_null": number(summary.p_null),
+        "null_median": number(summary.null_median),
+        "null_q95": number(summary.null_q95),
+        "reason": summary.reason,
+        "detail": summary.detail,
+    }
+
+
+def _point(point: OperatingPoint) -> dict[str, Any]:
+    return {"threshold": number(point.threshold), "by_group": point.by_group, "source": point.source, "reason": point.reason}
+
+
+def _group(counts: GroupCounts, tables: Any, index: int) -> dict[str, Any]:
+    """Counts, then every metric with its interval; `reasons` says why a metric is null or not judged."""
+    n, n_pos = int(counts.n[index]), int(counts.n_pos[index])
+    auc: MetricTable = tables["auc"]
+    result: dict[str, Any] = {
+        "n": n,
+        "n_pos": n_pos,
+        "n_neg": n - n_pos,
+        "n_patients": int(counts.patients[index]),
+        "prevalence": n_pos / n if n else None,
+        "estimable": bool(auc.judged[index]),
+        "reason": auc.reason[index],
+    }
+    reasons = {}
+    for name, table in tables.items():
+        result[name] = number(table.value[index])
+        result[f"{name}_ci"] = pair(table.low[index], table.high[index])
+        result[f"{name}_se"] = number(table.se[index]) if result[f"{name}_ci"] is not None else None
+        if table.reason[index] is not None:
+            reasons[name] = table.reason[index]
+    result["reasons"] = reasons
+    return result
+
+
+def _difference(row: PairedDifference) -> dict[str, Any]:
+    return {
+        "attribute": row.attribute,
+        "group": row.group,
+        "metric": row.metric,
+        "n": row.n,
+        "value_a": number(row.value_a),
+        "value_b": number(row.value_b),
+        "difference": number(row.difference),
+        "ci": pair(row.low, row.high),
+        "p": number(row.p),
+        "p_adjusted": number(row.p_adjusted),
+        "method": row.method,
+        "reason": row.reason,
+    }
+
+
+def matrix(values: NDArray[np.float64], names: tuple[str, ...]) -> dict[str, dict[str, float | None]]:
+    """Rows: whose positives; columns: whose negatives."""
+    return {row: {column: number(values[i, j]) for j, column in enumerate(names)} for i, row in enumerate(names)}
+
+
+def _cross_group(found: CrossGroup, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Every pair with its interval on the logit scale (null at 0 and 1, where there is none)."""
+    low, high = logit_interval(found.auc, found.se)
+    return [
+        {
+            "positive": row,
+            "negative": column,
+            "value": number(found.auc[i, j]),
+            "ci": pair(low[i, j], high[i, j]),
+            "n_pos": int(found.n_pos[i]),
+            "n_neg": int(found.n_neg[j]),
+            "reason": None if np.isfinite(found.auc[i, j]) else "no positives or no negatives",
+        }
+        for i, row in enumerate(names)
+        for j, column in enumerate(names)
+    ]
+
+
+def _curves(curves: Curves) -> dict[str, list[dict[str, Any]]]:
+    frames = {"reliability": curves.reliability, "decision": curves.decision, "sliding": curves.sliding}
+    return {
+        name: [{str(k): number(v) if isinstance(v, float) else v for k, v in row.items()} for row in frame.to_dict("records")]
+        for name, frame in frames.items()
+    }
+
+
+def number(value: float | None) -> float | None:
+    """None for None, NaN and infinities."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def pair(low: float | None, high: float | None) -> list[float] | None:
+    ends = number(low), number(high)
+    return None if ends[0] is None or ends[1] is None else [ends[0], ends[1]]

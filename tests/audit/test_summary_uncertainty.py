@@ -1,0 +1,83 @@
+"""Tests and nulls of the audit: which test is used when, and that it finds what is there and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import fisher_exact
+
+from core.audit import AuditOptions, Predictions, audit
+from core.audit.inference.summary_uncertainty import FEW, beyond_resolution
+from tests.audit.cohorts import simulated
+
+OPTIONS = AuditOptions(bootstrap=0, permutations=300, threshold=0.35)
+
+
+def test_small_groups_are_tested_by_permutation_and_large_ones_by_delong() -> None:
+    tests = audit(simulated({"a": 1000, "b": 1000, "c": 80}), OPTIONS).tests
+    auc = tests[tests["metric"] == "auc"].set_index(["group_a", "group_b"])["method"]
+    assert auc["a", "b"] == "DeLong, Welch"
+    assert auc["a", "c"] == auc["b", "c"] == "studentized permutation"
+    assert set(tests[tests["metric"] == "tpr"]["method"]) == {"studentized permutation"}
+    without = audit(simulated({"a": 80, "b": 80}), AuditOptions(bootstrap=0, permutations=0)).tests
+    assert set(without[without["metric"] == "auc"]["method"]) == {"DeLong, Welch"}
+    assert FEW == 100
+
+
+def test_permutation_and_welch_agree_where_both_are_good() -> None:
+    cohort = simulated({"a": 250, "b": 250}, {"a": 0.85, "b": 0.78}, seed=3)
+    permuted = audit(cohort, AuditOptions(bootstrap=0, permutations=4000)).models[0].attributes[0].tests[0]
+    welch = audit(cohort, AuditOptions(bootstrap=0, permutations=0)).models[0].attributes[0].tests[0]
+    assert (permuted.method, welch.method) == ("studentized permutation", "DeLong, Welch")
+    assert permuted.p == pytest.approx(welch.p, abs=0.03)
+
+
+def test_p_values_go_on_below_the_resolution_of_permutations() -> None:
+    assert beyond_resolution(0.001, 8.0, 0.001) < 1e-10
+    assert beyond_resolution(0.3, 8.0, 0.001) == 0.3
+    assert beyond_resolution(0.001, float("nan"), 0.001) == 0.001
+
+
+def test_rates_lie_near_fishers_test() -> None:
+    """Fisher's exact test is conservative; the mid-p of the same tables is a little smaller."""
+    rng = np.random.default_rng(2)
+    for _ in range(10):
+        y, group = np.ones(80, dtype=int), np.repeat(["a", "b"], 40)
+        y[::4] = 0
+        score = rng.random(80)
+        tests = audit(Predictions.build(y, score, {"g": group}), AuditOptions(bootstrap=0, permutations=0)).tests
+        p = float(tests.loc[tests["metric"] == "tpr", "p"].iloc[0])
+        hits = [int(((score >= 0.5) & (y == 1) & (group == g)).sum()) for g in "ab"]
+        fisher = fisher_exact([[hits[0], 30 - hits[0]], [hits[1], 30 - hits[1]]]).pvalue
+        assert p <= fisher + 1e-9 and p > 0.4 * fisher
+
+
+def test_rate_gaps_stand_beside_what_chance_gives() -> None:
+    alike = audit(simulated({"a": 300, "b": 200, "c": 60}), OPTIONS).models[0].attributes[0]
+    apart = audit(simulated({"a": 300, "b": 300}, {"a": 0.95, "b": 0.6}), OPTIONS).models[0].attributes[0]
+    for name in ("dpd", "deodds", "equal_opportunity_difference", "eodds_ratio"):
+        summary = alike.summary(name)
+        assert summary.p_null is not None and summary.null_median is not None and summary.p_null > 0.02, name
+    found = apart.summary("deodds")
+    assert found.p_null is not None and found.p_null < 0.01
+    assert found.value is not None and found.null_q95 is not None and found.null_q95 < found.value
+
+
+def test_no_null_is_shown_for_other_groups_than_those_of_the_summary() -> None:
+    """A group without negatives has a TPR but no FPR: the null of equalized odds would leave it out, TPR's gap does not."""
+    y = np.concatenate([np.tile([0, 1], 100), np.ones(40, dtype=int)])
+    score = np.random.default_rng(0).random(240)
+    score[200:] = 0.9
+    attribute = audit(Predictions.build(y, score, {"g": ["a", "b"] * 100 + ["c"] * 40}), OPTIONS).models[0].attributes[0]
+    opportunity = attribute.summary("equal_opportunity_difference")
+    assert opportunity.value is not None and opportunity.p_null is None
+
+
+def test_intersections_have_weighted_and_plain_tests_against_the_rest() -> None:
+    cohort = simulated({"a": 300, "b": 300}, {"a": 0.95, "b": 0.6})
+    weighted = simulated({"a": 300, "b": 300}, {"a": 0.95, "b": 0.6}, weights=np.ones(600))
+    plain, with_weights = (audit(c, OPTIONS).models[0].against_rest for c in (cohort, weighted))
+    assert {(t.group, t.metric) for t in plain} == {(t.group, t.metric) for t in with_weights}
+    for test in plain:
+        other = next(t for t in with_weights if (t.group, t.metric) == (test.group, test.metric))
+        assert other.difference == pytest.approx(test.difference, abs=1e-9)
