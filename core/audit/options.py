@@ -81,8 +81,10 @@ class AuditOptions:
     min_negatives: int = 5
     min_rows: int = 10
     intersections: int = 1
-    missing: Literal["group", "exclude"] = "group"
+    missing: Literal["group", "exclude"] = "exclude"
     bins: int = 10
+    primary_attributes: tuple[str, ...] = ()
+    primary_metrics: tuple[str, ...] = ("auc",)
     gap: float | None = None
     curves: bool = False
 

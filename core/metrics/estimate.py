@@ -66,6 +66,6 @@ class MinimumCounts:
         return SAMPLES_SHORT.format(n=int(n), needed=self.samples) if n < self.samples else None
 
 
-def finite_or_none(value: float) -> float | None:
-    """None for NaN and infinities, which JSON and readers cannot use."""
-    return float(value) if math.isfinite(value) else None
+def finite_or_none(value: float | None) -> float | None:
+    """None for None, NaN and infinities, which JSON and readers cannot use."""
+    return None if value is None or not math.isfinite(value) else float(value)

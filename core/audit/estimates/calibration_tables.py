@@ -7,7 +7,7 @@ groups are compared by their debiased errors.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -18,7 +18,7 @@ from scipy.special import ndtr, stdtrit
 from core.audit.estimates.group_estimates import MetricTable, group_counts
 from core.audit.estimates.linearised import Linearised, linearise_ratio
 from core.audit.estimates.scored import Scored
-from core.audit.inference.pairwise import PairTest, correct
+from core.audit.inference.pairwise import PairTest
 from core.audit.options import AuditOptions
 from core.metrics.bootstrap import replicate_interval
 from core.metrics.bootstrap_calibration import bootstrap_errors, calibration_cells, curves_of_cells
@@ -27,14 +27,14 @@ from core.metrics.intervals import difference_interval, normal_quantile
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-NAMES = ("ece", "ece_debiased", "calibration_intercept", "calibration_slope", "balanced_brier")
+CALIBRATION_METRICS = ("ece", "ece_debiased", "calibration_intercept", "calibration_slope", "balanced_brier")
 MAX_SHUFFLED = 50_000_000
 
 
 def calibration_tables(data: Scored, codes: Ints, count: int, lacking: Sequence[str | None], options: AuditOptions) -> list[MetricTable]:
     """ECE and debiased ECE (bootstrap), intercept and slope (Wald or sandwich), balanced Brier score (Student's t)."""
     if data.no_probability:
-        return [MetricTable.undefined(name, count, data.no_probability) for name in NAMES]
+        return [MetricTable.undefined(name, count, data.no_probability) for name in CALIBRATION_METRICS]
     found = calibration(data.y, data.score, codes, count, bins=options.bins, weight=data.weight, cluster=data.cluster)
     low, high, se = _error_intervals(data, codes, count, found, options)
     wald, method = _wald(data, codes, count, options)
@@ -87,7 +87,7 @@ def _error_intervals(data: Scored, codes: Ints, count: int, found: Calibration, 
     return np.where(defined, np.maximum(low, 0.0), np.nan), np.where(defined, np.maximum(high, 0.0), np.nan), np.where(defined, se, np.nan)
 
 
-def error_tests(data: Scored, codes: Ints, count: int, tables: dict[str, MetricTable], options: AuditOptions) -> tuple[PairTest, ...]:
+def error_tests(data: Scored, codes: Ints, count: int, tables: Mapping[str, MetricTable], options: AuditOptions) -> tuple[PairTest, ...]:
     """Pairwise differences of the debiased error, tested by shuffling the groups among rows (or patients).
 
     Without permutations, or with weights, the bootstrap's standard error and a normal quantile take
@@ -116,10 +116,10 @@ def error_tests(data: Scored, codes: Ints, count: int, tables: dict[str, MetricT
             method = "debiased error, permutation"
         known = np.isfinite(low) and np.isfinite(high)
         tests.append(PairTest("ece", int(a), int(b), difference, float(low) if known else None, float(high) if known else None, se, p if np.isfinite(p) else None, None, method))
-    return correct(tests, options.correction)
+    return tuple(tests)
 
 
-def judged_error(tables: dict[str, MetricTable]) -> MetricTable:
+def judged_error(tables: Mapping[str, MetricTable]) -> MetricTable:
     """The table by which verdicts about `ece` are made: debiased values under the plain name."""
     return replace(tables["ece_debiased"], metric="ece")
 

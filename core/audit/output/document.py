@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,11 +10,13 @@ from numpy.typing import NDArray
 from core.audit.estimates.group_estimates import GroupCounts, MetricTable
 from core.audit.estimates.operating_point import OperatingPoint
 from core.audit.estimates.summaries import ES_AUC_CAVEAT
+from core.metrics.estimate import finite_or_none as number
 from core.metrics.intervals import logit_interval
 
 if TYPE_CHECKING:
     from core.audit.comparison.compare_models import PairedDifference
     from core.audit.estimates.curves import Curves
+    from core.audit.inference.verdicts import Verdict
     from core.audit.result import AttributeAudit, Audit, ModelAudit
     from core.metrics.cross_group import CrossGroup
 
@@ -89,7 +90,7 @@ def _attribute(attribute: AttributeAudit) -> dict[str, Any]:
         "missing": grouping.n_missing,
         "left_out": {"groups": grouping.left_out_groups, "rows": grouping.left_out_rows},
         "operating_point": _point(attribute.point),
-        "verdicts": {v.metric: {"verdict": v.verdict, "reason": v.reason, "evidence": number(v.evidence), "p": number(v.p), "gap": number(v.gap)} for v in attribute.verdicts},
+        "verdicts": {v.metric: _verdict(v, names) for v in attribute.verdicts},
         "groups": {name: _group(attribute.counts, attribute.tables, index) for index, name in enumerate(names)},
         "tests": [
             {
@@ -98,6 +99,7 @@ def _attribute(attribute: AttributeAudit) -> dict[str, Any]:
                 "group_b": names[test.group_b],
                 "difference": number(test.difference),
                 "ci": pair(test.low, test.high),
+                "simultaneous_ci": pair(*test.simultaneous),
                 "p": number(test.p),
                 "p_adjusted": number(test.p_adjusted),
                 "method": test.method,
@@ -108,8 +110,23 @@ def _attribute(attribute: AttributeAudit) -> dict[str, Any]:
             {"group": p.group, "metric": p.metric, "reference": p.reference, "detectable": number(p.detectable), "gap": p.gap, "more_patients": p.more_patients, "reason": p.reason}
             for p in attribute.power
         ],
-        **({} if attribute.cross_group is None else {"cross_group_auc": matrix(attribute.cross_group.auc, names), "cross_group": _cross_group(attribute.cross_group, names)}),
-        **({} if attribute.curves is None else {"curves": _curves(attribute.curves)}),
+        **({} if attribute.cross_group is None else {"cross_group_auc": matrix(attribute.cross_group.auc, names), "cross_group": cross_group_rows(attribute.cross_group, names)}),
+        **({} if not attribute.options.curves or attribute.curves is None else {"curves": _curves(attribute.curves)}),
+    }
+
+
+def _verdict(verdict: Verdict, names: tuple[str, ...]) -> dict[str, Any]:
+    """`pair`: the best supported difference, which the verdict rests on."""
+    test = verdict.pair
+    return {
+        "verdict": verdict.verdict,
+        "primary": verdict.primary,
+        "reason": verdict.reason,
+        "evidence": number(verdict.evidence),
+        "p": number(verdict.p),
+        "exceeds_tolerance": verdict.exceeds,
+        "gap": number(verdict.gap),
+        "pair": None if test is None else {"group_a": names[test.group_a], "group_b": names[test.group_b], "difference": number(test.difference), "ci": pair(*test.simultaneous)},
     }
 
 
@@ -122,6 +139,7 @@ def _summary(summary: Any) -> dict[str, Any]:
         "null_q95": number(summary.null_q95),
         "reason": summary.reason,
         "detail": summary.detail,
+        "without": summary.left_out,
     }
 
 
@@ -175,7 +193,7 @@ def matrix(values: NDArray[np.float64], names: tuple[str, ...]) -> dict[str, dic
     return {row: {column: number(values[i, j]) for j, column in enumerate(names)} for i, row in enumerate(names)}
 
 
-def _cross_group(found: CrossGroup, names: tuple[str, ...]) -> list[dict[str, Any]]:
+def cross_group_rows(found: CrossGroup, names: tuple[str, ...]) -> list[dict[str, Any]]:
     """Every pair with its interval on the logit scale (null at 0 and 1, where there is none)."""
     low, high = logit_interval(found.auc, found.se)
     return [
@@ -199,11 +217,6 @@ def _curves(curves: Curves) -> dict[str, list[dict[str, Any]]]:
         name: [{str(k): number(v) if isinstance(v, float) else v for k, v in row.items()} for row in frame.to_dict("records")]
         for name, frame in frames.items()
     }
-
-
-def number(value: float | None) -> float | None:
-    """None for None, NaN and infinities."""
-    return None if value is None or not math.isfinite(value) else float(value)
 
 
 def pair(low: float | None, high: float | None) -> list[float] | None:
