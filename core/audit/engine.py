@@ -17,11 +17,12 @@ from core.audit.estimates.scored import Scored, scored
 from core.audit.estimates.summaries import point_summaries
 from core.audit.inference import data_warnings
 from core.audit.inference.one_vs_rest import RestTest, against_rest, correct_all
-from core.audit.inference.pairwise import TESTED, PairTest, pairwise
+from core.audit.inference.pairwise import MAX_PAIRED_GROUPS, TESTED, PairTest, pairwise
 from core.audit.inference.power import METRICS as POWERED
 from core.audit.inference.power import power
 from core.audit.inference.summary_uncertainty import auc_null, permuted_pairs, rate_null, with_intervals, with_null
 from core.audit.inference.verdicts import NOT_ENOUGH, TITLES, Verdict, judge
+from core.audit.input.banding import banded, check_names
 from core.audit.input.predictions import Attribute, AuditFinding, Predictions
 from core.audit.options import AuditOptions
 from core.audit.result import AttributeAudit, Audit, ModelAudit
@@ -31,8 +32,6 @@ from core.metrics.cross_group import cross_group_auc
 if TYPE_CHECKING:
     from core.audit.estimates.curves import Curves
 
-# An intersection's groups are looked at one against the rest; all pairs of more than these would be noise.
-MAX_PAIRED_GROUPS = 20
 INTERSECTION_REPLICATES = 200
 NO_GROUPS = "no group has enough rows"
 
@@ -47,6 +46,8 @@ def audit(predictions: Predictions, options: AuditOptions | None = None) -> Audi
     UserError : for options that do not fit the data.
     """
     options = options or AuditOptions()
+    predictions = banded(predictions, options)
+    check_names(predictions, options)
     audited, validation = by_split(predictions)
     found: list[AuditFinding] = [*audited.findings, *data_warnings.unused_weights(audited)]
     families = tuple(groupings(audited, options))
@@ -127,7 +128,7 @@ def _audit_attribute(data: Scored, point: OperatingPoint, grouping: Grouping, op
         summaries=summaries,
         verdicts=tuple(judge(judged[name], tests[name], groups, options, left_out) for name in tests),
         power=tuple(row for name in POWERED for row in power(tables[name], counts, groups, options)) if grouping.depth == 1 else (),
-        cross_group=cross_group_auc(data.y, data.score, codes, len(groups), data.weight) if grouping.depth == 1 and groups else None,
+        cross_group=cross_group_auc(data.y, data.score, codes, len(groups), data.weight) if grouping.depth == 1 and len(groups) <= MAX_PAIRED_GROUPS else None,
         curves=_curves(data, grouping, options),
     )
     return attribute, against_rest(data, codes, groups, grouping.name, tables, null, options)
@@ -149,12 +150,11 @@ def _without_groups(point: OperatingPoint, grouping: Grouping, metrics: tuple[st
 
 
 def _pairwise(data: Scored, grouping: Grouping, counts: GroupCounts, tables: Mapping[str, MetricTable], options: AuditOptions) -> dict[str, tuple[PairTest, ...]]:
-    """Tests per metric; none for intersections of so many groups that their pairs say nothing."""
-    if len(grouping.groups) > MAX_PAIRED_GROUPS and grouping.depth > 1:
-        return {}
-    permuted = permuted_pairs(data, grouping.codes, counts, tables["auc"], options) if grouping.depth == 1 else {}
-    tests = {name: pairwise(tables[name], options.correction, permuted if name == "auc" else None) for name in TESTED}
-    tests["ece"] = error_tests(data, grouping.codes, len(grouping.groups), dict(tables), options)
+    """Tests per metric: of all pairs, or of each group against one where there are many groups."""
+    reference = grouping.groups.index(options.reference[grouping.name]) if options.reference.get(grouping.name) in grouping.groups else None
+    permuted = permuted_pairs(data, grouping.codes, counts, tables["auc"], options, reference) if grouping.depth == 1 else {}
+    tests = {name: pairwise(tables[name], options.correction, permuted if name == "auc" else None, reference) for name in TESTED}
+    tests["ece"] = error_tests(data, grouping.codes, len(grouping.groups), dict(tables), options, reference)
     return tests
 
 

@@ -231,11 +231,11 @@ def calibration(store: Store, run_ids: Iterable[str], attribute: str) -> pd.Data
         rows = rows_of(store, run_id, attribute)
         if rows.y.size == 0 or rows.score.min() < 0 or rows.score.max() > 1:
             return []
-        curve = reliability(rows.y, rows.score, rows.code, len(rows.groups), bins=OPTIONS.bins, cluster=rows.patient)
+        curve = reliability(rows.y, rows.score, rows.code, len(rows.groups), bins=OPTIONS.calibration_bins, cluster=rows.patient)
         return [
             {"group": group, "predicted": float(curve.predicted[g, b]), "value": float(curve.observed[g, b]), "low": number(curve.low[g, b]), "high": number(curve.high[g, b]), "n": int(curve.weight[g, b])}
             for g, group in enumerate(rows.groups)
-            for b in range(OPTIONS.bins)
+            for b in range(OPTIONS.calibration_bins)
             if curve.weight[g, b] >= OPTIONS.min_rows
         ]
 

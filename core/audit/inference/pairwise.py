@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from math import comb
 
 import numpy as np
 from scipy.special import stdtr
@@ -22,6 +23,8 @@ from core.metrics.rate_tests import pairwise_rates
 
 PERMUTED = "studentized permutation"
 TESTED = ("auc", *RATE_METRICS, "brier", "net_benefit")
+MAX_PAIRED_GROUPS = 12
+LOWER_IS_BETTER = frozenset({"fpr", "brier", "ece", "ece_debiased"})
 
 
 @dataclass(frozen=True)
@@ -41,19 +44,44 @@ class PairTest:
     p_holm: float | None = None
 
 
-def pairwise(table: MetricTable, correction: str, permuted: Mapping[tuple[int, int], float] | None = None) -> tuple[PairTest, ...]:
-    """Tests between every two judged groups, corrected within this metric; `permuted` holds p-values that replace ours."""
-    judged = np.flatnonzero(table.judged)
-    tests = compare_pairs(table, list(combinations(judged.tolist(), 2)))
+def pairwise(
+    table: MetricTable, correction: str, permuted: Mapping[tuple[int, int], float] | None = None, reference: int | None = None
+) -> tuple[PairTest, ...]:
+    """Tests between the judged groups of `compared_pairs`, corrected within this metric; `permuted` holds p-values that replace ours."""
+    pairs, family = compared_pairs(table, reference)
+    tests = compare_pairs(table, pairs)
     given = permuted or {}
     tests = [replace(t, p=given[t.group_a, t.group_b], method=PERMUTED) if (t.group_a, t.group_b) in given else t for t in tests]
-    return correct(tests, correction)
+    return correct(tests, correction, family)
 
 
-def correct(tests: list[PairTest], correction: str) -> tuple[PairTest, ...]:
-    """The same tests with adjusted p-values; `p_holm` feeds the verdicts whatever the correction."""
+def compared_pairs(table: MetricTable, reference: int | None = None) -> tuple[list[tuple[int, int]], int]:
+    """Pairs of judged groups to compare, and the number of comparisons that the correction must count.
+
+    All pairs up to `MAX_PAIRED_GROUPS` judged groups. With more, output and noise would grow with their square, so
+    each group is set against the `reference` group, or against the best one where there is no reference among the
+    judged. The best is found on the same data as the tests: the correction counts all pairs, as if all had been
+    tested, which no choice among them can outwit.
+    """
+    judged = np.flatnonzero(table.judged).tolist()
+    if len(judged) <= MAX_PAIRED_GROUPS:
+        pairs = list(combinations(judged, 2))
+        return pairs, len(pairs)
+    if reference in judged:
+        return [(g, reference) for g in judged if g != reference], len(judged) - 1
+    sign = -1 if table.metric in LOWER_IS_BETTER else 1
+    best = max(judged, key=lambda g: sign * table.value[g])
+    return [(g, best) for g in judged if g != best], comb(len(judged), 2)
+
+
+def correct(tests: list[PairTest], correction: str, family: int | None = None) -> tuple[PairTest, ...]:
+    """The same tests with p-values adjusted for `family` comparisons (default: as many as there are).
+
+    `p_holm` feeds the verdicts whatever the correction.
+    """
     p = np.array([np.nan if test.p is None else test.p for test in tests])
-    adjusted, strict = adjust(p, correction), adjust(p, "holm")
+    untested = np.ones(0 if family is None else family - len(tests))
+    adjusted, strict = (adjust(np.append(p, untested), name)[: p.size] for name in (correction, "holm"))
     return tuple(replace(test, p_adjusted=_or_none(a), p_holm=_or_none(h)) for test, a, h in zip(tests, adjusted, strict, strict=True))
 
 

@@ -35,10 +35,12 @@ class Attribute:
 
     codes : int64 (n,), index into `names`; -1 where the value is missing.
     names : group names, sorted; only names that occur.
+    edges : where a numeric attribute was cut into bands, which then stand in their order; else empty.
     """
 
     names: tuple[str, ...]
     codes: NDArray[np.int64]
+    edges: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, values: Sequence[Any] | NDArray[Any]) -> Attribute:
@@ -61,15 +63,15 @@ class Attribute:
         if not self.n_missing:
             return self
         name = MISSING if MISSING not in self.names else f"({MISSING})"
-        return Attribute((*self.names, name), np.where(self.codes < 0, len(self.names), self.codes))
+        return Attribute((*self.names, name), np.where(self.codes < 0, len(self.names), self.codes), self.edges)
 
-    def take(self, rows: NDArray[Any]) -> Attribute:
+    def take(self, rows: NDArray[Any] | slice) -> Attribute:
         """The rows chosen (mask or indices), with the groups that are left."""
         codes = self.codes[rows]
         left = np.unique(codes[codes >= 0])
         table = np.full(len(self.names) + 1, -1, dtype=np.int64)
         table[left] = np.arange(left.size)
-        return Attribute(tuple(self.names[i] for i in left), table[codes])
+        return Attribute(tuple(self.names[i] for i in left), table[codes], self.edges)
 
     def values(self) -> NDArray[np.object_]:
         return np.array([*self.names, None], dtype=object)[self.codes]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from core.audit.input import table as tables
 from core.audit.input.column_roles import Mapping
 from core.audit.input.labels import binary
+from core.audit.input.metadata import with_metadata
 from core.audit.input.predictions import Attribute, AuditFinding, Predictions
 from core.errors import UserError
 
@@ -22,14 +23,36 @@ SPLITS = {
 }  # fmt: skip
 
 
-def read_predictions(path: str | Path, mapping: Mapping) -> Predictions:
+def read_predictions(path: str | Path, mapping: Mapping, metadata: str | Path | None = None, on: str | None = None) -> Predictions:
     """Read a CSV or Parquet file of predictions.
 
     Rows without a label or score are set aside and counted in `findings`; anything else that
     cannot be used raises a UserError that names file, row, column and remedy.
+
+    Parameters
+    ----------
+    path : the file. mapping : which column plays which role.
+    metadata, on : another file, and the id that both have: columns of `mapping` that `path` lacks are taken from there.
     """
     path = Path(path)
-    return from_table(tables.read_columns(path, mapping), mapping, path.name)
+    if metadata is None:
+        if on is not None:
+            raise UserError(f"--on {on} names the id that two files share: give the second one with --metadata FILE")
+        return from_table(tables.read_columns(path, mapping), mapping, path.name)
+    if on is None:
+        raise UserError(f"--metadata {Path(metadata).name} needs --on ID: the column by which its rows belong to those of {path.name}")
+    return _with_metadata(path, mapping, Path(metadata), on)
+
+
+def _with_metadata(path: Path, mapping: Mapping, metadata: Path, on: str) -> Predictions:
+    available = tables.header(path)
+    elsewhere = [name for name in mapping.columns if name not in available and name != on]
+    if not elsewhere:
+        raise UserError(f"{path.name} has every column itself, so {metadata.name} adds nothing; leave --metadata out, or name attributes that {metadata.name} has")
+    own = tuple(dict.fromkeys([*(name for name in mapping.columns if name not in elsewhere), on]))
+    table, finding = with_metadata(tables.read_named(path, own), tables.read_named(metadata, (on, *elsewhere)), on, path.name, metadata.name)
+    predictions = from_table(table, mapping, path.name)
+    return predictions if finding is None else predictions.with_findings(finding)
 
 
 def from_table(table: pa.Table, mapping: Mapping, source: str) -> Predictions:

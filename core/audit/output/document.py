@@ -87,6 +87,7 @@ def _attribute(attribute: AttributeAudit) -> dict[str, Any]:
         "summaries": {name: _summary(summary) for name, summary in summaries.items()},
         "excluded": list(summaries["es_auc"].excluded),
         "missing": grouping.n_missing,
+        "bands": list(grouping.edges) or None,
         "left_out": {"groups": grouping.left_out_groups, "rows": grouping.left_out_rows},
         "operating_point": _point(attribute.point),
         "verdicts": {v.metric: {"verdict": v.verdict, "reason": v.reason, "evidence": number(v.evidence), "p": number(v.p), "gap": number(v.gap)} for v in attribute.verdicts},
