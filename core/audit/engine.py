@@ -23,6 +23,7 @@ from core.audit.inference.power import power
 from core.audit.inference.summary_uncertainty import auc_null, permuted_pairs, rate_null, with_intervals, with_null
 from core.audit.inference.verdicts import NOT_ENOUGH, TITLES, Verdict, judge
 from core.audit.input.banding import banded, check_names
+from core.audit.input.origin import audited_origin
 from core.audit.input.predictions import Attribute, AuditFinding, Predictions
 from core.audit.options import AuditOptions
 from core.audit.result import AttributeAudit, Audit, ModelAudit
@@ -63,6 +64,7 @@ def audit(predictions: Predictions, options: AuditOptions | None = None) -> Audi
         options=options,
         models=tuple(models),
         findings=tuple(dict.fromkeys(found)),
+        origin=audited_origin(predictions),
     )
 
 

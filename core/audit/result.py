@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from core.audit.inference.one_vs_rest import RestTest
 from core.audit.inference.pairwise import PairTest
 from core.audit.inference.power import Power
 from core.audit.inference.verdicts import DISPARITY, Verdict
+from core.audit.input.origin import Origin
 from core.audit.input.predictions import AuditFinding
 from core.audit.options import AuditOptions
 
@@ -75,6 +76,7 @@ class Audit:
     models: tuple[ModelAudit, ...]
     findings: tuple[AuditFinding, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    origin: Origin = field(default_factory=Origin)
 
     def model(self, name: str | None = None) -> ModelAudit:
         """The model of that name, the first one if none is given."""

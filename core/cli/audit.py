@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 from typing import TYPE_CHECKING
 
 from core.cli import common, emit, progress
@@ -50,6 +51,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     choices.add_argument("--gap", type=float, metavar="X", help="difference for which to say how many more patients each group needs (default: twice the tolerance)")
     choices.add_argument("--min-positives", type=int, default=5, metavar="N", help="a group with fewer positives is not judged (default 5)")
     choices.add_argument("--min-negatives", type=int, default=5, metavar="N", help="the same for negatives (default 5)")
+    choices.add_argument("--min-rows", type=int, default=10, metavar="N", help="the same for rows of an intersection (default 10)")
+    choices.add_argument("--alpha", type=float, default=0.05, metavar="X", help="error rate of verdicts; intervals cover one minus it (default .05)")
+    choices.add_argument("--power", type=float, default=0.8, metavar="X", help="power to plan for (default .8)")
+    choices.add_argument("--calibration-bins", type=int, default=10, metavar="N", help="bins of the calibration error (default 10)")
     choices.add_argument("--seed", type=int, default=0, metavar="N")
     parser.add_argument("--curves", action="store_true", help="with --json: reliability and decision curves per group as well")
     parser.add_argument("--fail-on", choices=("disparity",), help="exit with 1 when a disparity is found")
@@ -110,6 +115,10 @@ def options_of(args: argparse.Namespace) -> AuditOptions:
         seed=args.seed,
         min_positives=args.min_positives,
         min_negatives=args.min_negatives,
+        min_rows=args.min_rows,
+        alpha=args.alpha,
+        power=args.power,
+        calibration_bins=args.calibration_bins,
         intersections=args.intersections,
         missing=args.missing,
         bands=bands(args.bins),
@@ -122,8 +131,8 @@ def options_of(args: argparse.Namespace) -> AuditOptions:
 
 
 def names(given: list[str] | None) -> tuple[str, ...]:
-    """Comma-separated and repeated names as one list."""
-    return tuple(name.strip() for text in given or () for name in text.split(",") if name.strip())
+    """Comma-separated and repeated names as one list; a name that holds a comma stands in double quotes."""
+    return tuple(name.strip() for row in csv.reader(given or (), skipinitialspace=True) for name in row if name.strip())
 
 
 def tolerances(given: list[str] | None) -> tuple[float, dict[str, float]]:
@@ -143,17 +152,16 @@ def tolerances(given: list[str] | None) -> tuple[float, dict[str, float]]:
 
 
 def bands(given: list[str] | None) -> dict[str, tuple[float, ...]]:
-    """`age=18,40,65`, several times or parted by semicolons, as edges by attribute."""
+    """`age=18,40,65`, once for each attribute, as edges by attribute."""
     found: dict[str, tuple[float, ...]] = {}
     for text in given or ():
-        for part in filter(None, (piece.strip() for piece in text.split(";"))):
-            column, sign, edges = part.rpartition("=")
-            if not sign or not column.strip():
-                raise UserError(f"--bins {part}: name the column, for example --bins age=18,40,65")
-            try:
-                found[column.strip()] = tuple(float(edge) for edge in edges.split(","))
-            except ValueError:
-                raise UserError(f"--bins {part}: '{edges}' is no list of numbers; write for example --bins age=18,40,65") from None
+        column, _, edges = text.rpartition("=")
+        if not column.strip():
+            raise UserError(f"--bins {text}: name the column, for example --bins age=18,40,65")
+        try:
+            found[column.strip()] = tuple(float(edge) for edge in edges.split(","))
+        except ValueError:
+            raise UserError(f"--bins {text}: '{edges}' is no list of numbers; write for example --bins age=18,40,65") from None
     return found
 
 
@@ -161,11 +169,11 @@ def references(given: list[str] | None, attributes: tuple[str, ...]) -> dict[str
     """`sex=F`, or `F` alone where there is one attribute, as group by attribute."""
     found: dict[str, str] = {}
     for text in given or ():
-        column, sign, group = text.partition("=")
-        if sign and column.strip() in attributes:
-            found[column.strip()] = group.strip()
+        column = max((name for name in attributes if text.startswith(f"{name}=")), key=len, default=None)
+        if column is not None:
+            found[column] = text[len(column) + 1 :].strip()
         elif len(attributes) == 1:
             found[attributes[0]] = text.strip()
         else:
-            raise UserError(f"--reference {text}: say of which attribute, for example --reference {attributes[0]}={group or text}")
+            raise UserError(f"--reference {text}: say of which attribute, for example --reference {attributes[0]}={text}")
     return found

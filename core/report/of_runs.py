@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -21,6 +21,7 @@ from core.report.document import ChartBlock, Report, Section, TableBlock
 from core.report.terms import glossary_section
 from core.results import multiplicity, views
 from core.store import Store
+from core.versions import now
 from core.workspace import read_json
 
 SUMMARY_NAMES = {"auc": "AUC", "es_auc": "ES-AUC", "worst_group_auc": "worst-group AUC", "max_gap": "largest gap"}
@@ -62,7 +63,7 @@ def runs_report(store: Store, run_ids: Sequence[str], attribute: str | None = No
         name=name,
         title=f"Comparison of {plural(len(runs), 'run')} on {cohort['name']}",
         subtitle=", ".join(names.values()),
-        created=(created or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M"),
+        created=(created or now()).strftime("%Y-%m-%d %H:%M"),
         facts=facts,
         sections=tuple(sections),
         provenance={"cohort_id": cohort_id, "runs": {run_id: _provenance(store, run_id) for run_id in names}},

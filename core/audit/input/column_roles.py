@@ -54,7 +54,8 @@ class Mapping:
         check_columns(self.columns, available, source)
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """JSON-ready; `from_dict` takes it back."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Mapping:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.audit.input.origin import Origin
 from core.errors import UserError
 
 MISSING = "missing"
@@ -97,6 +98,7 @@ class Predictions:
     patient : int64 (n,) codes, or None where every row is its own patient.
     weights : float64 (n,) sampling weights, or None.
     split : "train" | "validation" | "test" per row as str (n,), or None.
+    origin : what they were read from, where that was recorded.
     """
 
     sample_id: NDArray[Any]
@@ -109,6 +111,7 @@ class Predictions:
     split: NDArray[Any] | None = None
     findings: tuple[AuditFinding, ...] = ()
     source: str = "predictions"
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         n = len(self.y)
