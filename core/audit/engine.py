@@ -11,6 +11,8 @@ from core.audit.estimates.operating_point import OperatingPoint, operating_point
 from core.audit.estimates.scored import Scored, scored
 from core.audit.inference import data_warnings
 from core.audit.inference.claims import Claims
+from core.audit.input.banding import banded, check_names
+from core.audit.input.origin import audited_origin
 from core.audit.input.predictions import Attribute, AuditFinding, Predictions
 from core.audit.options import AuditOptions
 from core.audit.result import AttributeAudit, Audit, ModelAudit
@@ -33,6 +35,8 @@ def audit(predictions: Predictions, options: AuditOptions | None = None, *, clai
     UserError : for options that do not fit the data.
     """
     options = options or AuditOptions()
+    predictions = banded(predictions, options)
+    check_names(predictions, options)
     audited, validation = by_split(predictions)
     found: list[AuditFinding] = [*audited.findings, *data_warnings.unused_weights(audited)]
     families = tuple(groupings(audited, options))
@@ -51,6 +55,7 @@ def audit(predictions: Predictions, options: AuditOptions | None = None, *, clai
         models=tuple(audits),
         claims=family,
         findings=tuple(dict.fromkeys(found)),
+        origin=audited_origin(predictions),
     )
 
 

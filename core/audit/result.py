@@ -24,11 +24,12 @@ from core.audit.estimates.precision_tables import PRECISION_METRICS, precision_t
 from core.audit.estimates.scored import Scored
 from core.audit.estimates.summaries import Summary, point_summaries
 from core.audit.inference.one_vs_rest import RestTest
-from core.audit.inference.pairwise import PairTest
+from core.audit.inference.pairwise import MAX_PAIRED_GROUPS, PairTest
 from core.audit.inference.power import METRICS as PLANNED_METRICS
 from core.audit.inference.power import Power, power
 from core.audit.inference.summary_uncertainty import with_uncertainty
 from core.audit.inference.verdicts import DISPARITY, Verdict
+from core.audit.input.origin import Origin
 from core.audit.input.predictions import AuditFinding
 from core.audit.options import AuditOptions
 from core.metrics.auc import auc
@@ -153,7 +154,7 @@ class AttributeAudit:
 
     @cached_property
     def cross_group(self) -> CrossGroup | None:
-        if self.grouping.depth > 1 or not self.groups:
+        if self.grouping.depth > 1 or not 0 < len(self.groups) <= MAX_PAIRED_GROUPS:
             return None
         return cross_group_auc(self.data.y, self.data.score, self.grouping.codes, len(self.groups), self.data.weight)
 
@@ -213,6 +214,7 @@ class Audit:
     claims: Claims = field(repr=False)
     findings: tuple[AuditFinding, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    origin: Origin = field(default_factory=Origin)
 
     def model(self, name: str | None = None) -> ModelAudit:
         """The model of that name, the first one if none is given."""

@@ -67,5 +67,5 @@ class MinimumCounts:
 
 
 def finite_or_none(value: float | None) -> float | None:
-    """None for None, NaN and infinities, which JSON and readers cannot use."""
-    return None if value is None or not math.isfinite(value) else float(value)
+    """None for None, NaN and infinities, which JSON and readers cannot use; else a plain float."""
+    return float(value) if value is not None and math.isfinite(value) else None

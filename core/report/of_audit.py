@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -33,7 +33,9 @@ from core.report.audit_tables import (
     verdicts_table,
 )
 from core.report.document import ChartBlock, Report, Section, TableBlock
+from core.report.provenance import provenance_section
 from core.report.terms import glossary_section
+from core.versions import now
 
 FORESTS = ("auc", "tpr", "fpr")
 SHOWN_TESTS = 60
@@ -59,7 +61,7 @@ def audit_report(document: Mapping[str, Any], name: str = "audit", created: date
     singles = [a for a, v in next(iter(parts.values()))["attributes"].items() if len(v.get("attributes") or (1,)) == 1]
     sections += [_attribute(document, a, groups, tests, verdicts, summaries_table(document), parts, several) for a in singles]
     sections += [_against_rest(document, parts), *_intersections(tests, verdicts, parts), comparison_section(document)]
-    sections += [_warnings(document), glossary_section(["auc", "group_auc", "interval", "es_auc", "max_gap", "null", "p", "dpd", "deodds", "tpr", "fpr", "ece"])]
+    sections += [_warnings(document), provenance_section(document), glossary_section(["auc", "group_auc", "interval", "es_auc", "max_gap", "null", "p", "dpd", "deodds", "tpr", "fpr", "ece"])]
     options = document.get("options") or {}
     point = next(iter(parts.values())).get("operating_point") or {}
     facts = [
@@ -73,10 +75,10 @@ def audit_report(document: Mapping[str, Any], name: str = "audit", created: date
         name=name,
         title="Fairness audit of predictions",
         subtitle=source,
-        created=(created or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M"),
+        created=(created or now()).strftime("%Y-%m-%d %H:%M"),
         facts=tuple(facts),
         sections=tuple(section for section in sections if section is not None),
-        provenance={"source": source, "options": options, "operating_point": point},
+        provenance=document.get("provenance") or {"source": source, "options": options, "operating_point": point},
         data={"audit": document},
     )
 

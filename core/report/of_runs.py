@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -22,6 +22,7 @@ from core.report.document import ChartBlock, Report, Section, TableBlock
 from core.report.terms import glossary_section
 from core.results import cohort_claims, group_tables
 from core.store import Store
+from core.versions import now
 from core.workspace import read_json
 
 TERMS = ("auc", "group_auc", "interval", "es_auc", "worst_group", "max_gap", "null", "ratio", "phi", "unimodal", "take_away", "cosine", "share_negative", "factor", "relative_update")
@@ -62,7 +63,7 @@ def runs_report(store: Store, run_ids: Sequence[str], attribute: str | None = No
         name=name,
         title=f"Comparison of {plural(len(runs), 'run')} on {cohort['name']}",
         subtitle=", ".join(names.values()),
-        created=(created or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M"),
+        created=(created or now()).strftime("%Y-%m-%d %H:%M"),
         facts=facts,
         sections=tuple(sections),
         provenance={"cohort_id": cohort_id, "runs": {run_id: _provenance(store, run_id) for run_id in names}},

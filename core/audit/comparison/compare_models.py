@@ -22,6 +22,7 @@ from core.audit.estimates.grouping import Grouping, groupings
 from core.audit.estimates.linearised import Linearised, linearise_ratio
 from core.audit.estimates.operating_point import operating_point
 from core.audit.estimates.scored import Scored, scored
+from core.audit.input.banding import banded
 from core.audit.input.predictions import Attribute, Predictions
 from core.audit.options import AuditOptions
 from core.audit.result import Audit
@@ -91,7 +92,7 @@ def compare(predictions: Predictions, model_a: str, model_b: str, options: Audit
             raise UserError(f"{predictions.source}: there is no model '{name}'; there are {', '.join(predictions.models)}")
     if model_a == model_b:
         raise UserError(f"'{model_a}' cannot be compared with itself")
-    audited, validation = by_split(predictions)
+    audited, validation = by_split(banded(predictions, options))
 
     def at(name: str, grouping: Grouping | None = None) -> Scored:
         """A model at its operating point; at thresholds of the grouping's own groups where these were asked for."""

@@ -51,12 +51,14 @@ class Summary:
 def point_summaries(overall_auc: float, tables: Mapping[str, MetricTable], groups: tuple[str, ...], counts: GroupCounts) -> tuple[Summary, ...]:
     """Every summary without its uncertainty, from the groups that are judged."""
     fair = equity(overall_auc, tables["auc"].judged_values, groups)
-    skipped = {"excluded": fair.excluded, "left_out": without(fair.excluded, groups, counts)}
+    excluded, left_out = fair.excluded, without(fair.excluded, groups, counts)
     reason = fair.reason and (TOO_FEW if fair.max_gap is None else fair.reason)
     result = [
-        Summary("es_auc", fair.es_auc, reason=reason, **skipped),
-        Summary("max_gap", fair.max_gap, reason=reason, **skipped),
-        Summary("worst_group_auc", fair.worst_value, reason=None if fair.worst_value is not None else reason, detail=fair.worst_group, **skipped),
+        Summary("es_auc", fair.es_auc, reason=reason, excluded=excluded, left_out=left_out),
+        Summary("max_gap", fair.max_gap, reason=reason, excluded=excluded, left_out=left_out),
+        Summary(
+            "worst_group_auc", fair.worst_value, reason=reason if fair.worst_value is None else None, detail=fair.worst_group, excluded=excluded, left_out=left_out
+        ),
     ]
     return (*result, *(_of_rates(name, tables, groups, counts) for name in RATE_SUMMARIES))
 

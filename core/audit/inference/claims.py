@@ -21,13 +21,12 @@ from core.audit.inference.pairwise import TESTED, PairTest, pairwise
 from core.audit.inference.summary_uncertainty import permuted_pairs
 from core.audit.inference.verdicts import Verdict, judge, not_comparable
 from core.audit.options import AuditOptions
+from core.metrics.estimate import finite_or_none
 from core.metrics.multiple_testing import benjamini_hochberg, holm
 
 if TYPE_CHECKING:
     from core.audit.result import AttributeAudit, ModelAudit
 
-# Of more groups than these an intersection's pairs say nothing: they are looked at one against the rest.
-MAX_PAIRED_GROUPS = 20
 CLAIMED = (*TESTED, "ece")
 Key = tuple[str, str, str]  # model, attribute, metric
 
@@ -88,27 +87,32 @@ class Claims:
         return {model.model: correct_all([test for a in model.attributes for test in against_rest(a)], self.options) for model in self._models}
 
     def _corrected(self, primary: bool) -> dict[Key, tuple[PairTest, ...]]:
-        found = {(a.model, a.name, metric): _uncorrected(a, metric) for a, metric in self._members(primary)}
+        found, untested = {}, 0
+        for attribute, metric in self._members(primary):
+            tests, comparisons = _uncorrected(attribute, metric)
+            found[attribute.model, attribute.name, metric] = tests
+            untested += comparisons - len(tests)
         flat = [(key, test) for key, tests in found.items() for test in tests]
-        p = np.array([np.nan if test.p is None else test.p for _, test in flat])
+        # Comparisons that were chosen away count as tested: no choice among them can outwit the correction.
+        p = np.array([np.nan if test.p is None else test.p for _, test in flat] + [1.0] * untested)
         adjusted = holm(p) if primary else benjamini_hochberg(p)
         result: dict[Key, list[PairTest]] = {key: [] for key in found}
-        for (key, test), q in zip(flat, adjusted, strict=True):
-            result[key].append(replace(test, p_adjusted=float(q) if np.isfinite(q) else None))
+        for (key, test), q in zip(flat, adjusted, strict=False):
+            result[key].append(replace(test, p_adjusted=finite_or_none(q)))
         return {key: tuple(tests) for key, tests in result.items()}
 
     def _members(self, primary: bool) -> Iterator[tuple[AttributeAudit, str]]:
         return ((a, metric) for m in self._models for a in m.attributes for metric in CLAIMED if self.primary(a, metric) == primary)
 
 
-def _uncorrected(attribute: AttributeAudit, metric: str) -> tuple[PairTest, ...]:
-    """The tests of one metric by one attribute as they stand alone."""
-    grouping = attribute.grouping
-    if len(grouping.groups) > MAX_PAIRED_GROUPS and grouping.depth > 1:
-        return ()
+def _uncorrected(attribute: AttributeAudit, metric: str) -> tuple[tuple[PairTest, ...], int]:
+    """The tests of one metric by one attribute as they stand alone, and how many comparisons they stand for."""
+    grouping, options = attribute.grouping, attribute.options
+    wanted = options.reference.get(grouping.name)
+    reference = grouping.groups.index(wanted) if wanted in grouping.groups else None
     if metric == "ece":
-        return error_tests(attribute.data, grouping.codes, len(grouping.groups), attribute.tables, attribute.options)
+        return error_tests(attribute.data, grouping.codes, len(grouping.groups), attribute.tables, options, reference)
     permuted = None
     if metric == "auc" and grouping.depth == 1:
-        permuted = permuted_pairs(attribute.data, grouping.codes, attribute.counts, attribute.tables["auc"], attribute.options)
-    return pairwise(attribute.tables[metric], permuted)
+        permuted = permuted_pairs(attribute.data, grouping.codes, attribute.counts, attribute.tables["auc"], options, reference)
+    return pairwise(attribute.tables[metric], permuted, reference)

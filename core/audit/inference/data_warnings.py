@@ -10,6 +10,7 @@ import numpy as np
 from core.audit.estimates.group_estimates import MetricTable
 from core.audit.estimates.grouping import Grouping
 from core.audit.estimates.scored import Scored
+from core.audit.inference.pairwise import MAX_PAIRED_GROUPS
 from core.audit.input.predictions import AuditFinding, Predictions
 from core.audit.options import AuditOptions
 from core.audit.wording import decimal
@@ -72,6 +73,10 @@ def group_findings(model: str, grouping: Grouping, tables: Mapping[str, MetricTa
         if width > tolerance:
             message = f"{model}: the interval of the AUC of {grouping.name} = {name} is {decimal(width)} wide, wider than the tolerance of {decimal(tolerance)}"
             found.append(AuditFinding("wide_interval", "warning", message, int(size[g]), "more patients of this group"))
+    if int(auc.judged.sum()) > MAX_PAIRED_GROUPS:
+        against = f"'{options.reference[grouping.name]}'" if grouping.name in options.reference else "the best one"
+        message = f"{grouping.name} has {len(grouping.groups)} groups: each is compared with all others together and with {against}, not every two of them"
+        found.append(AuditFinding("many_groups", "info", message, int(size.sum()), "merge groups to see all pairs"))
     if grouping.depth == 1 and len(grouping.groups) < 2:
         found.append(AuditFinding("one_group", "warning", f"{grouping.name} has only one group, so there is nothing to compare", int(size.sum()), "choose another attribute"))
     return tuple(found)

@@ -11,18 +11,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from math import comb
 
 import numpy as np
 from scipy.special import stdtr
 
 from core.audit.estimates.group_estimates import MetricTable
-from core.metrics.catalogue import RATE_METRICS
+from core.metrics.catalogue import RATE_METRICS, lower_is_better
 from core.metrics.estimate import finite_or_none
 from core.metrics.intervals import difference_interval
 from core.metrics.rate_tests import pairwise_rates
 
 PERMUTED = "studentized permutation"
 TESTED = ("auc", *RATE_METRICS, "brier", "net_benefit")
+MAX_PAIRED_GROUPS = 12
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,36 @@ class PairTest:
     simultaneous: tuple[float | None, float | None] = (None, None)
 
 
-def pairwise(table: MetricTable, permuted: Mapping[tuple[int, int], float] | None = None) -> tuple[PairTest, ...]:
-    """Tests between every two judged groups, not yet corrected; `permuted` holds p-values that replace ours."""
-    judged = np.flatnonzero(table.judged)
-    tests = compare_pairs(table, list(combinations(judged.tolist(), 2)))
+def pairwise(
+    table: MetricTable, permuted: Mapping[tuple[int, int], float] | None = None, reference: int | None = None
+) -> tuple[tuple[PairTest, ...], int]:
+    """Tests between the judged groups of `compared_pairs`, not yet corrected, and how many comparisons they stand for.
+
+    permuted : p-values that replace ours, by pair.
+    """
+    pairs, comparisons = compared_pairs(table, reference)
     given = permuted or {}
-    return tuple(replace(t, p=given[t.group_a, t.group_b], method=PERMUTED) if (t.group_a, t.group_b) in given else t for t in tests)
+    tests = (replace(t, p=given[t.group_a, t.group_b], method=PERMUTED) if (t.group_a, t.group_b) in given else t for t in compare_pairs(table, pairs))
+    return tuple(tests), comparisons
+
+
+def compared_pairs(table: MetricTable, reference: int | None = None) -> tuple[list[tuple[int, int]], int]:
+    """Pairs of judged groups to compare, and the number of comparisons that the correction must count.
+
+    All pairs up to `MAX_PAIRED_GROUPS` judged groups. With more, output and noise would grow with their square, so
+    each group is set against the `reference` group, or against the best one where there is no reference among the
+    judged. The best is found on the same data as the tests: the correction counts all pairs, as if all had been
+    tested, which no choice among them can outwit.
+    """
+    judged = np.flatnonzero(table.judged).tolist()
+    if len(judged) <= MAX_PAIRED_GROUPS:
+        pairs = list(combinations(judged, 2))
+        return pairs, len(pairs)
+    if reference in judged:
+        return [(g, reference) for g in judged if g != reference], len(judged) - 1
+    sign = -1 if lower_is_better(table.metric) else 1
+    best = max(judged, key=lambda g: sign * table.value[g])
+    return [(g, best) for g in judged if g != best], comb(len(judged), 2)
 
 
 def compare_pairs(table: MetricTable, pairs: Sequence[tuple[int, int]]) -> list[PairTest]:

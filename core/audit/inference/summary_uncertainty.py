@@ -19,6 +19,7 @@ from scipy.special import ndtr
 from core.audit.estimates.group_estimates import GroupCounts, MetricTable
 from core.audit.estimates.scored import Scored
 from core.audit.estimates.summaries import Summary
+from core.audit.inference.pairwise import compared_pairs
 from core.audit.options import AuditOptions
 from core.metrics.bootstrap import AucReplicates, bootstrap_aucs
 from core.metrics.bootstrap_rates import bootstrap_confusion
@@ -152,14 +153,16 @@ def auc_null(data: Scored, codes: Ints, count: int, table: MetricTable, options:
     )
 
 
-def permuted_pairs(data: Scored, codes: Ints, counts: GroupCounts, table: MetricTable, options: AuditOptions) -> dict[tuple[int, int], float]:
-    """p-values of AUC differences by studentized permutation, for pairs of judged groups of which one has few patients.
+def permuted_pairs(
+    data: Scored, codes: Ints, counts: GroupCounts, table: MetricTable, options: AuditOptions, reference: int | None = None
+) -> dict[tuple[int, int], float]:
+    """p-values of AUC differences by studentized permutation, for compared pairs of groups of which one has few patients.
 
     With `FEW` or more of each class in both groups DeLong's test and the permutation agree, and the pair is left out.
     """
-    judged = np.flatnonzero(table.judged & (table.se > 0))
+    varied = table.judged & (table.se > 0)
     small = np.minimum(counts.n_pos, counts.n_neg) < FEW
-    pairs = [(int(a), int(b)) for i, a in enumerate(judged) for b in judged[i + 1 :] if small[a] or small[b]]
+    pairs = [(a, b) for a, b in compared_pairs(table, reference)[0] if varied[a] and varied[b] and (small[a] or small[b])]
     if not options.permutations or not pairs or len(pairs) > MAX_PERMUTED_PAIRS:
         return {}
     found = permute_pairs(

@@ -11,7 +11,7 @@ from core.audit.inference.verdicts import DISPARITY, NONE_FOUND, NOT_ENOUGH
 from core.audit.result import AttributeAudit, Audit, ModelAudit
 from core.audit.wording import chance, count, decimal
 from core.audit.wording import interval as spread
-from core.metrics.catalogue import short
+from core.metrics.catalogue import short, title
 
 SIGNS = {DISPARITY: "!!", NONE_FOUND: "ok", NOT_ENOUGH: "? "}
 COLUMNS = ("auc", "tpr", "fpr", "ppv", "selection_rate", "ece")
