@@ -30,7 +30,7 @@ from core.errors import UserError
 from core.metrics.delong import delong, difference
 from core.metrics.estimate import finite_or_none
 from core.metrics.intervals import normal_quantile
-from core.metrics.multiple_testing import adjust
+from core.metrics.multiple_testing import holm
 from core.metrics.paired import PairedSummary
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def compare(predictions: Predictions, model_a: str, model_b: str, options: Audit
     rows = _groups(a, b, ALL, (ALL,), everybody, options)
     for grouping in groupings(audited, options):
         a, b = at(model_a, grouping), at(model_b, grouping)
-        rows += _corrected(_groups(a, b, grouping.name, grouping.groups, grouping.codes, options), options)
+        rows += _corrected(_groups(a, b, grouping.name, grouping.groups, grouping.codes, options))
         rows += _summaries(a, b, grouping, options)
     return Comparison(model_a, model_b, tuple(rows))
 
@@ -205,13 +205,13 @@ def _paired(head: tuple[str, str, str, str], name: str, n: int, one: Linearised,
     return PairedDifference(*head, name, n, value_a, value_b, gap, gap - half, gap + half, p, p, "paired")
 
 
-def _corrected(rows: list[PairedDifference], options: AuditOptions) -> list[PairedDifference]:
+def _corrected(rows: list[PairedDifference]) -> list[PairedDifference]:
     """p-values adjusted over the groups of one attribute, metric by metric."""
     result = list(rows)
     for metric in dict.fromkeys(row.metric for row in rows):
         places = [i for i, row in enumerate(rows) if row.metric == metric]
         p = np.array([np.nan if rows[i].p is None else rows[i].p for i in places], dtype=np.float64)
-        for i, q in zip(places, adjust(p, options.correction), strict=True):
+        for i, q in zip(places, holm(p), strict=True):
             result[i] = replace(rows[i], p_adjusted=finite_or_none(float(q)))
     return result
 
