@@ -99,3 +99,14 @@ def test_bad_input_is_refused() -> None:
         auc([0, 1], [0.1, 0.2], [1, -1])
     assert np.isnan(auc([1, 1], [0.1, 0.2])), "one class has no AUC, not an AUC of 0"
     assert np.isnan(auc([], []))
+
+
+def test_a_weighted_auc_never_leaves_0_and_1() -> None:
+    """Sums of weights are rounded; a perfect ranking must still be 1 exactly."""
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        size = int(rng.integers(6, 40))
+        group, weight, y = rng.integers(0, 3, size), rng.random(size) + 0.1, rng.integers(0, 2, size)
+        for score in (y.astype(float), 1.0 - y):
+            found = group_aucs(y, score, group, 3, weight)
+            assert ((found >= 0) & (found <= 1) | np.isnan(found)).all()
