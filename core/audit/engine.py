@@ -20,7 +20,7 @@ from core.audit.inference.one_vs_rest import RestTest, against_rest, correct_all
 from core.audit.inference.pairwise import TESTED, PairTest, pairwise
 from core.audit.inference.power import METRICS as POWERED
 from core.audit.inference.power import power
-from core.audit.inference.summary_uncertainty import auc_null, permuted_pairs, rate_null, with_intervals, with_null
+from core.audit.inference.summary_uncertainty import auc_null, permuted_pairs, summary_uncertainty, with_uncertainty
 from core.audit.inference.verdicts import NOT_ENOUGH, TITLES, Verdict, judge
 from core.audit.input.predictions import Attribute, AuditFinding, Predictions
 from core.audit.options import AuditOptions
@@ -115,7 +115,8 @@ def _audit_attribute(data: Scored, point: OperatingPoint, grouping: Grouping, op
     null = auc_null(data, codes, len(groups), tables["auc"], options)
     overall = _overall(data, codes)
     summaries = point_summaries(overall, tables, groups)
-    summaries = with_null(with_intervals(summaries, data, codes, tables, overall, options), null, rate_null(data, codes, len(groups), tables, options))
+    entering = {name: np.isfinite(tables[name].value) for name in ("auc", "tpr", "fpr", "selection_rate")}
+    summaries = with_uncertainty(summaries, summary_uncertainty(data, codes, len(groups), entering, 1 - options.alpha))
     left_out = f"{grouping.left_out_rows} rows are in groups too small to look at" if grouping.left_out_rows else None
     judged = {name: judged_error(tables) if name == "ece" else tables[name] for name in tests}
     attribute = AttributeAudit(
