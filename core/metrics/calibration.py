@@ -1,4 +1,4 @@
-"""Calibration of probabilities: reliability curve, ECE, a debiased ECE, Brier scores (intercept and slope: calibration_fit).
+"""Calibration of probabilities: reliability curve, ECE, a debiased ECE, Brier scores (intercept, slope, O:E: calibration_fit).
 
 Bins are of equal width on [0, 1] and common to all groups; the last bin includes 1.
 """
@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
 from core.metrics import validate
-from core.metrics.calibration_fit import intercept_and_slope
 from core.metrics.intervals import wilson
 from core.metrics.patient_sums import PatientSums
 from core.metrics.rates import effective_sizes
@@ -41,17 +40,12 @@ class Calibration:
     """Calibration of every group, each (G,), NaN where not estimable.
 
     ece : expected calibration error; mce : largest bin error; ece_debiased : see `debiased_ece`;
-    intercept : calibration in the large (slope held at 1), slope : calibration slope, with standard errors;
     brier : mean squared error, brier_se : its standard error; brier_balanced : mean of the two classes' errors.
     """
 
     ece: Floats
     mce: Floats
     ece_debiased: Floats
-    intercept: Floats
-    intercept_se: Floats
-    slope: Floats
-    slope_se: Floats
     brier: Floats
     brier_se: Floats
     brier_balanced: Floats
@@ -176,13 +170,7 @@ def calibration(
     weight: ArrayLike | None = None,
     cluster: ArrayLike | None = None,
 ) -> Calibration:
-    """Everything about calibration, per group. Raises ValueError unless all scores lie in [0, 1]."""
+    """Calibration errors and Brier scores, per group. Raises ValueError unless all scores lie in [0, 1]."""
     curve = reliability(y, score, group, n_groups, bins=bins, weight=weight)
-    intercept, intercept_se, slope, slope_se = intercept_and_slope(
-        y, score, group, n_groups, weight=weight, cluster=cluster
-    )
     mean, se, balanced = brier(y, score, group, n_groups, weight=weight, cluster=cluster)
-    return Calibration(
-        ece(curve), max_calibration_error(curve), debiased_ece(curve),
-        intercept, intercept_se, slope, slope_se, mean, se, balanced,
-    )  # fmt: skip
+    return Calibration(ece(curve), max_calibration_error(curve), debiased_ece(curve), mean, se, balanced)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
-from core.audit.estimates.group_estimates import MetricTable, group_counts
+from core.audit.estimates.group_estimates import MetricTable
 from core.audit.estimates.linearised import Linearised, linearise_ratio
 from core.audit.estimates.scored import Scored
 from core.audit.inference.pairwise import PairTest, correct
@@ -23,36 +23,40 @@ from core.audit.options import AuditOptions
 from core.metrics.bootstrap import replicate_interval
 from core.metrics.bootstrap_calibration import bootstrap_errors, calibration_cells, curves_of_cells
 from core.metrics.calibration import Calibration, calibration, debiased_ece
-from core.metrics.intervals import difference_interval, normal_quantile
+from core.metrics.calibration_fit import CalibrationFit, calibration_fit
+from core.metrics.intervals import difference_interval
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-NAMES = ("ece", "ece_debiased", "calibration_intercept", "calibration_slope", "balanced_brier")
+NAMES = ("ece", "ece_debiased", "calibration_intercept", "calibration_slope", "oe_ratio", "balanced_brier")
 MAX_SHUFFLED = 50_000_000
 
 
 def calibration_tables(data: Scored, codes: Ints, count: int, lacking: Sequence[str | None], options: AuditOptions) -> list[MetricTable]:
-    """ECE and debiased ECE (bootstrap), intercept and slope (Wald or sandwich), balanced Brier score (Student's t)."""
+    """ECE and debiased ECE (bootstrap), intercept, slope and O:E (jackknife over patients), balanced Brier score (Student's t)."""
     if data.no_probability:
         return [MetricTable.undefined(name, count, data.no_probability) for name in NAMES]
     found = calibration(data.y, data.score, codes, count, bins=options.bins, weight=data.weight, cluster=data.cluster)
     low, high, se = _error_intervals(data, codes, count, found, options)
-    wald, method = _wald(data, codes, count, options)
     return [
         _table("ece", found.ece, low, high, se, lacking, "basic bootstrap"),
         _table("ece_debiased", found.ece_debiased, low, high, se, lacking, "basic bootstrap of the plain error"),
-        _table("calibration_intercept", found.intercept, found.intercept - wald * found.intercept_se, found.intercept + wald * found.intercept_se, found.intercept_se, lacking, method),
-        _table("calibration_slope", found.slope, found.slope - wald * found.slope_se, found.slope + wald * found.slope_se, found.slope_se, lacking, method),
+        *coefficient_tables(calibration_fit(data.y, data.score, codes, count, weight=data.weight, cluster=data.cluster), lacking, 1 - options.alpha),
         _balanced(data, codes, count, found.brier_balanced, lacking, options),
     ]
 
 
-def _wald(data: Scored, codes: Ints, count: int, options: AuditOptions) -> tuple[Floats, str]:
-    """Quantile (C,) for coefficients over their standard errors: normal for independent rows, Student's where those are a sandwich's."""
-    if data.simple:
-        return np.full(count, normal_quantile(1 - options.alpha)), "Wald"
-    units = np.maximum(group_counts(data, codes, count).patients - 1.0, 1.0)
-    return stdtrit(units, 1 - options.alpha / 2), "sandwich by patient" if data.cluster is not None else "sandwich"
+def coefficient_tables(fit: CalibrationFit, lacking: Sequence[str | None], level: float) -> list[MetricTable]:
+    """Intercept, slope and O:E of every group; O:E as a ratio, its interval from the logarithm, its error by the delta method."""
+    tables = []
+    for name, found in (("calibration_intercept", fit.intercept), ("calibration_slope", fit.slope), ("oe_ratio", fit.log_oe)):
+        (value, low, high), se = (found.value, *found.interval(level)), found.se
+        if name == "oe_ratio":
+            value, low, high, se = np.exp(value), np.exp(low), np.exp(high), np.exp(value) * se
+        reasons = tuple(why or own for why, own in zip(lacking, found.reason, strict=True))
+        judged = np.array([why is None for why in reasons], dtype=bool)
+        tables.append(MetricTable(name, value, low, high, se, judged, reasons, "jackknife over patients, Student's t", found.covariance, freedom=found.df))
+    return tables
 
 
 def _table(name: str, value: Floats, low: Floats, high: Floats, se: Floats, lacking: Sequence[str | None], method: str) -> MetricTable:
