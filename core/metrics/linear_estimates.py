@@ -119,7 +119,9 @@ def limits(value: Floats, se: Floats, df: Floats, level: ArrayLike) -> tuple[Flo
     return value - half, value + half
 
 
-def from_pulls(value: Floats, pull: Floats, owner: Ints, patient: Ints | None, df: Floats, reason: Sequence[str | None]) -> LinearEstimates:
+def from_pulls(
+    value: Floats, pull: Floats, owner: Ints, patient: Ints | None, df: Floats, reason: Sequence[str | None], extra: Floats | None = None
+) -> LinearEstimates:
     """Estimates from the pull of each patient on its group's value.
 
     Parameters
@@ -129,11 +131,12 @@ def from_pulls(value: Floats, pull: Floats, owner: Ints, patient: Ints | None, d
     patient : (k,) who it is, where patients may be in several groups; None: every patient is in one
     df : (G,) degrees of freedom
     reason : per group, why there is no estimate
+    extra : (G,) variance to add to that of the pulls
     """
     count = value.size
     known = np.array([why is None for why in reason], dtype=bool) & np.isfinite(value)
     safe = np.where(known[owner], pull, 0.0)
-    variance = np.bincount(owner, safe**2, count)
+    variance = np.bincount(owner, safe**2, count) + (0.0 if extra is None else extra)
     known &= variance > 0
     covariance = None
     if patient is not None:
