@@ -55,8 +55,9 @@ class CalibrationFit:
 
 @dataclass(frozen=True)
 class _Data:
-    """Rows of known group: score, its logit, label, group, weight, and their patients."""
+    """Rows of known group and weight: score, its logit, label, group, weight, and their patients; known : (n,) which rows."""
 
+    known: NDArray[np.bool_]
     p: Floats
     x: Floats
     y: Floats
@@ -85,7 +86,7 @@ class _Data:
             patient = np.empty(sums.owner.size, dtype=np.int64)
             patient[sums.member] = own
         rows = np.ones(g.size) if w is None else w[known]
-        return cls(p[known], logit(np.clip(p[known], CLIP, 1 - CLIP)), positive[known].astype(np.float64), g, count, rows, sums, patient)
+        return cls(known, p[known], logit(np.clip(p[known], CLIP, 1 - CLIP)), positive[known].astype(np.float64), g, count, rows, sums, patient)
 
     def total(self, values: Floats) -> Floats:
         return np.bincount(self.group, values, self.count).astype(np.float64)
@@ -147,6 +148,23 @@ def calibration_fit(
     return CalibrationFit(intercept, slope, _log_oe(data, reason))
 
 
+def recalibrated_risk(
+    y: ArrayLike,
+    score: ArrayLike,
+    group: ArrayLike | None = None,
+    n_groups: int | None = None,
+    *,
+    weight: ArrayLike | None = None,
+) -> Floats:
+    """Risk (n,) by the logistic recalibration of each group, NaN where its slope is not estimable and for rows left out."""
+    data = _Data.of(y, score, group, n_groups, weight, None)
+    reason = data.reasons()
+    found = _regression(data, reason, np.nan_to_num(_intercept(data, reason).value))
+    risk = np.full(data.known.size, np.nan)
+    risk[data.known] = np.where(found.good[data.group], found.fitted(data), np.nan)
+    return risk
+
+
 def _log_oe(data: _Data, reason: Sequence[str | None]) -> LinearEstimates:
     """Pulls are exact: log O/E with the patient and without."""
     observed, expected = data.weight * data.y, data.weight * data.p
@@ -179,7 +197,22 @@ def _intercept(data: _Data, reason: Sequence[str | None]) -> LinearEstimates:
     return data.estimates(a, pull, data.sums.patients - 1, reason)
 
 
-def _slope(data: _Data, reason: Sequence[str | None], start: Floats) -> LinearEstimates:
+@dataclass(frozen=True)
+class _Regression:
+    """Logistic regression of the label on the logit about its group's mean, (G,) each; `good` where it settled."""
+
+    intercept: Floats
+    slope: Floats
+    mean: Floats
+    constant: NDArray[np.bool_]
+    good: NDArray[np.bool_]
+
+    def fitted(self, data: _Data) -> Floats:
+        g = data.group
+        return np.asarray(expit(self.intercept[g] + self.slope[g] * (data.x - self.mean[g])), dtype=np.float64)
+
+
+def _regression(data: _Data, reason: Sequence[str | None], start: Floats) -> _Regression:
     """`start` : (G,) calibration in the large, where Newton's method sets out."""
     g = data.group
     # Logits about their group's mean: intercept and slope then hardly depend on each other, and Newton's steps stay short.
@@ -187,12 +220,10 @@ def _slope(data: _Data, reason: Sequence[str | None], start: Floats) -> LinearEs
     x = data.x - mean[g]
     a, b = mean + start, np.ones(data.count)
     active = np.array([why is None for why in reason], dtype=bool)
-    constant = np.zeros(data.count, dtype=bool)
-    converged = np.zeros(data.count, dtype=bool)
+    constant, converged = np.zeros(data.count, dtype=bool), np.zeros(data.count, dtype=bool)
     for step in range(STEPS):
         fitted = expit(a[g] + b[g] * x)
-        v = data.weight * fitted * (1 - fitted)
-        residual = data.weight * (data.y - fitted)
+        v, residual = data.weight * fitted * (1 - fitted), data.weight * (data.y - fitted)
         i0, i1, i2 = data.total(v), data.total(v * x), data.total(v * x * x)
         s0, s1 = data.total(residual), data.total(residual * x)
         determinant = i0 * i2 - i1 * i1
@@ -210,14 +241,20 @@ def _slope(data: _Data, reason: Sequence[str | None], start: Floats) -> LinearEs
         converged |= longest < 1e-8
         if bool((converged | ~active).all()):
             break
+    # Separated classes let the slope grow without end: Newton never settles, or settles with no information left.
+    return _Regression(a, b, mean, constant, active & converged & (i0 / safe < 1e4 * b**2))
+
+
+def _slope(data: _Data, reason: Sequence[str | None], start: Floats) -> LinearEstimates:
+    found = _regression(data, reason, start)
+    fitted = found.fitted(data)
+    v, residual, x = data.weight * fitted * (1 - fitted), data.weight * (data.y - fitted), data.x - found.mean[data.group]
     with np.errstate(divide="ignore", invalid="ignore"):
         pull = _slope_pull(data, (v, v * x, v * x * x), (residual, residual * x))
-        # Separated classes let the slope grow without end: Newton never settles, or settles with no information left.
-        good = active & converged & (i0 / safe < 1e4 * b**2)
-    why = [r or (CONSTANT if c else None if k else SEPARATED) for r, c, k in zip(reason, constant, good, strict=True)]
+    why = [r or (CONSTANT if c else None if k else SEPARATED) for r, c, k in zip(reason, found.constant, found.good, strict=True)]
     events, others = data.class_patients()
     smaller = np.minimum(data.sums.patients, 2 * np.minimum(events, others))
-    return data.estimates(b, pull, smaller - 2, why)
+    return data.estimates(found.slope, pull, smaller - 2, why)
 
 
 def _slope_pull(data: _Data, information: tuple[Floats, Floats, Floats], score: tuple[Floats, Floats]) -> Floats:

@@ -19,7 +19,7 @@ from core.metrics.bootstrap import (
 )
 from core.metrics.bootstrap_calibration import bootstrap_errors
 from core.metrics.bootstrap_rates import bootstrap_pair_confusion
-from core.metrics.calibration import debiased_ece, reliability
+from core.metrics.calibration import BINS, debiased_ece, reliability
 from core.metrics.precision_recall import auprg, average_precision, table_auprg, table_average_precision
 from core.metrics.rates import confusion, rate_summaries
 
@@ -143,12 +143,13 @@ def compare_precision(pair: Pair, *, level: float = 0.95, **how: Unpack[Resampli
 
 
 def compare_errors(
-    pair: Pair, *, bins: int = 10, level: float = 0.95, **how: Unpack[Resampling]
+    pair: Pair, *, bins: int = BINS, level: float = 0.95, **how: Unpack[Resampling]
 ) -> tuple[PairedSummary, ...]:
     """Paired differences of the debiased calibration error in every group, (G,). Scores must lie in [0, 1]."""
     weight = how.get("weight")
     drawn = bootstrap_errors(pair.y, pair.both, pair.group, pair.n_groups, bins=bins, error=debiased_ece, **how)
-    seen = [debiased_ece(reliability(pair.y, s, pair.group, pair.n_groups, bins=bins, weight=weight)) for s in pair.both]
+    cluster = how.get("cluster")
+    seen = [debiased_ece(reliability(pair.y, s, pair.group, pair.n_groups, bins=bins, weight=weight, cluster=cluster)) for s in pair.both]
     return _by_group(seen, drawn, level)
 
 

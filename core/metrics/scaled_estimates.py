@@ -20,15 +20,16 @@ from core.metrics.linear_estimates import LinearEstimates, PairDifferences, limi
 Floats = NDArray[np.float64]
 Scale = Literal["identity", "log", "logit"]
 
-# Halvings of the critical value when a p-value is looked for: from 64 to 1e-10.
-HALVINGS = 40
-LARGEST = 64.0
+# A p-value is looked for by halving the logarithm of the critical value, between exp(-20) and exp(25).
+HALVINGS = 50
+SMALLEST, LARGEST = -20.0, 25.0
+# Squares of what this gives are still finite.
+LARGEST_EXPONENT = 300.0
 
 
 def from_scale(values: Floats, scale: Scale) -> Floats:
     """Values carried back from a scale, elementwise."""
-    with np.errstate(over="ignore"):
-        return np.asarray(values if scale == "identity" else np.exp(values) if scale == "log" else expit(values), dtype=np.float64)
+    return np.asarray(values if scale == "identity" else np.exp(np.minimum(values, LARGEST_EXPONENT)) if scale == "log" else expit(values), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -115,12 +116,12 @@ class ScaledDifferences:
 
     def _first(self, reached: Callable[[Floats], NDArray[np.bool_]]) -> Floats:
         """Smallest critical value (T,) at which something is reached, by halving; the largest where it never is."""
-        low, high = np.zeros(self.on_scale.df.size), np.full(self.on_scale.df.size, LARGEST)
+        low, high = (np.full(self.on_scale.df.size, end) for end in (SMALLEST, LARGEST))
         for _ in range(HALVINGS):
             middle = (low + high) / 2
-            there = reached(middle)
+            there = reached(np.exp(middle))
             low, high = np.where(there, low, middle), np.where(there, middle, high)
-        return high
+        return np.exp(high)
 
 
 def _joined(first: Floats, second: Floats, correlation: Floats) -> Floats:
