@@ -6,8 +6,7 @@ that of the true error, and groups are compared by their debiased errors. Verdic
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,6 @@ from scipy.special import stdtrit
 from core.audit.estimates.group_estimates import MetricTable
 from core.audit.estimates.linearised import Linearised, linearise_ratio
 from core.audit.estimates.scored import Scored
-from core.audit.inference.pairwise import PairTest, compared_pairs
 from core.audit.options import AuditOptions
 from core.metrics.calibration import brier
 from core.metrics.calibration_error import CalibrationErrors, calibration_error_intervals
@@ -82,23 +80,3 @@ def error_tables(found: CalibrationErrors, lacking: Sequence[str | None], level:
         _table("ece", found.plain, np.minimum(low, found.plain), np.maximum(high, found.plain), none, lacking, ERROR_METHOD),
         _table("ece_debiased", found.debiased, low, high, none, lacking, ERROR_METHOD),
     ]
-
-
-def error_tests(data: Scored, codes: Ints, count: int, tables: dict[str, MetricTable], options: AuditOptions) -> tuple[PairTest, ...]:
-    """Pairwise differences of the debiased error, each group's noise taken from its own scores (`metrics.calibration_error`).
-
-    They describe: no verdict may rest on a difference of errors lying within a tolerance.
-    """
-    judged = np.flatnonzero(tables["ece_debiased"].judged)
-    if judged.size < 2:
-        return ()
-    found = calibration_error_intervals(data.y, data.score, codes, count, bins=options.calibration_bins, weight=data.weight, cluster=data.cluster)
-    differences = found.differences(list(combinations(judged.tolist(), 2)))
-    low, high = differences.interval(1 - options.alpha)
-    columns = zip(differences.pairs, differences.difference, low, high, differences.p, strict=True)
-    return correct([PairTest("ece", int(a), int(b), float(d), float(x), float(y), None, float(p), None, ERROR_METHOD) for (a, b), d, x, y, p in columns], options.correction)
-
-
-def judged_error(tables: Mapping[str, MetricTable]) -> MetricTable:
-    """The table by which verdicts about `ece` are made: debiased values under the plain name."""
-    return replace(tables["ece_debiased"], metric="ece")

@@ -11,16 +11,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr
 
-from core.audit.estimates.group_estimates import GroupCounts, MetricTable
+from core.audit.estimates.group_estimates import MetricTable
 from core.audit.estimates.scored import Scored
 from core.audit.estimates.summaries import Summary
-from core.audit.options import AuditOptions
 from core.metrics.catalogue import RATE_SUMMARIES
 from core.metrics.equity_scaled_interval import es_auc_interval
 from core.metrics.joint_estimates import joint_aucs, joint_rates, selected
-from core.metrics.permutation import AucNull, NullTest, permute_aucs, permute_pairs
+from core.metrics.permutation import NullTest
 from core.metrics.rates import SUMMARIES
 from core.metrics.summary_intervals import Family, SummaryEstimate, largest_difference, smallest_ratio, smallest_value
 from core.metrics.summary_nulls import auc_nulls, rate_nulls
@@ -28,11 +26,6 @@ from core.metrics.summary_nulls import auc_nulls, rate_nulls
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-# Permutations compare scores at this many levels.
-LEVELS = 32
-# Pairs with as many of each class in both groups are left to DeLong's test, which needs no permutations then.
-FEW = 100
-MAX_PERMUTED_PAIRS = 45
 RATES = ("tpr", "fpr", "selection_rate")
 FAMILIES = {"demographic_parity": ("selection_rate",), "equalized_odds": ("tpr", "fpr"), "equal_opportunity": ("tpr",)}
 
@@ -120,47 +113,3 @@ def _with(summary: Summary, estimate: SummaryEstimate | None, null: NullTest | N
 def judged_of(tables: Mapping[str, MetricTable]) -> dict[str, NDArray[np.bool_]]:
     """The groups that enter the summaries of each metric, (C,) bool."""
     return {name: np.asarray(tables[name].judged) for name in ("auc", *RATES)}
-
-
-def auc_null(data: Scored, codes: Ints, count: int, table: MetricTable, options: AuditOptions) -> AucNull | None:
-    """The permutation null of one attribute's AUCs; None with fewer than two groups, or when not asked for.
-
-    All groups with an AUC take part, so that the null is that of the summaries as shown.
-    """
-    usable = np.isfinite(table.value)
-    if not options.permutations or int(usable.sum()) < 2:
-        return None
-    return permute_aucs(
-        data.y,
-        data.score,
-        codes,
-        count,
-        permutations=options.permutations,
-        seed=options.seed,
-        cluster=data.cluster,
-        weight=data.weight,
-        usable=usable,
-        max_levels=LEVELS,
-    )
-
-
-def permuted_pairs(data: Scored, codes: Ints, counts: GroupCounts, table: MetricTable, options: AuditOptions) -> dict[tuple[int, int], float]:
-    """p-values of AUC differences by studentized permutation, for pairs of judged groups of which one has few patients.
-
-    With `FEW` or more of each class in both groups DeLong's test and the permutation agree, and the pair is left out.
-    """
-    judged = np.flatnonzero(table.judged & (table.se > 0))
-    small = np.minimum(counts.n_pos, counts.n_neg) < FEW
-    pairs = [(int(a), int(b)) for i, a in enumerate(judged) for b in judged[i + 1 :] if small[a] or small[b]]
-    if not options.permutations or not pairs or len(pairs) > MAX_PERMUTED_PAIRS:
-        return {}
-    found = permute_pairs(
-        data.y, data.score, codes, pairs, table.value.size, permutations=options.permutations, seed=options.seed, cluster=data.cluster, weight=data.weight
-    )
-    resolution = 1 / (1 + options.permutations)
-    return {pair: beyond_resolution(float(p), float(z), resolution) for pair, p, z in zip(pairs, found.p, found.z, strict=True) if np.isfinite(p)}
-
-
-def beyond_resolution(p: float, z: float, resolution: float) -> float:
-    """A permutation p-value; where no permutation came near, the normal tail goes on below what they can resolve."""
-    return min(p, 2 * float(ndtr(-abs(z)))) if p <= 1.5 * resolution and np.isfinite(z) else p

@@ -11,9 +11,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
+from core.audit.options import AuditOptions
 from core.audit.wording import decimal
+
+if TYPE_CHECKING:
+    from core.audit.result import ModelAudit
 
 Reference = Literal["rarer outcome", "prevalence", "constant prediction"]
 
@@ -65,6 +71,8 @@ DEFAULT_TOLERANCES: Mapping[str, Tolerance] = MappingProxyType(
         "calibration_slope": Tolerance("absolute", 0.2),
     }
 )
+GENERAL = ("auc", "tpr", "fpr")
+"""Metrics to which a tolerance that is given without a metric applies."""
 NO_REFERENCE = "{what} is {value}, and a share of it is no tolerance"
 
 
@@ -105,3 +113,17 @@ def _reference(kind: Reference | None, overall: float | None, prevalence: float)
     if overall is None or math.isnan(overall):
         return "the overall value", None
     return ("the overall value", overall) if overall <= 0.5 else ("what the overall value lacks to 1", 1 - overall)
+
+
+def tolerance(metric: str, options: AuditOptions) -> Tolerance:
+    """The reader's tolerance of one metric, or the default."""
+    own = DEFAULT_TOLERANCES[metric]
+    if metric in options.tolerances:
+        return own.with_value(options.tolerances[metric])
+    return own.with_value(options.tolerance) if metric in GENERAL else own
+
+
+def tolerance_bound(metric: str, model: ModelAudit, options: AuditOptions) -> Bound:
+    """`bound` of one metric at the prevalence of a model's audited rows."""
+    y, weight = model.data.y, model.data.weight
+    return bound(metric, float(model.tables[metric].value[0]), float(np.average(y, weights=weight)), tolerance(metric, options))
