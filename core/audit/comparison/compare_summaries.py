@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.audit.estimates.scored import Scored
-from core.audit.inference.summary_uncertainty import LEVELS
 from core.audit.options import AuditOptions
 from core.metrics.bootstrap import Resampling
 from core.metrics.paired import Pair, compare_aucs, compare_rates
@@ -22,6 +21,9 @@ from core.metrics.rates import SUMMARIES
 from core.metrics.summary_differences import PairedSummary
 
 Ints = NDArray[np.int64]
+
+# Resampled scores are compared at this many levels.
+LEVELS = 32
 
 # Names of core.metrics -> names of the audit's document.
 AUC_NAMES: Mapping[str, str] = {"es_auc": "es_auc", "max_gap": "max_gap", "worst_group": "worst_group_auc"}

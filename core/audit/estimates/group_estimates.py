@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.audit.estimates.linearised import linearise_ratio
 from core.audit.estimates.scored import Scored
 from core.audit.options import AuditOptions
 from core.metrics.auc_comparisons import auc_estimates
@@ -16,7 +17,7 @@ from core.metrics.delong import AucCovariance, group_delong
 from core.metrics.estimate import MinimumCounts
 from core.metrics.intervals import normal_quantile
 from core.metrics.rate_comparisons import group_mean_estimates, group_rate_estimates
-from core.metrics.rates import confusion, rate_counts
+from core.metrics.rates import confusion, rate, rate_counts
 from core.metrics.score_limits import WilsonLimits
 
 Floats = NDArray[np.float64]
@@ -133,18 +134,19 @@ def rate_tables(
     if data.decision is None:
         return [MetricTable.undefined(name, count, data.no_decision or "no operating point") for name in names]
     plain = confusion(data.y, data.decision, codes, count)
+    table = plain if data.weight is None else confusion(data.y, data.decision, codes, count, data.weight)
     tables = []
     for name in names:
         estimates = group_rate_estimates(data.y, data.decision, codes, count, name, cluster=data.cluster, weight=data.weight)
-        _, trials = rate_counts(plain, name)
+        value, (_, trials) = rate(table, name), rate_counts(plain, name)
         size = estimates.limits.size if isinstance(estimates.limits, WilsonLimits) else trials
         low, high = estimates.interval(1 - options.alpha)
         with np.errstate(invalid="ignore", divide="ignore"):
-            se = np.sqrt(estimates.value * (1 - estimates.value) / size)
+            se = np.sqrt(value * (1 - value) / size)
         reasons = tuple(_rate_reason(name, int(k), v, why, options) for k, v, why in zip(trials, estimates.value, lacking, strict=True))
         judged = np.array([why is None for why in reasons])
         method = "Wilson" if data.simple else "Wilson, effective size"
-        tables.append(MetricTable(name, estimates.value, low, high, np.where(se > 0, se, np.nan), judged, reasons, method, trials=size, freedom=estimates.df, estimates=estimates))
+        tables.append(MetricTable(name, value, low, high, np.where(se > 0, se, np.nan), judged, reasons, method, trials=size, freedom=estimates.df, estimates=estimates))
     return tables
 
 
@@ -177,9 +179,10 @@ def _mean_table(
     ends = (0.0, 1.0) if name == "brier" else (-np.inf, 1.0)
     estimates = group_mean_estimates(rows, codes, count, stratum=stratum, cluster=data.cluster, weight=data.weight, low=ends[0], high=ends[1])
     low, high = estimates.interval(1 - options.alpha)
+    value = linearise_ratio(rows, np.ones(rows.size), codes, count, data.weight).value
     reasons = tuple(why if why is not None else None if np.isfinite(v) else "rows of one patient alone" for v, why in zip(estimates.value, lacking, strict=True))
     judged = np.array([why is None for why in reasons])
-    return MetricTable(name, estimates.value, low, high, estimates.se, judged, reasons, MEAN_METHOD, freedom=estimates.df, estimates=estimates)
+    return MetricTable(name, value, low, high, estimates.se, judged, reasons, MEAN_METHOD, freedom=estimates.df, estimates=estimates)
 
 
 def net_benefit_rows(data: Scored) -> Floats | str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from core.audit.inference.pairwise import PairTest
 from core.audit.wording import decimal, interval
 from core.metrics.prevalence import STANDARDISED, StandardisedDifferences, standardise
@@ -19,7 +21,7 @@ def standardised_difference(attribute: AttributeAudit, metric: str, pair: PairTe
         return None
     if not 0 < data.y.mean() < 1:
         return None
-    value = data.score if metric == "brier" else data.decision
+    value = np.asarray(data.score if metric == "brier" else data.decision)
     threshold = data.threshold if metric == "net_benefit" else None
     found = standardise(
         metric, data.y, value, attribute.grouping.codes, len(attribute.groups), threshold=threshold, weight=data.weight, cluster=data.cluster
@@ -36,8 +38,8 @@ def prevalence_note(attribute: AttributeAudit, metric: str, pair: PairTest, boun
     at = differences.standardised
     low, high = at.interval(1 - attribute.options.alpha)
     sign = 1 if pair.difference > 0 else -1
-    ends = sorted((sign * float(low[0]), sign * float(high[0])))
-    common = f"at a common prevalence of {decimal(prevalence)} it is {interval(sign * float(at.difference[0]), *ends, signed=True)}"
+    lower, upper = sorted((sign * float(low[0]), sign * float(high[0])))
+    common = f"at a common prevalence of {decimal(prevalence)} it is {interval(sign * float(at.difference[0]), lower, upper, signed=True)}"
     verdict = differences.verdicts(bound, attribute.options.alpha)[0]
     if verdict == "explained":
         return f" The groups' different prevalences alone make such a difference: {common}."

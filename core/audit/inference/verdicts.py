@@ -193,9 +193,9 @@ def _open(metric: str, groups: Sequence[str], wide: Sequence[PairTest], shown: S
     a, b = groups[widest.group_a], groups[widest.group_b]
     if widest.low is None or widest.high is None:
         return f"{sentence(title(metric))}: the difference between {a} and {b} has no interval with this data."
-    low, high = (f"{math.exp(end):.2f}" if metric == "oe_ratio" else decimal(end, signed=True) for end in (widest.low, widest.high))
+    least, most = (f"{math.exp(end):.2f}" if metric == "oe_ratio" else decimal(end, signed=True) for end in (widest.low, widest.high))
     return (
-        f"{sentence(title(metric))}: no difference is shown, but {'the ratio of' if metric == 'oe_ratio' else 'that between'} {a} and {b} may lie anywhere from {low} to {high}, "
+        f"{sentence(title(metric))}: no difference is shown, but {'the ratio of' if metric == 'oe_ratio' else 'that between'} {a} and {b} may lie anywhere from {least} to {most}, "
         f"so a gap beyond the tolerance of {tolerance.words} is not ruled out."
     )
 
