@@ -19,14 +19,16 @@ from core.audit.inference import data_warnings
 from core.audit.inference.one_vs_rest import RestTest, against_rest, correct_all
 from core.audit.inference.pairwise import TESTED, PairTest, pairwise
 from core.audit.inference.power import METRICS as POWERED
-from core.audit.inference.power import power
+from core.audit.inference.power import Power, power
 from core.audit.inference.summary_uncertainty import auc_null, permuted_pairs, summary_uncertainty, with_uncertainty
 from core.audit.inference.verdicts import NOT_ENOUGH, TITLES, Verdict, judge
 from core.audit.input.predictions import Attribute, AuditFinding, Predictions
 from core.audit.options import AuditOptions
 from core.audit.result import AttributeAudit, Audit, ModelAudit
 from core.metrics.auc import auc
+from core.metrics.auc_comparisons import group_auc_estimates
 from core.metrics.cross_group import cross_group_auc
+from core.metrics.rate_comparisons import group_rate_estimates
 
 if TYPE_CHECKING:
     from core.audit.estimates.curves import Curves
@@ -127,11 +129,22 @@ def _audit_attribute(data: Scored, point: OperatingPoint, grouping: Grouping, op
         tests=tuple(test for group in tests.values() for test in group),
         summaries=summaries,
         verdicts=tuple(judge(judged[name], tests[name], groups, options, left_out) for name in tests),
-        power=tuple(row for name in POWERED for row in power(tables[name], counts, groups, options)) if grouping.depth == 1 else (),
+        power=_power(data, codes, tables, counts, groups, options) if grouping.depth == 1 else (),
         cross_group=cross_group_auc(data.y, data.score, codes, len(groups), data.weight) if grouping.depth == 1 and groups else None,
         curves=_curves(data, grouping, options),
     )
     return attribute, against_rest(data, codes, groups, grouping.name, tables, null, options)
+
+
+def _power(
+    data: Scored, codes: np.ndarray, tables: Mapping[str, MetricTable], counts: GroupCounts, groups: tuple[str, ...], options: AuditOptions
+) -> tuple[Power, ...]:
+    who = {"cluster": data.cluster, "weight": data.weight}
+    found = list(power(tables["auc"], group_auc_estimates(data.y, data.score, codes, len(groups), **who), counts, groups, options))
+    for name in POWERED[1:]:
+        estimates = None if data.decision is None else group_rate_estimates(data.y, data.decision, codes, len(groups), name, **who)
+        found += power(tables[name], estimates, counts, groups, options)
+    return tuple(found)
 
 
 def _without_groups(point: OperatingPoint, grouping: Grouping, metrics: tuple[str, ...]) -> AttributeAudit:
