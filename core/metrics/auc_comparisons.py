@@ -1,12 +1,25 @@
-"""AUCs of groups as estimates that can be compared, in the score form of auc_interval.py and for patients who repeat.
+"""AUCs of groups as estimates that can be compared: DeLong's variance in score form, degrees of freedom from patients.
 
-With r rows a patient two things change. The binormal model says how far single rows spread, not how far a patient's rows
-together do, so the scale of both classes' components is free too: c in both r_pos and r_neg, with the standard deviation
-log(rows per patient) on the log scale before any data. And where patients have rows of both classes these vary together, so the sum of the
-classes' components is stretched or shrunk to the variance of patients' own sums, with the leverage of large patients
-(`AucCovariance.inflation`). Degrees of freedom then count the patients that the variance rests on, never all rows.
+DeLong's variance fails for few positives and for AUCs near 1: the few misranked positives decide it, and at AUC 1 it is
+zero. So limits are of score type (all areas t with (A - t)^2 <= q^2 V(t), as Newcombe 2006), and V is DeLong's variance
+drawn towards that of a binormal model:
 
-Size at nominal .05 in 600 to 2,000 cohorts each, AUC .8 to .98: see core.study.audit_size and STATISTICS.md.
+    V(t) = t(1 - t) / (M N) + c h(t) [(1 - 1/N) r_pos / m + (1 - 1/M) r_neg / n],   h(t) = P(t) - t^2,
+
+for m patients with positives and n with negatives, M positive and N negative rows (Kish's effective numbers under weights).
+P(t) is the chance that two positives both outrank a negative under the equal-variance binormal model (by symmetry also that
+one positive outranks two negatives). r_pos is the positives' component of the variance over h(A), r_neg the negatives'.
+
+1. Of single rows, the observed variance of the positives' placements is their component plus what the finite number of
+   negatives adds; that part, known from t(1 - t), is taken off (likewise for the negatives).
+2. The model's ratio s of standard deviations is fitted to both observed components (core.metrics.binormal), and r_pos and
+   r_neg are drawn towards its values, as if PRIOR further samples had shown these.
+3. With several rows a patient the components' common scale is fitted too: single rows say nothing about how far a patient's
+   rows together spread. And c, 1 otherwise, stretches or shrinks the sum to the variance of patients' own sums, which differs where
+   patients have rows of both classes, with the leverage of large patients (`AucCovariance.inflation`).
+
+The quantile is Student's, with Satterthwaite's degrees of freedom from FREEDOM k + 1 per class, k being the number of samples
+(patients) that its variance rests on. For large samples this is DeLong's variance and the normal quantile.
 """
 
 from __future__ import annotations
@@ -14,16 +27,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from core.metrics.auc_interval import LOG_SPREAD, MISFIT, PRIOR, SMALLEST_RATIO, SPREADS, binormal_component
+from core.metrics.binormal import binormal_component, fit_components
 from core.metrics.comparisons import GroupEstimates, correlation
 from core.metrics.delong import AucCovariance, group_delong
 from core.metrics.score_limits import TabulatedLimits
 
 Floats = NDArray[np.float64]
 
+PRIOR = 4.0
 # Degrees of freedom of a variance that rests on k deviations: FREEDOM * k + 1. Sums over patients are more skewed than placements.
 FREEDOM, FREEDOM_CLUSTERED = 2.0, 1.5
-SMALLEST_SCALED_RATIO = 1e-4
 # How far rows of both classes of one patient may shrink or stretch the variance.
 SHARED = (0.02, 2.0)
 
@@ -61,7 +74,7 @@ def auc_estimates(result: AucCovariance) -> GroupEstimates:
 
 
 def _components(result: AucCovariance, area: Floats, m: Floats, n: Floats, rows_pos: Floats, rows_neg: Floats) -> tuple[Floats, Floats]:
-    """Both classes' components of the variance over the binormal model's, (G,), drawn towards it as in auc_interval.py."""
+    """Both classes' components of the variance over the binormal model's, (G,), drawn towards it."""
     model = binormal_component(area)
     usable = (model > 1e-9) & np.isfinite(result.pos.variance) & np.isfinite(result.neg.variance)
     of_pos, of_neg = (np.where(usable, part.variance, 0.0) for part in (result.pos, result.neg))
@@ -76,31 +89,9 @@ def _components(result: AucCovariance, area: Floats, m: Floats, n: Floats, rows_
     safe = np.where(usable, model, 1.0)
     seen = [np.where(usable, np.maximum(v - finite, 0.0) * size / safe, 1.0) for v, size in ((of_pos, m), (of_neg, n))]
     k = [np.where(usable, part.informative, 0.0) for part in (result.pos, result.neg)]
-    fitted = _fit(area, seen, k, scale)
+    fitted = fit_components(area, seen, k, scale)
     r_pos, r_neg = ((own * r + PRIOR * to) / (own + PRIOR) for own, r, to in zip(k, seen, fitted, strict=True))
     return r_pos, r_neg
-
-
-def _fit(area: Floats, seen: list[Floats], k: list[Floats], scale: Floats) -> tuple[Floats, Floats]:
-    """The model's components at the spread (and, where `scale` is above 0, the common scale) that fit best, (G,) each.
-
-    As `auc_interval.fit_spread`; for each spread the best scale has a closed form.
-    """
-    t = np.clip(area, 1e-6, 1 - 1e-6)[:, None]
-    model = binormal_component(t)
-    at = [np.log(np.maximum(binormal_component(t, s) / model, SMALLEST_RATIO)) for s in (SPREADS, 1 / SPREADS)]
-    floor = np.where(scale > 0, SMALLEST_SCALED_RATIO, SMALLEST_RATIO)
-    logs = [np.log(np.maximum(r, floor))[:, None] for r in seen]
-    w = [(own / (2 + MISFIT**2 * own))[:, None] for own in k]
-    with np.errstate(divide="ignore"):
-        prior = (1 / scale**2)[:, None]
-    off = [w_class * (log - at_class) for w_class, log, at_class in zip(w, logs, at, strict=True)]
-    common = np.where(np.isinf(prior), 0.0, (off[0] + off[1]) / (w[0] + w[1] + np.where(np.isinf(prior), 1.0, prior)))
-    loss = np.square(np.log(SPREADS)) / LOG_SPREAD**2 + np.where(np.isinf(prior), 0.0, np.square(common) * np.where(np.isinf(prior), 0.0, prior))
-    for w_class, log, at_class in zip(w, logs, at, strict=True):
-        loss = loss + w_class * np.square(log - at_class - common)
-    best = (np.arange(area.size), loss.argmin(axis=1))
-    return np.exp((at[0] + common)[best]), np.exp((at[1] + common)[best])
 
 
 def _stretch(result: AucCovariance) -> Floats:

@@ -1,13 +1,15 @@
 """Estimates of all groups of one attribute together with their correlation: AUCs with everybody's, rates, of several models.
 
-These are what summaries, their nulls and their differences between models are made from. A correlation that rests on few
-patients is drawn towards 0, the cautious side for a difference between models, as if PRIOR further patients had shown none.
+These are what summaries, their nulls and their differences between models are made from. How far two models go together
+in one estimate is seen from the patients in whom they differ. Where these are few, k in number, one minus the correlation is
+taken for 1 + PRIOR / k times what it seems: about what Student's t with k degrees of freedom asks for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,7 +26,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-PRIOR = 2.0
+PRIOR = 3.0
+# Standardised influences that differ less are the same.
+SAME = 1e-12
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,7 @@ def joint_aucs(
         for score in np.atleast_2d(np.asarray(scores, dtype=np.float64))[:, rows.keep]
         for index, count in ((rows.group, rows.n_groups), (everybody, 1))
     ]
-    return _joined(parts, rows.unit)
+    return _joined(parts, rows.unit, len(parts) // 2)
 
 
 def joint_rates(
@@ -152,18 +156,19 @@ def joint_rates(
         for decision in np.atleast_2d(np.asarray(decisions))[:, rows.keep]
         for name in names
     ]
-    return _joined(parts, rows.unit)
+    return _joined(parts, rows.unit, len(parts) // len(names))
 
 
-def _joined(parts: Sequence[GroupEstimates], unit: Ints) -> GroupEstimates:
+def _joined(parts: Sequence[GroupEstimates], unit: Ints, models: int) -> GroupEstimates:
     influences = [part.influence for part in parts if part.influence is not None]
-    return stacked(parts, cautious_correlation(influences, [part.value.size for part in parts], unit))
+    return stacked(parts, cautious_correlation(influences, [part.value.size for part in parts], unit, models))
 
 
-def cautious_correlation(influences: Sequence[Influence], counts: Sequence[int], unit: Ints) -> Floats:
-    """Correlation of all estimates of all sets, (k, k) with k the sum of `counts`, drawn towards 0 where few patients show it.
+def cautious_correlation(influences: Sequence[Influence], counts: Sequence[int], unit: Ints, models: int = 1) -> Floats:
+    """Correlation of all estimates of all sets, (k, k) with k the sum of `counts`.
 
-    unit : (n,) patient of each row. An estimate without variance, ranked or decided without a fault, is
+    unit : (n,) patient of each row. models : the sets are those of so many models, model after model; for one estimate under
+        two models the correlation is cautious. An estimate without variance, ranked or decided without a fault, is
         uncorrelated with all others.
     """
     edges = np.cumsum([0, *counts])
@@ -172,11 +177,27 @@ def cautious_correlation(influences: Sequence[Influence], counts: Sequence[int],
     columns = np.concatenate([part.column[own] + edge for part, own, edge in zip(influences, inside, edges[:-1], strict=True)])
     units = np.concatenate([unit[own] for own in inside])
     k = int(edges[-1])
-    sums = sparse.csr_array((values, (units, columns)), shape=(int(unit.max(initial=0)) + 1, k))
+    sums = sparse.csc_array((values, (units, columns)), shape=(int(unit.max(initial=0)) + 1, k))
     covariance = (sums.T @ sums).toarray()
-    squares, fourths = np.diagonal(covariance), np.asarray(sums.power(4).sum(axis=0)).ravel()
-    informative = np.divide(squares**2, fourths, out=np.zeros(k), where=fourths > 0)
-    scale = np.sqrt(np.divide(informative / (informative + PRIOR), squares, out=np.zeros(k), where=squares > 0))
+    squares = np.diagonal(covariance)
+    scale = np.divide(1.0, np.sqrt(squares), out=np.zeros(k), where=squares > 0)
     correlation = np.clip(covariance * np.outer(scale, scale), -1.0, 1.0)
     np.fill_diagonal(correlation, 1.0)
+    size = k // models
+    for a, b in combinations(range(models), 2):
+        for own in np.flatnonzero((scale[a * size : (a + 1) * size] > 0) & (scale[b * size : (b + 1) * size] > 0)):
+            i, j = own + a * size, own + b * size
+            first, second = (np.asarray(sums[:, [at]].toarray()).ravel() * scale[at] for at in (i, j))
+            correlation[i, j] = correlation[j, i] = 1 - _cautious(first, second)
     return np.asarray(correlation, dtype=np.float64)
+
+
+def _cautious(first: Floats, second: Floats) -> float:
+    """1 - correlation of two columns of unit length, (patients,), larger by PRIOR over the number of patients that show it."""
+    squares = np.square(first - second)
+    apart, fourth = float(squares.sum()), float(np.square(squares).sum())
+    if apart > SAME:
+        return min(apart / 2 * (1 + PRIOR * fourth / apart**2), 1.0)
+    # Both models rank or decide alike: as if PRIOR patients more had shown no correlation.
+    informative = 1 / float(np.power(first, 4).sum())
+    return PRIOR / (informative + PRIOR)

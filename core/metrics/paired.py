@@ -1,6 +1,6 @@
 """Two models on the same patients: differences of AUCs, rates and every fairness summary.
 
-Single estimates are compared by joining both models' own limits with their correlation (core.metrics.comparisons),
+Single estimates are compared by joining both models' own limits with their correlation (core.metrics.paired_limits),
 summaries by the joint distribution of both models' estimates (core.metrics.summary_differences). Differences that need
 resampling are in paired_resampling.py.
 """
@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.metrics import validate
-from core.metrics.comparisons import METHOD as OF_ESTIMATES
-from core.metrics.comparisons import GroupEstimates, compare_pairs
+from core.metrics.comparisons import GroupEstimates
 from core.metrics.joint_estimates import joint_aucs, joint_rates, selected
+from core.metrics.paired_limits import compare_models
 from core.metrics.summary_differences import (
     UNDEFINED,
     ModelEstimates,
@@ -31,6 +31,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 RATES = ("tpr", "fpr", "selection_rate")
+OF_ESTIMATES = "score limits of both models joined, paired, Student's t"
 NOTHING = PairedSummary(None, None, None, None, None, None, UNDEFINED)
 
 
@@ -193,7 +194,7 @@ def _estimate_differences(estimates: GroupEstimates, size: int, columns: Ints, l
     models = estimates.value.size // size
     if models > 2:
         return tuple(_trained_difference(estimates, size, int(column), level) for column in columns)
-    found = compare_pairs(estimates, np.column_stack([columns, columns + size]))
+    found = compare_models(estimates, columns, columns + size)
     low, high = found.interval(level)
     result = []
     for i, column in enumerate(columns):

@@ -33,9 +33,9 @@ def test_paired_delong() -> None:
     predictions = Predictions.build(oracles.Y8, {"a": oracles.SCORE8, "b": known["score_b"]}, {"g": ["all"] * 8})
     row = compare(predictions, "a", "b", AuditOptions(bootstrap=0, min_positives=2, min_negatives=2)).rows[0]
     assert (row.value_b, row.difference) == (known["auc_b"], known["delta"])
-    # Eight rows are few: the audit's test asks for more than DeLong's normal one, whose p the metric reproduces.
-    test = difference(delong(oracles.Y8, np.stack([oracles.SCORE8, known["score_b"]])))
-    assert test.p == pytest.approx(known["p"], abs=1e-6) and row.p > test.p
+    classic = difference(delong(oracles.Y8, np.stack([oracles.SCORE8, known["score_b"]])))
+    assert classic.p == pytest.approx(known["p"], abs=1e-6)
+    assert row.p is not None and known["p"] < row.p < 0.5  # eight rows: a reference with few degrees of freedom
 
 
 def test_group_rates() -> None:
