@@ -236,7 +236,7 @@ def calibration(store: Store, run_ids: Iterable[str], attribute: str) -> pd.Data
             {"group": group, "predicted": float(curve.predicted[g, b]), "value": float(curve.observed[g, b]), "low": number(curve.low[g, b]), "high": number(curve.high[g, b]), "n": int(curve.weight[g, b])}
             for g, group in enumerate(rows.groups)
             for b in range(OPTIONS.bins)
-            if curve.weight[g, b] >= OPTIONS.min_rows
+            if curve.drawn[g, b]
         ]
 
     return per_run(store, "calibration", run_ids, attribute, compute)
