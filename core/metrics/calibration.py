@@ -21,6 +21,8 @@ Floats = NDArray[np.float64]
 
 # Bins of every calibration curve and error, wherever one is made.
 BINS = 10
+# Fewer rows than these make no point of a curve.
+LEAST_IN_BIN = 10
 HALVINGS = 30
 
 
@@ -40,21 +42,10 @@ class Reliability:
     high: Floats
     size: Floats
 
-
-@dataclass(frozen=True)
-class Calibration:
-    """Calibration of every group, each (G,), NaN where not estimable.
-
-    ece : expected calibration error; mce : largest bin error; ece_debiased : see `debiased_ece`;
-    brier : mean squared error, brier_se : its standard error; brier_balanced : mean of the two classes' errors.
-    """
-
-    ece: Floats
-    mce: Floats
-    ece_debiased: Floats
-    brier: Floats
-    brier_se: Floats
-    brier_balanced: Floats
+    @property
+    def drawn(self) -> NDArray[np.bool_]:
+        """Bins that hold enough to be a point of a curve, (G, B): `LEAST_IN_BIN` rows, or what says as much as these."""
+        return self.size >= LEAST_IN_BIN
 
 
 def reliability(
@@ -181,19 +172,3 @@ def brier(
         residual = w * (square - mean[g]) / total[g]
         variance = sums.squares(np.asarray(residual, dtype=np.float64)) * sums.correction
     return mean, np.sqrt(variance), (of_pos + of_neg) / 2
-
-
-def calibration(
-    y: ArrayLike,
-    score: ArrayLike,
-    group: ArrayLike | None = None,
-    n_groups: int | None = None,
-    *,
-    bins: int = BINS,
-    weight: ArrayLike | None = None,
-    cluster: ArrayLike | None = None,
-) -> Calibration:
-    """Calibration errors and Brier scores, per group. Raises ValueError unless all scores lie in [0, 1]."""
-    curve = reliability(y, score, group, n_groups, bins=bins, weight=weight, cluster=cluster)
-    mean, se, balanced = brier(y, score, group, n_groups, weight=weight, cluster=cluster)
-    return Calibration(ece(curve), max_calibration_error(curve), debiased_ece(curve), mean, se, balanced)

@@ -172,9 +172,9 @@ class _Direction:
         use = (rows > 0) & np.isfinite(moved)
         cell = index[use] * bins + bucket[use]
         with np.errstate(invalid="ignore", divide="ignore"):
-            mean = np.bincount(cell, rows[use] * moved[use], count * bins).reshape(count, bins) / curve.weight
+            mean = np.bincount(cell, rows[use] * moved[use], count * bins) / np.bincount(cell, rows[use], count * bins)
         observed = np.nan_to_num(curve.observed - curve.predicted)
-        gap = np.where(np.isfinite(mean), mean, observed)
+        gap = np.where(np.isfinite(mean), mean, observed.ravel()).reshape(count, bins)
         signed = np.sign(gap).ravel()[cell] * moved[use]
         total = np.maximum(np.bincount(index[use], rows[use], count), TINY)
         first, second = (np.bincount(index[use], rows[use] * power, count) / total for power in (signed, signed**2))

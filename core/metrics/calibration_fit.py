@@ -242,7 +242,7 @@ def _regression(data: _Data, reason: Sequence[str | None], start: Floats) -> _Re
         if bool((converged | ~active).all()):
             break
     # Separated classes let the slope grow without end: Newton never settles, or settles with no information left.
-    return _Regression(a, b, mean, constant, active & converged & (i0 / safe < 1e4 * b**2))
+    return _Regression(a, b, mean, constant, active & converged & (i0 / safe < 1e4 * np.maximum(b**2, 1.0)))
 
 
 def _slope(data: _Data, reason: Sequence[str | None], start: Floats) -> LinearEstimates:

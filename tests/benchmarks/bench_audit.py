@@ -27,7 +27,9 @@ from core.metrics.auc import group_aucs
 from core.metrics.auc_interval import auc_interval
 from core.metrics.bootstrap import bootstrap_aucs, bootstrap_statistic, replicate_interval
 from core.metrics.bootstrap_rates import bootstrap_confusion
-from core.metrics.calibration import calibration, reliability
+from core.metrics.calibration import brier, reliability
+from core.metrics.calibration_error import calibration_error_intervals
+from core.metrics.calibration_fit import calibration_fit
 from core.metrics.cross_group import cross_group_auc
 from core.metrics.delong import group_delong
 from core.metrics.multiple_testing import adjust
@@ -80,7 +82,9 @@ def everything(n: int, replicates: int, workers: int | None) -> float:
         auc_interval(group_delong(y, score, group, GROUPS))
         average_precision(y, score, group, GROUPS)
         auprg(y, score, group, GROUPS)
-        calibration(y, score, group, GROUPS)
+        calibration_error_intervals(y, score, group, GROUPS)
+        calibration_fit(y, score, group, GROUPS)
+        brier(y, score, group, GROUPS)
         reliability(y, score, group, GROUPS)
         cross_group_auc(y, score, group, GROUPS)
         decision_curve(y, score, None, group, GROUPS)

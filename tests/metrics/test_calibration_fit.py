@@ -183,6 +183,12 @@ def test_scores_far_from_one_half_converge() -> None:
     assert enough.sum() > 100 and np.isfinite(found.slope.value[enough]).mean() > 0.99
 
 
+def test_a_slope_of_exactly_0_is_no_separation() -> None:
+    y = np.repeat(np.tile([True, False], 50), 4)
+    found = calibration_fit(y, np.tile([0.35, 0.45, 0.55, 0.65], 100))
+    assert found.slope.reason == (None,) and found.slope.value[0] == pytest.approx(0, abs=1e-9) and found.slope.p(1.0)[0] < 1e-3
+
+
 def simulated(rng: np.random.Generator, count: int, patients: int, centre: float, spread: float, rows: int, a: float, b: float) -> CalibrationFit:
     """Fits of `count` cohorts whose true risk is expit(a + b * logit of the score); rows of a patient go together."""
     patient = np.arange(count * patients * rows) // rows
