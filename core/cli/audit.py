@@ -45,7 +45,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     choices.add_argument("--primary-attributes", metavar="A,B", action="append", help="attributes that the audit was made to answer; all else is exploratory (default: every single attribute)")
     choices.add_argument("--primary-metrics", metavar="M,M", action="append", help="metrics that it was made to answer (default: auc)")
     choices.add_argument("--reference", metavar="[COL=]GROUP", action="append", help="group that others are compared with where an attribute has too many groups for all pairs (default: the best)")
-    choices.add_argument("--correction", choices=("holm", "bh"), default="holm", help="adjustment of the pairwise p-values (verdicts always use Holm)")
     choices.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="bootstrap replicates, 0 for none (default 1000)")
     choices.add_argument("--permutations", type=int, default=1000, metavar="N", help="permutations for the null of gaps, 0 for none (default 1000)")
     choices.add_argument("--gap", type=float, metavar="X", help="difference for which to say how many more patients each group needs (default: twice the tolerance)")
@@ -105,7 +104,6 @@ def options_of(args: argparse.Namespace) -> AuditOptions:
         per_group_threshold=args.per_group_threshold,
         tolerance=common_tolerance,
         tolerances=single,
-        correction=args.correction,
         bootstrap=args.bootstrap,
         permutations=args.permutations,
         seed=args.seed,

@@ -63,14 +63,17 @@ def test_rate_gaps_stand_beside_what_chance_gives() -> None:
     assert found.value is not None and found.null_q95 is not None and found.null_q95 < found.value
 
 
-def test_no_null_is_shown_for_other_groups_than_those_of_the_summary() -> None:
-    """A group without negatives has a TPR but no FPR: the null of equalized odds would leave it out, TPR's gap does not."""
+def test_the_null_of_a_summary_is_that_of_its_own_groups() -> None:
+    """Only two groups have positives, and only one negatives: there is a gap in TPR with its null, and none in FPR."""
     y = np.concatenate([np.tile([0, 1], 100), np.ones(40, dtype=int)])
     score = np.random.default_rng(0).random(240)
     score[200:] = 0.9
     attribute = audit(Predictions.build(y, score, {"g": ["a", "b"] * 100 + ["c"] * 40}), OPTIONS).models[0].attributes[0]
     opportunity = attribute.summary("equal_opportunity_difference")
-    assert opportunity.value is not None and opportunity.p_null is None
+    assert opportunity.value is not None and opportunity.p_null is not None and opportunity.p_null < 0.001
+    share = np.mean(np.array(opportunity.null) >= opportunity.value)
+    assert share == pytest.approx(opportunity.p_null, abs=0.002)
+    assert attribute.summary("deodds").value is None and attribute.summary("deodds").p_null is None
 
 
 def test_intersections_have_weighted_and_plain_tests_against_the_rest() -> None:

@@ -34,7 +34,6 @@ from core.metrics.multiple_testing import adjust
 from core.metrics.net_benefit import decision_curve
 from core.metrics.permutation import permute_aucs, permute_pairs
 from core.metrics.precision_recall import auprg, average_precision, table_average_precision
-from core.metrics.rate_permutation import permute_rates
 from core.metrics.rate_tests import one_vs_rest_rates, pairwise_rates
 from core.metrics.rates import CELLS, RATES, confusion, rate, rate_counts, rate_estimates, rate_summaries, rates
 
@@ -95,7 +94,6 @@ def everything(n: int, replicates: int, workers: int | None) -> float:
             rate_estimates(table, name)
             adjust(one_vs_rest_rates(*rate_counts(table, name)).p)
             adjust(pairwise_rates(*rate_counts(table, name), PAIRS).p)
-        permute_rates(y, selected, group, GROUPS, permutations=replicates, seed=1, workers=workers)
         permute_aucs(y, score, group, GROUPS, permutations=replicates, seed=1, workers=workers)
         permute_pairs(y, score, group, PAIRS, GROUPS, permutations=replicates, seed=1, workers=workers)
     return time.perf_counter() - start
