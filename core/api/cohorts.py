@@ -79,6 +79,8 @@ class CohortResult(Result):
         return drawn(self.figure(attribute))
 
     def to_dict(self) -> dict[str, Any]:
+        from core.report.tables import plain
+
         cohort = self.cohort
         return {
             "cohort_id": cohort.cohort_id,
@@ -88,8 +90,8 @@ class CohortResult(Result):
             "modalities": list(cohort.modality_names),
             "attributes": list(cohort.roles.attributes),
             "findings": [finding.to_dict() for finding in cohort.findings],
-            "roles": cohort.roles.to_dict(),
-            "set_aside": cohort.set_aside,
+            "roles": plain(cohort.roles.to_dict()),
+            "set_aside": plain(cohort.set_aside),
         }
 
 
