@@ -61,21 +61,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    from core.audit import audit, read_predictions
-    from core.audit.comparison.compare_models import with_comparisons
+    from core.api.audits import audit_predictions
 
-    mapping, options = mapping_of(args), options_of(args)
-    predictions = read_predictions(args.file, mapping, args.metadata, args.on)
-    progress(f"{args.file}: {len(predictions)} samples, {len(predictions.models)} model{'s' if len(predictions.models) > 1 else ''}")
-    result = audit(predictions, options)
-    if len(predictions.models) > 1:
-        result = with_comparisons(result, predictions)
+    result = audit_predictions(args.file, columns=mapping_of(args), metadata=args.metadata, on=args.on, options=options_of(args))
+    models = len(result.audit.models)
+    progress(f"{args.file}: {result.audit.n} samples, {models} model{'s' if models > 1 else ''}")
     if args.json:
         emit(result.to_dict())
     else:
         from core.audit.output.text import render
 
-        print(render(result))
+        print(render(result.audit))
     return 1 if args.fail_on == "disparity" and result.has_disparity else 0
 
 

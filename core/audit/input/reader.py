@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,9 @@ from core.audit.input.metadata import with_metadata
 from core.audit.input.origin import SourceFile, table_origin
 from core.audit.input.predictions import Attribute, AuditFinding, Predictions
 from core.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SPLITS = {
     "train": "train", "training": "train", "development": "train", "dev": "validation",
@@ -44,6 +48,25 @@ def read_predictions(path: str | Path, mapping: Mapping, metadata: str | Path | 
     if on is None:
         raise UserError(f"--metadata {Path(metadata).name} needs --on ID: the column by which its rows belong to those of {path.name}")
     return _with_metadata(path, mapping, Path(metadata), on)
+
+
+def from_frame(frame: pd.DataFrame, mapping: Mapping, source: str = "the DataFrame") -> Predictions:
+    """`read_predictions` for a pandas DataFrame; an index is no column.
+
+    Raises
+    ------
+    UserError : as for a file.
+    """
+    names = [str(name) for name in frame.columns]
+    mapping.check(names, source)
+    columns = frame.set_axis(names, axis=1)[list(mapping.columns)]
+    plain = {name: column.astype(object).where(column.notna(), None).map(_as_stored) if column.dtype == object else column for name, column in columns.items()}
+    return from_table(pa.table({name: pa.chunked_array([pa.array(column, from_pandas=True)]) for name, column in plain.items()}), mapping, source)
+
+
+def _as_stored(value: object) -> str | None:
+    """A Python object of a mixed column as text, as a file would hold it."""
+    return None if value is None else str(value)
 
 
 def _with_metadata(path: Path, mapping: Mapping, metadata: Path, on: str) -> Predictions:
