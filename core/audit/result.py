@@ -151,7 +151,11 @@ class AttributeAudit:
     def power(self) -> tuple[Power, ...]:
         if self.grouping.depth > 1:
             return ()
-        return tuple(row for name in PLANNED_METRICS for row in power(self.tables[name], self.counts, self.groups, self.options))
+        return tuple(
+            row
+            for name in PLANNED_METRICS
+            for row in power(self.tables[name], self.tables[name].estimates, self.counts, self.groups, self.options, *self.claims.plan(self, name))
+        )
 
     @cached_property
     def cross_group(self) -> CrossGroup | None:
