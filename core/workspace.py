@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 import platformdirs
 
+from core.errors import UserError
+
 ENVIRONMENT_VARIABLE = "MULTIFAIR_HOME"
 DAYS_IN_TRASH = 7
 """For how long what was deleted can be restored."""
@@ -42,12 +44,15 @@ class Workspace:
 
         From here on every file that this process writes is readable by its owner alone,
         reports included, because patients' data may be in it; a workspace that others can
-        read is closed to them.
+        read is closed to them. Raises UserError when the folder cannot be made.
         """
         chosen = root or os.environ.get(ENVIRONMENT_VARIABLE) or platformdirs.user_data_dir("multifair")
         path = Path(chosen).expanduser().resolve()
         os.umask(PRIVATE_UMASK)
-        path.mkdir(parents=True, exist_ok=True)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{path}: no workspace can be made there ({error.strerror}); choose another with --workspace") from None
         workspace = cls(path)
         workspace.tighten()
         return workspace

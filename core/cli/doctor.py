@@ -83,8 +83,8 @@ def workspace_state(workspace: Any) -> dict[str, Any]:
         "open_to_others": len(workspace.open_paths()),
         "cohorts": len(cohorts),
         "runs": len(runs),
-        "disk_used_gb": round(usage.total / 1e9, 3),
-        "in_trash_gb": round(usage.other.get("trash", 0) / 1e9, 3),
+        "disk_used_gb": round(usage.total / 1e9, 6),
+        "in_trash_gb": round(usage.other.get("trash", 0) / 1e9, 6),
         "disk_free_gib": round(shutil.disk_usage(workspace.root).free / 2**30, 1),
     }
 
