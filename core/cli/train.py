@@ -28,6 +28,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--set", metavar="KEY=VALUE", dest="settings", action="append", default=[], help="a setting of the method, the budget (epochs, lr, ...) or the network (width, image_size, encoder.MODALITY, ...); may be repeated")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument("--launcher", choices=("local",), default="local", help="what runs the jobs (default: local, processes of this machine)")
+    parser.add_argument("--fresh", action="store_true", help="train again, from the start, what is done or has begun")
+    parser.add_argument("--priority", choices=("high", "normal", "low"), default="normal", help="start before or after other runs that wait (default: normal)")
     parser.add_argument("--detach", action="store_true", help="return at once and leave the runs to themselves")
     parser.set_defaults(run=run)
 
@@ -41,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         runs = train_methods(
             args.cohort, args.method, attribute=args.attribute, seeds=seeds, preset=args.preset, settings=settings,
-            device=args.device, wait=not args.detach, workspace=args.workspace, progress=progress,
+            device=args.device, fresh=args.fresh, priority=args.priority, wait=not args.detach, workspace=args.workspace, progress=progress,
         )  # fmt: skip
     except KeyboardInterrupt:
         progress("The runs go on without this command: see multifair queue and multifair cancel.")
