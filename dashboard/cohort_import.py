@@ -7,18 +7,18 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from core.cohort.labels import guess_positive
 
 from core.charts.text import count, listing, plural
 from core.cohort import images as pixels
 from core.cohort.checks import check
 from core.cohort.guess import guess_roles
 from core.cohort.ingest import ingest
-from core.cohort.labels import guess_positive
 from core.cohort.manifest import read_manifest
 from core.cohort.schema import Roles, validate
 from core.cohort.sources import ImageSource, Unreadable, open_source
-from core.cohort.tables import read_table
 from core.errors import UserError
+from core.tables.reader import read_table
 from dashboard import state
 from dashboard.draft import TABLES, Draft
 from dashboard.escape import md

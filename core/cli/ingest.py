@@ -66,7 +66,7 @@ def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None]:
     from core.cohort.manifest import read_manifest
     from core.cohort.schema import Modality
     from core.cohort.sources import open_source
-    from core.cohort.tables import read_table
+    from core.tables.reader import read_table
 
     modalities = [_modality(kind, text) for kind in ("image", "volume", "text", "tabular") for text in getattr(args, kind)]
     flags = (args.id, args.patient, args.label, args.positive, args.split, args.attribute, modalities, args.drop)

@@ -19,10 +19,10 @@ from core.cohort.decode import Progress, silent
 from core.cohort.ingest import ingest_table
 from core.cohort.schema import Modality, Roles
 from core.cohort.sources import FolderSource, Unreadable
-from core.cohort.splits import SPLITS, WORDS
-from core.cohort.tables import read_table
 from core.cohort.volumes import read_fields
 from core.errors import UserError
+from core.tables.reader import read_table
+from core.tables.splits import SPLITS, split_word
 from core.workspace import Workspace
 
 DISEASES = ("AMD", "DR", "Glaucoma")
@@ -86,7 +86,7 @@ def _roles(table: pd.DataFrame, modalities: tuple[Modality, ...]) -> Roles:
 def _scan(folder: Path, fields: tuple[str, ...], row: Callable[[dict[str, Any]], dict[str, Any]], limit: int | None, progress: Progress) -> list[dict[str, Any]]:
     """One row per NPZ file, in order of split and name. Raises UserError when a split has no file or a file no label."""
     files: list[tuple[str, Path]] = []
-    split_folders = {f: WORDS[f.name.lower()] for f in sorted(folder.iterdir()) if f.is_dir() and f.name.lower() in WORDS}
+    split_folders = {f: split_word(f.name) for f in sorted(folder.iterdir()) if f.is_dir()}
     for split in SPLITS:
         mine = [p for f, s in split_folders.items() if s == split for p in sorted(f.glob("*.npz"))]
         if not mine:

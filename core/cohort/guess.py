@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from core.cohort import images, volumes
 from core.cohort.checks.leakage import column_leak
-from core.cohort.labels import guess_positive, parse_label
 from core.cohort.schema import Modality, Roles
 from core.cohort.sources import ImageSource
-from core.cohort.splits import WORDS
-from core.cohort.tables import to_number
 from core.errors import UserError
+from core.tables.labels import apply_rule, known_positive, rule_for
+from core.tables.numbers import to_number
+from core.tables.splits import are_splits
 
 MAX_GROUPS = 12
 _PATIENT = ("patient_id", "patient", "patientid", "subject_id", "subject", "subjectid", "participant_id", "participant", "mrn", "pid", "case_id", "empi")
@@ -85,12 +85,13 @@ def guess_roles(
     chosen_label = work.column("label")
     if chosen_label is None:
         raise UserError(f"which column is the label? Say so with --label COL; the table has: {', '.join(table.columns)}")
-    chosen_positive = positive if positive is not None else guess_positive(table[chosen_label], chosen_label)
+    rule = rule_for(table[chosen_label].unique(), chosen_label, "the table", positive)
+    chosen_positive = str(rule) if positive is None or rule.contains is not None or rule.at_least is not None else positive
     kinds = {m.kind for m in named}
     guessed = work.files(skip={k for k in ("image", "volume") if k in kinds})
     if not list(attributes):
         work.attributes()
-    y = parse_label(table[chosen_label], chosen_positive)
+    y = apply_rule(table[chosen_label], rule)
     work.remaining(y, tabular="tabular" not in kinds, text="text" not in kinds)
     all_modalities = _named_apart((*named, *guessed, *work.text_modalities(), *work.tabular_modality()))
     if not all_modalities:
@@ -136,16 +137,15 @@ class _Guess:
         if self.column("sample id") is None:
             self._by_name("sample id", _SAMPLE, lambda c: table[c].nunique() >= 0.9 * len(table), "its name says id and nearly every value is different")
         if self.column("label") is None:
-            self._by_name("label", _LABEL, lambda c: table[c].nunique() == 2, "its name says label and it has two values")
+            self._by_name("label", _LABEL, lambda c: table[c].nunique() == 2 or known_positive(table[c].unique()) is not None, "its name says label and its values are a known pair, or two")
         if self.column("split") is None and not no_split:
             self._by_name("split", _SPLIT, self._is_split, "its values are train, validation and test")
 
     def _is_split(self, column: str) -> bool:
         values = self.table[column]
-        words = {WORDS.get(str(v).lower()) for v in values.unique()} if values.notna().all() else {None}
-        return words == {"train", "validation", "test"}
+        return bool(values.notna().all()) and are_splits(values.unique())
 
-    def _by_name(self, part: str, names: tuple[str, ...], fits, reason: str) -> None:
+    def _by_name(self, part: str, names: tuple[str, ...], fits: Callable[[str], bool], reason: str) -> None:
         lowered = {re.sub(r"[^a-z0-9]+", "_", c.lower()).strip("_"): c for c in self.free()}
         for name in names:
             if name in lowered and fits(lowered[name]):

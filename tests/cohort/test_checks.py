@@ -54,6 +54,8 @@ FIRES: list[tuple[str, dict[str, Any]]] = [
     ("label-constant", {"changes": {"label": [0] * N}}),
     ("label-missing", {"changes": {"label": WITHOUT_LABEL}}),
     ("label-not-binary", {"changes": {"label": [i % 3 for i in range(N)]}}),
+    ("label-uncertain", {"changes": {"label": [i % 3 - 1 for i in range(N)]}}),
+    ("label-lists", {"changes": {"label": [("edema|effusion", "effusion", "edema|nodule")[i % 3] for i in range(N)]}, "role_changes": {"positive": "edema|effusion"}}),
     ("duplicate-id", {"changes": {"id": ["s0", "s0", *[f"s{i}" for i in range(2, N)]]}}),
     ("patient-in-two-splits", {"split": ["train", "test"] * (N // 2)}),
     ("unusable-file", {"set_aside": [SetAside(3, "s3", "unusable-file", "file not found", "photo")]}),
@@ -83,6 +85,9 @@ SILENT: list[tuple[str, dict[str, Any]]] = [
     ("label-constant", {}),
     ("label-missing", {}),
     ("label-not-binary", {}),
+    # Minus one beside one alone is a coding of two classes, not a doubt.
+    ("label-uncertain", {"changes": {"label": [2 * (i % 2) - 1 for i in range(N)]}}),
+    ("label-lists", {}),
     ("duplicate-id", {}),
     ("patient-in-two-splits", {"split": SPLIT.tolist()}),
     ("unusable-file", {"set_aside": [SetAside(3, "s3", "label-missing", "no label")]}),

@@ -56,7 +56,7 @@ def test_the_positive_value_is_found_by_its_word_or_asked_for():
     words = text_table(columns | {"label": ["malignant" if v else "benign" for v in columns["label"]]})
     assert guess_roles(words).roles.positive == "malignant"
     unclear = text_table(columns | {"label": ["A" if v else "B" for v in columns["label"]]})
-    with pytest.raises(UserError, match=r"which value is positive\? Say so with --positive VALUE; it has: A, B"):
+    with pytest.raises(UserError, match=r"2 values \('A', 'B'\); which value is positive\? Say so with --positive VALUE"):
         guess_roles(unclear)
     assert guess_roles(unclear, positive="B").roles.positive == "B"
 

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.cohort.labels import parse_label
 from core.cohort.schema import Finding, Roles, Severity
+from core.tables.labels import LabelRule, apply_rule, distinct, stated_rule
 
 Outcome = Literal["passed", "failed", "not applicable"]
 
@@ -47,11 +47,23 @@ class CheckInput:
     blank: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     """Per file modality: rows whose pixels are all the same."""
     set_aside: Sequence[SetAside] = ()
+    labels: pd.Series | None = None
+    """The label of every row of the user's table, also of those set aside; None where none is."""
 
     @cached_property
     def y(self) -> NDArray[np.float64]:
-        """1 positive, 0 negative, NaN where the label is missing."""
-        return parse_label(self.table[self.roles.label], self.roles.positive)
+        """1 positive, 0 negative, NaN where the label is missing or uncertain and such rows are set aside."""
+        return apply_rule(self.table[self.roles.label], self.label_rule)
+
+    @cached_property
+    def label_rule(self) -> LabelRule:
+        """What the values of the label mean."""
+        return stated_rule(self.roles.positive, distinct(self.all_labels.unique()), self.roles.uncertain, self.roles.blank)  # type: ignore[arg-type]
+
+    @property
+    def all_labels(self) -> pd.Series:
+        """The label column with the rows that are set aside."""
+        return self.table[self.roles.label] if self.labels is None else self.labels
 
     @cached_property
     def patients(self) -> NDArray[np.object_]:

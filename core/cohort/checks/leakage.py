@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from core.cohort.checks.base import Check, CheckInput, counted
 from core.cohort.schema import Finding
-from core.cohort.tables import to_number
 from core.metrics.auc import auc
+from core.tables.labels import label_findings
+from core.tables.numbers import to_number
 
 AUC_LIMIT = 0.95
 Z_LIMIT = 3.5
@@ -130,20 +131,32 @@ class LabelNotBinary(Check):
     remedy = "Check that all other values mean negative; drop rows that mean neither."
 
     def find(self, data: CheckInput) -> list[Finding]:
-        values = data.table[data.roles.label].dropna()
-        kinds = sorted({str(v).lower() for v in values.unique()})
-        if len(kinds) <= 2:
-            return []
-        shown = ", ".join(kinds[:6])
-        return [self.finding(f"{data.roles.label} has {len(kinds)} values ({shown}); {data.roles.positive!r} counts as positive, the others as negative", len(values), [data.roles.label])]
+        return [f for f in label_findings(data.all_labels, data.label_rule, data.roles.label) if f.code == self.code]
+
+
+class LabelUncertain(LabelNotBinary):
+    code = "label-uncertain"
+    title = "Some labels are uncertain"
+    remedy = "Say what uncertain means with --uncertain exclude, negative or positive."
+
+
+class LabelLists(LabelNotBinary):
+    code = "label-lists"
+    title = "Cells of the label list several findings"
+    remedy = "If every row with the finding should count, say --positive 'contains FINDING'."
 
 
 class LabelMissing(Check):
     code = "label-missing"
     title = "Rows without a label"
     severity = "warning"
-    remedy = "They are set aside. Fill in the label, or confirm that they do not differ from the others."
+    remedy = "They are set aside. Fill in the label; where a blank means that nothing was mentioned, say so with --blank negative."
 
     def find(self, data: CheckInput) -> list[Finding]:
-        n = int(np.isnan(data.y).sum()) + sum(s.code == self.code for s in data.set_aside)
+        rule = data.label_rule
+        if rule.blank != "exclude":
+            n = int(data.all_labels.isna().sum())
+            return [self.finding(f"{counted(n, 'row')} without a label: counted as {rule.blank}", n, [data.roles.label], remedy="Check that a blank means that.")] if n else []
+        aside = sum(s.code == self.code for s in data.set_aside)
+        n = aside if data.labels is not None else int(data.table[data.roles.label].isna().sum()) + aside
         return [self.finding(f"{counted(n, 'row')} without a label: set aside", n, [data.roles.label])] if n else []

@@ -37,7 +37,7 @@ class PatientInTwoSplits(Check):
     code = "patient-in-two-splits"
     title = "A patient is in two splits"
     severity = "error"
-    remedy = "All rows of such a patient are moved to the earliest of train, validation, test; mend the split column so that patients stay whole."
+    remedy = "A test set is never changed: rows of its patients elsewhere are set aside, and a patient in training and validation is kept in training. Mend the split column so that patients stay whole."
 
     def applies(self, data: CheckInput) -> str | None:
         if data.split is None:
@@ -50,10 +50,15 @@ class PatientInTwoSplits(Check):
             if split is not None:
                 splits[patient].add(split)
         both = [p for p, s in splits.items() if len(s) > 1]
-        if not both:
-            return []
-        rows = int(np.isin(data.patients.astype(str), both).sum())
-        return [self.finding(f"{counted(len(both), 'patient')} in more than one split: {listed(both)}", rows, [str(data.roles.split or data.roles.patient_id)])]
+        aside = [s for s in data.set_aside if s.code == self.code]
+        found = []
+        columns = [str(data.roles.split or data.roles.patient_id)]
+        if both:
+            rows = int(np.isin(data.patients.astype(str), both).sum())
+            found.append(self.finding(f"{counted(len(both), 'patient')} in more than one split: {listed(both)}", rows, columns))
+        if aside:
+            found.append(self.finding(f"{counted(len(aside), 'row')} of training or validation belong to patients of the test set: set aside ({listed([s.sample_id for s in aside])})", len(aside), columns))
+        return found
 
 
 class SplitImbalance(Check):
