@@ -17,9 +17,11 @@ from core.cohort import cohort as saved
 from core.cohort.checks import CheckInput, SetAside, findings_of, run_checks
 from core.cohort.decode import Progress, silent
 from core.cohort.files import FileModality, collect, decode_modality
-from core.cohort.guess import guess_roles
+from core.cohort.guess import column_roles, guess_roles
 from core.cohort.lock import locked
 from core.cohort.manifest import read_manifest
+from core.cohort.matching import unused_files
+from core.cohort.preparation import prepared, prepared_for
 from core.cohort.schema import Finding, Roles, stored_name, validate
 from core.cohort.sources import ImageSource, open_source
 from core.cohort.splits import cut_validation, make_split, parse_split, rows_of_test_patients
@@ -51,10 +53,12 @@ def ingest(
     seed: int = 0,
     sheet: str | None = None,
     encoding: str | None = None,
+    reasons: Mapping[str, str] | None = None,
 ) -> saved.Cohort:
     """Save a cohort and return it; the same content and roles answer at once.
 
     `table_path`: a table in any format that `core.tables` reads, or a folder that holds `cohort.csv`.
+    `reasons`: column -> why it has its role, kept with the cohort.
     `sheet`, `encoding`: of that file, where it has several or where it is not recognised.
     `images`: folder, zip, or uploaded files; the table's own folder when None.
     `roles`: else those of a manifest beside the table, else guessed. `size`:
@@ -68,11 +72,11 @@ def ingest(
     read_file = read(path, sheet=sheet, encoding=encoding)
     table = read_file.frame
     source = open_source(images) if images is not None else open_source(path.parent)
-    manifest_name = None
+    manifest_name = None  # a manifest may name the cohort
     if roles is None:
-        roles, manifest_name = _own_roles(path, table, source)
+        roles, manifest_name, reasons = _own_roles(path, table, source)
     wanted = name or manifest_name or (path.stem if path.stem != "cohort" else path.parent.name) or "cohort"
-    return ingest_table(workspace, table, source, roles, wanted, strict, progress, alias=name, size=size, seed=seed, origin=str(path), found=read_file.findings)
+    return ingest_table(workspace, table, source, roles, wanted, strict, progress, alias=name, size=size, seed=seed, origin=str(path), found=read_file.findings, reasons=reasons, named=images is not None)
 
 
 def ingest_table(
@@ -89,23 +93,29 @@ def ingest_table(
     seed: int = 0,
     origin: str = "table",
     found: Sequence[Finding] = (),
+    reasons: Mapping[str, str] | None = None,
+    named: bool = False,
 ) -> saved.Cohort:
     """As `ingest`, for a table in memory (text or None).
 
     `alias`: further name to find it by; `origin`: what messages call the table; `found`: findings
-    of the file itself, kept with those of the checks.
+    of the file itself, kept with those of the checks; `reasons`: column -> why it has its role;
+    `named`: the user pointed at `source`, so that files of it that no row uses are worth a word.
     """
+    table = prepared_for(table, roles)
     validate(roles, list(table.columns))
     if len(table) > WORTH_A_WORD:
         progress(f"reading the files of {len(table)} rows")
     collected = collect(table, roles, source)
+    used = [name for modality in collected.values() for name in modality.names]
+    found = (*found, *(f for modality in collected.values() for f in modality.findings), *unused_files(source, used, named=named))
     cohort_id = _content_id(table, roles, collected, size=size, seed=seed)
     with locked(workspace.cohorts / f".{cohort_id}.lock"):
         final = workspace.cohorts / cohort_id
         if not (final / "manifest.json").is_file():
             building = workspace.cohorts / f".building-{cohort_id}"
             try:
-                _build(building, cohort_id, saved.free_name(workspace, name), table, roles, source, collected, strict=strict, size=size, seed=seed, progress=progress, origin=origin, found=found)
+                _build(building, cohort_id, saved.free_name(workspace, name), table, roles, source, collected, strict=strict, size=size, seed=seed, progress=progress, origin=origin, found=found, reasons=reasons or {})
             except UserError:
                 # What was refused leaves nothing; what was interrupted stays, to go on from.
                 shutil.rmtree(building)
@@ -133,11 +143,13 @@ def find_table(where: str | Path) -> Path:
     return tables[0]
 
 
-def _own_roles(path: Path, table: pd.DataFrame, source: ImageSource) -> tuple[Roles, str | None]:
+def _own_roles(path: Path, table: pd.DataFrame, source: ImageSource) -> tuple[Roles, str | None, Mapping[str, str]]:
     for manifest in (path.parent / "manifest.toml", path.parent / "manifest.json"):
         if manifest.is_file():
-            return read_manifest(manifest)
-    return guess_roles(table, source).roles, None
+            roles, name = read_manifest(manifest)
+            return roles, name, dict.fromkeys(table.columns, f"from {manifest.name}")
+    guess = guess_roles(prepared(table), source)
+    return guess.roles, None, guess.reasons
 
 
 def _content_id(table: pd.DataFrame, roles: Roles, collected: dict[str, FileModality], *, size: int | None, seed: int) -> str:
@@ -153,7 +165,7 @@ def _refusal(origin: str, aside: list[SetAside]) -> str:
     return f"{origin}: {len(aside)} rows cannot be used, the first is row {first.row + 2} ({first.sample_id}): {first.reason}; mend them, or ingest without --strict to set them aside"
 
 
-def _build(folder: Path, cohort_id: str, name: str, table: pd.DataFrame, roles: Roles, source: ImageSource, collected: dict[str, FileModality], *, strict: bool, size: int | None, seed: int, progress: Progress, origin: str, found: Sequence[Finding] = ()) -> None:
+def _build(folder: Path, cohort_id: str, name: str, table: pd.DataFrame, roles: Roles, source: ImageSource, collected: dict[str, FileModality], *, strict: bool, size: int | None, seed: int, progress: Progress, origin: str, found: Sequence[Finding] = (), reasons: Mapping[str, str] | None = None) -> None:
     (folder / "arrays").mkdir(parents=True, exist_ok=True)
     ids = [str(v) if v is not None else f"row {i + 1}" for i, v in enumerate(table[roles.sample_id])] if roles.sample_id else [f"row {i + 1}" for i in range(len(table))]
     full = CheckInput(table, roles)
@@ -205,13 +217,13 @@ def _build(folder: Path, cohort_id: str, name: str, table: pd.DataFrame, roles: 
     aside_json = [{"row": s.row + 1, "sample_id": s.sample_id, "code": s.code, "reason": s.reason} for s in sorted(aside, key=lambda s: s.row)]
     write_json(folder / "findings.json", {"findings": [f.to_dict() for f in (*found, *findings_of(results))], "checks": checks, "set_aside": aside_json})
     files = {n: m.record(source) for n, m in collected.items()}
-    save_manifest(folder, cohort_id=cohort_id, name=name, created=saved.now(), n=len(rows), n_patients=len(set(patients)), splits_made=given is None, seed=seed, roles=roles, files=files)
+    save_manifest(folder, cohort_id=cohort_id, name=name, created=saved.now(), n=len(rows), n_patients=len(set(patients)), splits_made=given is None, seed=seed, roles=roles, files=files, columns=column_roles(table, roles, reasons or {}))
 
 
-def save_manifest(folder: Path, *, cohort_id: str, name: str, created: str, n: int, n_patients: int, splits_made: bool, seed: int, roles: Roles, files: Mapping[str, Any]) -> None:
+def save_manifest(folder: Path, *, cohort_id: str, name: str, created: str, n: int, n_patients: int, splits_made: bool, seed: int, roles: Roles, files: Mapping[str, Any], columns: Sequence[Mapping[str, str]] = ()) -> None:
     """Write the manifest that makes `folder` a cohort. `files`: modality -> `FileModality.record`."""
     facts = {"cohort_id": cohort_id, "name": name, "created": created, "n": n, "n_patients": n_patients, "splits_made": splits_made, "seed": seed}
-    write_json(folder / "manifest.json", {"format": FORMAT, **facts, "roles": roles.to_dict(), "files": dict(files)})
+    write_json(folder / "manifest.json", {"format": FORMAT, **facts, "roles": roles.to_dict(), "files": dict(files), **({"columns": list(columns)} if columns else {})})
 
 
 def _given_split(table: pd.DataFrame, roles: Roles, data: CheckInput) -> np.ndarray | None:

@@ -52,6 +52,10 @@ class Roles:
     """What uncertain marks of the label (-1) mean: exclude, negative or positive."""
     blank: str = "exclude"
     """What an empty label means: exclude, negative or positive."""
+    merge: tuple[str, ...] = ()
+    """Groups put together before anything else, each as `COLUMN=new:old,old`."""
+    bins: tuple[str, ...] = ()
+    """Bands made of numeric columns, each as `COLUMN=18,40,65`; they stand in a column of their own."""
 
     def title(self, column: str) -> str:
         return self.titles.get(column, column.replace("_", " "))
@@ -65,7 +69,7 @@ class Roles:
         value = asdict(self)
         value["titles"] = dict(sorted(self.titles.items()))
         # Roles written before these existed keep their identity.
-        return {k: v for k, v in value.items() if k not in ("uncertain", "blank") or v != "exclude"}
+        return {k: v for k, v in value.items() if k not in _LATER or v != _LATER[k]}
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Roles:
@@ -81,7 +85,13 @@ class Roles:
             titles=dict(value.get("titles", {})),
             uncertain=value.get("uncertain", "exclude"),
             blank=value.get("blank", "exclude"),
+            merge=tuple(value.get("merge", ())),
+            bins=tuple(value.get("bins", ())),
         )
+
+
+_LATER: dict[str, Any] = {"uncertain": "exclude", "blank": "exclude", "merge": (), "bins": ()}
+"""Fields that came later, with the value under which they are not written."""
 
 
 def validate(roles: Roles, columns: list[str]) -> None:

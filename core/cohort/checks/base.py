@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from core.cohort.patients import same_patients
 from core.cohort.schema import Finding, Roles, Severity
 from core.tables.labels import LabelRule, apply_rule, distinct, stated_rule
 
@@ -67,12 +68,12 @@ class CheckInput:
 
     @cached_property
     def patients(self) -> NDArray[np.object_]:
-        """Patient of each row; a row without one is a patient of its own."""
+        """Patient of each row; a row without one is a patient of its own. 0007, 7 and 7.0 are one patient (and a finding says so)."""
         own = np.array([f"row {i + 1}" for i in range(len(self.table))], dtype=object)
         if self.roles.patient_id is None:
             return own
         values = self.table[self.roles.patient_id].to_numpy(dtype=object)
-        return np.where(pd.isna(values), own, values)
+        return np.where(pd.isna(values), own, same_patients(values))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from core.cohort.checks.base import Check, CheckInput, counted, listed
+from core.cohort.patients import PATH_PATIENT
 from core.cohort.schema import Finding
 
 MIN_PATIENTS = 30
@@ -152,6 +153,39 @@ class NoPatientId(Check):
             return [self.finding("no patient column: every row counts as a patient of its own", len(data.table))]
         gap = int(data.table[data.roles.patient_id].isna().sum())
         return [self.finding(f"{counted(gap, 'row')} without a patient: each counts as a patient of its own", gap, [data.roles.patient_id])] if gap else []
+
+
+class PatientIdsAlike(Check):
+    code = "patient-ids-alike"
+    title = "One patient's id is written in several ways"
+    severity = "warning"
+    remedy = "They are taken as one patient, whose rows stay in one split. If they are different patients, give them ids that differ in more than zeros or case."
+
+    def applies(self, data: CheckInput) -> str | None:
+        return None if data.roles.patient_id else "no patient column"
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        written = data.table[data.roles.patient_id]
+        ways = pd.Series(written.to_numpy(dtype=object)).groupby(data.patients).agg(lambda v: tuple(dict.fromkeys(v.dropna())))
+        several = [v for v in ways if len(v) > 1]
+        if not several:
+            return []
+        rows = int(written.isin([w for v in several for w in v]).sum())
+        return [self.finding(f"{counted(len(several), 'patient')} written in several ways: {listed([' = '.join(v) for v in several], 3)}; each is taken as one", rows, [str(data.roles.patient_id)])]
+
+
+class PatientFromPath(Check):
+    code = "patient-from-path"
+    title = "Patients are read from paths"
+    severity = "info"
+    remedy = "If the folders are no patients, name the patient column (--patient)."
+
+    def applies(self, data: CheckInput) -> str | None:
+        return None if (data.roles.patient_id or "").startswith(PATH_PATIENT) else "patients have a column of their own, or none"
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        patients = data.table[data.roles.patient_id].dropna()
+        return [self.finding(f"the paths name {counted(patients.nunique(), 'patient')} ({listed(list(dict.fromkeys(patients)), 3)}); each keeps its rows in one split", len(patients), [str(data.roles.patient_id)])]
 
 
 class FewPatients(Check):
