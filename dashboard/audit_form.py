@@ -21,7 +21,7 @@ from dashboard.label_editor import LabelChoice, label_editor
 from dashboard.uploads import free
 
 HEAD_ROWS = 5000
-MISSING: dict[Literal["group", "exclude"], str] = {"group": "a group of their own", "exclude": "left out (and counted)"}
+MISSING: dict[Literal["group", "exclude"], str] = {"exclude": "left out (and counted)", "group": "a group of their own"}
 POINTS = {"a threshold": None, "a sensitivity of": "sensitivity", "a specificity of": "specificity", "a share selected of": "selection_rate", "Youden's best": "youden"}
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from core.audit import AuditOptions, Mapping, audit, read_predictions
 from core.audit.comparison.compare_models import with_comparisons
+from core.audit.output.schema import read_document
 from core.errors import UserError
 from core.workspace import Workspace, read_json, write_json
 
@@ -35,8 +36,8 @@ class SavedAudit:
 
     @property
     def document(self) -> dict[str, Any]:
-        """What `multifair audit --json` prints."""
-        return dict(read_json(self.folder / "audit.json"))
+        """What `multifair audit --json` prints, of this version or an earlier one."""
+        return read_document(self.folder / "audit.json")
 
 
 def make(workspace: Workspace, file: Path, name: str, mapping: Mapping, options: AuditOptions) -> SavedAudit:

@@ -6,7 +6,6 @@ import streamlit as st
 
 from core.charts.cohort_mosaic import group_label_mosaic
 from core.charts.text import count
-from dashboard import state
 from dashboard.components import chart_block, context_bar, md, page_title, section
 from dashboard.datasheet import cohort, group_counts, sentence
 from dashboard.navigation import page_path
@@ -40,7 +39,7 @@ running = 0
 left, right = st.columns([5, 3], gap="large")
 with left:
     section("What was found")
-    findings = strongest(view, state.attributes(view.cohort_id)) if len(view.runs) else Findings()
+    findings = strongest(view) if len(view.runs) else Findings()
     if findings.first:
         show_findings(findings, view)
     else:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from core.cli import common, emit, progress
-from core.errors import UserError
 
 EPILOG = """examples:
   multifair report --run erm-s1-0a1b2c3d4e multifair-s1-5f6a7b8c9d --out report
@@ -36,10 +34,11 @@ def run(args: argparse.Namespace) -> int:
 
     formats = parse_formats(args.format)
     if args.audit:
+        from core.audit.output.schema import read_document
         from core.report.of_audit import audit_report
 
         path = Path(args.audit)
-        report = audit_report(_read(path), name=path.stem)
+        report = audit_report(read_document(path), name=path.stem)
     else:
         from core.report.of_runs import runs_report
         from core.runs.folder import find
@@ -58,15 +57,3 @@ def run(args: argparse.Namespace) -> int:
         for file in made:
             print(file)
     return 0
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not JSON ({error}); make it with multifair audit ... --json > {path.name}") from error
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: not an audit; make it with multifair audit ... --json > {path.name}")
-    return value

@@ -72,7 +72,7 @@ def ingest(
     read_file = read(path, sheet=sheet, encoding=encoding)
     table = read_file.frame
     source = open_source(images) if images is not None else open_source(path.parent)
-    manifest_name = None  # a manifest may name the cohort
+    manifest_name = None
     if roles is None:
         roles, manifest_name, reasons = _own_roles(path, table, source)
     wanted = name or manifest_name or (path.stem if path.stem != "cohort" else path.parent.name) or "cohort"

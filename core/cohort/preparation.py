@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -58,7 +59,7 @@ def parse_bins(text: str) -> tuple[str, list[float]]:
         edges = [float(n) for n in numbers.split(",")]
     except ValueError:
         edges = []
-    if not sign or not column.strip() or not edges or not np.isfinite(edges).all() or any(b <= a for a, b in zip(edges, edges[1:], strict=False)):
+    if not sign or not column.strip() or not edges or not np.isfinite(edges).all() or any(b <= a for a, b in itertools.pairwise(edges)):
         raise UserError(f"--bins {text}: write COLUMN=18,40,65 with increasing edges")
     return column.strip(), edges
 

@@ -145,7 +145,7 @@ def is_table(name: str) -> bool:
 
 
 def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column as trimmed text, null where it holds no value."""
+    """A column as trimmed text, null where it holds no value; whole numbers without ".0" where all of it is whole numbers."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         column = column.cast(kind.value_type)
@@ -165,7 +165,12 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
         column = pa.chunked_array([pa.array([None if v is None else str(v) for v in column.to_pylist()], pa.string())])
     text = column.cast(pa.string())
     text = pc.utf8_trim_whitespace(text)
-    return pc.if_else(pc.is_in(text, value_set=pa.array(MISSING)), None, text)
+    text = pc.if_else(pc.is_in(text, value_set=pa.array(MISSING)), None, text)
+    # Whole numbers get a ".0" from tools that keep a gap beside them: 1 and 1.0 are one group.
+    known = text.drop_null()
+    if len(known) and pc.any(pc.ends_with(known, ".0")).as_py() and pc.all(pc.match_substring_regex(known, r"^-?[0-9]+(\.0)?$")).as_py():
+        return pc.replace_substring_regex(text, r"\.0$", "")
+    return text
 
 
 def _usable(path: Path) -> None:

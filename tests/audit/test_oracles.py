@@ -7,10 +7,11 @@ import pytest
 
 from core.audit import AuditOptions, Predictions, audit
 from core.audit.comparison.compare_models import compare
-from core.audit.estimates.group_estimates import estimate_groups
+from core.audit.estimates.group_estimates import group_counts
 from core.audit.estimates.scored import Scored
-from core.audit.inference.pairwise import PairTest, correct
+from core.audit.result import Tables
 from core.metrics.equity import es_auc
+from core.metrics.multiple_testing import adjust
 from tests.audit import oracles
 
 PLAIN = AuditOptions(bootstrap=0, permutations=0)
@@ -47,14 +48,14 @@ def test_wilson(counts: tuple[int, int], ends: tuple[float, float]) -> None:
     k, n = counts
     score = np.r_[np.ones(k), np.zeros(n - k)]
     data = Scored("m", np.ones(n, dtype=bool), score, score.astype(np.int8), None, None, 0.5)
-    _, tables = estimate_groups(data, np.zeros(n, dtype=np.int64), 1, PLAIN)
+    everybody = np.zeros(n, dtype=np.int64)
+    tables = Tables(data, everybody, ("all",), group_counts(data, everybody, 1), PLAIN)
     assert (tables["tpr"].low[0], tables["tpr"].high[0]) == pytest.approx(ends, abs=5e-5)
 
 
 @pytest.mark.parametrize(("name", "known"), [("holm", oracles.HOLM), ("bh", oracles.BENJAMINI_HOCHBERG)])
 def test_corrections(name: str, known: list[float]) -> None:
-    tests = [PairTest("auc", 0, 1, 0.1, None, None, None, p, None, "") for p in oracles.P_VALUES]
-    assert [t.p_adjusted for t in correct(tests, name)] == pytest.approx(known, abs=1e-6)
+    assert adjust(oracles.P_VALUES, name).tolist() == pytest.approx(known, abs=1e-6)
 
 
 def test_es_auc() -> None:

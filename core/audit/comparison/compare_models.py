@@ -22,11 +22,13 @@ from core.audit.estimates.grouping import Grouping, groupings
 from core.audit.estimates.linearised import Linearised, linearise_ratio
 from core.audit.estimates.operating_point import operating_point
 from core.audit.estimates.scored import Scored, scored
+from core.audit.input.banding import banded
 from core.audit.input.predictions import Attribute, Predictions
 from core.audit.options import AuditOptions
 from core.audit.result import Audit
 from core.errors import UserError
 from core.metrics.delong import delong, difference
+from core.metrics.estimate import finite_or_none
 from core.metrics.intervals import normal_quantile
 from core.metrics.multiple_testing import adjust
 from core.metrics.paired import PairedSummary
@@ -90,7 +92,7 @@ def compare(predictions: Predictions, model_a: str, model_b: str, options: Audit
             raise UserError(f"{predictions.source}: there is no model '{name}'; there are {', '.join(predictions.models)}")
     if model_a == model_b:
         raise UserError(f"'{model_a}' cannot be compared with itself")
-    audited, validation = by_split(predictions)
+    audited, validation = by_split(banded(predictions, options))
 
     def at(name: str, grouping: Grouping | None = None) -> Scored:
         """A model at its operating point; at thresholds of the grouping's own groups where these were asked for."""
@@ -191,7 +193,7 @@ def _rate_rows(data: Scored, name: str) -> tuple[Floats, Floats]:
 def _paired(head: tuple[str, str, str, str], name: str, n: int, one: Linearised, other: Linearised, options: AuditOptions) -> PairedDifference:
     value_a, value_b = float(one.value[0]), float(other.value[0])
     if not (np.isfinite(value_a) and np.isfinite(value_b)):
-        return PairedDifference(*head, name, n, _or_none(value_a), _or_none(value_b), None, None, None, None, None, "none", "the rate is undefined for one of the models")
+        return PairedDifference(*head, name, n, finite_or_none(value_a), finite_or_none(value_b), None, None, None, None, None, "none", "the rate is undefined for one of the models")
     gap = value_a - value_b
     moved = Linearised(one.value - other.value, one.influence - other.influence, one.codes, one.cluster)
     se = float(moved.se()[0])
@@ -210,7 +212,7 @@ def _corrected(rows: list[PairedDifference], options: AuditOptions) -> list[Pair
         places = [i for i, row in enumerate(rows) if row.metric == metric]
         p = np.array([np.nan if rows[i].p is None else rows[i].p for i in places], dtype=np.float64)
         for i, q in zip(places, adjust(p, options.correction), strict=True):
-            result[i] = replace(rows[i], p_adjusted=_or_none(float(q)))
+            result[i] = replace(rows[i], p_adjusted=finite_or_none(float(q)))
     return result
 
 
@@ -219,6 +221,3 @@ def _summaries(a: Scored, b: Scored, grouping: Grouping, options: AuditOptions) 
     found = paired_summaries(a, b, grouping.codes, len(grouping.groups), options)
     return [_of_bootstrap((a.model, b.model, grouping.name, ALL), name, n, summary) for name, summary in found.items()]
 
-
-def _or_none(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -48,7 +48,7 @@ def paired_areas_and_errors(a: Scored, b: Scored, codes: Ints, count: int, optio
     pair = Pair(a.y, a.score, b.score, codes, count)
     found = compare_precision(pair, level=level, **how)
     if a.no_probability is None and b.no_probability is None:
-        found["ece_debiased"] = compare_errors(pair, bins=options.bins, level=level, **how)
+        found["ece_debiased"] = compare_errors(pair, bins=options.calibration_bins, level=level, **how)
     return found
 
 

@@ -7,9 +7,8 @@ groups are compared by their debiased errors.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from scipy.special import ndtr, stdtrit
 from core.audit.estimates.group_estimates import MetricTable, group_counts
 from core.audit.estimates.linearised import Linearised, linearise_ratio
 from core.audit.estimates.scored import Scored
-from core.audit.inference.pairwise import PairTest, correct
+from core.audit.inference.pairwise import PairTest, compared_pairs
 from core.audit.options import AuditOptions
 from core.metrics.bootstrap import replicate_interval
 from core.metrics.bootstrap_calibration import bootstrap_errors, calibration_cells, curves_of_cells
@@ -27,15 +26,15 @@ from core.metrics.intervals import difference_interval, normal_quantile
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-NAMES = ("ece", "ece_debiased", "calibration_intercept", "calibration_slope", "balanced_brier")
+CALIBRATION_METRICS = ("ece", "ece_debiased", "calibration_intercept", "calibration_slope", "balanced_brier")
 MAX_SHUFFLED = 50_000_000
 
 
 def calibration_tables(data: Scored, codes: Ints, count: int, lacking: Sequence[str | None], options: AuditOptions) -> list[MetricTable]:
     """ECE and debiased ECE (bootstrap), intercept and slope (Wald or sandwich), balanced Brier score (Student's t)."""
     if data.no_probability:
-        return [MetricTable.undefined(name, count, data.no_probability) for name in NAMES]
-    found = calibration(data.y, data.score, codes, count, bins=options.bins, weight=data.weight, cluster=data.cluster)
+        return [MetricTable.undefined(name, count, data.no_probability) for name in CALIBRATION_METRICS]
+    found = calibration(data.y, data.score, codes, count, bins=options.calibration_bins, weight=data.weight, cluster=data.cluster)
     low, high, se = _error_intervals(data, codes, count, found, options)
     wald, method = _wald(data, codes, count, options)
     return [
@@ -79,7 +78,7 @@ def _error_intervals(data: Scored, codes: Ints, count: int, found: Calibration, 
         nan = np.full(count, np.nan)
         return nan, nan, nan
     (replicates,) = bootstrap_errors(
-        data.y, data.score, codes, count, bins=options.bins, replicates=options.bootstrap, seed=options.seed, cluster=data.cluster, weight=data.weight
+        data.y, data.score, codes, count, bins=options.calibration_bins, replicates=options.bootstrap, seed=options.seed, cluster=data.cluster, weight=data.weight
     )
     low, high = replicate_interval(replicates, found.ece, level=1 - options.alpha, kind="basic")
     se = np.nanstd(replicates, axis=0, ddof=1) if np.isfinite(replicates).any() else np.full(count, np.nan)
@@ -87,19 +86,21 @@ def _error_intervals(data: Scored, codes: Ints, count: int, found: Calibration, 
     return np.where(defined, np.maximum(low, 0.0), np.nan), np.where(defined, np.maximum(high, 0.0), np.nan), np.where(defined, se, np.nan)
 
 
-def error_tests(data: Scored, codes: Ints, count: int, tables: dict[str, MetricTable], options: AuditOptions) -> tuple[PairTest, ...]:
+def error_tests(
+    data: Scored, codes: Ints, count: int, tables: Mapping[str, MetricTable], options: AuditOptions, reference: int | None = None
+) -> tuple[tuple[PairTest, ...], int]:
     """Pairwise differences of the debiased error, tested by shuffling the groups among rows (or patients).
 
     Without permutations, or with weights, the bootstrap's standard error and a normal quantile take
     their place.
     """
     table = tables["ece_debiased"]
-    judged = np.flatnonzero(table.judged)
-    if judged.size < 2:
-        return ()
+    pairs, comparisons = compared_pairs(table, reference)
+    if not pairs:
+        return (), 0
     null = _shuffled(data, codes, count, options)
     tests = []
-    for a, b in combinations(judged, 2):
+    for a, b in pairs:
         difference = float(table.value[a] - table.value[b])
         low, high = difference_interval(table.value[a], table.low[a], table.high[a], table.value[b], table.low[b], table.high[b])
         if null is None:
@@ -116,10 +117,10 @@ def error_tests(data: Scored, codes: Ints, count: int, tables: dict[str, MetricT
             method = "debiased error, permutation"
         known = np.isfinite(low) and np.isfinite(high)
         tests.append(PairTest("ece", int(a), int(b), difference, float(low) if known else None, float(high) if known else None, se, p if np.isfinite(p) else None, None, method))
-    return correct(tests, options.correction)
+    return tuple(tests), comparisons
 
 
-def judged_error(tables: dict[str, MetricTable]) -> MetricTable:
+def judged_error(tables: Mapping[str, MetricTable]) -> MetricTable:
     """The table by which verdicts about `ece` are made: debiased values under the plain name."""
     return replace(tables["ece_debiased"], metric="ece")
 
@@ -131,14 +132,14 @@ def _shuffled(data: Scored, codes: Ints, count: int, options: AuditOptions) -> F
     rng = np.random.default_rng([options.seed, 17])
     inside = codes >= 0
     group = codes[inside]
-    cell, mean_score = calibration_cells(np.zeros_like(group), 1, data.y[inside], data.score[inside], options.bins)
+    cell, mean_score = calibration_cells(np.zeros_like(group), 1, data.y[inside], data.score[inside], options.calibration_bins)
     if data.cluster is None:
         tables = _random_tables(np.bincount(cell, minlength=mean_score.size), np.bincount(group, minlength=count), options.permutations, rng)
     elif group.size * options.permutations <= MAX_SHUFFLED:
         tables = _shuffled_patients(cell, mean_score.size, group, count, data.cluster[inside], options.permutations, rng)
     else:
         return None
-    curve = curves_of_cells(tables.reshape(tables.shape[0], -1), np.tile(mean_score, count), options.bins)
+    curve = curves_of_cells(tables.reshape(tables.shape[0], -1), np.tile(mean_score, count), options.calibration_bins)
     return debiased_ece(curve).reshape(-1, count)
 
 

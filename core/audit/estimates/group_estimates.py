@@ -13,13 +13,13 @@ from core.audit.estimates.linearised import linearise_ratio
 from core.audit.estimates.scored import Scored
 from core.audit.options import AuditOptions
 from core.metrics.auc_interval import auc_interval
+from core.metrics.catalogue import RATE_METRICS
 from core.metrics.delong import AucCovariance, group_delong
 from core.metrics.estimate import MinimumCounts
 from core.metrics.intervals import normal_quantile
 from core.metrics.rates import confusion, effective_sizes, rate_counts, rate_estimates
 
 Floats = NDArray[np.float64]
-RATE_METRICS = ("tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy")
 NEEDS = {"tpr": "positives", "fpr": "negatives", "ppv": "selected rows", "npv": "rows not selected"}
 
 
@@ -45,6 +45,11 @@ class MetricTable:
     covariance: Floats | None = None
     trials: Floats | None = None
     freedom: Floats | None = None
+
+    @property
+    def judged_values(self) -> Floats:
+        """float64 (C,), NaN where the group is not judged: what summaries are made of."""
+        return np.where(self.judged, self.value, np.nan)
 
     @classmethod
     def undefined(cls, metric: str, count: int, reason: str) -> MetricTable:
@@ -82,18 +87,6 @@ def group_counts(data: Scored, codes: NDArray[np.int64], count: int) -> GroupCou
         key = np.unique(data.cluster[inside] * count + codes[inside])
         patients = np.bincount(key % count, minlength=count)
     return GroupCounts(n, n_pos, n - n_pos, patients)
-
-
-def estimate_groups(data: Scored, codes: NDArray[np.int64], count: int, options: AuditOptions) -> tuple[GroupCounts, dict[str, MetricTable]]:
-    """Counts and the metrics that need no resampling, by name, for the groups `codes` (-1: no part)."""
-    counts = group_counts(data, codes, count)
-    lacking = counts.lacking(options)
-    tables = [
-        auc_table(data, codes, count, lacking, options),
-        *rate_tables(data, codes, count, lacking, options),
-        *mean_tables(data, codes, count, lacking, options),
-    ]
-    return counts, {table.metric: table for table in tables}
 
 
 def auc_table(data: Scored, codes: NDArray[np.int64], count: int, lacking: tuple[str | None, ...], options: AuditOptions) -> MetricTable:

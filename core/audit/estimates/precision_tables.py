@@ -23,7 +23,7 @@ from core.metrics.precision_recall import auprg, average_precision, table_auprg,
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-NAMES = ("average_precision", "auprg")
+PRECISION_METRICS = ("average_precision", "auprg")
 # Standard errors differ from those of the plain bootstrap by a few in a thousand.
 LEVELS = 32
 ENOUGH = 0.9
@@ -37,7 +37,7 @@ def precision_tables(data: Scored, codes: Ints, count: int, lacking: Sequence[st
     smaller = np.minimum(*(np.bincount(codes[inside & own], minlength=count) for own in (data.y, ~data.y)))
     freedom = np.maximum(smaller - 1.0, 1.0)
     tables = []
-    for k, (name, value) in enumerate(zip(NAMES, values, strict=True)):
+    for k, (name, value) in enumerate(zip(PRECISION_METRICS, values, strict=True)):
         se = np.where(np.isfinite(value) & (errors[:, k] > 0), errors[:, k], np.nan)
         low, high = _limits(name, value, se, freedom, 1 - options.alpha)
         reasons = tuple(why or (None if np.isfinite(v) else "no positives or no negatives") for v, why in zip(value, lacking, strict=True))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,14 @@ from numpy.typing import NDArray
 from core.audit.estimates.group_estimates import MetricTable, auc_table, rate_tables
 from core.audit.estimates.scored import Scored
 from core.audit.inference.pairwise import PERMUTED, PairTest, compare_pairs
-from core.audit.inference.summary_uncertainty import beyond_resolution
+from core.audit.inference.summary_uncertainty import auc_null, beyond_resolution
 from core.audit.options import AuditOptions
 from core.metrics.multiple_testing import adjust
 from core.metrics.permutation import AucNull
 from core.metrics.rate_tests import one_vs_rest_rates
+
+if TYPE_CHECKING:
+    from core.audit.result import AttributeAudit
 
 Ints = NDArray[np.int64]
 METRICS = ("auc", "tpr", "fpr", "selection_rate")
@@ -41,13 +45,20 @@ class RestTest:
     worth_a_look: bool = False
 
 
-def against_rest(
-    data: Scored, codes: Ints, groups: Sequence[str], attribute: str, tables: Mapping[str, MetricTable], null: AucNull | None, options: AuditOptions
-) -> list[RestTest]:
-    """Tests of all judged groups of one attribute, not yet corrected."""
+def against_rest(found: AttributeAudit) -> list[RestTest]:
+    """Tests of all judged groups of one attribute, not yet corrected; of two groups the first stands for both."""
+    data, codes, groups, attribute, tables, options = found.data, found.grouping.codes, found.groups, found.name, found.tables, found.options
     count = len(groups)
     if count < 2:
         return []
+    tests = _tests(data, codes, groups, attribute, tables, auc_null(data, codes, count, tables["auc"], options), options)
+    return [test for test in tests if test.group == groups[0]] if count == 2 else tests
+
+
+def _tests(
+    data: Scored, codes: Ints, groups: Sequence[str], attribute: str, tables: Mapping[str, MetricTable], null: AucNull | None, options: AuditOptions
+) -> list[RestTest]:
+    count = len(groups)
     size = np.bincount(codes[codes >= 0], minlength=count)
     found = [] if not data.simple else _rates(groups, attribute, size, tables)
     for g in range(count):

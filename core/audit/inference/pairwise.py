@@ -11,22 +11,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from math import comb
 
 import numpy as np
 from scipy.special import stdtr
 
-from core.audit.estimates.group_estimates import RATE_METRICS, MetricTable
+from core.audit.estimates.group_estimates import MetricTable
+from core.metrics.catalogue import RATE_METRICS, lower_is_better
+from core.metrics.estimate import finite_or_none
 from core.metrics.intervals import difference_interval
-from core.metrics.multiple_testing import adjust
 from core.metrics.rate_tests import pairwise_rates
 
 PERMUTED = "studentized permutation"
 TESTED = ("auc", *RATE_METRICS, "brier", "net_benefit")
+MAX_PAIRED_GROUPS = 12
 
 
 @dataclass(frozen=True)
 class PairTest:
-    """`difference` is group_a - group_b; p is None where the two cannot be compared."""
+    """`difference` is group_a - group_b; p is None where the two cannot be compared.
+
+    low, high : the interval of this difference alone. p_adjusted and simultaneous belong together: both are corrected for
+    the family that the test belongs to, and the interval excludes 0 exactly where p_adjusted is below alpha.
+    """
 
     metric: str
     group_a: int
@@ -38,23 +45,39 @@ class PairTest:
     p: float | None
     p_adjusted: float | None
     method: str
-    p_holm: float | None = None
+    simultaneous: tuple[float | None, float | None] = (None, None)
 
 
-def pairwise(table: MetricTable, correction: str, permuted: Mapping[tuple[int, int], float] | None = None) -> tuple[PairTest, ...]:
-    """Tests between every two judged groups, corrected within this metric; `permuted` holds p-values that replace ours."""
-    judged = np.flatnonzero(table.judged)
-    tests = compare_pairs(table, list(combinations(judged.tolist(), 2)))
+def pairwise(
+    table: MetricTable, permuted: Mapping[tuple[int, int], float] | None = None, reference: int | None = None
+) -> tuple[tuple[PairTest, ...], int]:
+    """Tests between the judged groups of `compared_pairs`, not yet corrected, and how many comparisons they stand for.
+
+    permuted : p-values that replace ours, by pair.
+    """
+    pairs, comparisons = compared_pairs(table, reference)
     given = permuted or {}
-    tests = [replace(t, p=given[t.group_a, t.group_b], method=PERMUTED) if (t.group_a, t.group_b) in given else t for t in tests]
-    return correct(tests, correction)
+    tests = (replace(t, p=given[t.group_a, t.group_b], method=PERMUTED) if (t.group_a, t.group_b) in given else t for t in compare_pairs(table, pairs))
+    return tuple(tests), comparisons
 
 
-def correct(tests: list[PairTest], correction: str) -> tuple[PairTest, ...]:
-    """The same tests with adjusted p-values; `p_holm` feeds the verdicts whatever the correction."""
-    p = np.array([np.nan if test.p is None else test.p for test in tests])
-    adjusted, strict = adjust(p, correction), adjust(p, "holm")
-    return tuple(replace(test, p_adjusted=_or_none(a), p_holm=_or_none(h)) for test, a, h in zip(tests, adjusted, strict, strict=True))
+def compared_pairs(table: MetricTable, reference: int | None = None) -> tuple[list[tuple[int, int]], int]:
+    """Pairs of judged groups to compare, and the number of comparisons that the correction must count.
+
+    All pairs up to `MAX_PAIRED_GROUPS` judged groups. With more, output and noise would grow with their square, so
+    each group is set against the `reference` group, or against the best one where there is no reference among the
+    judged. The best is found on the same data as the tests: the correction counts all pairs, as if all had been
+    tested, which no choice among them can outwit.
+    """
+    judged = np.flatnonzero(table.judged).tolist()
+    if len(judged) <= MAX_PAIRED_GROUPS:
+        pairs = list(combinations(judged, 2))
+        return pairs, len(pairs)
+    if reference in judged:
+        return [(g, reference) for g in judged if g != reference], len(judged) - 1
+    sign = -1 if lower_is_better(table.metric) else 1
+    best = max(judged, key=lambda g: sign * table.value[g])
+    return [(g, best) for g in judged if g != best], comb(len(judged), 2)
 
 
 def compare_pairs(table: MetricTable, pairs: Sequence[tuple[int, int]]) -> list[PairTest]:
@@ -68,7 +91,7 @@ def compare_pairs(table: MetricTable, pairs: Sequence[tuple[int, int]]) -> list[
         low, high = difference_interval(table.value[a], table.low[a], table.high[a], table.value[b], table.low[b], table.high[b])
         se, p = _welch(table, a, b)
         method = "DeLong, Welch" if table.metric == "auc" else "Welch"
-        result.append(PairTest(table.metric, a, b, float(table.value[a] - table.value[b]), _or_none(float(low)), _or_none(float(high)), _or_none(se), _or_none(p), None, method))
+        result.append(PairTest(table.metric, a, b, float(table.value[a] - table.value[b]), finite_or_none(float(low)), finite_or_none(float(high)), finite_or_none(se), finite_or_none(p), None, method))
     return result
 
 
@@ -85,7 +108,7 @@ def _compare_rates(table: MetricTable, pairs: Sequence[tuple[int, int]]) -> list
         p, method = pairwise_rates(counts, table.trials, pairs, effective=table.trials).p, "normal, effective sizes"
     difference = table.value[a] - table.value[b]
     return [
-        PairTest(table.metric, int(a[i]), int(b[i]), float(difference[i]), _or_none(low[i]), _or_none(high[i]), _or_none(se[i]), _or_none(p[i]), None, method)
+        PairTest(table.metric, int(a[i]), int(b[i]), float(difference[i]), finite_or_none(low[i]), finite_or_none(high[i]), finite_or_none(se[i]), finite_or_none(p[i]), None, method)
         for i in range(len(pairs))
     ]
 
@@ -101,6 +124,3 @@ def _welch(table: MetricTable, a: int, b: int) -> tuple[float, float]:
     freedom = np.inf if table.freedom is None else own.sum() ** 2 / (own**2 / table.freedom[[a, b]]).sum()
     return float(np.sqrt(variance)), float(2 * stdtr(min(freedom, 1e9), -abs(difference) / np.sqrt(variance)))
 
-
-def _or_none(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

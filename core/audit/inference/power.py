@@ -22,9 +22,10 @@ from math import ceil, comb, hypot, isfinite
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
-from core.audit.estimates.group_estimates import RATE_METRICS, GroupCounts, MetricTable
+from core.audit.estimates.group_estimates import GroupCounts, MetricTable
 from core.audit.options import AuditOptions
 from core.metrics.auc_interval import binormal_component
+from core.metrics.catalogue import RATE_METRICS
 
 METRICS = ("auc", "tpr", "fpr", "selection_rate")
 MARGIN = 0.02

@@ -18,10 +18,12 @@ from scipy.special import ndtr
 
 from core.audit.estimates.group_estimates import GroupCounts, MetricTable
 from core.audit.estimates.scored import Scored
-from core.audit.estimates.summaries import RATE_SUMMARIES, Summary
+from core.audit.estimates.summaries import Summary
+from core.audit.inference.pairwise import compared_pairs
 from core.audit.options import AuditOptions
 from core.metrics.bootstrap import AucReplicates, bootstrap_aucs
 from core.metrics.bootstrap_rates import bootstrap_confusion
+from core.metrics.catalogue import CATALOGUE, RATE_SUMMARIES, RATIO_SUMMARIES
 from core.metrics.permutation import AucNull, NullTest, permute_aucs, permute_pairs
 from core.metrics.rate_permutation import permute_rates
 from core.metrics.rates import SUMMARIES, rate
@@ -39,6 +41,17 @@ MAX_PERMUTED_PAIRS = 45
 SAME = 1e-9
 
 
+def with_uncertainty(
+    summaries: tuple[Summary, ...], data: Scored, codes: Ints, tables: Mapping[str, MetricTable], overall: float, options: AuditOptions
+) -> tuple[Summary, ...]:
+    """Every summary with its interval and beside what chance alone would give."""
+    count = tables["auc"].value.size
+    if count == 0:
+        return summaries
+    null = auc_null(data, codes, count, tables["auc"], options)
+    return with_null(with_intervals(summaries, data, codes, tables, overall, options), null, rate_null(data, codes, count, tables, options))
+
+
 def with_intervals(
     summaries: tuple[Summary, ...], data: Scored, codes: Ints, tables: Mapping[str, MetricTable], overall: float, options: AuditOptions
 ) -> tuple[Summary, ...]:
@@ -47,16 +60,16 @@ def with_intervals(
     if not options.bootstrap or count < 2 or not (codes >= 0).any():
         return summaries
     intervals: dict[str, Interval] = {}
-    if int(np.isfinite(tables["auc"].value).sum()) >= 2:
+    if int(tables["auc"].judged.sum()) >= 2:
         replicates = bootstrap_aucs(
             data.y, data.score, codes, count, replicates=options.bootstrap, seed=options.seed, cluster=data.cluster, weight=data.weight, max_levels=LEVELS
         )
-        intervals |= auc_intervals(replicates, overall, tables["auc"].value, options.alpha)
+        intervals |= auc_intervals(replicates, overall, tables["auc"].judged_values, options.alpha)
     if data.decision is not None:
         drawn = bootstrap_confusion(
             data.y, data.decision, codes, count, replicates=options.bootstrap, seed=options.seed, cluster=data.cluster, weight=data.weight
         )
-        intervals |= rate_intervals(drawn, {name: tables[name].value for name in ("tpr", "fpr", "selection_rate")}, options.alpha)
+        intervals |= rate_intervals(drawn, {name: tables[name].judged_values for name in ("tpr", "fpr", "selection_rate")}, options.alpha)
     return tuple(_with(summary, intervals.get(summary.metric)) for summary in summaries)
 
 
@@ -90,7 +103,8 @@ def auc_intervals(replicates: AucReplicates, overall: float, groups: Floats, alp
 def rate_intervals(drawn: Floats, observed: Mapping[str, Floats], alpha: float) -> dict[str, Interval]:
     """Intervals of differences and ratios of rates from confusion tables (R, G, 4)."""
     result = {}
-    for name, (kind, metrics) in RATE_SUMMARIES.items():
+    for name in RATE_SUMMARIES:
+        kind, metrics = "ratio" if name in RATIO_SUMMARIES else "difference", CATALOGUE[name].of
         sizes, reaches = [], []
         for metric in metrics:
             value, replicates = observed[metric], rate(drawn, metric)
@@ -120,9 +134,9 @@ def _quantile(values: Floats, share: float) -> float:
 def auc_null(data: Scored, codes: Ints, count: int, table: MetricTable, options: AuditOptions) -> AucNull | None:
     """The permutation null of one attribute's AUCs; None with fewer than two groups, or when not asked for.
 
-    All groups with an AUC take part, so that the null is that of the summaries as shown.
+    The groups that are judged take part, so that the null is that of the summaries as shown.
     """
-    usable = np.isfinite(table.value)
+    usable = table.judged
     if not options.permutations or int(usable.sum()) < 2:
         return None
     return permute_aucs(
@@ -139,14 +153,16 @@ def auc_null(data: Scored, codes: Ints, count: int, table: MetricTable, options:
     )
 
 
-def permuted_pairs(data: Scored, codes: Ints, counts: GroupCounts, table: MetricTable, options: AuditOptions) -> dict[tuple[int, int], float]:
-    """p-values of AUC differences by studentized permutation, for pairs of judged groups of which one has few patients.
+def permuted_pairs(
+    data: Scored, codes: Ints, counts: GroupCounts, table: MetricTable, options: AuditOptions, reference: int | None = None
+) -> dict[tuple[int, int], float]:
+    """p-values of AUC differences by studentized permutation, for compared pairs of groups of which one has few patients.
 
     With `FEW` or more of each class in both groups DeLong's test and the permutation agree, and the pair is left out.
     """
-    judged = np.flatnonzero(table.judged & (table.se > 0))
+    varied = table.judged & (table.se > 0)
     small = np.minimum(counts.n_pos, counts.n_neg) < FEW
-    pairs = [(int(a), int(b)) for i, a in enumerate(judged) for b in judged[i + 1 :] if small[a] or small[b]]
+    pairs = [(a, b) for a, b in compared_pairs(table, reference)[0] if varied[a] and varied[b] and (small[a] or small[b])]
     if not options.permutations or not pairs or len(pairs) > MAX_PERMUTED_PAIRS:
         return {}
     found = permute_pairs(
@@ -163,7 +179,7 @@ def beyond_resolution(p: float, z: float, resolution: float) -> float:
 
 def rate_null(data: Scored, codes: Ints, count: int, tables: Mapping[str, MetricTable], options: AuditOptions) -> dict[str, NullTest]:
     """The permutation null of the summaries of rates, by their short names; none without decisions or permutations."""
-    usable = np.all([np.isfinite(tables[name].value) for name in ("tpr", "fpr", "selection_rate")], axis=0)
+    usable = np.all([tables[name].judged for name in ("tpr", "fpr", "selection_rate")], axis=0)
     if not options.permutations or data.decision is None or int(usable.sum()) < 2:
         return {}
     found = permute_rates(

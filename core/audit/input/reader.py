@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,26 +14,63 @@ from numpy.typing import NDArray
 
 from core.audit.input.alignment import align_models
 from core.audit.input.class_probabilities import class_probabilities
-from core.audit.input.column_roles import Mapping
+from core.audit.input.column_roles import Mapping, check_columns
+from core.audit.input.metadata import with_metadata
+from core.audit.input.origin import SourceFile, table_origin
 from core.audit.input.predictions import Attribute, AuditFinding, Predictions
 from core.errors import UserError
 from core.tables import Finding, Table, read
 from core.tables.delimited import FIRST_ROW
 from core.tables.groups import group_findings, parse_merges
 from core.tables.labels import LabelRule, apply_rule, known_positive, label_findings, rule_for
+from core.tables.reader import header
 from core.tables.splits import split_word
 
 
-def read_predictions(path: str | Path, mapping: Mapping) -> Predictions:
+def read_predictions(path: str | Path, mapping: Mapping, metadata: str | Path | None = None, on: str | None = None) -> Predictions:
     """Read a table of predictions in any format that `core.tables` reads.
 
     Rows without a label or score are set aside and counted in `findings`; anything else that
     cannot be used raises a UserError that names file, row, column and remedy.
+
+    Parameters
+    ----------
+    path : the file. mapping : which column plays which role.
+    metadata, on : another file, and the id that both have: columns of `mapping` that `path` lacks are taken from there.
     """
     path = Path(path)
-    table = read(path, columns=mapping.columns, sheet=mapping.sheet, encoding=mapping.encoding)
-    mapping.check(list(table.header), path.name)
-    return from_table(table, mapping)
+    if metadata is None:
+        if on is not None:
+            raise UserError(f"--on {on} names the id that two files share: give the second one with --metadata FILE")
+        return _of_files(from_table(_read_columns(path, mapping, mapping.columns), mapping), path)
+    if on is None:
+        raise UserError(f"--metadata {Path(metadata).name} needs --on ID: the column by which its rows belong to those of {path.name}")
+    return _with_metadata(path, mapping, Path(metadata), on)
+
+
+def _with_metadata(path: Path, mapping: Mapping, metadata: Path, on: str) -> Predictions:
+    available = header(path, sheet=mapping.sheet, encoding=mapping.encoding)
+    elsewhere = [name for name in mapping.columns if name not in available and name != on]
+    if not elsewhere:
+        raise UserError(f"{path.name} has every column itself, so {metadata.name} adds nothing; leave --metadata out, or name attributes that {metadata.name} has")
+    own = tuple(dict.fromkeys([*(name for name in mapping.columns if name not in elsewhere), on]))
+    facts = read(metadata, columns=(on, *elsewhere))
+    check_columns((on, *elsewhere), facts.header, metadata.name)
+    table, finding = with_metadata(_read_columns(path, mapping, own), facts, on)
+    predictions = _of_files(from_table(table, mapping), path, metadata, on=on)
+    return predictions if finding is None else predictions.with_findings(finding)
+
+
+def _read_columns(path: Path, mapping: Mapping, columns: Sequence[str]) -> Table:
+    table = read(path, columns=columns, sheet=mapping.sheet, encoding=mapping.encoding)
+    check_columns(columns, table.header, path.name)
+    return table
+
+
+def _of_files(predictions: Predictions, *paths: Path, on: str | None = None) -> Predictions:
+    """The same predictions, with the files they were read from on record."""
+    assert predictions.origin is not None
+    return replace(predictions, origin=replace(predictions.origin, files=tuple(SourceFile.of(path) for path in paths), join=on))
 
 
 def from_table(table: Table, mapping: Mapping) -> Predictions:
@@ -49,6 +87,7 @@ def from_table(table: Table, mapping: Mapping) -> Predictions:
     findings = [*columns.findings, *_set_aside(mapping, columns, y, scores)]
     if not usable.any():
         raise UserError(f"{source}: no row has a label and a score")
+    missing = {name: np.isnan(values) for name, values in {mapping.label: y, **scores, **decided}.items()}
     predictions = Predictions(
         sample_id=columns.ids(mapping.id),
         y=(y == 1).astype(np.int8),
@@ -60,6 +99,7 @@ def from_table(table: Table, mapping: Mapping) -> Predictions:
         split=columns.split(mapping.split) if mapping.split else None,
         findings=(*findings, *columns.group_findings),
         source=source,
+        origin=table_origin(mapping, len(table), columns.positives(mapping.label, rule), missing),
     )
     model = np.asarray(columns.text(mapping.model).fill_null("unnamed").to_numpy(), dtype=object) if mapping.model else None
     if not usable.all():
@@ -88,11 +128,16 @@ class _Columns:
         self.merges = parse_merges(mapping.merge, values)
 
     def text(self, name: str) -> pa.ChunkedArray:
-        return _without_point_zero(self.table.text(name))
+        return self.table.text(name)
 
     def encoded(self, name: str) -> tuple[NDArray[np.int64], list[str]]:
         """Codes (n,), -1 where missing, into the distinct texts."""
-        return replace(self.table, columns={name: self.text(name)}, _texts={}).encoded(name)
+        return self.table.encoded(name)
+
+    def positives(self, name: str, rule: LabelRule) -> list[str]:
+        """Every value of the label column that counts as positive."""
+        values = self.encoded(name)[1]
+        return sorted(v for v, y in zip(values, apply_rule(values, rule), strict=True) if y == 1)
 
     def label(self, name: str) -> tuple[NDArray[np.float64], LabelRule]:
         """1, 0 and NaN (set aside) as float64 (n,), and the rule that says so."""
@@ -193,14 +238,6 @@ class _Columns:
             row = int(np.flatnonzero(codes < 0)[0])
             raise UserError(f"{self.source}, row {row + FIRST_ROW}: the split in column '{name}' is missing")
         return np.array(known, dtype=object)[codes]
-
-
-def _without_point_zero(text: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Whole numbers that another tool wrote with ".0" because of a gap, as whole numbers: 1 and 1.0 are one group."""
-    known = text.drop_null()
-    if len(known) and pc.any(pc.ends_with(known, ".0")).as_py() and pc.all(pc.match_substring_regex(known, r"^-?[0-9]+(\.0)?$")).as_py():
-        return pc.replace_substring_regex(text, r"\.0$", "")
-    return text
 
 
 def _set_aside(mapping: Mapping, columns: _Columns, y: NDArray[np.float64], scores: dict[str, NDArray[np.float64]]) -> list[AuditFinding]:

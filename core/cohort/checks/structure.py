@@ -166,8 +166,11 @@ class PatientIdsAlike(Check):
 
     def find(self, data: CheckInput) -> list[Finding]:
         written = data.table[data.roles.patient_id]
-        ways = pd.Series(written.to_numpy(dtype=object)).groupby(data.patients).agg(lambda v: tuple(dict.fromkeys(v.dropna())))
-        several = [v for v in ways if len(v) > 1]
+        ways: dict[str, dict[str, None]] = defaultdict(dict)
+        for way, patient in zip(written, data.patients, strict=True):
+            if isinstance(way, str):
+                ways[patient][way] = None
+        several = [list(v) for v in ways.values() if len(v) > 1]
         if not several:
             return []
         rows = int(written.isin([w for v in several for w in v]).sum())
