@@ -12,12 +12,13 @@ from core.audit import AuditOptions, Mapping, Target
 from core.audit.input.guess_columns import guess_columns
 from core.charts.text import plural
 from core.errors import UserError
-from core.tables import Table, read
 from dashboard import state
 from dashboard.audits import SavedAudit, make
 from dashboard.draft import Draft
 from dashboard.escape import md
 from dashboard.label_editor import LabelChoice, label_editor
+from dashboard.page_advice import on_page
+from dashboard.table_reading import choose_and_read
 from dashboard.uploads import free
 
 HEAD_ROWS = 5000
@@ -37,7 +38,7 @@ def audit_form() -> SavedAudit | None:
         )  # fmt: skip
         problem = st.session_state.pop("_audit_problem", None)
         if problem:
-            st.error(md(problem), icon=":material/error:")
+            st.error(md(on_page(str(problem))), icon=":material/error:")
         if upload is not None:
             _keep(draft, upload)
         if draft is not None and draft.table is not None:
@@ -45,14 +46,14 @@ def audit_form() -> SavedAudit | None:
     if draft is None or draft.table is None:
         return None
     try:
-        table = _table(str(draft.table), draft.table.stat().st_mtime_ns, None)
-        head = table.frame
+        choices = choose_and_read(draft.table, draft.token)
     except UserError as error:
-        st.error(md(error), icon=":material/error:")
+        st.error(md(on_page(str(error))), icon=":material/error:")
         return None
     with st.container(border=True, key="audit-columns"):
         st.markdown("## 2 · Columns")
-        chosen = _columns(draft, head)
+        head = choices.table.frame
+        chosen = _columns(draft, head) | {"sheet": choices.sheet, "encoding": choices.encoding}
         with st.expander("First rows", icon=":material/preview:"):
             st.dataframe(head.head(5), hide_index=True, width="stretch", alt="First rows of the file")
     with st.container(border=True, key="audit-choices"):
@@ -61,7 +62,7 @@ def audit_form() -> SavedAudit | None:
             options = _options()
             mapping = _mapping(chosen)
         except UserError as error:
-            st.error(md(error), icon=":material/error:")
+            st.error(md(on_page(str(error))), icon=":material/error:")
             return None
         if not st.button("Audit", type="primary", icon=":material/fact_check:", key="start-audit"):
             return None
@@ -85,12 +86,6 @@ def _keep(draft: Draft | None, upload: Any) -> None:
     free([upload])
     st.session_state["_audit_turn"] += 1
     st.rerun()
-
-
-@st.cache_resource(show_spinner="Reading the file", max_entries=2)
-def _table(path: str, mark: int, sheet: str | None) -> Table:
-    """The file by the one reader; UserError in its words."""
-    return read(path, sheet=sheet)
 
 
 def _columns(draft: Draft, head: pd.DataFrame) -> dict[str, Any]:

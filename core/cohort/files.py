@@ -47,6 +47,8 @@ class FileModality:
     pixel_digests: list[str | None] = field(default_factory=list)
     blank: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     findings: tuple[Finding, ...] = ()
+    scaled: bool = False
+    """Some file holds more than 8 bits a value: how these are scaled is part of what the cohort is."""
 
     @property
     def native(self) -> int:
@@ -97,19 +99,19 @@ def _hash(item: FileModality, source: ImageSource) -> None:
     rows = [i for i, n in enumerate(item.names) if n is not None]
     whole = _total(item, rows, source) <= WHOLE_HASH_BYTES
 
-    def look(row: int) -> tuple[int, str, int, bool] | tuple[int, str]:
+    def look(row: int) -> tuple[int, str, int, bool, bool] | tuple[int, str]:
         name, key = split_key(str(item.names[row]))
         try:
             data = source.read(name)
             digest = hashlib.sha256(data if whole else b"%d" % len(data) + data[:ENDS] + data[-ENDS:]).hexdigest()
             if item.kind == "volume":
                 _, height, width = volume_shape(data, key)
-                return row, digest, max(height, width), True
+                return row, digest, max(height, width), True, True
             if name.lower().endswith(SUFFIXES):
                 planes, height, width = plane_shape(data, key)
-                return row, digest, max(height, width), planes == 1
+                return row, digest, max(height, width), planes == 1, True
             info = inspect_image(data)
-            return row, digest, max(info.height, info.width), info.gray
+            return row, digest, max(info.height, info.width), info.gray, info.scaled
         except Unreadable as error:
             return row, str(error)
 
@@ -119,7 +121,8 @@ def _hash(item: FileModality, source: ImageSource) -> None:
                 item.problems[result[0]] = result[1]
                 item.names[result[0]] = None
             else:
-                row, item.digests[row], edge, gray = result
+                row, item.digests[row], edge, gray, scaled = result
+                item.scaled |= scaled
                 item.edges.append(edge)
                 item.gray &= gray
 

@@ -21,7 +21,7 @@ from core.errors import UserError
 from core.tables import column_names as usual
 from core.tables.column_names import names_sensitive, tidy
 from core.tables.labels import apply_rule, known_positive, rule_for
-from core.tables.numbers import parse_numbers, to_number
+from core.tables.numbers import WORDS, parse_numbers, to_number
 from core.tables.splits import are_splits, folds
 
 MAX_GROUPS = 12
@@ -183,6 +183,10 @@ class _Guess:
             self._by_name("patient id", usual.PATIENT, lambda c: True, "its name says patient")
         if self.column("patient id") is None:
             self._by_path_patient()
+        if self.column("patient id") is None:
+            repeated = [c for c in self.free() if tidy(c) == "lesion_id" and self.table[c].nunique() < len(self.table)]
+            if repeated:
+                self.take(repeated[0], "patient id", "no column names patients; rows of one lesion stay together at least")
         if self.column("sample id") is None:
             self._by_name("sample id", usual.SAMPLE, lambda c: bool(table[c].nunique() >= 0.9 * len(table)), "its name says id and nearly every value is different")
         if self.column("label") is None:
@@ -196,7 +200,7 @@ class _Guess:
     def _by_path_patient(self) -> None:
         column = next((c for c in self.free() if c.startswith(PATH_PATIENT)), None)
         if column is not None:
-            self.take(column, "patient id", f"the paths name patients ({self.table[column].dropna().iloc[0]}, ...)")
+            self.take(column, "patient id", f"the names of its files tell patients apart ({self.table[column].dropna().iloc[0]}, ...)")
 
     def _is_split(self, column: str) -> bool:
         values = self.table[column]
@@ -235,7 +239,7 @@ class _Guess:
         share, example = share_found(self.source, chosen)
         if share < 0.5 or example is None:
             return None, ""
-        kind = "volume" if example.lower().endswith(volumes.SUFFIXES) else "image"
+        kind = "volume" if example.lower().endswith(volumes.VOLUME_SUFFIXES) else "image"
         return kind, f"each value fits one {kind} file, such as {example}"
 
     def _modality(self, column: str, kind: str, reason: str) -> Modality:
@@ -291,6 +295,8 @@ class _Guess:
 
 def _number_reason(column: str, values: pd.Series) -> str:
     read = parse_numbers(values, column)
+    if set(values.astype(str).str.lower().unique()) <= set(WORDS):
+        return "its values are yes and no"
     if read is None or not read.findings:
         return "its values are numbers"
     return "its values are numbers; " + "; ".join(f.message.removeprefix(f"{column}: ") for f in read.findings)
@@ -341,7 +347,7 @@ def _is_prose(values: pd.Series) -> bool:
 
 def _file_kind(values: pd.Series) -> str | None:
     lowered = values.str.lower()
-    if lowered.str.endswith(volumes.SUFFIXES).mean() > 0.9:
+    if lowered.str.endswith(volumes.VOLUME_SUFFIXES).mean() > 0.9:
         return "volume"
     if lowered.str.endswith(images.SUFFIXES).mean() > 0.9:
         return "image"

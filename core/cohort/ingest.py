@@ -34,6 +34,8 @@ from core.workspace import Workspace, write_json
 FORMAT = 1
 """Raised when what a cohort folder holds changes its meaning, so that old and new never share an id."""
 
+SCALING = "robust range"
+"""How values beyond 8 bits become pixels; named in the id of cohorts that have such files."""
 LARGE = 20 << 20
 """Bytes of a table whose reading is worth a word."""
 WORTH_A_WORD = 2000
@@ -156,7 +158,8 @@ def _content_id(table: pd.DataFrame, roles: Roles, collected: dict[str, FileModa
     digest = hashlib.sha256(json.dumps([FORMAT, roles.to_dict(), size, seed, list(table.columns)], sort_keys=True).encode())
     digest.update(json.dumps(table.to_numpy(dtype=object).tolist(), ensure_ascii=False).encode("utf-8", "surrogatepass"))
     for name in sorted(collected):
-        digest.update(json.dumps([name, collected[name].digests, sorted(collected[name].problems.items())]).encode())
+        item = collected[name]
+        digest.update(json.dumps([name, item.digests, sorted(item.problems.items()), *([SCALING] if item.scaled else [])]).encode())
     return digest.hexdigest()[:12]
 
 

@@ -14,7 +14,7 @@ from core.cohort.sources import ImageSource, Resolved, loose_parts, safe_name
 from core.errors import UserError
 from core.tables.finding import counted, listed
 
-MEDIA = (*images.SUFFIXES, *volumes.SUFFIXES)
+MEDIA = (*images.SUFFIXES, *volumes.VOLUME_SUFFIXES)
 _SEVERAL = re.compile(r"\.\w{2,5}[\"'\]]*\s*[;,|]\s*[\[\"']*[\w./\\-]+\.\w{2,5}")
 _WEB = re.compile(r"^\w+://", re.IGNORECASE)
 

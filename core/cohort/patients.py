@@ -20,7 +20,8 @@ def add_path_patients(table: pd.DataFrame) -> pd.DataFrame:
     """The table with a column of the patients that its paths name, where no column of its own does.
 
     A folder such as `patient00001`, `sub-01` or `p10000032` counts when every path has one at the
-    same depth; of several depths the one with the most different names.
+    same depth; of several depths the one with the most different names. Ids that end in a side
+    (`RET001OD`, `RET001OS`) name the patient in front of it.
     """
     if any(tidy(column) in usual.PATIENT for column in table.columns):
         return table
@@ -30,8 +31,30 @@ def add_path_patients(table: pd.DataFrame) -> pd.DataFrame:
             continue
         found = _patients(values)
         if found is not None:
-            return table.assign(**{f"{PATH_PATIENT}{column}": found.reindex(table.index).astype(object).where(found.reindex(table.index).notna(), None)})
+            return _with(table, column, found)
+    for column in table.columns:
+        values = table[column].dropna().astype(str)
+        if tidy(column) in usual.SAMPLE and len(values) == len(table):
+            found = _eyes(values)
+            if found is not None:
+                return _with(table, column, found)
     return table
+
+
+def _with(table: pd.DataFrame, column: str, patients: pd.Series) -> pd.DataFrame:
+    filled = patients.reindex(table.index).astype(object)
+    return table.assign(**{f"{PATH_PATIENT}{column}": filled.where(filled.notna(), None)})
+
+
+def _eyes(names: pd.Series) -> pd.Series | None:
+    """The patients of ids that end in an eye or side (`RET001OD`, `17_left`); None where sides do not come in pairs."""
+    parts = names.str.replace(r"\.\w{2,5}$", "", regex=True).str.extract(_SIDE)
+    if parts[0].isna().any() or parts[1].str.lower().nunique() < 2:
+        return None
+    return parts[0] if parts[0].nunique() <= 0.8 * len(parts) else None
+
+
+_SIDE = re.compile(r"^(.+?)[-_ ]?(od|os|left|right|l|r)$", re.IGNORECASE)
 
 
 def _patients(paths: pd.Series) -> pd.Series | None:

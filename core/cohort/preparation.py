@@ -21,13 +21,11 @@ BAND = " band"
 def prepared(table: pd.DataFrame, merge: Sequence[str] = (), bins: Sequence[str] = ()) -> pd.DataFrame:
     """The table with groups merged as said, a column of bands for each of `bins`, and patients that only its paths name.
 
-    `merge`: `COLUMN=new:old,old`; `bins`: `COLUMN=18,40,65`, edges increasing. Doing it twice changes
-    nothing more. Raises UserError for what does not fit the table.
+    `merge`: `COLUMN=new:old,old`; `bins`: `COLUMN=18,40,65`, edges increasing. Raises UserError
+    for what does not fit the table.
     """
     columns = {c: [v for v in table[c].unique() if isinstance(v, str)] for c in {t.partition("=")[0].strip() for t in merge} if c in table}
-    for column, changes in parse_merges(merge, _already(columns, merge)).items():
-        if column not in table:
-            raise UserError(f"--merge: column {column!r} is not in the table; it has: {', '.join(table.columns)}")
+    for column, changes in parse_merges(merge, columns).items():
         table = table.assign(**{column: merged(table[column], changes)})
     for text in bins:
         column, edges = parse_bins(text)
@@ -40,16 +38,6 @@ def prepared(table: pd.DataFrame, merge: Sequence[str] = (), bins: Sequence[str]
 def prepared_for(table: pd.DataFrame, roles: Roles) -> pd.DataFrame:
     """`prepared` as the roles say."""
     return prepared(table, roles.merge, roles.bins)
-
-
-def _already(columns: dict[str, list[str]], merge: Sequence[str]) -> dict[str, list[str]]:
-    """The columns' values with those that an earlier merge has replaced, so that a second time is no error."""
-    found = {c: list(v) for c, v in columns.items()}
-    for column, changes in parse_merges(merge).items():
-        news = {n for n in changes.values() if n is not None}
-        if column in found and news and news <= set(found[column]) and not set(changes) & set(found[column]):
-            found[column] += list(changes)
-    return found
 
 
 def parse_bins(text: str) -> tuple[str, list[float]]:

@@ -86,7 +86,7 @@ def parse_merges(texts: Sequence[str], columns: Mapping[str, Sequence[str]] | No
             raise UserError(f"--merge {text}: write COLUMN=new:old,old (nothing before the colon: count as missing)")
         column = column.strip()
         if columns is not None and column not in columns:
-            raise UserError(f"--merge {text}: there is no column '{column}'; it has: {', '.join(list(columns)[:20])}")
+            raise UserError(f"--merge {text}: there is no column '{column}' to merge in; known are {', '.join(list(columns)[:20]) or 'none'}")
         for old in (o.strip() for o in olds.split(",")):
             if columns is not None and old not in columns[column]:
                 raise UserError(f"--merge {text}: column '{column}' never holds '{old}'; it holds {listed(list(columns[column]))}")

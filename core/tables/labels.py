@@ -159,9 +159,8 @@ def label_findings(values: pd.Series | Sequence[str | None], rule: LabelRule, co
         how = {"exclude": "the rows are set aside", "negative": "they count as negative", "positive": "they count as positive"}[rule.uncertain]
         found.append(Finding("label-uncertain", "warning", f"{column}: {counted(rows, 'row')} with {listed(unsure)}, read as uncertain: {how}", rows, "Say what uncertain means with --uncertain exclude, negative or positive.", (column,)))
     blank = int(series.isna().sum()) + int(sum(counts[v] for v in present if v not in unsure and counts_blank(v, present, rule)))
-    if blank and (rule.blank != "exclude" or unsure):
-        how = {"exclude": "set aside", "negative": "counted as negative", "positive": "counted as positive"}[rule.blank]
-        found.append(Finding("label-blank", "warning", f"{column}: {counted(blank, 'row')} without a value: {how}", blank, "A blank may mean that nothing was mentioned: say what it means with --blank exclude or negative.", (column,)))
+    if blank and rule.blank != "exclude":
+        found.append(Finding("label-blank", "warning", f"{column}: {counted(blank, 'row')} without a value: counted as {rule.blank}", blank, "Check that a blank means that.", (column,)))
     if rule.contains is None and rule.at_least is None and joined_findings(present):
         finding = rule.positive[0] if rule.positive else ""
         found.append(Finding("label-lists", "warning", f"{column} lists several findings in a cell; only cells that are exactly {listed(rule.positive)} count as positive ({counted(int(np.nansum(y)), 'row')})", int(np.nansum(y)), f"If every row with it should count, say --positive 'contains {finding}'.", (column,)))

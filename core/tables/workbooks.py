@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -68,6 +67,16 @@ def read_spreadsheet(path: Path, source: str, sheet: str | None) -> tuple[pd.Dat
     if not others:
         return frame, name, ()
     return frame, name, (Finding("sheet-chosen", "warning", f"the workbook has several sheets; '{name}' is read, not {listed(others)}", 0, f"Choose another with --sheet '{others[0]}'."),)
+
+
+def sheet_names(path: Path) -> list[str]:
+    """Names of a workbook's sheets. Raises UserError."""
+    _refuse_bomb(path, path.name)
+    try:
+        with pd.ExcelFile(path, engine="calamine") as book:
+            return [str(name) for name in book.sheet_names]
+    except Exception as error:  # noqa: BLE001 - the library raises errors of its own for every kind of damage
+        raise UserError(f"{path.name}: not a readable spreadsheet ({_first_line(error)}); save the sheet as CSV") from None
 
 
 def _chosen(names: list[str], sheet: str | None, source: str) -> list[str]:
@@ -159,6 +168,3 @@ def _first_line(error: BaseException) -> str:
     return text.splitlines()[0][:200] if text else type(error).__name__
 
 
-def is_zip(data: bytes) -> bool:
-    """Whether the bytes are a zip file, as modern workbooks are."""
-    return zipfile.is_zipfile(io.BytesIO(data))

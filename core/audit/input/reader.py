@@ -244,8 +244,10 @@ def _set_aside(mapping: Mapping, columns: _Columns, y: NDArray[np.float64], scor
     """One finding per column in which missing values cost rows."""
     blank = np.asarray(columns.table.text(mapping.label).is_null())
     missing = {mapping.label: int((np.isnan(y) & blank).sum()), **{name: int(np.isnan(score).sum()) for name, score in scores.items()}}
+    remedy = "fill in the values, or check that they are missing at random"
+    means = "; where a blank label means that nothing was mentioned, say so with --blank negative"
     return [
-        AuditFinding("missing_values", "warning", f"{rows} rows have no value in column '{name}' and are left out", rows, "fill in the values, or check that they are missing at random")
+        AuditFinding("missing_values", "warning", f"{rows} rows have no value in column '{name}' and are left out", rows, remedy + (means if name == mapping.label else ""))
         for name, rows in missing.items()
         if rows
     ]

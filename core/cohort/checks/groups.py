@@ -167,7 +167,7 @@ class IdAsFeature(Check):
                 continue
             for column in modality.columns:
                 values = data.table[column].dropna()
-                texts = not values.astype(str).str.fullmatch(r"[-+\d.,eE\s]*").all()
+                texts = parse_numbers(values) is None
                 tokens = column.lower().replace("-", "_").split("_")
                 if len(values) >= MIN_PER_CLASS and values.nunique() > 0.5 * len(values) and (texts or "id" in tokens):
                     named.append(column)

@@ -188,7 +188,7 @@ class PatientFromPath(Check):
 
     def find(self, data: CheckInput) -> list[Finding]:
         patients = data.table[data.roles.patient_id].dropna()
-        return [self.finding(f"the paths name {counted(patients.nunique(), 'patient')} ({listed(list(dict.fromkeys(patients)), 3)}); each keeps its rows in one split", len(patients), [str(data.roles.patient_id)])]
+        return [self.finding(f"{str(data.roles.patient_id).removeprefix(PATH_PATIENT)} names {counted(patients.nunique(), 'patient')} ({listed(list(dict.fromkeys(patients)), 3)}); each keeps its rows in one split", len(patients), [str(data.roles.patient_id)])]
 
 
 class FewPatients(Check):
