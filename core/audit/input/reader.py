@@ -59,7 +59,7 @@ def from_frame(frame: pd.DataFrame, mapping: Mapping, source: str = "the DataFra
     mapping.check(names, source)
     columns = frame.set_axis(names, axis=1)[list(mapping.columns)]
     plain = {name: column.astype(object).where(column.notna(), None).map(_as_stored) if column.dtype == object else column for name, column in columns.items()}
-    stored = {name: pa.chunked_array([pa.array(column, from_pandas=True)]) for name, column in plain.items()}
+    stored = {str(name): pa.chunked_array([pa.array(column, from_pandas=True)]) for name, column in plain.items()}
     if not len(frame):
         raise UserError(f"{source}: there is a header but no row")
     return from_table(Table(source, stored, header=tuple(names)), mapping)
