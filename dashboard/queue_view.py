@@ -19,7 +19,7 @@ from core.runs.queue import cancel, ensure_worker, move, retry
 from dashboard import state
 from dashboard.chart_block import chart_block
 from dashboard.escape import md
-from dashboard.navigation import page_path
+from dashboard.navigation import go_to
 from dashboard.train_form import duration
 
 EVERY_SECONDS = 2.0
@@ -134,7 +134,7 @@ def _curves(runs: pd.DataFrame, items: Sequence[QueueItem]) -> None:
         return
     chart_block(training_curves(state.store().epochs(list(chosen["run_id"])), chosen[ORDER]), key="training-curves")
     if not items and (runs["status"] == "done").any() and st.button("See who is served worse", icon=":material/arrow_forward:", key="to-groups"):
-        st.switch_page(page_path("groups"))
+        go_to("groups")
 
 
 def _do(action: object, run_id: str) -> None:

@@ -47,7 +47,7 @@ document = current.document
 with st.container(horizontal=True, vertical_alignment="center", key="audit-bar"):
     st.markdown(f":material/table: **{md(document['source'])}**", width="stretch")
     if st.button("Another file", icon=":material/upload:", key="another-audit"):
-        for name in ("audit", "by", "metric"):
+        for name in ("audit", "model", "by", "metric"):
             st.query_params.pop(name, None)
         st.rerun()
     with st.popover("Download", icon=":material/download:", on_change="rerun", key="audit-downloads") as downloads:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import state
+from dashboard import address, state
 from dashboard.cohort_import import bring
 from dashboard.components import context_bar, page_title
 from dashboard.datasheet import datasheet
@@ -25,11 +25,7 @@ if part == BRING:
     if saved:
         state.store(fresh=True)
         st.query_params.pop("draft", None)
-        st.session_state.update({"view_cohort": saved})
-        st.session_state.setdefault("_view", {}).update(cohort=saved, attribute="", runs="")
-        st.query_params["cohort"] = saved
-        st.session_state.pop("view_attribute", None)
-        st.session_state.pop("view_runs", None)
+        address.choose({"cohort": saved, "attribute": "", "runs": ""})
         st.session_state.pop("cohort-part", None)
         st.rerun()
 else:
