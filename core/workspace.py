@@ -13,6 +13,8 @@ from typing import Any
 import platformdirs
 
 ENVIRONMENT_VARIABLE = "MULTIFAIR_HOME"
+DAYS_IN_TRASH = 7
+"""For how long what was deleted can be restored."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,11 @@ class Workspace:
     @property
     def reports(self) -> Path:
         return self._folder("reports")
+
+    @property
+    def trash(self) -> Path:
+        """What was deleted in the last days and can be restored."""
+        return self._folder("trash")
 
     @property
     def cache(self) -> Path:

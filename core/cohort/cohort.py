@@ -214,6 +214,14 @@ def add_alias(workspace: Workspace, name: str, cohort_id: str) -> None:
     write_json(workspace.cohorts / ALIASES, _names(workspace) | {name: cohort_id})
 
 
+def forget_aliases(workspace: Workspace, cohort_id: str) -> None:
+    """Free the further names of a cohort that is gone for good."""
+    known = _names(workspace)
+    rest = {name: identity for name, identity in known.items() if identity != cohort_id}
+    if rest != known:
+        write_json(workspace.cohorts / ALIASES, rest)
+
+
 def _names(workspace: Workspace) -> dict[str, str]:
     path = workspace.cohorts / ALIASES
     return read_json(path) if path.is_file() else {}
