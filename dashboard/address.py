@@ -36,18 +36,21 @@ HISTORY = """
     event.stopImmediatePropagation();
     history.back();
   }, true);
-  const onlyAdds = (url) => at(url).pathname === location.pathname
-    && [...at(location.href).searchParams].every(([name, value]) => at(url).searchParams.getAll(name).includes(value));
+  const steps = ['cohort', 'attribute', 'runs', 'audit', 'model', 'by', 'metric', 'file', 'draft', 'tour'];
+  const sameView = (url) => {
+    const now = at(location.href).searchParams, next = at(url).searchParams;
+    return at(url).pathname === location.pathname && steps.every((name) => !now.has(name) || now.get(name) === next.get(name));
+  };
   history.pushState = (state, unused, url) => {
-    if (!acted || onlyAdds(url)) return replace(state, unused, url);
+    if (!acted || sameView(url)) return replace(state, unused, url);
     acted = false;
     return push(state, unused, url);
   };
 })();
 </script>
 """
-"""One act of the reader is one step of the history. Streamlit makes a step of every message about the address,
-and a page that opens writes its choice there after it has opened."""
+"""One act of the reader is one step of the history, and only where it changes what `steps` name. Streamlit makes a
+step of every message about the address, and a page that opens writes its choice there after it has opened."""
 
 
 def read() -> None:

@@ -10,16 +10,18 @@ import streamlit as st
 
 from core.audit import AuditOptions, Mapping, Target
 from core.audit.input.table import header
-from core.charts.text import plural
+from core.charts.text import percent, plural, sentence
 from core.errors import UserError
-from dashboard import state
-from dashboard.audits import SavedAudit, make
+from dashboard import audit_job, state
+from dashboard.audits import SavedAudit, find
 from dashboard.draft import Draft
 from dashboard.escape import md
 from dashboard.guess_mapping import guess_mapping
-from dashboard.uploads import free
+from dashboard.train_form import duration
+from dashboard.uploads import free, known_as
 
 HEAD_ROWS = 5000
+LOOK_SECONDS = 0.5
 MISSING: dict[Literal["group", "exclude"], str] = {"group": "a group of their own", "exclude": "left out (and counted)"}
 POINTS = {"a threshold": None, "a sensitivity of": "sensitivity", "a specificity of": "specificity", "a share selected of": "selection_rate", "Youden's best": "youden"}
 
@@ -43,8 +45,14 @@ def audit_form() -> SavedAudit | None:
             st.markdown(f":material/table: **{md(draft.state['table_name'])}**")
     if draft is None or draft.table is None:
         return None
+    job = audit_job.look(draft.folder)
+    if job is not None and job.state == "done":
+        return find(state.workspace(), job.audit_id)
+    if job is not None and job.state == "running":
+        _running(draft)
+        return None
     try:
-        head = _head(str(draft.table), draft.table.stat().st_mtime_ns)
+        head = _head(str(draft.table), str(draft.state["table_name"]), draft.table.stat().st_mtime_ns)
     except UserError as error:
         st.error(md(error), icon=":material/error:")
         return None
@@ -55,27 +63,43 @@ def audit_form() -> SavedAudit | None:
             st.dataframe(head.head(5), hide_index=True, width="stretch", alt="First rows of the file")
     with st.container(border=True, key="audit-choices"):
         st.markdown("## 3 · Choices")
+        if job is not None and job.error:
+            st.error(md(job.error), icon=":material/error:")
         try:
             options = _options()
             mapping = _mapping(chosen)
         except UserError as error:
             st.error(md(error), icon=":material/error:")
             return None
-        if not st.button("Audit", type="primary", icon=":material/fact_check:", key="start-audit"):
-            return None
-        with st.status("Auditing: estimates, tests, verdicts") as place:
-            try:
-                result = make(state.workspace(), draft.table, str(draft.state["table_name"]), mapping, options)
-            except UserError as error:
-                place.update(label="The file could not be audited", state="error")
-                st.session_state["_audit_problem"] = str(error)
-                st.rerun()
-            return result
+        if st.button("Audit", type="primary", icon=":material/fact_check:", key="start-audit"):
+            audit_job.start(state.workspace(), draft.folder, draft.table, str(draft.state["table_name"]), mapping, options)
+            st.rerun()
+    return None
+
+
+def _running(draft: Draft) -> None:
+    """How far the audit is, and the way to end it. It goes on when the tab is closed; the link finds it again."""
+    with st.container(border=True, key="audit-running"):
+        st.markdown("## 3 · The audit is running")
+        st.fragment(_progress, run_every=LOOK_SECONDS, key="audit-progress")(draft)
+        if st.button("Cancel", icon=":material/close:", key="cancel-audit"):
+            audit_job.cancel(draft.folder)
+            st.rerun()
+        st.caption("It goes on when you close this tab; the address of this page finds it again.")
+
+
+def _progress(draft: Draft) -> None:
+    job = audit_job.look(draft.folder)
+    if job is None or job.state != "running":
+        st.rerun(scope="app")
+    left = f", about {duration(job.seconds_left)} left" if job.seconds_left is not None else ""
+    st.progress(min(1.0, job.share), text=md(f"{percent(job.share)} · {sentence(job.doing)} · {duration(job.seconds)} so far{left}"))
 
 
 def _keep(draft: Draft | None, upload: Any) -> None:
     try:
         kept = draft or Draft.new(state.workspace())
+        audit_job.cancel(kept.folder)
         kept.keep_table(upload)
         st.query_params["file"] = kept.token
     except UserError as error:
@@ -86,10 +110,13 @@ def _keep(draft: Draft | None, upload: Any) -> None:
 
 
 @st.cache_data(show_spinner="Reading the first rows", max_entries=4)
-def _head(path: str, mark: int) -> pd.DataFrame:
-    """The first rows; UserError in the words of the audit's own reader."""
+def _head(path: str, known: str, mark: int) -> pd.DataFrame:
+    """The first rows of the file that its user knows as `known`; UserError in the words of the audit's own reader."""
     file = Path(path)
-    names = header(file)
+    try:
+        names = header(file)
+    except UserError as error:
+        raise known_as(error, file, known) from error
     if file.suffix.lower() in (".parquet", ".pq"):
         import pyarrow.parquet as pq
 
@@ -98,7 +125,7 @@ def _head(path: str, mark: int) -> pd.DataFrame:
     try:
         return pd.read_csv(file, nrows=HEAD_ROWS, sep=None, engine="python", encoding="utf-8-sig", skipinitialspace=True)
     except (ValueError, UnicodeDecodeError, pd.errors.ParserError) as error:
-        raise UserError(f"{file.name}: not a readable table ({error})") from error
+        raise UserError(f"{known}: not a readable table ({error})") from error
 
 
 def _columns(draft: Draft, head: pd.DataFrame) -> dict[str, Any]:

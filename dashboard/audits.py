@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import shutil
+from collections.abc import Callable
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,11 @@ from core.audit import AuditOptions, Mapping, audit, read_predictions
 from core.audit.comparison.compare_models import with_comparisons
 from core.errors import UserError
 from core.workspace import Workspace, read_json, write_json
+from dashboard.uploads import known_as
+
+Progress = Callable[[float, str], None]
+COMPARING = 0.7
+"""Share of an audit of several models that is done when they are compared with each other."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +45,10 @@ class SavedAudit:
         return dict(read_json(self.folder / "audit.json"))
 
 
-def make(workspace: Workspace, file: Path, name: str, mapping: Mapping, options: AuditOptions) -> SavedAudit:
+def make(workspace: Workspace, file: Path, name: str, mapping: Mapping, options: AuditOptions, progress: Progress | None = None) -> SavedAudit:
     """Audit `file` and keep it; the same file, mapping and options answer at once.
+
+    `name` is the file's for its user; `progress` is told the share done and what comes next.
 
     Raises
     ------
@@ -50,8 +58,18 @@ def make(workspace: Workspace, file: Path, name: str, mapping: Mapping, options:
     chosen = {"mapping": mapping.to_dict(), "options": options.to_dict()}
     folder = workspace.audits / _identity(file, chosen)
     if not (folder / "audit.json").exists():
-        predictions = read_predictions(file, mapping)
-        result = with_comparisons(audit(predictions, options), predictions).to_dict()
+        told = progress or (lambda share, what: None)
+        told(0.0, "reading the file")
+        try:
+            predictions = read_predictions(file, mapping)
+        except UserError as error:
+            raise known_as(error, file, name) from error
+        several = len(predictions.models) > 1
+        found = audit(predictions, options, lambda share, what: told((0.05 + 0.9 * share) * (COMPARING if several else 1), what))
+        if several:
+            told(COMPARING, "comparing the models")
+        result = with_comparisons(found, predictions).to_dict()
+        told(1.0, "writing the result")
         folder.mkdir(exist_ok=True)
         shutil.copyfile(file, folder / f"predictions{file.suffix.lower()}")
         write_json(folder / "mapping.json", {"name": name, "created": datetime.now(UTC).isoformat(timespec="minutes"), **chosen})

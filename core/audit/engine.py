@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -31,16 +31,20 @@ from core.metrics.cross_group import cross_group_auc
 if TYPE_CHECKING:
     from core.audit.estimates.curves import Curves
 
+Progress = Callable[[float, str], None]
+"""(share done, what comes next)"""
+
 # An intersection's groups are looked at one against the rest; all pairs of more than these would be noise.
 MAX_PAIRED_GROUPS = 20
 INTERSECTION_REPLICATES = 200
 NO_GROUPS = "no group has enough rows"
 
 
-def audit(predictions: Predictions, options: AuditOptions | None = None) -> Audit:
+def audit(predictions: Predictions, options: AuditOptions | None = None, progress: Progress | None = None) -> Audit:
     """Audit every model of `predictions` for every attribute.
 
     With a split column the test rows are audited, and targets are met on the validation rows.
+    `progress` is told the share that is done, from 0 to 1, and what comes next.
 
     Raises
     ------
@@ -51,8 +55,8 @@ def audit(predictions: Predictions, options: AuditOptions | None = None) -> Audi
     found: list[AuditFinding] = [*audited.findings, *data_warnings.unused_weights(audited)]
     families = tuple(groupings(audited, options))
     models = []
-    for name in audited.models:
-        model, findings = _audit_model(name, audited, validation, families, options)
+    for place, name in enumerate(audited.models):
+        model, findings = _audit_model(name, audited, validation, families, options, _share(progress, place, len(audited.models)))
         models.append(model)
         found += findings
     return Audit(
@@ -73,8 +77,13 @@ def by_split(predictions: Predictions) -> tuple[Predictions, Predictions | None]
     return predictions.take(predictions.split == "test"), predictions.take(validation) if validation.any() else None
 
 
+def _share(progress: Progress | None, place: int, models: int) -> Progress:
+    """`progress` of one model among several."""
+    return (lambda done, what: None) if progress is None else (lambda done, what: progress((place + done) / models, what))
+
+
 def _audit_model(
-    name: str, audited: Predictions, validation: Predictions | None, families: tuple[Grouping, ...], options: AuditOptions
+    name: str, audited: Predictions, validation: Predictions | None, families: tuple[Grouping, ...], options: AuditOptions, progress: Progress
 ) -> tuple[ModelAudit, list[AuditFinding]]:
     point, findings = operating_point(name, audited, validation, options)
     found = list(findings)
@@ -83,7 +92,8 @@ def _audit_model(
     n_pos, n_neg = int(counts.n_pos[0]), int(counts.n_neg[0])
     found += [*data_warnings.one_class(name, n_pos, n_neg), *data_warnings.leakage(data, float(tables["auc"].value[0]), n_pos, n_neg)]
     attributes, rest = [], []
-    for grouping in families:
+    for place, grouping in enumerate(families):
+        progress(place / len(families), f"{name}, by {grouping.name}")
         own_point, own_data = point, data
         if options.per_group_threshold and grouping.depth == 1:
             own_point, more = operating_point(name, audited, validation, options, grouping.name)
