@@ -90,7 +90,7 @@ def _limits(rows: pd.DataFrame, seeds: pd.DataFrame) -> tuple[list[float], list[
     while True:
         part, dots = rows[own], seeds[seeds["variant"].isin(rows.loc[own, "variant"])]
         x, y = (domain([part[f"{axis}_low"], part[f"{axis}_high"], part[axis], dots[axis]], pad=0.1) for axis in ("x", "y"))
-        more = own | (rows["x"].between(*x) & rows["y"].between(*y))
+        more = own | (rows["x"].between(x[0], x[1]) & rows["y"].between(y[0], y[1]))
         if more.equals(own):
             return [max(x[0], -0.005), min(x[1], 1.005)], [max(y[0], -0.005), min(y[1], 1.005)]
         own = more
@@ -99,7 +99,7 @@ def _limits(rows: pd.DataFrame, seeds: pd.DataFrame) -> tuple[list[float], list[
 def _front_is_drawn(rows: pd.DataFrame, dots: pd.DataFrame) -> bool:
     """A line needs two points of the front within the axes."""
     limits_x, limits_y = _limits(rows, dots)
-    return int((rows["front"] & rows["x"].between(*limits_x) & rows["y"].between(*limits_y)).sum()) > 1
+    return int((rows["front"] & rows["x"].between(limits_x[0], limits_x[1]) & rows["y"].between(limits_y[0], limits_y[1])).sum()) > 1
 
 
 def _scatter_panel(rows: pd.DataFrame, seeds: pd.DataFrame, measure: str, look: Look, width: Width) -> Any:

@@ -67,7 +67,8 @@ def share_domain(frames: Iterable[pd.Series], include: Sequence[float] = ()) -> 
     low, high = domain(frames, include)
     low, high = max(0.0, low), min(1.0, high)
     if high - low < LEAST_RANGE:
-        low, high = (max(0.0, 1.0 - LEAST_RANGE), 1.0) if high > 1.0 - LEAST_RANGE / 2 else (low, low + LEAST_RANGE)
+        high = max(high, LEAST_RANGE)
+        low = high - LEAST_RANGE
     return [round(low, 4), round(high, 4)]
 
 
