@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 from core.cli import common, emit, progress
@@ -37,13 +36,14 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from core import cohort as cohorts
     from core.runs import plan, submit
+    from core.runs.setting_types import parse_settings
     from core.runs.wait import wait
     from core.store import Store
     from core.training.device import choose
     from core.workspace import Workspace
 
     workspace = Workspace.open(args.workspace)
-    seeds, settings = parse_seeds(args.seeds), parse_settings(args.settings)
+    seeds, settings = parse_seeds(args.seeds), parse_settings((f"--set {pair}", pair) for pair in args.settings)
     choose(args.device)
     chosen = cohorts.load(workspace, args.cohort)
     specs = plan(chosen, args.method, args.attribute, seeds, args.preset, settings)
@@ -81,27 +81,6 @@ def parse_seeds(text: str) -> list[int]:
     if not 1 <= numbers[0] <= MAX_SEEDS:
         raise UserError(f"--seeds {text}: the number of seeds is from 1 to {MAX_SEEDS}")
     return list(range(1, numbers[0] + 1))
-
-
-def parse_settings(pairs: list[str]) -> dict[str, Any]:
-    """`key=value` pairs; a value is read as JSON (numbers, true, null) and else taken as text."""
-    settings: dict[str, Any] = {}
-    for pair in pairs:
-        key, equals, text = pair.partition("=")
-        if not equals or not key.strip():
-            raise UserError(f"--set {pair}: write key=value, such as epochs=5")
-        if key.strip() in settings:
-            raise UserError(f"--set {key.strip()} is given twice")
-        try:
-            value = json.loads(text, parse_constant=_refuse)
-        except json.JSONDecodeError:
-            value = text
-        settings[key.strip()] = value
-    return settings
-
-
-def _refuse(word: str) -> Any:
-    raise UserError(f"{word} is no value for a setting; give a number")
 
 
 def _answer(store: Any, handle: Any, spec: Any) -> dict[str, Any]:

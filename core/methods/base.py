@@ -13,26 +13,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 import torch
 from torch import Tensor, nn
 
+from core.methods.card import Card
 from core.models.batch import Batch, Fused, cross_entropy
 
 if TYPE_CHECKING:
     from core.models.network import Network
 
-Family = Literal["none", "balance", "fairness", "both"]
 SearchSpace = Mapping[str, tuple[Any, ...]]
-
-
-@dataclass(frozen=True)
-class Card:
-    """What a reader must know of a method before choosing it."""
-
-    title: str
-    family: Family
-    paper: str
-    summary: str
-    """One plain sentence: what it does."""
-    inference_needs: str = "the modalities"
-    limits: str = "none known"
 
 
 @dataclass(frozen=True)

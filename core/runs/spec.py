@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError
-from core.runs.identity import key_of, run_id_of
+from core.methods.source import cards, source_digest
 from core.training.spec import TrainSpec
 
 if TYPE_CHECKING:
@@ -16,13 +18,15 @@ if TYPE_CHECKING:
 
     from core.cohort import Cohort
 
+KEY_LENGTH_IN_NAME = 10
+
 
 @dataclass(frozen=True)
 class RunSpec:
     """A training on a cohort: everything that decides the numbers, and nothing else.
 
-    The device, the number of threads and the version of the code are not in it; they
-    are recorded in the run folder's environment.json.
+    The device, the number of threads and the versions of libraries are not in it; they are
+    recorded in the run folder's environment.json.
     """
 
     cohort_id: str
@@ -38,8 +42,8 @@ class RunSpec:
 
     @cached_property
     def key(self) -> str:
-        """SHA-256 (hex) of the canonical JSON; another setting gives another key."""
-        return key_of(self.to_dict())
+        """SHA-256 (hex): another setting or another text of the method gives another key (see `key_of`)."""
+        return key_of(self.to_dict(), source_digest(self.train.method))
 
     @property
     def run_id(self) -> str:
@@ -52,11 +56,9 @@ class RunSpec:
 
     def describe(self) -> dict[str, Any]:
         """Content of spec.json: the specification under its name, and how it is shown."""
-        from core.methods import get
-
-        card = get(self.train.method).card
+        card = cards()[self.train.method]
         label = card.title if self.modality is None else f"{card.title}: {self.modality}"
-        return {"run_id": self.run_id, "key": self.key, "label": label, "family": card.family, "spec": self.to_dict()}
+        return {"run_id": self.run_id, "key": self.key, "label": label, "family": card.family, "source": source_digest(self.train.method), "spec": self.to_dict()}
 
 
 def plan(
@@ -126,3 +128,38 @@ def _whole_settings(spec: TrainSpec) -> dict[str, Any]:
     from core.methods import get
 
     return dict(sorted(asdict(get(spec.method).parse_settings(spec.settings)).items()))
+
+
+def canonical_json(value: Mapping[str, Any]) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text, 1 and 1.0 too.
+
+    Raises ValueError on NaN or infinity, which JSON cannot say.
+    """
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+
+
+def key_of(spec: Mapping[str, Any], source: str = "") -> str:
+    """SHA-256 (hex) of what decides a run's numbers: the cache key.
+
+    The preset's name does not (its values are in the specification), nor do the resamples
+    behind telemetry's intervals. `source`: digest of the method's own text.
+    """
+    deciding = {name: value for name, value in spec.items() if name != "preset"}
+    if isinstance(spec.get("telemetry"), Mapping):
+        deciding["telemetry"] = {name: value for name, value in spec["telemetry"].items() if name != "bootstrap"}
+    return hashlib.sha256(canonical_json({**deciding, "source": source}).encode()).hexdigest()
+
+
+def run_id_of(method: str, seed: int, key: str) -> str:
+    """Readable and unique: `<method>-s<seed>-<first ten of the key>`."""
+    return f"{method}-s{seed}-{key[:KEY_LENGTH_IN_NAME]}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value

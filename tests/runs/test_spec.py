@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.cohort import Modality, Roles
 from core.errors import UserError
-from core.runs.identity import canonical_json, key_of
-from core.runs.spec import RunSpec, plan
+from core.methods import source
+from core.methods.source import source_digest
+from core.runs.spec import RunSpec, canonical_json, key_of, plan
 from core.training.presets import make_spec
 
 
@@ -46,7 +49,47 @@ def test_every_single_setting_changes_the_key(path: tuple[str, ...]) -> None:
         owner = owner[name]
     before = owner[path[-1]]
     owner[path[-1]] = (not before) if isinstance(before, bool) else before + 1 if isinstance(before, int | float) else {"x": 1} if before == {} else "other"
-    assert key_of(values) != spec().key
+    source = source_digest("group-dro")
+    assert key_of(spec().to_dict(), source) == spec().key
+    shown_only = path in (("preset",), ("telemetry", "bootstrap"))
+    assert (key_of(values, source) == spec().key) is shown_only
+
+
+def test_another_text_of_the_method_is_another_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in source.FOLDER.glob("*.py"):
+        shutil.copyfile(path, tmp_path / path.name)
+    monkeypatch.setattr(source, "FOLDER", tmp_path)
+
+    def digests() -> dict[str, str]:
+        for known in (source.cards, source.source_digest, source._constants):
+            known.cache_clear()
+        return {name: source.source_digest(name) for name in ("erm", "multifair", "group-dro")}
+
+    def change(file: str, old: str, new: str) -> None:
+        text = (tmp_path / file).read_text(encoding="utf-8")
+        assert old in text
+        (tmp_path / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    before = digests()
+    change("multifair.py", 'title="MultiFair"', 'title="Another"')
+    change("multifair.py", '"""', '"""Other words. ')
+    change("erm.py", "from __future__", "# a comment\nfrom __future__")
+    assert digests() == before
+    change("multifair.py", "lam: float = 0.15", "lam: float = 0.16")
+    changed = digests()
+    assert changed["multifair"] != before["multifair"] and changed["erm"] == before["erm"]
+    change("arithmetic.py", "return", "return 1 *")
+    assert digests()["multifair"] != changed["multifair"] and digests()["erm"] == before["erm"]
+    monkeypatch.undo()
+    digests()
+
+
+def test_cards_are_read_without_running_the_methods() -> None:
+    from core.methods import get, names
+
+    assert list(source.cards()) == list(names())
+    for name, card in source.cards().items():
+        assert card == get(name).card
 
 
 def test_a_specification_survives_json() -> None:
