@@ -121,7 +121,7 @@ def budget_controls() -> tuple[tuple[int, ...], str, dict[str, Any]]:
 
 def make_plan(cohort: Cohort, choice: Choice) -> list[RunSpec]:
     """The runs of a choice. UserError when it does not fit."""
-    specs = plan(cohort, choice.methods, choice.attribute, choice.seeds, choice.preset, choice.settings)
+    specs = plan(cohort, choice.methods, choice.attribute, choice.seeds, choice.preset, choice.settings, cache=state.workspace().cache)
     return [spec for spec in specs if spec.modality is None or spec.modality in choice.modalities]
 
 

@@ -39,14 +39,16 @@ def run(args: argparse.Namespace) -> int:
     from core.runs.setting_types import parse_settings
     from core.runs.wait import wait
     from core.store import Store
-    from core.training.device import choose
     from core.workspace import Workspace
 
     workspace = Workspace.open(args.workspace)
     seeds, settings = parse_seeds(args.seeds), parse_settings((f"--set {pair}", pair) for pair in args.settings)
-    choose(args.device)
+    if args.device != "auto":
+        from core.training.device import choose
+
+        choose(args.device)
     chosen = cohorts.load(workspace, args.cohort)
-    specs = plan(chosen, args.method, args.attribute, seeds, args.preset, settings)
+    specs = plan(chosen, args.method, args.attribute, seeds, args.preset, settings, cache=workspace.cache)
     handles = submit(workspace, specs, args.device, fresh=args.fresh, priority=args.priority)
     cached = sum(handle.cached for handle in handles)
     progress(f"{len(handles)} runs on {chosen.name}: {cached} known already, {len(handles) - cached} to train")

@@ -7,11 +7,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError
 from core.methods.source import cards, source_digest
 from core.training.spec import TrainSpec
+from core.workspace import read_json, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,6 +70,7 @@ def plan(
     seeds: Iterable[int] = (1,),
     preset: str = "quick",
     settings: Mapping[str, Any] | None = None,
+    cache: Path | None = None,
 ) -> list[RunSpec]:
     """The runs that a request stands for: every method with every seed.
 
@@ -75,13 +78,12 @@ def plan(
     cohort's first. `settings` are routed by name to the method, the budget or the
     network; with several methods, a key is given to those that know it, and one that
     none knows is an error. The method's whole settings are written into the
-    specification, so that a default that changes later is another run.
+    specification, so that a default that changes later is another run. With a `cache` folder
+    the answer is kept there, under what was asked and the text of the code that answers, so
+    that asking again needs no torch.
 
     Raises UserError naming what is unknown and what there is.
     """
-    from core.runs.setting_types import check_kinds
-    from core.training.presets import make_spec
-
     if attribute is None and cohort.roles.attributes:
         attribute = cohort.roles.attributes[0]
     if attribute is not None and attribute not in cohort.roles.attributes:
@@ -89,14 +91,41 @@ def plan(
     names = list(dict.fromkeys(methods))
     if not names:
         raise UserError("no method is chosen; `multifair methods` lists them")
-    chosen = _settings_for(names, dict(settings or {}), preset, attribute)
+    asked = names, attribute, list(dict.fromkeys(seeds)), preset, dict(settings or {})
+    if cache is None:
+        return _plan(cohort, *asked)
+    file = cache / "plans" / f"{_plan_key(cohort.cohort_id, asked)}.json"
+    try:
+        return [RunSpec.from_dict(values) for values in read_json(file)]
+    except (OSError, ValueError, TypeError, KeyError):
+        specs = _plan(cohort, *asked)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_json(file, [spec.to_dict() for spec in specs])
+        return specs
+
+
+def _plan_key(cohort_id: str, asked: tuple[Any, ...]) -> str:
+    """Names a request together with the text of everything that answers it."""
+    folder = Path(__file__).parents[1]
+    files = [*(folder / "methods").glob("*.py"), *(folder / "training").glob("*.py"), *(folder / "models").glob("*.py"), *Path(__file__).parent.glob("*.py")]
+    digest = hashlib.sha256(json.dumps([cohort_id, *asked], sort_keys=True).encode())
+    for file in sorted(files):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def _plan(cohort: Cohort, names: list[str], attribute: str | None, seeds: list[int], preset: str, settings: dict[str, Any]) -> list[RunSpec]:
+    from core.runs.setting_types import check_kinds
+    from core.training.presets import make_spec
+
+    chosen = _settings_for(names, settings, preset, attribute)
     specs = []
     for name in names:
         check_kinds(name, chosen[name])
         for variant in _variants(name, chosen[name], cohort):
             base = make_spec(name, preset, attribute, 0, variant)
             base = replace(base, settings=_whole_settings(base))
-            specs += [RunSpec(cohort.cohort_id, replace(base, seed=seed)) for seed in dict.fromkeys(seeds)]
+            specs += [RunSpec(cohort.cohort_id, replace(base, seed=seed)) for seed in seeds]
     return specs
 
 

@@ -169,3 +169,19 @@ def test_naming_a_default_asks_for_the_same_run() -> None:
 def test_what_is_unknown_is_named(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         plan(COHORT, **arguments)
+
+
+def test_a_plan_that_was_made_before_is_read_and_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from core.runs import spec as module
+
+    asked: dict[str, Any] = {"methods": ["unimodal", "erm"], "seeds": (1, 2), "settings": {"lr": 0.002}}
+    first = plan(COHORT, **asked, cache=tmp_path)
+    assert first == plan(COHORT, **asked) and len(first) == 8
+    made = module._plan
+    monkeypatch.setattr(module, "_plan", None)
+    assert plan(COHORT, **asked, cache=tmp_path) == first
+    monkeypatch.setattr(module, "_plan", made)
+    assert plan(COHORT, **{**asked, "settings": {"lr": 0.003}}, cache=tmp_path) != first
+    (kept,) = [file for file in (tmp_path / "plans").iterdir() if '"lr": 0.002' in file.read_text(encoding="utf-8")]
+    kept.write_text("[{}]", encoding="utf-8")
+    assert plan(COHORT, **asked, cache=tmp_path) == first
