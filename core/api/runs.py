@@ -133,14 +133,16 @@ def train_methods(
     """
     from core.runs import plan, submit
     from core.runs.wait import wait as wait_for
-    from core.training.device import choose
 
     place = workspace_of(workspace)
     tell = progress or (lambda _: None)
     wanted = range(1, seeds + 1) if isinstance(seeds, int) else seeds
-    choose(device)
+    if device != "auto":
+        from core.training.device import choose
+
+        choose(device)
     chosen = cohort_of(cohort, place)
-    specs = plan(chosen, [methods] if isinstance(methods, str) else methods, attribute, wanted, preset, settings)
+    specs = plan(chosen, [methods] if isinstance(methods, str) else methods, attribute, wanted, preset, settings, cache=place.cache)
     handles = submit(place, specs, device, fresh=fresh, priority=priority)
     cached = sum(handle.cached for handle in handles)
     tell(f"{len(handles)} runs on {chosen.name}: {cached} known already, {len(handles) - cached} to train")

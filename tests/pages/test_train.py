@@ -12,7 +12,7 @@ from core.runs import queue
 from core.runs.folder import folders
 from core.runs.spec import plan
 from core.workspace import Workspace
-from dashboard.train_form import duration, makespan, parse_settings
+from dashboard.train_form import duration, makespan
 from tests.factories import FakeWorkspace
 from tests.pages.analysis import ROOT, calm, open_page, words
 from tests.pages.small import small_cohort
@@ -128,6 +128,10 @@ def test_a_bad_setting_is_one_message(monkeypatch: pytest.MonkeyPatch, workspace
     app.text_area(key="settings").set_value("lr 0.1")
     calm(app.run())
     assert [e.value.replace("\\", "") for e in app.error] == ["settings, line 1: write key = value, for example lr = 0.0005"]
+    for text, message in (("lr = NaN", "settings, line 1: NaN is no value"), ("epochs = 2\n\nlr = 1\nlr = 2", "settings, line 4: lr is given twice")):
+        app.text_area(key="settings").set_value(text)
+        calm(app.run())
+        assert message in app.error[0].value.replace("\\", "")
     app.text_area(key="settings").set_value("colour = 3")
     calm(app.run())
     assert "has no setting 'colour'" in app.error[0].value.replace("\\", "")
@@ -137,4 +141,3 @@ def test_words_for_times_and_settings() -> None:
     assert [duration(s) for s in (None, 0.2, 40, 180, 4800)] == ["unknown", "1 s", "40 s", "3 min", "80 min"]
     assert duration(6000) == "1 h 40 min"
     assert makespan([10, 10, 5], 2) == 15
-    assert parse_settings("lr = 0.1\n\nschedule = cosine") == {"lr": 0.1, "schedule": "cosine"}
