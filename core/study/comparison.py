@@ -16,6 +16,7 @@ from core.study.runner import Entry, Outcome, Runner, entries
 from core.study.search import CRITERION, LEARNING_RATES, Tuned, tune
 from core.study.summary import candidates_tried, differences, tidy
 from core.study.table import markdown
+from core.tables.csv_export import csv_text
 from core.training.presets import PRESETS
 from core.workspace import write_atomic
 
@@ -120,7 +121,7 @@ def _summarise(runner: Runner, plan: Plan, outcomes: dict[str, list[Outcome]], t
 
 def _write(result: Result, out: Path, stem: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    write_atomic(out / f"{stem}.csv", result.table.round(5).to_csv(index=False))
-    write_atomic(out / f"{stem}_differences.csv", result.differences.round(5).to_csv(index=False))
-    write_atomic(out / f"{stem}_tuning.csv", result.tuning.round(5).to_csv(index=False))
+    write_atomic(out / f"{stem}.csv", csv_text(result.table.round(5)))
+    write_atomic(out / f"{stem}_differences.csv", csv_text(result.differences.round(5)))
+    write_atomic(out / f"{stem}_tuning.csv", csv_text(result.tuning.round(5)))
     write_atomic(out / f"{stem}.md", result.markdown)

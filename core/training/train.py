@@ -18,6 +18,7 @@ from torch import Tensor
 from core.errors import UserError
 from core.methods import get
 from core.methods.base import EpochView
+from core.metrics.estimate import finite_or_none
 from core.training import checkpoint as checkpoints
 from core.training import device as devices
 from core.training import held_out
@@ -29,7 +30,6 @@ from core.training.inputs import prepare
 from core.training.meter import Meter
 from core.training.predict import mean_features, predictions_frame
 from core.training.probe import ConflictProbe, probe_rows
-from core.training.rows import finite
 from core.training.selection import better
 from core.training.spec import TrainSpec
 from core.training.telemetry import StepTelemetry
@@ -223,7 +223,7 @@ class _Training:
             "epoch",
             epoch=epoch,
             train_loss=train_loss,
-            validation_loss=finite(float(outputs.loss())),
+            validation_loss=finite_or_none(float(outputs.loss())),
             validation_auc=found.auc,
             validation_es_auc=found.es_auc,
             validation_worst_group_auc=found.worst_group_auc,
