@@ -48,4 +48,4 @@ def strongly(pixels: Tensor, generator: torch.Generator) -> Tensor:
     top, left = (draw(0, 1) * (1 - ERASED) * height)[:, None], (draw(0, 1) * (1 - ERASED) * width)[:, None]
     down, across = torch.arange(height, device=device), torch.arange(width, device=device)
     inside = ((down >= top) & (down < top + ERASED * height))[:, :, None] & ((across >= left) & (across < left + ERASED * width))[:, None]
-    return torch.where(inside[:, None], mean, changed).clamp(0, 255).round().to(pixels.dtype)
+    return torch.where(inside[:, None], changed.mean((1, 2, 3), keepdim=True), changed).clamp(0, 255).round().to(pixels.dtype)
