@@ -47,8 +47,8 @@ class RatioMoments:
     """
 
     def __init__(self, hit: Floats, column: Ints, count: int, cluster: tuple[Ints, int] | None, weight: Floats | None) -> None:
-        inside = column >= 0
         w = np.ones(column.size) if weight is None else weight
+        inside = (column >= 0) & (w > 0)
         g, own = column[inside], w[inside]
         self.n = np.bincount(g, minlength=count)
         self.total = np.bincount(g, own, count)

@@ -165,3 +165,32 @@ def test_difference_of_the_whole_module_is_signed_first_minus_second() -> None:
     assert one.difference[0] == -one.difference[1] and one.p[0] == pytest.approx(one.p[1])
     low, high = one.interval(0.9)
     assert (low[0], high[0]) == (pytest.approx(-high[1]), pytest.approx(-low[1]))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("clustered", [False, True])
+def test_groups_that_hold_nothing_are_not_compared_and_disturb_no_other(clustered: bool) -> None:
+    """Group 0 has weights of 0 only, group 2 no positives, group 3 no rows."""
+    rng = np.random.default_rng(10)
+    group = np.r_[np.repeat([0, 1, 2], 40), np.full(10, -1), np.full(40, 4)]
+    y, score = rng.integers(0, 2, 170), rng.random(170).round(1)
+    y[group == 2] = 0
+    weight = np.where(group == 0, 0.0, rng.random(170))
+    more = {"weight": weight, "cluster": np.arange(170) // 2 if clustered else None}
+    pairs = [(0, 1), (1, 2), (1, 3), (1, 4)]
+    for found in (
+        compare_pairs(group_auc_estimates(y, score, group, 5, **more), pairs),
+        compare_pairs(group_rate_estimates(y, score > 0.5, group, 5, "tpr", **more), pairs),
+        compare_pairs(group_mean_estimates((score - y) ** 2, group, 5, stratum=y, low=0, high=1, **more), pairs),
+    ):
+        assert np.isnan(found.p[[0, 2]]).all() and np.isfinite(found.p[3])
+        low, high = found.interval(0.95)
+        assert np.array_equal(np.isnan(low), np.isnan(found.p)) and high[3] > low[3]
+    none = compare_pairs(group_auc_estimates(y, score, group, 5, **more), [])
+    assert none.p.size == 0 and none.interval(0.95)[0].size == 0
+
+
+def test_same_scores_for_all_are_no_evidence() -> None:
+    found = compare_pairs(group_auc_estimates(np.tile([0, 1], 50), np.full(100, 0.5), np.repeat([0, 1], 50), 2), [(0, 1)])
+    low, high = found.interval(0.95)
+    assert found.p[0] == 1 and low[0] < 0 < high[0]
