@@ -3,7 +3,7 @@
 Two groups are calibrated alike when the model is wrong in the same way in both: the same ratio of observed to expected
 events, and the same slope. Both are 1 for a calibrated model however its scores are spread, which calibration errors such
 as the ECE are not, so the verdict rests on these two. The intercept says on the logit scale what O:E says as a ratio of
-risks: it is shown and not judged a second time.
+risks: it is shown and not judged a second time (`core.audit.inference.calibration_verdict`).
 
 Size of the tests of no difference at 5 %, 800 to 1,500 cohorts a setting, two groups with at least 5 events each
 (n; prevalence; spread of the logits; rows a patient): (3,000; .05; 1 | 100; .5; 2) O:E .043, slope .043; (250; .04 |
@@ -22,9 +22,6 @@ from numpy.typing import ArrayLike
 
 from core.metrics.calibration_fit import CalibrationFit
 from core.metrics.linear_estimates import PairDifferences
-
-# What a verdict on calibration rests on; the intercept repeats O:E on another scale.
-JUDGED = ("log_oe", "slope")
 
 
 @dataclass(frozen=True)

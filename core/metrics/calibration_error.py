@@ -192,9 +192,12 @@ def _shared_noise(
     use = rows > 0
     cell = index[use] * bins + bin_of_score(p[use], bins)
     residual = rows[use] * (positive[use] - curve.observed.ravel()[cell]) * np.sign(direction.gap).ravel()[cell]
-    over_bins = PatientSums.of(index[use], patients[0][use], count).squares(residual)
+    found = PatientSums.of(index[use], patients[0][use], count)
+    over_bins = found.squares(residual)
     within = PatientSums.of(cell, patients[0][use], count * bins).squares(residual).reshape(count, bins).sum(axis=1)
-    return np.maximum(np.divide(over_bins, within, out=np.ones(count), where=within > 0), 1.0)
+    ratio = np.maximum(np.divide(over_bins, within, out=np.ones(count), where=within > 0), 1.0)
+    # The ratio is estimated from C patients: Student's t is wider than the normal by (C - 1) / (C - 3) in variance.
+    return ratio * (found.patients - 1) / np.maximum(found.patients - 3, 1)
 
 
 def _distributions(curve: Reliability, plain: Floats, direction: _Direction, shared: Floats) -> tuple[Floats, Floats, Floats]:
