@@ -10,7 +10,7 @@ import streamlit as st
 from core.results import cohort_claims, group_tables
 from core.results.answers import gradients_answer, groups_answer, modalities_answer
 from dashboard.components import md
-from dashboard.navigation import page_path
+from dashboard.navigation import go_to
 from dashboard.selection_bar import View
 
 DONE = "done"
@@ -85,7 +85,7 @@ def tour(view: View) -> None:
                 _to(DONE if last else str(number + 1))
             if st.button("See it", icon=":material/arrow_forward:", type="tertiary", key="tour-see"):
                 st.session_state[SEEN] = str(min(number + 1, len(STEPS)))
-                st.switch_page(page_path(step.page))
+                go_to(step.page)
 
 
 def _to(value: str) -> None:

@@ -151,7 +151,11 @@ class AttributeAudit:
     def power(self) -> tuple[Power, ...]:
         if self.grouping.depth > 1:
             return ()
-        return tuple(row for name in PLANNED_METRICS for row in power(self.tables[name], self.counts, self.groups, self.options))
+        return tuple(
+            row
+            for name in PLANNED_METRICS
+            for row in power(self.tables[name], self.tables[name].estimates, self.counts, self.groups, self.options, *self.claims.plan(self, name))
+        )
 
     @cached_property
     def cross_group(self) -> CrossGroup | None:
@@ -226,10 +230,11 @@ class Audit:
         """Whether the primary family holds a disparity: what `--fail-on disparity` and the headline speak of."""
         return any(v.verdict == DISPARITY and v.primary for m in self.models for a in m.attributes for v in a.verdicts)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, progress: Callable[[float, str], None] | None = None) -> dict[str, Any]:
+        """`progress` is told the share that is done, from 0 to 1, and what comes next."""
         from core.audit.output.document import document
 
-        return document(self)
+        return document(self, progress)
 
     @cached_property
     def groups(self) -> pd.DataFrame:

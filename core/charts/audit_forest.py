@@ -11,7 +11,7 @@ import pandas as pd
 from core.charts import grammar as alt
 from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.parts import HATCH, decimal_axis, domain, interval_texts, tooltips, with_gutter
-from core.charts.text import interval, positives
+from core.charts.text import decimal, interval, positives
 from core.charts.theme import Look
 from core.metrics.catalogue import short
 
@@ -75,12 +75,14 @@ def _finding(known: pd.DataFrame, attribute: str, metric: str, models: list[str]
     if len(part) < 2:
         return f"{short(metric)} can be estimated in only one group by {attribute}."
     low, high = part.iloc[0], part.iloc[-1]
+    named = f"{models[0]}: " if len(models) > 1 else ""
+    if decimal(low["value"]) == decimal(high["value"]):
+        return f"{named}{short(metric)} is {decimal(low['value'])} in every group by {attribute}."
     first, second = (high, low) if metric in LOWER_IS_BETTER or metric in NO_DIRECTION else (low, high)
     word = "highest" if first is high else "lowest"
     other = "lowest" if first is high else "highest"
-    head = f"{models[0]}: " if len(models) > 1 else ""
     return (
-        f"{head}{short(metric)} is {word} for {first['group']}, {interval(first['value'], first['low'], first['high'])},"
+        f"{named}{short(metric)} is {word} for {first['group']}, {interval(first['value'], first['low'], first['high'])},"
         f" and {other} for {second['group']}, {interval(second['value'], second['low'], second['high'])}."
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 from core.cli import common, emit, progress
@@ -28,6 +27,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--set", metavar="KEY=VALUE", dest="settings", action="append", default=[], help="a setting of the method, the budget (epochs, lr, ...) or the network (width, image_size, encoder.MODALITY, ...); may be repeated")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument("--launcher", choices=("local",), default="local", help="what runs the jobs (default: local, processes of this machine)")
+    parser.add_argument("--fresh", action="store_true", help="train again, from the start, what is done or has begun")
+    parser.add_argument("--priority", choices=("high", "normal", "low"), default="normal", help="start before or after other runs that wait (default: normal)")
     parser.add_argument("--detach", action="store_true", help="return at once and leave the runs to themselves")
     parser.set_defaults(run=run)
 
@@ -35,13 +36,14 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from core.api.runs import train_methods
     from core.runs import find
+    from core.runs.setting_types import parse_settings
     from core.store import Store
 
-    seeds, settings = parse_seeds(args.seeds), parse_settings(args.settings)
+    seeds, settings = parse_seeds(args.seeds), parse_settings((f"--set {pair}", pair) for pair in args.settings)
     try:
         runs = train_methods(
             args.cohort, args.method, attribute=args.attribute, seeds=seeds, preset=args.preset, settings=settings,
-            device=args.device, wait=not args.detach, workspace=args.workspace, progress=progress,
+            device=args.device, fresh=args.fresh, priority=args.priority, wait=not args.detach, workspace=args.workspace, progress=progress,
         )  # fmt: skip
     except KeyboardInterrupt:
         progress("The runs go on without this command: see multifair queue and multifair cancel.")
@@ -73,28 +75,7 @@ def parse_seeds(text: str) -> list[int]:
     return list(range(1, numbers[0] + 1))
 
 
-def parse_settings(pairs: list[str]) -> dict[str, Any]:
-    """`key=value` pairs; a value is read as JSON (numbers, true, null) and else taken as text."""
-    settings: dict[str, Any] = {}
-    for pair in pairs:
-        key, equals, text = pair.partition("=")
-        if not equals or not key.strip():
-            raise UserError(f"--set {pair}: write key=value, such as epochs=5")
-        if key.strip() in settings:
-            raise UserError(f"--set {key.strip()} is given twice")
-        try:
-            value = json.loads(text, parse_constant=_refuse)
-        except json.JSONDecodeError:
-            value = text
-        settings[key.strip()] = value
-    return settings
-
-
-def _refuse(word: str) -> Any:
-    raise UserError(f"{word} is no value for a setting; give a number")
-
-
-def _answer(store: Any, handle: Any, spec: dict[str, Any]) -> dict[str, Any]:
+def _answer(store: Any, handle: Any, spec: Any) -> dict[str, Any]:
     from core.results.summary import test_summary
 
     status = store.folder(handle.run_id).read_status()

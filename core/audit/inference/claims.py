@@ -19,7 +19,7 @@ import numpy as np
 
 from core.audit.inference.one_vs_rest import RestTest, against_rest, correct_all
 from core.audit.inference.pairwise import CALIBRATED, TESTED, Comparisons, PairTest, comparisons
-from core.audit.inference.tolerances import tolerance_bound
+from core.audit.inference.tolerances import Bound, tolerance_bound
 from core.audit.inference.verdicts import Verdict, calibration_verdict, judge, not_comparable
 from core.audit.options import AuditOptions
 from core.metrics.joint_inference import loadings
@@ -68,8 +68,7 @@ class Claims:
             return not_comparable(metric, primary)
         if metric == "ece":
             return calibration_verdict([self.verdict(attribute, part) for part in CALIBRATED], primary)
-        model = next(m for models in self._audits for m in models if attribute in m.attributes)
-        return judge(attribute, metric, self.of(attribute, metric), tolerance_bound(metric, model, attribute.options), primary)
+        return judge(attribute, metric, self.of(attribute, metric), self._bound(attribute, metric), primary)
 
     def against_rest(self, model: str) -> tuple[RestTest, ...]:
         return self._rest[model]
@@ -83,11 +82,23 @@ class Claims:
     def _rest(self) -> dict[str, tuple[RestTest, ...]]:
         return {model.model: correct_all([test for a in model.attributes for test in against_rest(a)], self.options) for models in self._audits for model in models}
 
+    def plan(self, attribute: AttributeAudit, metric: str) -> tuple[float | None, float | None]:
+        """(tolerance, marginal level of one test) that the verdict of a metric is decided at, for planning; None for the usual."""
+        tolerance = self._bound(attribute, metric).value
+        return tolerance, self._correction.marginal if self.primary(attribute, metric) else None
+
+    def _bound(self, attribute: AttributeAudit, metric: str) -> Bound:
+        model = next(m for models in self._audits for m in models if any(attribute is own for own in m.attributes))
+        return tolerance_bound(metric, model, attribute.options)
+
+    @cached_property
+    def _correction(self) -> MaxT:
+        members = list(self._members(primary=True))
+        return step_down_max_t(_joined(members), self._loadings(members), self.options.alpha)
+
     @cached_property
     def _primary(self) -> dict[Key, tuple[PairTest, ...]]:
-        members = list(self._members(primary=True))
-        p = _joined(members)
-        return _split(members, step_down_max_t(p, self._loadings(members), self.options.alpha), self.options.alpha)
+        return _split(list(self._members(primary=True)), self._correction, self.options.alpha)
 
     @cached_property
     def _exploratory(self) -> dict[Key, tuple[PairTest, ...]]:

@@ -57,6 +57,7 @@ def power(
     counts: GroupCounts,
     groups: tuple[str, ...],
     options: AuditOptions,
+    tolerance: float | None = None,
     critical: float | None = None,
 ) -> tuple[Power, ...]:
     """Power of every group for one metric.
@@ -64,10 +65,12 @@ def power(
     Parameters
     ----------
     table : says which groups are judged. estimates : the same groups' values with their limits, None where the metric is undefined
+    tolerance : largest accepted difference, that of the options where None
     critical : marginal level of a pair's test in the family that the verdict belongs to; Bonferroni's over the pairs of
         this attribute where None
     """
-    gap, tolerance = options.stated_gap(table.metric), options.tolerance_of(table.metric)
+    tolerance = options.tolerance_of(table.metric) if tolerance is None else tolerance
+    gap = 2 * tolerance if options.gap is None else options.gap
     usable = np.zeros(0, dtype=np.int64)
     if estimates is not None:
         usable = np.flatnonzero(table.judged & np.isfinite(estimates.value) & np.isfinite(estimates.se))

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -28,10 +28,11 @@ from core.metrics.catalogue import title
 if TYPE_CHECKING:
     from core.audit.result import AttributeAudit
 
-DISPARITY = "disparity"
-NONE_FOUND = "no disparity found"
-NOT_ENOUGH = "not enough data"
-VERDICTS = (DISPARITY, NONE_FOUND, NOT_ENOUGH)
+Word = Literal["disparity", "no disparity found", "not enough data"]
+DISPARITY: Word = "disparity"
+NONE_FOUND: Word = "no disparity found"
+NOT_ENOUGH: Word = "not enough data"
+VERDICTS: tuple[Word, ...] = (DISPARITY, NONE_FOUND, NOT_ENOUGH)
 FLOOR = 1e-300
 
 
@@ -46,7 +47,7 @@ class Verdict:
     """
 
     metric: str
-    verdict: str
+    verdict: Word
     reason: str
     primary: bool
     pair: PairTest | None = None
@@ -80,7 +81,7 @@ def judge(attribute: AttributeAudit, metric: str, tests: Sequence[PairTest], tol
         worst, best = judged[np.argmin(table.value[judged])], judged[np.argmax(table.value[judged])]
         gap, lowest, highest = float(table.value[best] - table.value[worst]), groups[worst], groups[best]
 
-    def verdict(word: str, reason: str, pair: PairTest | None = first, exceeds: bool | None = None) -> Verdict:
+    def verdict(word: Word, reason: str, pair: PairTest | None = first, exceeds: bool | None = None) -> Verdict:
         return Verdict(metric, word, f"{'' if primary else EXPLORATORY}{reason}", primary, pair, exceeds, gap, lowest, highest)
 
     unjudged = [(groups[g], why) for g, why in enumerate(table.reason) if why is not None]
