@@ -36,7 +36,7 @@ def cluster() -> Iterator[Any]:
 @pytest.mark.slow
 def test_a_sweep_on_two_nodes_survives_the_loss_of_one(cluster: Any, tiny: Tiny) -> None:
     node = cluster.add_node(num_cpus=1, object_store_memory=STORE)
-    specs = tiny.plan("erm", seeds=(1, 2, 3, 4), epochs=150)
+    specs = tiny.plan("erm", seeds=(1, 2, 3), epochs=40)
     change_settings(tiny.workspace, ray_address=cluster.address)
     handles = submit(tiny.workspace, specs, launcher="ray", share={"cpus": 1, "gpus": 0})
     folders = [find(tiny.workspace, handle.run_id) for handle in handles]
@@ -44,8 +44,8 @@ def test_a_sweep_on_two_nodes_survives_the_loss_of_one(cluster: Any, tiny: Tiny)
     cluster.remove_node(node, allow_graceful=False)
     wait(tiny.workspace, [handle.run_id for handle in handles], lambda _: None)
     statuses = [folder.read_status() for folder in folders]
-    assert [status["status"] for status in statuses] == ["done"] * 4, [status["reason"] for status in statuses]
-    assert sorted(status["attempt"] for status in statuses) == [1, 1, 1, 2], "the lost run went on, the others were made once"
+    assert [status["status"] for status in statuses] == ["done"] * 3, [status["reason"] for status in statuses]
+    assert sorted(status["attempt"] for status in statuses) == [1, 1, 2], "the lost run went on, the others were made once"
     lost = next(folder for folder in folders if folder.read_status()["attempt"] == 2)
     (spec,) = (spec for spec in specs if spec.run_id == lost.run_id)
     on_cluster = pd.read_parquet(lost.predictions)
