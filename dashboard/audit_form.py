@@ -8,12 +8,12 @@ from typing import Any, Literal
 import pandas as pd
 import streamlit as st
 
+from core.api.saved_audits import SavedAudit, make
 from core.audit import AuditOptions, Mapping, Target
 from core.audit.input.guess_columns import guess_columns
 from core.charts.text import plural
 from core.errors import UserError
 from dashboard import state
-from dashboard.audits import SavedAudit, make
 from dashboard.draft import Draft
 from dashboard.escape import md
 from dashboard.label_editor import LabelChoice, label_editor

@@ -6,8 +6,9 @@ import streamlit as st
 
 from core.charts.cohort_mosaic import group_label_mosaic
 from core.charts.text import count
+from core.cohort.composition import group_counts
 from dashboard.components import chart_block, context_bar, md, page_title, section
-from dashboard.datasheet import cohort, group_counts, sentence
+from dashboard.datasheet import cohort, sentence
 from dashboard.navigation import page_path
 from dashboard.overview import Findings, next_step, running_now, show_findings, strongest, with_default_runs
 from dashboard.sample import offer_sample

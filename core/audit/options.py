@@ -1,4 +1,4 @@
-"""What the reader of an audit decides beforehand: operating point, tolerance, guards, corrections."""
+"""What the reader of an audit decides beforehand: operating point, tolerance, guards, declared questions."""
 
 from __future__ import annotations
 
@@ -58,7 +58,6 @@ class AuditOptions:
     tolerance : largest difference between groups that the reader is ready to accept, for every metric.
     tolerances : the same for single metrics, over `tolerance`.
     alpha : error rate per family (one attribute, one metric, one model); intervals cover 1 - alpha.
-    correction : "holm" (family-wise) or "bh" (false discovery rate) for pairwise tests. Verdicts always use Holm.
     bootstrap, permutations : replicates; 0 leaves them out. Intersections get at most 200 of each.
     min_positives, min_negatives, min_rows : counts below which a group is not judged.
     intersections : depth, 1 for none, 2 for pairs of attributes, ...
@@ -79,7 +78,6 @@ class AuditOptions:
     tolerances: Mapping[str, float] = field(default_factory=dict)
     alpha: float = 0.05
     power: float = 0.8
-    correction: Literal["holm", "bh"] = "holm"
     bootstrap: int = 1000
     permutations: int = 1000
     seed: int = 0
@@ -118,8 +116,8 @@ class AuditOptions:
             raise UserError("a group needs at least 2 positives and 2 negatives for an interval: the guards cannot go lower")
         if self.intersections < 1 or self.calibration_bins < 2:
             raise UserError("the depth of intersections starts at 1, the number of bins at 2")
-        if self.correction not in ("holm", "bh") or self.missing not in ("group", "exclude"):
-            raise UserError("correction is holm or bh, missing is group or exclude")
+        if self.missing not in ("group", "exclude"):
+            raise UserError("missing is group or exclude")
         for name, edges in self.bands.items():
             if not edges or not all(math.isfinite(edge) for edge in edges) or list(edges) != sorted(set(edges)):
                 raise UserError(f"the edges of the bands of '{name}' must be increasing numbers, for example {name}=18,40,65")

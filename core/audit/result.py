@@ -27,7 +27,7 @@ from core.audit.inference.one_vs_rest import RestTest
 from core.audit.inference.pairwise import MAX_PAIRED_GROUPS, PairTest
 from core.audit.inference.power import METRICS as PLANNED_METRICS
 from core.audit.inference.power import Power, power
-from core.audit.inference.summary_uncertainty import with_uncertainty
+from core.audit.inference.summary_uncertainty import judged_of, summary_uncertainty, with_uncertainty
 from core.audit.inference.verdicts import DISPARITY, Verdict
 from core.audit.input.origin import Origin
 from core.audit.input.predictions import AuditFinding
@@ -129,7 +129,8 @@ class AttributeAudit:
     @cached_property
     def summaries(self) -> tuple[Summary, ...]:
         """Every summary over groups, with its interval and its null."""
-        return with_uncertainty(self.point_summaries, self.data, self.grouping.codes, self.tables, self.overall_auc, self.options)
+        found = summary_uncertainty(self.data, self.grouping.codes, len(self.groups), judged_of(self.tables), 1 - self.options.alpha)
+        return with_uncertainty(self.point_summaries, found)
 
     def summary(self, metric: str) -> Summary:
         return next(s for s in self.summaries if s.metric == metric)
@@ -150,7 +151,11 @@ class AttributeAudit:
     def power(self) -> tuple[Power, ...]:
         if self.grouping.depth > 1:
             return ()
-        return tuple(row for name in PLANNED_METRICS for row in power(self.tables[name], self.counts, self.groups, self.options))
+        return tuple(
+            row
+            for name in PLANNED_METRICS
+            for row in power(self.tables[name], self.tables[name].estimates, self.counts, self.groups, self.options, *self.claims.plan(self, name))
+        )
 
     @cached_property
     def cross_group(self) -> CrossGroup | None:

@@ -50,7 +50,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     choices.add_argument("--primary-attributes", metavar="A,B", action="append", help="attributes that the audit was made to answer; all else is exploratory (default: every single attribute)")
     choices.add_argument("--primary-metrics", metavar="M,M", action="append", help="metrics that it was made to answer (default: auc)")
     choices.add_argument("--reference", metavar="[COL=]GROUP", action="append", help="group that others are compared with where an attribute has too many groups for all pairs (default: the best)")
-    choices.add_argument("--correction", choices=("holm", "bh"), default="holm", help="adjustment of the pairwise p-values (verdicts always use Holm)")
     choices.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="bootstrap replicates, 0 for none (default 1000)")
     choices.add_argument("--permutations", type=int, default=1000, metavar="N", help="permutations for the null of gaps, 0 for none (default 1000)")
     choices.add_argument("--gap", type=float, metavar="X", help="difference for which to say how many more patients each group needs (default: twice the tolerance)")
@@ -67,21 +66,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    from core.audit import audit, read_predictions
-    from core.audit.comparison.compare_models import with_comparisons
+    from core.api.audits import audit_predictions
 
-    mapping, options = mapping_of(args), options_of(args)
-    predictions = read_predictions(args.file, mapping, args.metadata, args.on)
-    progress(f"{args.file}: {len(predictions)} samples, {len(predictions.models)} model{'s' if len(predictions.models) > 1 else ''}")
-    result = audit(predictions, options)
-    if len(predictions.models) > 1:
-        result = with_comparisons(result, predictions)
+    result = audit_predictions(args.file, columns=mapping_of(args), metadata=args.metadata, on=args.on, options=options_of(args))
+    models = len(result.audit.models)
+    progress(f"{args.file}: {result.audit.n} samples, {models} model{'s' if models > 1 else ''}")
     if args.json:
         emit(result.to_dict())
     else:
         from core.audit.output.text import render
 
-        print(render(result))
+        print(render(result.audit))
     return 1 if args.fail_on == "disparity" and result.has_disparity else 0
 
 
@@ -120,7 +115,6 @@ def options_of(args: argparse.Namespace) -> AuditOptions:
         per_group_threshold=args.per_group_threshold,
         tolerance=common_tolerance,
         tolerances=single,
-        correction=args.correction,
         bootstrap=args.bootstrap,
         permutations=args.permutations,
         seed=args.seed,

@@ -30,29 +30,20 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from core.report.bundle import parse_formats, write
+    from core.api.reports import write_report
+    from core.report.bundle import parse_formats
 
     formats = parse_formats(args.format)
     if args.audit:
-        from core.audit.output.schema import read_document
-        from core.report.of_audit import audit_report
-
-        path = Path(args.audit)
-        report = audit_report(read_document(path), name=path.stem)
+        result: Any = Path(args.audit)
     else:
-        from core.report.of_runs import runs_report
-        from core.runs.folder import find
-        from core.store import Store
-        from core.workspace import Workspace
+        from core.api.runs import load_runs
 
-        workspace = Workspace.open(args.workspace)
-        run_ids = [find(workspace, name).run_id for name in args.runs]
-        with Store.open(workspace) as store:
-            progress(f"comparing {len(run_ids)} runs")
-            report = runs_report(store, run_ids, args.attribute)
-    made = write(report, Path(args.out).expanduser(), formats)
+        result = load_runs(args.runs, workspace=args.workspace)
+        progress(f"comparing {len(result.run_ids)} runs")
+    made = write_report(result, args.out, formats=formats, attribute=args.attribute)
     if args.json:
-        emit({"title": report.title, "files": [str(file) for file in made]})
+        emit({"files": [str(file) for file in made]})
     else:
         for file in made:
             print(file)

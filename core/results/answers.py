@@ -8,10 +8,11 @@ from typing import Any, Protocol
 import pandas as pd
 
 from core.audit import wording as text
+from core.audit.inference.verdicts import VERDICTS, Word
 from core.metrics.catalogue import title
 from core.results.compare_runs import Lead
 
-Answer = tuple[str, str | None, str]
+Answer = tuple[str, Word | None, str]
 """The sentence, the verdict it carries (None for none), and what stands below it in small print."""
 
 
@@ -30,6 +31,7 @@ class Shown(Protocol):
     def attribute(self) -> str | None: ...
 
 
+WORDS = {str(word): word for word in VERDICTS}
 STRENGTH = {"disparity": 2, "not enough data": 1, "no disparity found": 0}
 UNRELATED = 0.5
 """Share of steps with a negative cosine between directions that have nothing to do with each other."""
@@ -141,7 +143,7 @@ def groups_answer(performance: pd.DataFrame, verdicts: pd.DataFrame, view: Shown
     left_out = performance[(performance["run_id"] == top["run_id"]) & performance["group"].notna() & performance["value"].isna()]
     if len(left_out):
         detail += f" Not estimable: {text.listing([f'{group} ({reason})' for group, reason in zip(left_out['group'], left_out['reason'], strict=True)])}."
-    return f"{view.names[top['run_id']]}: {top['reason']}", str(top["verdict"]), detail
+    return f"{view.names[top['run_id']]}: {top['reason']}", WORDS[str(top["verdict"])], detail
 
 
 def compare_answer(methods: pd.DataFrame, measure: str, attribute: str, ahead: tuple[Lead, Lead] | None) -> Answer:

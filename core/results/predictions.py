@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from core.audit.input.origin import Origin, SourceRun
 from core.audit.input.predictions import Attribute, AuditFinding, Predictions
 from core.errors import UserError
 from core.results.cache import memoised
@@ -66,6 +67,7 @@ def from_run(store: Store, run_id: str | Sequence[str], attribute: str | Sequenc
         raise UserError(f"the runs {', '.join(run_ids)} have no sample in common")
     findings = (AuditFinding("unaligned", "warning", f"{left_out} samples are not predicted by every run and are left out", left_out),) if left_out else ()
     patient, _ = pd.factorize(first["patient_id"])
+    origin = Origin(rows_read=len(first) + left_out, runs=tuple(SourceRun(name, str(store.folder(name).read_spec()["key"])) for name in run_ids))
     return Predictions(
         sample_id=first.index.to_numpy(dtype=object),
         y=first["y"].to_numpy(dtype=np.int8),
@@ -76,6 +78,7 @@ def from_run(store: Store, run_id: str | Sequence[str], attribute: str | Sequenc
         split=first["split"].to_numpy(dtype=object),
         source=run_ids[0] if len(run_ids) == 1 else f"{len(run_ids)} runs",
         findings=findings,
+        origin=origin.without("samples that some run did not predict", left_out),
     )
 
 

@@ -74,6 +74,30 @@ def test_whatever_is_audited_keeps_to_it(predictions: Predictions, missing: bool
     check(audit(predictions, options).to_dict())
 
 
+def undescribed(value: Any, schema: dict[str, Any], path: str = "") -> set[str]:
+    """Fields of a document that the schema has no word for."""
+    if "$ref" in schema:
+        return undescribed(value, audit_schema()["$defs"][schema["$ref"].rpartition("/")[2]], path)
+    if "oneOf" in schema:
+        return set() if value is None else undescribed(value, schema["oneOf"][-1], path)
+    if isinstance(value, dict) and "properties" in schema:
+        return {f"{path}.{k}" for k in value if k not in schema["properties"]}.union(
+            *(undescribed(v, schema["properties"][k], f"{path}.{k}") for k, v in value.items() if k in schema["properties"])
+        )
+    if isinstance(value, dict) and "additionalProperties" in schema:
+        return set().union(*(undescribed(v, schema["additionalProperties"], f"{path}.*") for v in value.values()))
+    if isinstance(value, list) and "items" in schema:
+        return set().union(*(undescribed(v, schema["items"], f"{path}[]") for v in value))
+    return set()
+
+
+def test_every_field_is_described(document: dict[str, Any]) -> None:
+    assert undescribed({**document, "x": 1}, audit_schema()) >= {".x"}, "the walk sees what is not there"
+    known_later = {f"{path}.{name}" for path in (".options", ".provenance.options") for name in ("per_group_threshold", "power", "gap", "curves")}
+    columns = {f".provenance.columns.{name}" for name in ("id", "patient", "prediction", "model", "weights", "split", "positive")}
+    assert undescribed(document, audit_schema()) <= known_later | columns
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [

@@ -10,12 +10,12 @@ from typing import Any
 
 import pandas as pd
 
+from core.api.saved_audits import make
 from core.audit import AuditOptions, Mapping
 from core.charts.text import interval
 from core.report.contents import runs_contents
 from core.results import group_tables
 from core.store import Store
-from dashboard.audits import make
 from tests.browser.helpers import dashboard, settle
 from tests.browser.widgets import PATIENCE, choose, download, in_address, press, remove, says, segment, tags, visit
 from tests.factories import FakeWorkspace

@@ -33,7 +33,7 @@ ROC_POINTS = 60
 class Curves:
     """Tidy frames of one attribute; empty where the scores do not allow them.
 
-    reliability : `RELIABILITY`, one row per group and non-empty bin (common bins, Wilson intervals).
+    reliability : `RELIABILITY`, one row per group and bin of ten rows or more (common bins, Wilson intervals).
     decision : `DECISION`, thresholds .01 to .99.
     sliding : `SLIDING`, rates at thresholds over the range of the scores; tpr against fpr is the ROC curve.
     """
@@ -63,7 +63,7 @@ def reliability_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str,
             **{name: getattr(curve, name).ravel() for name in ("predicted", "observed", "low", "high")},
         }
     )
-    return frame[frame["n"] > 0].reset_index(drop=True)
+    return frame[curve.drawn.ravel()].reset_index(drop=True)
 
 
 def decision_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...]) -> pd.DataFrame:

@@ -1,33 +1,35 @@
 """Claims: which differences between groups are more than chance, held to one error rate per family.
 
 Two families. The primary one holds the tests of the declared metrics by the declared attributes (the AUC by every single
-attribute, unless said otherwise), under every model that is looked at; the chance of any false claim in it is at most
-alpha. Everything else (other metrics, intersections) is exploratory: one family of its own, of whose claims at
-most a share of alpha is false on average. The headline, the overview and `--fail-on disparity` speak of the primary family alone.
+attribute, unless said otherwise), under every model that is looked at. The chance of any false claim in it is at most
+alpha: step-down maxima of the tests' joint distribution (Westfall and Young 1993), which is read from what the samples
+add to each estimate, so that attributes and models that go together cost little; intervals are simultaneous at the same rate.
+Everything else (other metrics, intersections) is exploratory: one family of its own, of whose claims at most a share
+of alpha is false on average (Benjamini and Hochberg 1995), with intervals at the level that its rejections have
+(Benjamini and Yekutieli 2005). The headline, the overview and `--fail-on disparity` speak of the primary family alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.audit.estimates.calibration_tables import error_tests, judged_error
 from core.audit.inference.one_vs_rest import RestTest, against_rest, correct_all
-from core.audit.inference.pairwise import TESTED, PairTest, pairwise
-from core.audit.inference.summary_uncertainty import permuted_pairs
-from core.audit.inference.verdicts import Verdict, judge, not_comparable
+from core.audit.inference.pairwise import CALIBRATED, TESTED, Comparisons, PairTest, comparisons
+from core.audit.inference.tolerances import Bound, tolerance_bound
+from core.audit.inference.verdicts import Verdict, calibration_verdict, judge, not_comparable
 from core.audit.options import AuditOptions
-from core.metrics.estimate import finite_or_none
-from core.metrics.multiple_testing import benjamini_hochberg, holm
+from core.metrics.joint_inference import loadings
+from core.metrics.multiple_testing import MaxT, benjamini_hochberg, step_down_max_t
 
 if TYPE_CHECKING:
     from core.audit.result import AttributeAudit, ModelAudit
 
-CLAIMED = (*TESTED, "ece")
+VERDICT_METRICS = (*(metric for metric in TESTED if metric not in CALIBRATED), "ece", *CALIBRATED)
+"""`ece` stands for calibration as a whole: its verdict is that of O:E and slope together."""
 Key = tuple[str, str, str]  # model, attribute, metric
 
 
@@ -36,20 +38,21 @@ class Claims:
 
     def __init__(self, options: AuditOptions) -> None:
         self.options = options
-        self._models: tuple[ModelAudit, ...] = ()
+        self._audits: tuple[tuple[ModelAudit, ...], ...] = ()
 
     def hold(self, models: tuple[ModelAudit, ...]) -> None:
-        """Models that are looked at together with those held already."""
-        self._models += models
+        """Models that are looked at together with those held already; models of one call judge the same samples."""
+        self._audits += (models,)
 
     def primary(self, attribute: AttributeAudit, metric: str) -> bool:
         """Whether the tests of this metric by this attribute were declared."""
-        if attribute.grouping.depth > 1 or metric not in self.options.primary_metrics:
+        declared = self.options.primary_metrics
+        if attribute.grouping.depth > 1 or not (metric in declared or (metric in CALIBRATED and "ece" in declared)):
             return False
         return not self.options.primary_attributes or attribute.name in self.options.primary_attributes
 
     def tests(self, attribute: AttributeAudit) -> tuple[PairTest, ...]:
-        return tuple(test for metric in CLAIMED for test in self.of(attribute, metric))
+        return tuple(test for metric in TESTED for test in self.of(attribute, metric))
 
     def of(self, attribute: AttributeAudit, metric: str) -> tuple[PairTest, ...]:
         """The corrected tests of one metric by one attribute."""
@@ -57,14 +60,15 @@ class Claims:
         return family.get((attribute.model, attribute.name, metric), ())
 
     def verdicts(self, attribute: AttributeAudit) -> tuple[Verdict, ...]:
-        return tuple(self.verdict(attribute, metric) for metric in CLAIMED)
+        return tuple(self.verdict(attribute, metric) for metric in VERDICT_METRICS)
 
     def verdict(self, attribute: AttributeAudit, metric: str) -> Verdict:
         primary = self.primary(attribute, metric)
         if not attribute.groups:
             return not_comparable(metric, primary)
-        table = judged_error(attribute.tables) if metric == "ece" else attribute.tables[metric]
-        return judge(table, self.of(attribute, metric), attribute.grouping, attribute.options, primary)
+        if metric == "ece":
+            return calibration_verdict([self.verdict(attribute, part) for part in CALIBRATED], primary)
+        return judge(attribute, metric, self.of(attribute, metric), self._bound(attribute, metric), primary)
 
     def against_rest(self, model: str) -> tuple[RestTest, ...]:
         return self._rest[model]
@@ -72,47 +76,73 @@ class Claims:
     @cached_property
     def family_size(self) -> int:
         """Tests in the primary family."""
-        return sum(test.p is not None for tests in self._primary.values() for test in tests)
-
-    @cached_property
-    def _primary(self) -> dict[Key, tuple[PairTest, ...]]:
-        return self._corrected(primary=True)
-
-    @cached_property
-    def _exploratory(self) -> dict[Key, tuple[PairTest, ...]]:
-        return self._corrected(primary=False)
+        return sum(int(np.isfinite(found.p).sum()) for _, _, found in self._members(primary=True))
 
     @cached_property
     def _rest(self) -> dict[str, tuple[RestTest, ...]]:
-        return {model.model: correct_all([test for a in model.attributes for test in against_rest(a)], self.options) for model in self._models}
+        return {model.model: correct_all([test for a in model.attributes for test in against_rest(a)], self.options) for models in self._audits for model in models}
 
-    def _corrected(self, primary: bool) -> dict[Key, tuple[PairTest, ...]]:
-        found, untested = {}, 0
-        for attribute, metric in self._members(primary):
-            tests, comparisons = _uncorrected(attribute, metric)
-            found[attribute.model, attribute.name, metric] = tests
-            untested += comparisons - len(tests)
-        flat = [(key, test) for key, tests in found.items() for test in tests]
-        # Comparisons that were chosen away count as tested: no choice among them can outwit the correction.
-        p = np.array([np.nan if test.p is None else test.p for _, test in flat] + [1.0] * untested)
-        adjusted = holm(p) if primary else benjamini_hochberg(p)
-        result: dict[Key, list[PairTest]] = {key: [] for key in found}
-        for (key, test), q in zip(flat, adjusted, strict=False):
-            result[key].append(replace(test, p_adjusted=finite_or_none(q)))
-        return {key: tuple(tests) for key, tests in result.items()}
+    def plan(self, attribute: AttributeAudit, metric: str) -> tuple[float | None, float | None]:
+        """(tolerance, marginal level of one test) that the verdict of a metric is decided at, for planning; None for the usual."""
+        tolerance = self._bound(attribute, metric).value
+        return tolerance, self._correction.marginal if self.primary(attribute, metric) else None
 
-    def _members(self, primary: bool) -> Iterator[tuple[AttributeAudit, str]]:
-        return ((a, metric) for m in self._models for a in m.attributes for metric in CLAIMED if self.primary(a, metric) == primary)
+    def _bound(self, attribute: AttributeAudit, metric: str) -> Bound:
+        model = next(m for models in self._audits for m in models if any(attribute is own for own in m.attributes))
+        return tolerance_bound(metric, model, attribute.options)
+
+    @cached_property
+    def _correction(self) -> MaxT:
+        members = list(self._members(primary=True))
+        return step_down_max_t(_joined(members), self._loadings(members), self.options.alpha)
+
+    @cached_property
+    def _primary(self) -> dict[Key, tuple[PairTest, ...]]:
+        return _split(list(self._members(primary=True)), self._correction, self.options.alpha)
+
+    @cached_property
+    def _exploratory(self) -> dict[Key, tuple[PairTest, ...]]:
+        members, alpha = list(self._members(primary=False)), self.options.alpha
+        p = _joined(members)
+        adjusted = benjamini_hochberg(p)
+        tested = max(int(np.isfinite(p).sum()), 1)
+        return _split(members, MaxT(adjusted, alpha * max(int((adjusted < alpha).sum()), 1) / tested), alpha)
+
+    def _members(self, primary: bool) -> Iterator[tuple[int, AttributeAudit, Comparisons]]:
+        """(place of the audit, attribute, its comparisons by one metric) of everything in a family."""
+        for place, models in enumerate(self._audits):
+            for attribute in (a for m in models for a in m.attributes):
+                for metric in TESTED:
+                    if self.primary(attribute, metric) == primary and (found := comparisons(attribute, metric)) is not None:
+                        yield place, attribute, found
+
+    def _loadings(self, members: list[tuple[int, AttributeAudit, Comparisons]]) -> np.ndarray | None:
+        """Loadings of all tests on independent factors, audits of other samples on factors of their own; None where unknown."""
+        blocks = []
+        for place in dict.fromkeys(place for place, _, _ in members):
+            joint = [found.joint for own, _, found in members if own == place]
+            if any(one is None for one in joint):
+                return None
+            blocks.append(loadings([one for one in joint if one is not None]))
+        if not blocks:
+            return None
+        result = np.zeros((sum(b.shape[0] for b in blocks), sum(b.shape[1] for b in blocks)))
+        row = column = 0
+        for block in blocks:
+            result[row : row + block.shape[0], column : column + block.shape[1]] = block
+            row, column = row + block.shape[0], column + block.shape[1]
+        return result
 
 
-def _uncorrected(attribute: AttributeAudit, metric: str) -> tuple[tuple[PairTest, ...], int]:
-    """The tests of one metric by one attribute as they stand alone, and how many comparisons they stand for."""
-    grouping, options = attribute.grouping, attribute.options
-    wanted = options.reference.get(grouping.name)
-    reference = grouping.groups.index(wanted) if wanted in grouping.groups else None
-    if metric == "ece":
-        return error_tests(attribute.data, grouping.codes, len(grouping.groups), attribute.tables, options, reference)
-    permuted = None
-    if metric == "auc" and grouping.depth == 1:
-        permuted = permuted_pairs(attribute.data, grouping.codes, attribute.counts, attribute.tables["auc"], options, reference)
-    return pairwise(attribute.tables[metric], permuted, reference)
+def _joined(members: list[tuple[int, AttributeAudit, Comparisons]]) -> np.ndarray:
+    return np.concatenate([found.p for _, _, found in members]) if members else np.zeros(0)
+
+
+def _split(members: list[tuple[int, AttributeAudit, Comparisons]], corrected: MaxT, alpha: float) -> dict[Key, tuple[PairTest, ...]]:
+    """Corrected tests by the metric and attribute that they belong to."""
+    result, start = {}, 0
+    for _, attribute, found in members:
+        own = corrected.adjusted[start : start + found.p.size]
+        start += found.p.size
+        result[attribute.model, attribute.name, found.metric] = found.tests(own, corrected.marginal, alpha)
+    return result

@@ -11,6 +11,7 @@ from core.audit.estimates.group_estimates import MetricTable
 from core.audit.estimates.grouping import Grouping
 from core.audit.estimates.scored import Scored
 from core.audit.inference.pairwise import MAX_PAIRED_GROUPS
+from core.audit.inference.selection_findings import extreme_selection
 from core.audit.input.predictions import AuditFinding, Predictions
 from core.audit.options import AuditOptions
 from core.audit.wording import decimal
@@ -28,6 +29,7 @@ def of_model(model: ModelAudit) -> tuple[AuditFinding, ...]:
     """Everything that must be said of one model's scores and groups."""
     n_pos, n_neg = int(model.counts.n_pos[0]), int(model.counts.n_neg[0])
     found = [*one_class(model.model, n_pos, n_neg), *leakage(model.data, float(model.tables["auc"].value[0]), n_pos, n_neg)]
+    found += extreme_selection(model.data)
     for attribute in model.attributes:
         if attribute.groups:
             found += group_findings(model.model, attribute.grouping, attribute.tables, model.options)

@@ -11,22 +11,28 @@ not enough data : everything else, in words that say what is known and what is n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from core.audit.estimates.group_estimates import MetricTable
-from core.audit.estimates.grouping import Grouping
 from core.audit.inference.pairwise import PairTest
-from core.audit.options import AuditOptions
-from core.audit.wording import chance, decimal, interval
+from core.audit.inference.prevalence_notes import prevalence_note
+from core.audit.inference.tolerances import Bound
+from core.audit.wording import chance, decimal, interval, sentence
 from core.metrics.catalogue import title
 
-DISPARITY = "disparity"
-NONE_FOUND = "no disparity found"
-NOT_ENOUGH = "not enough data"
-VERDICTS = (DISPARITY, NONE_FOUND, NOT_ENOUGH)
+if TYPE_CHECKING:
+    from core.audit.result import AttributeAudit
+
+Word = Literal["disparity", "no disparity found", "not enough data"]
+DISPARITY: Word = "disparity"
+NONE_FOUND: Word = "no disparity found"
+NOT_ENOUGH: Word = "not enough data"
+VERDICTS: tuple[Word, ...] = (DISPARITY, NONE_FOUND, NOT_ENOUGH)
 FLOOR = 1e-300
 
 
@@ -41,7 +47,7 @@ class Verdict:
     """
 
     metric: str
-    verdict: str
+    verdict: Word
     reason: str
     primary: bool
     pair: PairTest | None = None
@@ -61,13 +67,13 @@ class Verdict:
 
 def not_comparable(metric: str, primary: bool) -> Verdict:
     """Of an attribute without any value, or an intersection without any cell that is large enough."""
-    return Verdict(metric, NOT_ENOUGH, f"{title(metric)} cannot be compared: no group has enough rows.", primary)
+    return Verdict(metric, NOT_ENOUGH, f"{sentence(title(metric))} cannot be compared: no group has enough rows.", primary)
 
 
-def judge(table: MetricTable, tests: Sequence[PairTest], grouping: Grouping, options: AuditOptions, primary: bool) -> Verdict:
+def judge(attribute: AttributeAudit, metric: str, tests: Sequence[PairTest], tolerance: Bound, primary: bool) -> Verdict:
     """The verdict of one metric from its corrected tests."""
-    groups, tolerance = grouping.groups, options.tolerance_of(table.metric)
-    known = sorted((t for t in tests if t.p_adjusted is not None), key=lambda t: (t.p_adjusted, t.p, -abs(t.difference)))
+    table, groups, grouping = attribute.tables[metric], attribute.groups, attribute.grouping
+    known = sorted((t for t in tests if t.p_adjusted is not None and t.p is not None), key=lambda t: (t.p_adjusted, t.p, -abs(t.difference)))
     first = known[0] if known else None
     judged = np.flatnonzero(table.judged)
     gap, lowest, highest = None, None, None
@@ -75,28 +81,46 @@ def judge(table: MetricTable, tests: Sequence[PairTest], grouping: Grouping, opt
         worst, best = judged[np.argmin(table.value[judged])], judged[np.argmax(table.value[judged])]
         gap, lowest, highest = float(table.value[best] - table.value[worst]), groups[worst], groups[best]
 
-    def verdict(word: str, reason: str, pair: PairTest | None = first, exceeds: bool | None = None) -> Verdict:
-        return Verdict(table.metric, word, f"{reason}{'' if primary else EXPLORATORY}", primary, pair, exceeds, gap, lowest, highest)
+    def verdict(word: Word, reason: str, pair: PairTest | None = first, exceeds: bool | None = None) -> Verdict:
+        return Verdict(metric, word, f"{'' if primary else EXPLORATORY}{reason}", primary, pair, exceeds, gap, lowest, highest)
 
-    shown = [t for t in known if t.p_adjusted is not None and t.p_adjusted < options.alpha]
-    reaching = [t for t in shown if abs(t.difference) >= tolerance and not _within(t, tolerance)]
-    if reaching:
-        exceeds = _exceeds(reaching[0], tolerance)
-        return verdict(DISPARITY, _disparity(table, groups, reaching, tolerance, exceeds), reaching[0], exceeds)
     unjudged = [(groups[g], why) for g, why in enumerate(table.reason) if why is not None]
     if judged.size < 2:
-        return verdict(NOT_ENOUGH, _incomparable(table.metric, unjudged))
-    wide = [t for t in tests if not _within(t, tolerance)]
+        return verdict(NOT_ENOUGH, _incomparable(metric, unjudged))
+    if tolerance.value is None:
+        return verdict(NOT_ENOUGH, f"{sentence(title(metric))} has no tolerance here: {tolerance.reason}.")
+    shown = [t for t in known if t.p_adjusted is not None and t.p_adjusted < attribute.options.alpha]
+    reaching = [t for t in shown if abs(t.difference) >= tolerance.value and not _within(t, tolerance.value)]
+    if reaching:
+        exceeds = _exceeds(reaching[0], tolerance.value)
+        said = _disparity(table, groups, reaching, tolerance, exceeds)
+        return verdict(DISPARITY, said + prevalence_note(attribute, metric, reaching[0], tolerance.value), reaching[0], exceeds)
+    wide = [t for t in tests if not _within(t, tolerance.value)]
     if wide:
-        return verdict(NOT_ENOUGH, _open(table.metric, groups, wide, shown, tolerance))
+        return verdict(NOT_ENOUGH, _open(metric, groups, wide, shown, tolerance))
     left_out = [f"{grouping.left_out_rows} rows are in groups too small to look at"] if grouping.left_out_rows else []
     if unjudged or left_out:
         names = "; ".join([f"{name}: {why}" for name, why in unjudged[:3]] + left_out)
-        return verdict(NOT_ENOUGH, f"{title(table.metric)} differs by less than the tolerance between the groups that can be judged, but not all can be ({names}).")
-    return verdict(NONE_FOUND, _equivalent(table, groups, tests, shown, tolerance, options))
+        return verdict(NOT_ENOUGH, f"{sentence(title(metric))} differs by less than the tolerance between the groups that can be judged, but not all can be ({names}).")
+    return verdict(NONE_FOUND, _equivalent(metric, groups, tests, shown, tolerance, attribute.options.alpha))
 
 
-EXPLORATORY = " (Exploratory: not among the declared questions.)"
+def calibration_verdict(parts: Sequence[Verdict], primary: bool) -> Verdict:
+    """Calibration as a whole, from the verdicts on O:E and on the slope: a disparity of either is one."""
+    for word in (DISPARITY, NOT_ENOUGH):
+        found = [part for part in parts if part.verdict == word]
+        if found:
+            first = min(found, key=lambda part: 2.0 if part.p is None else part.p)
+            return replace(first, metric="ece", reason=_of_calibration(first.reason), primary=primary)
+    return replace(parts[0], metric="ece", reason=_of_calibration(" ".join(part.reason.removeprefix(EXPLORATORY) for part in parts), not primary), primary=primary)
+
+
+EXPLORATORY = "Exploratory: "
+
+
+def _of_calibration(reason: str, exploratory: bool = False) -> str:
+    said = reason.removeprefix(EXPLORATORY)
+    return f"{EXPLORATORY if exploratory or said != reason else ''}Calibration: {said}"
 
 
 def _within(test: PairTest, tolerance: float) -> bool:
@@ -108,17 +132,36 @@ def _exceeds(test: PairTest, tolerance: float) -> bool:
     return low is not None and high is not None and (low > tolerance or high < -tolerance)
 
 
-def _disparity(table: MetricTable, groups: Sequence[str], pairs: Sequence[PairTest], tolerance: float, exceeds: bool) -> str:
-    first = pairs[0]
+def _size(metric: str, value: float | None) -> str:
+    """A difference in words: for O:E, which is compared as a ratio, how many times."""
+    if value is None:
+        return "unknown"
+    return f"{math.exp(value):.2f} times" if metric == "oe_ratio" else decimal(value, _digits(value))
+
+
+def _digits(*values: float | None) -> int:
+    """Three, or as many as show differences that three would round away."""
+    sizes = [abs(value) for value in values if value]
+    return 3 if not sizes or min(sizes) >= 0.001 else 5
+
+
+def _spread(metric: str, size: float, ends: tuple[float | None, float | None]) -> str:
+    low, high = ends
+    if metric == "oe_ratio":
+        return f"{math.exp(size):.2f} times" if low is None or high is None else f"{math.exp(size):.2f} times [{math.exp(low):.2f}, {math.exp(high):.2f}]"
+    return interval(size, low, high, _digits(size))
+
+
+def _disparity(table: MetricTable, groups: Sequence[str], pairs: Sequence[PairTest], tolerance: Bound, exceeds: bool) -> str:
+    first, metric = pairs[0], table.metric
     high, low = (first.group_a, first.group_b) if first.difference > 0 else (first.group_b, first.group_a)
     others = "" if len(pairs) == 1 else "; 1 more pair differs" if len(pairs) == 2 else f"; {len(pairs) - 1} more pairs differ"
-    ends = _ends(first)
-    size = interval(abs(first.difference), *ends)
-    nearest = "" if exceeds or ends[0] is None else f" (it may be as small as {decimal(max(ends[0], 0.0))})"
-    beyond = f"that it exceeds the tolerance of {decimal(tolerance)} is {'shown as well' if exceeds else 'not shown'}{nearest}"
+    ends, digits = _ends(first), _digits(first.difference)
+    nearest = "" if exceeds or ends[0] is None else f" (it may be as small as {_size(metric, max(ends[0], 0.0))})"
+    beyond = f"that it exceeds the tolerance of {tolerance.words} is {'shown as well' if exceeds else 'not shown'}{nearest}"
     return (
-        f"{title(table.metric)} is {decimal(table.value[high])} for {groups[high]} and {decimal(table.value[low])} for {groups[low]}: "
-        f"a difference of {size} is shown (corrected p {chance(first.p_adjusted)}); {beyond}{others}."
+        f"{sentence(title(metric))} is {decimal(table.value[high], digits)} for {groups[high]} and {decimal(table.value[low], digits)} for {groups[low]}: "
+        f"a difference of {_spread(metric, abs(first.difference), ends)} is shown (corrected p {chance(first.p_adjusted)}); {beyond}{others}."
     )
 
 
@@ -132,35 +175,33 @@ def _ends(test: PairTest) -> tuple[float | None, float | None]:
 
 def _incomparable(metric: str, unjudged: Sequence[tuple[str, str]]) -> str:
     if not unjudged:
-        return f"{title(metric)}: there is only one group, so nothing to compare."
+        return f"{sentence(title(metric))}: there is only one group, so nothing to compare."
     shared = {why for _, why in unjudged}
     why = next(iter(shared)) if len(shared) == 1 else "; ".join(f"{name}: {why}" for name, why in unjudged[:3])
-    return f"{title(metric)} cannot be compared: fewer than two groups can be judged ({why})."
+    return f"{sentence(title(metric))} cannot be compared: fewer than two groups can be judged ({why})."
 
 
-def _open(metric: str, groups: Sequence[str], wide: Sequence[PairTest], shown: Sequence[PairTest], tolerance: float) -> str:
+def _open(metric: str, groups: Sequence[str], wide: Sequence[PairTest], shown: Sequence[PairTest], tolerance: Bound) -> str:
     """Neither a disparity nor its absence: which pair leaves it open."""
     if shown:
         first = shown[0]
         high, low = (first.group_a, first.group_b) if first.difference > 0 else (first.group_b, first.group_a)
         return (
-            f"{title(metric)}: a difference between {groups[high]} and {groups[low]} of {interval(abs(first.difference), *_ends(first))} is shown "
-            f"(corrected p {chance(first.p_adjusted)}), but whether a gap exceeds the tolerance of {decimal(tolerance)} is not known."
+            f"{sentence(title(metric))}: a difference between {groups[high]} and {groups[low]} of {_spread(metric, abs(first.difference), _ends(first))} is shown "
+            f"(corrected p {chance(first.p_adjusted)}), but whether a gap exceeds the tolerance of {tolerance.words} is not known."
         )
-    widest = max(wide, key=lambda t: np.inf if t.low is None or t.high is None else max(-t.low, t.high))
+    widest = max(wide, key=lambda t: math.inf if t.low is None or t.high is None else max(-t.low, t.high))
     a, b = groups[widest.group_a], groups[widest.group_b]
     if widest.low is None or widest.high is None:
-        return f"{title(metric)}: the difference between {a} and {b} has no interval with this data."
+        return f"{sentence(title(metric))}: the difference between {a} and {b} has no interval with this data."
+    least, most = (f"{math.exp(end):.2f}" if metric == "oe_ratio" else decimal(end, signed=True) for end in (widest.low, widest.high))
     return (
-        f"{title(metric)}: no difference is shown, but that between {a} and {b} may lie anywhere from {decimal(widest.low, signed=True)} to "
-        f"{decimal(widest.high, signed=True)}, so a gap beyond the tolerance of {decimal(tolerance)} is not ruled out."
+        f"{sentence(title(metric))}: no difference is shown, but {'the ratio of' if metric == 'oe_ratio' else 'that between'} {a} and {b} may lie anywhere from {least} to {most}, "
+        f"so a gap beyond the tolerance of {tolerance.words} is not ruled out."
     )
 
 
-def _equivalent(table: MetricTable, groups: Sequence[str], tests: Sequence[PairTest], shown: Sequence[PairTest], tolerance: float, options: AuditOptions) -> str:
+def _equivalent(metric: str, groups: Sequence[str], tests: Sequence[PairTest], shown: Sequence[PairTest], tolerance: Bound, alpha: float) -> str:
     largest = max(max(-t.low, t.high) for t in tests if t.low is not None and t.high is not None)
     real = f" A difference between {groups[shown[0].group_a]} and {groups[shown[0].group_b]} is shown, but it lies within that." if shown else ""
-    return (
-        f"{title(table.metric)}: every difference between groups is smaller than {decimal(largest)} with {1 - options.alpha:.0%} confidence, "
-        f"within the tolerance of {decimal(tolerance)}.{real}"
-    )
+    return f"{sentence(title(metric))}: every difference between groups is smaller than {_size(metric, largest)} with {1 - alpha:.0%} confidence, within the tolerance of {tolerance.words}.{real}"

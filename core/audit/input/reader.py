@@ -23,7 +23,7 @@ from core.tables import Finding, Table, read
 from core.tables.delimited import FIRST_ROW
 from core.tables.groups import group_findings, parse_merges
 from core.tables.labels import LabelRule, apply_rule, known_positive, label_findings, rule_for
-from core.tables.reader import header
+from core.tables.reader import header, of_frame
 from core.tables.splits import split_word
 
 
@@ -46,6 +46,17 @@ def read_predictions(path: str | Path, mapping: Mapping, metadata: str | Path | 
     if on is None:
         raise UserError(f"--metadata {Path(metadata).name} needs --on ID: the column by which its rows belong to those of {path.name}")
     return _with_metadata(path, mapping, Path(metadata), on)
+
+
+def from_frame(frame: pd.DataFrame, mapping: Mapping, source: str = "the DataFrame") -> Predictions:
+    """`read_predictions` for a pandas DataFrame; an index is no column.
+
+    Raises
+    ------
+    UserError : as for a file.
+    """
+    mapping.check([str(name) for name in frame.columns], source)
+    return from_table(of_frame(frame, source, mapping.columns), mapping)
 
 
 def _with_metadata(path: Path, mapping: Mapping, metadata: Path, on: str) -> Predictions:

@@ -8,14 +8,15 @@ import re
 import shutil
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from core.audit import AuditOptions, Mapping, audit, read_predictions
-from core.audit.comparison.compare_models import with_comparisons
+from core.api.audits import audit_predictions
+from core.audit.input.column_roles import Mapping
+from core.audit.options import AuditOptions
 from core.audit.output.schema import read_document
 from core.errors import UserError
+from core.versions import now
 from core.workspace import Workspace, read_json, write_json
 
 
@@ -41,7 +42,7 @@ class SavedAudit:
 
 
 def make(workspace: Workspace, file: Path, name: str, mapping: Mapping, options: AuditOptions) -> SavedAudit:
-    """Audit `file` and keep it; the same file, mapping and options answer at once.
+    """Audit `file`, which its user calls `name`, and keep it; the same file, mapping and options answer at once.
 
     Raises
     ------
@@ -51,12 +52,11 @@ def make(workspace: Workspace, file: Path, name: str, mapping: Mapping, options:
     chosen = {"mapping": mapping.to_dict(), "options": options.to_dict()}
     folder = workspace.audits / _identity(file, chosen)
     if not (folder / "audit.json").exists():
-        predictions = read_predictions(file, mapping)
-        result = with_comparisons(audit(predictions, options), predictions).to_dict()
+        result = audit_predictions(file, columns=mapping, options=options, source=name)
         folder.mkdir(exist_ok=True)
         shutil.copyfile(file, folder / f"predictions{file.suffix.lower()}")
-        write_json(folder / "mapping.json", {"name": name, "created": datetime.now(UTC).isoformat(timespec="minutes"), **chosen})
-        write_json(folder / "audit.json", {**result, "source": name})
+        write_json(folder / "mapping.json", {"name": name, "created": now().isoformat(timespec="minutes"), **chosen})
+        write_json(folder / "audit.json", result.to_dict())
     return SavedAudit(folder)
 
 
