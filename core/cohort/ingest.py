@@ -209,6 +209,7 @@ def _build(folder: Path, cohort_id: str, name: str, table: pd.DataFrame, roles: 
             present={n: present[:, i] for i, n in enumerate(m.name for m in roles.modalities) if n in collected},
             digests={n: m.pixel_digests for n, m in collected.items()},
             blank={n: m.blank for n, m in collected.items()},
+            dark={n: m.dark for n, m in collected.items()},
             set_aside=aside,
             labels=table[roles.label],
         )
