@@ -82,8 +82,8 @@ def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None, dict[str
     if not any(f not in (None, [], ()) for f in flags):
         return None, None, None
     table = find_table(args.table)
-    frame = prepared(read_table(table, sheet=args.sheet, encoding=args.encoding), args.merge, args.bins)
     source = open_source(args.images or table.parent)
+    frame = prepared(read_table(table, sheet=args.sheet, encoding=args.encoding), args.merge, args.bins, source)
     guess = guess_roles(
         frame, source, label=args.label, positive=args.positive, uncertain=args.uncertain or "exclude", blank=args.blank or "exclude", sample_id=args.id,
         patient_id=args.patient, split=args.split, attributes=args.attribute, modalities=modalities, dropped=args.drop,

@@ -330,7 +330,7 @@ def _why_not(column: str, values: pd.Series) -> str | None:
     if tokens & {"id", "uid", "identifier", "mrn", "accession"} or (column.lower().endswith("id") and values.nunique() > 0.5 * len(values)):
         return "its name says that it identifies something"
     if len(values) >= 10 and values.nunique() > 0.9 * len(values) and to_number(values) is None and not _is_prose(values):
-        return "every row has a word of its own"
+        return why_no_numbers(values) or "every row has a word of its own"
     return None
 
 

@@ -104,7 +104,7 @@ def ingest_table(
     of the file itself, kept with those of the checks; `reasons`: column -> why it has its role;
     `named`: the user pointed at `source`, so that files of it that no row uses are worth a word.
     """
-    table = prepared_for(table, roles)
+    table = prepared_for(table, roles, source)
     validate(roles, list(table.columns))
     if len(table) > WORTH_A_WORD:
         progress(f"reading the files of {len(table)} rows")
@@ -150,7 +150,7 @@ def _own_roles(path: Path, table: pd.DataFrame, source: ImageSource) -> tuple[Ro
         if manifest.is_file():
             roles, name = read_manifest(manifest)
             return roles, name, dict.fromkeys(table.columns, f"from {manifest.name}")
-    guess = guess_roles(prepared(table), source)
+    guess = guess_roles(prepared(table, source=source), source)
     return guess.roles, None, guess.reasons
 
 

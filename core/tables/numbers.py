@@ -104,8 +104,8 @@ def why_no_numbers(values: pd.Series) -> str | None:
     texts = values.dropna().astype(str)
     plain = pd.to_numeric(texts, errors="coerce").notna()
     odd = texts[~plain].value_counts()
-    digits = texts.str.contains(r"\d").mean() if len(texts) else 0.0
-    if digits < 0.5 or odd.empty or (not plain.any() and digits < 0.9):
+    numeric = texts.str.fullmatch(rf"\s*[<>≤≥~=+-]*\s*{_NUMBER}\s*[^\d]{{0,15}}").mean() if len(texts) else 0.0
+    if numeric < 0.8 or odd.empty:
         return None
     return f"it looks like numbers, but {counted(int(odd.sum()), 'value')} cannot be read as such ({listed([str(v) for v in odd.index], 4)}); write them as numbers to use it"
 

@@ -46,6 +46,7 @@ CHECKS: tuple[Check, ...] = (
     structure.NoPatientId(),
     structure.FewPatients(),
     groups.ReadAsNumber(),
+    groups.NotNumbers(),
     groups.ConstantColumns(),
     groups.AttributesKeptOut(),
 )
