@@ -16,7 +16,7 @@ from core.charts.text import plural
 from core.charts.theme import FAMILY_NAMES, method_rank
 from core.cohort.cohort import Cohort
 from core.errors import UserError
-from core.methods.base import REGISTRY
+from core.methods.source import cards
 from core.runs.estimate import expected_seconds
 from core.runs.queue_settings import parallel
 from core.runs.spec import RunSpec, plan
@@ -61,8 +61,8 @@ def method_cards(modalities: Sequence[str]) -> tuple[tuple[str, ...], tuple[str,
     """Draw the cards by family; returns the methods chosen, and the modalities of the unimodal runs."""
     chosen, alone = [], tuple(modalities)
     families: dict[str, list[str]] = {}
-    for name, cls in sorted(REGISTRY.items(), key=lambda item: (method_rank(item[0]), item[0])):
-        families.setdefault(cls.card.family, []).append(name)
+    for name, card in sorted(cards().items(), key=lambda item: (method_rank(item[0]), item[0])):
+        families.setdefault(card.family, []).append(name)
     for family in (*OPEN, *(f for f in FAMILY_NAMES if f not in OPEN)):
         names = families.get(family, [])
         if not names:
@@ -92,7 +92,7 @@ def _family(names: Sequence[str]) -> list[str]:
 
 
 def _card(name: str) -> bool:
-    card = REGISTRY[name].card
+    card = cards()[name]
     key = f"method-{name}"
     # Streamlit forgets a widget when its page is left; what was ticked is kept beside it.
     kept: dict[str, bool] = st.session_state.setdefault("_methods", {})

@@ -8,48 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from core.methods.card import Card
 from core.models.batch import Batch, Fused, cross_entropy
 
 if TYPE_CHECKING:
     from core.models.network import Network
 
-Family = Literal["none", "balance", "fairness", "both"]
-Role = Literal["reference", "rival", "ours"]
 SearchSpace = Mapping[str, tuple[Any, ...]]
-
-LAST_PLACE = 1000
-"""Place in lists of a method whose card names none."""
-ADAMW_DIVIDES = "AdamW divides out a constant factor on an encoder's whole gradient"
-
-
-@dataclass(frozen=True)
-class Card:
-    """What a reader must know of a method before choosing it."""
-
-    title: str
-    family: Family
-    paper: str
-    summary: str
-    """One plain sentence: what it does."""
-    inference_needs: str = "the modalities"
-    limits: str = "none known"
-    departures: str = "none known"
-    """Where it differs from the published method, and why; a setting that undoes it is named."""
-    order: int = LAST_PLACE
-    """Place in lists, smallest first."""
-    colour: tuple[str, str] | None = None
-    """In charts, on light and on dark ground, as #RRGGBB; None: the next free one."""
-    default: bool = False
-    """Chosen on the training page before anybody has chosen."""
-    role: Role = "rival"
-    """`reference`: the others are compared with it; `ours`: this project's own, which is compared with all others."""
 
 
 @dataclass(frozen=True)
