@@ -101,7 +101,7 @@ def _answer(store: Any, handle: Any, spec: Any) -> dict[str, Any]:
         "run_id": handle.run_id,
         "key": handle.key,
         "method": spec["method"],
-        "modality": spec["settings"].get("modality") if spec["method"] == "unimodal" else None,
+        "modality": spec["settings"].get("modality"),
         "seed": spec["seed"],
         "attribute": spec["attribute"],
         "status": status["status"],
