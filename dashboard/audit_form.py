@@ -8,12 +8,12 @@ from typing import Any, Literal
 import pandas as pd
 import streamlit as st
 
+from core.api.saved_audits import SavedAudit, find
 from core.audit import AuditOptions, Mapping, Target
 from core.audit.input.table import header
 from core.charts.text import percent, plural, sentence
 from core.errors import UserError
 from dashboard import audit_job, state
-from dashboard.audits import SavedAudit, find
 from dashboard.draft import Draft
 from dashboard.escape import md
 from dashboard.guess_mapping import guess_mapping
@@ -22,7 +22,7 @@ from dashboard.uploads import free, known_as
 
 HEAD_ROWS = 5000
 LOOK_SECONDS = 0.5
-MISSING: dict[Literal["group", "exclude"], str] = {"group": "a group of their own", "exclude": "left out (and counted)"}
+MISSING: dict[Literal["group", "exclude"], str] = {"exclude": "left out (and counted)", "group": "a group of their own"}
 POINTS = {"a threshold": None, "a sensitivity of": "sensitivity", "a specificity of": "specificity", "a share selected of": "selection_rate", "Youden's best": "youden"}
 
 

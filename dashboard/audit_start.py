@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from core.api.saved_audits import SavedAudit
 from core.cohort.sample import sample_folder
 from core.errors import UserError
 from dashboard import address, state
-from dashboard.audits import SavedAudit
 from dashboard.draft import Draft
 from dashboard.escape import md
 from dashboard.trash import delete_button

@@ -12,12 +12,13 @@ import streamlit as st
 from core.audit import AuditFinding
 from core.charts.audit_curves import decision_curves, reliability
 from core.charts.audit_forest import metric_forest
-from core.charts.audit_matrix import metric_name, verdict_matrix
+from core.charts.audit_matrix import verdict_matrix
 from core.charts.audit_threshold import at_threshold, sliding
 from core.charts.audit_volcano import volcano
 from core.charts.consequences import cross_group
 from core.charts.grammar import selection_point
 from core.charts.text import count, decimal, plural
+from core.metrics.catalogue import short
 from core.report import contents
 from core.report.audit_comparisons import comparison_headline, comparison_text, is_first, seeds_text
 from core.report.audit_tables import (
@@ -125,7 +126,7 @@ def _attribute(document: Mapping[str, Any], singles: list[str], model: str, verd
         own = groups[groups["attribute"] == attribute]
         metrics = [m for m in METRICS if m in set(own["metric"])]
         address.seed("audit-metric", "metric", metrics)
-        metric = str(st.selectbox("Metric", metrics, key="audit-metric", format_func=metric_name, width=200))
+        metric = str(st.selectbox("Metric", metrics, key="audit-metric", format_func=short, width=200))
     address.name_in_link(by=attribute, metric=metric)
     judged = verdicts[(verdicts["attribute"] == attribute) & (verdicts["model"] == model) & (verdicts["metric"] == metric)]
     if len(judged):
@@ -171,7 +172,7 @@ def _summaries(document: Mapping[str, Any], model: str, attribute: str) -> None:
 
 def _pairs(part: pd.DataFrame, metric: str) -> None:
     if part.empty:
-        too_little_data(f"No pair of groups can be compared in {metric_name(metric)}", "Too few positives or negatives, or no test for this metric.", key="no-pairs")
+        too_little_data(f"No pair of groups can be compared in {short(metric)}", "Too few positives or negatives, or no test for this metric.", key="no-pairs")
     else:
         _table(pair_text(part, False), "Tests between pairs of groups")
 
@@ -199,7 +200,7 @@ def _sliding(document: Mapping[str, Any], model: str, attribute: str) -> None:
     chosen = float(st.select_slider("Predicted positive from a score of", cuts, usual, key=f"audit-slide-{model}-{attribute}", format_func=lambda cut: decimal(cut)))
     chart_block(sliding(curve, attribute, chosen), key="audit-sliding")
     here = at_threshold(curve, chosen)
-    shown = pd.DataFrame({"group": here["group"], "rows selected": here["selected"].map(count), **{metric_name(rate): here[rate].map(decimal) for rate in ("tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy")}})
+    shown = pd.DataFrame({"group": here["group"], "rows selected": here["selected"].map(count), **{short(rate): here[rate].map(decimal) for rate in ("tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy")}})
     _table(shown, "Rates of each group at the threshold")
 
 
@@ -219,7 +220,7 @@ def _against_rest(document: Mapping[str, Any], model: str, part: Mapping[str, An
     if not known:
         too_little_data("No group can be compared with all others", "Too few positives or negatives.", key="no-volcano")
         return
-    metric = str(st.segmented_control("Metric of the groups", known, default=known[0], required=True, key="volcano-metric", format_func=metric_name))
+    metric = str(st.segmented_control("Metric of the groups", known, default=known[0], required=True, key="volcano-metric", format_func=short))
     chart_block(volcano(rest, metric), key="audit-volcano")
     left_out = [v.get("left_out") or {} for a, v in part["attributes"].items() if len(v.get("attributes") or (1,)) > 1]
     gone = sum(int(v.get("groups", 0)) for v in left_out)

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from core.charts.text import count, listing, plural
-from core.results.rows import kept
+from core.results.cache import memoised
 from core.store import Store
 from dashboard import address, state
 from dashboard import run_selection as runs_of
@@ -66,12 +66,12 @@ class View:
         Shared by all sessions: nobody may write into it. Not for what depends on other choices.
         """
         marks = [f"{run_id}@{self.store.mark(run_id)}@{label}" for run_id, label in self.names.items()]
-        made: Made = kept(self.store, ("page", name, self.cohort_id, self.attribute or "", *marks), make)
+        made: Made = memoised(self.store, ("page", name, self.cohort_id, self.attribute or "", *marks), make)
         return made
 
     def once_of_all(self, name: str, make: Callable[[], Made]) -> Made:
         """The same for what depends on all finished runs of the cohort and on the attribute, not on the runs chosen."""
-        made: Made = kept(self.store, ("page of all", name, str(self.store.news), self.cohort_id, self.attribute or ""), make)
+        made: Made = memoised(self.store, ("page of all", name, str(self.store.news), self.cohort_id, self.attribute or ""), make)
         return made
 
 

@@ -18,7 +18,7 @@ from core.cohort.cohort import Cohort
 from core.errors import UserError
 from core.methods.base import REGISTRY
 from core.runs.estimate import expected_seconds
-from core.runs.queue import parallel
+from core.runs.queue_settings import parallel
 from core.runs.spec import RunSpec, plan
 from core.training.presets import PRESETS
 from dashboard import address, state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.api.saved_audits import find, saved
 from core.errors import UserError
 from core.report.bundle import json_text, tables_zip
 from core.report.html import render_html
@@ -12,7 +13,6 @@ from dashboard import state
 from dashboard.audit_form import audit_form
 from dashboard.audit_start import audit_start
 from dashboard.audit_view import audit_view
-from dashboard.audits import find, saved
 from dashboard.components import error_state, md, page_title
 from dashboard.draft import Draft
 from dashboard.trash import delete_button, last_deleted, trash_list

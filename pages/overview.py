@@ -6,9 +6,9 @@ import streamlit as st
 
 from core.charts.cohort_mosaic import group_label_mosaic
 from core.charts.text import count
-from dashboard import state
+from core.cohort.composition import group_counts
 from dashboard.components import chart_block, context_bar, md, page_title, section
-from dashboard.datasheet import cohort, group_counts, sentence
+from dashboard.datasheet import cohort, sentence
 from dashboard.navigation import go_to
 from dashboard.overview import Findings, next_step, running_now, show_findings, strongest, with_default_runs
 from dashboard.sample import offer_sample
@@ -40,7 +40,7 @@ running = 0
 left, right = st.columns([5, 3], gap="large")
 with left:
     section("What was found")
-    findings = strongest(view, state.attributes(view.cohort_id)) if len(view.runs) else Findings()
+    findings = strongest(view) if len(view.runs) else Findings()
     if findings.first:
         show_findings(findings, view)
     else:

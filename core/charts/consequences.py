@@ -13,11 +13,11 @@ from core.charts import text
 from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.parts import colored, decimal_axis, heat_map, interval_texts, share_domain, tooltips, with_gutter
 from core.charts.theme import Look
+from core.metrics.catalogue import short
 
 INDENT = "\u2060\u2003"
 """A wide space behind a joiner: Vega trims labels that begin with a space."""
-METRICS = {"tpr": "TPR", "fpr": "FPR", "ppv": "PPV", "selection_rate": "Selected"}
-SUMMARIES = {"auc": "AUC", "es_auc": "ES-AUC", "worst_group_auc": "worst-group AUC", "max_gap": "gap"}
+RATES = ("tpr", "fpr", "ppv", "selection_rate")
 
 
 def thresholds(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str], attribute: str, threshold: float) -> Figure:
@@ -29,7 +29,7 @@ def thresholds(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[s
     if rows.empty:
         return nothing("thresholds", "There are no test predictions to put a threshold on.")
     rows["run"] = rows["run_id"].map(dict(names))
-    rows["what"] = rows["metric"].map(METRICS)
+    rows["what"] = rows["metric"].map(short)
     rows["shown"] = interval_texts(rows, 2)
     rows["chosen"] = [f"{text.count(s)} of {text.count(n)}" for s, n in zip(rows["selected"], rows["n"], strict=True)]
     rows["why"] = [reason if isinstance(reason, str) else "" for reason in rows["reason"]]
@@ -63,7 +63,7 @@ def _widest(tpr: pd.DataFrame) -> tuple[str, str, str, str, str] | None:
 def _threshold_panel(rows: pd.DataFrame, groups: Sequence[str], look: Look, width: Width) -> Any:
     colors = look.group_colors(groups)
     present = [g for g in groups if g in set(rows["group"])]
-    order = list(METRICS.values())
+    order = [short(rate) for rate in RATES]
     y = alt.Y("what:N", sort=order, scale=alt.Scale(domain=order), axis=alt.Axis(title=None))
     offset = alt.YOffset("group:N", sort=present, scale=alt.Scale(domain=present, paddingOuter=0.6))
     x_scale = alt.Scale(domain=[0, 1])
@@ -79,7 +79,7 @@ def selected_table(frame: pd.DataFrame, names: Mapping[str, str], threshold: flo
     rows = frame[frame["run_id"].isin(list(names)) & ((frame["threshold"] - threshold).abs() < 1e-6)]
     rows = rows.assign(run=rows["run_id"].map(dict(names)), shown=[text.interval(v, lo, hi, 2) for v, lo, hi in zip(rows["value"], rows["low"], rows["high"], strict=True)])
     wide = rows.pivot_table(index=["run", "group", "selected", "n"], columns="metric", values="shown", aggfunc="first", sort=False).reset_index()
-    return wide.rename(columns={"run": "Run", "group": attribute, "selected": "Selected", "n": "Samples", **METRICS, "selection_rate": "Share selected"})
+    return wide.rename(columns={"run": "Run", "group": attribute, "selected": "Selected", "n": "Samples", **{rate: short(rate) for rate in RATES}, "selection_rate": "Share selected"})
 
 
 def equity(frame: pd.DataFrame, names: Mapping[str, str], attribute: str) -> Figure:
@@ -88,7 +88,7 @@ def equity(frame: pd.DataFrame, names: Mapping[str, str], attribute: str) -> Fig
     if rows.empty or rows["value"].notna().sum() == 0:
         return nothing("equity", f"Fewer than two groups of {attribute} can be judged, so there is no ES-AUC.")
     rows["run"] = rows["run_id"].map(dict(names))
-    rows["what"] = rows["metric"].map(SUMMARIES)
+    rows["what"] = rows["metric"].map(short)
     rows["shown"] = interval_texts(rows)
     limits = share_domain([rows["low"], rows["high"], rows["value"]])
     best = rows[(rows["metric"] == "es_auc") & rows["value"].notna()].sort_values("value")

@@ -24,27 +24,9 @@ from core.charts.parts import (
     tooltips,
 )  # fmt: skip
 from core.charts.theme import Look
+from core.results.answers import leaning
 
 HEIGHT = 200
-
-
-def leaning(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
-    """The last epoch's leading modality of each run: run_id, name, modality, value, low, high, n.
-
-    `frame`: telemetry rows `contribution.ratio` of all groups together. Runs with one
-    modality are left out: they have nothing to lean away from.
-    """
-    part = frame[frame["group"].isna() & frame["value"].notna() & frame["run_id"].isin(list(names))]
-    of_run: dict[str, list[Any]] = {}
-    for row in part.to_dict("records"):
-        of_run.setdefault(row["run_id"], []).append(row)
-    rows = []
-    for run_id, name in names.items():
-        own = of_run.get(run_id, [])
-        if len({row["modality"] for row in own}) > 1:
-            final = max(row["epoch"] for row in own)
-            rows.append({**max((row for row in own if row["epoch"] == final), key=lambda row: float(row["value"])), "run": name})
-    return pd.DataFrame(rows)
 
 
 def over_epochs(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence[str]) -> Figure:

@@ -43,17 +43,16 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from core.cohort.ingest import ingest
-    from core.workspace import Workspace
+    from core.api.cohorts import ingest_cohort
 
     if args.size is not None and not 8 <= args.size <= 1024:
         raise UserError(f"--size {args.size}: use 8 to 1024 pixels")
     roles, name = _roles(args)
-    cohort = ingest(Workspace.open(args.workspace), args.table, args.images, roles, args.name or name, args.strict, progress, size=args.size, seed=args.seed)
+    found = ingest_cohort(args.table, args.images, roles=roles, name=args.name or name, strict=args.strict, size=args.size, seed=args.seed, workspace=args.workspace, progress=progress)
     if args.json:
-        emit(describe(cohort))
+        emit(found.to_dict())
     else:
-        print_cohort(cohort)
+        print_cohort(found.cohort)
     return 0
 
 
@@ -103,21 +102,6 @@ def _modality(kind: str, text: str) -> Any:
     if not sign or not name.strip() or not names or not names[0]:
         raise UserError(f"--{kind} {text}: write NAME=COLUMN, for example --{kind} {'labs=age,bmi' if kind == 'tabular' else f'{kind}=path'}")
     return Modality(name.strip(), kind, names)  # type: ignore[arg-type]
-
-
-def describe(cohort: Cohort) -> dict[str, Any]:
-    """The cohort as cli.md words it."""
-    return {
-        "cohort_id": cohort.cohort_id,
-        "name": cohort.name,
-        "n": cohort.n,
-        "n_patients": cohort.n_patients,
-        "modalities": list(cohort.modality_names),
-        "attributes": list(cohort.roles.attributes),
-        "findings": [f.to_dict() for f in cohort.findings],
-        "roles": cohort.roles.to_dict(),
-        "set_aside": cohort.set_aside,
-    }
 
 
 def print_cohort(cohort: Cohort) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from core.cli import common
+from core.cli import common, progress
 from core.cli.tables import formats, show
 
 
@@ -20,6 +20,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from core import cohort as cohorts
+    from core.runs.folder import damaged
     from core.store import Store
     from core.workspace import Workspace
 
@@ -27,5 +28,7 @@ def run(args: argparse.Namespace) -> int:
     cohort_id = cohorts.load(workspace, args.cohort).cohort_id if args.cohort else None
     with Store.open(workspace) as store:
         frame = store.runs(cohort_id, args.status)
+    for problem in damaged(workspace):
+        progress(f"multifair: {problem}")
     show(frame, args, "No runs yet. Start some with multifair train.", ["run_id", "label", "attribute", "seed", "preset", "status", "seconds", "reason"])
     return 0

@@ -28,34 +28,28 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--set", metavar="KEY=VALUE", dest="settings", action="append", default=[], help="a setting of the method, the budget (epochs, lr, ...) or the network (width, image_size, encoder.MODALITY, ...); may be repeated")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument("--launcher", choices=("local",), default="local", help="what runs the jobs (default: local, processes of this machine)")
+    parser.add_argument("--fresh", action="store_true", help="train again, from the start, what is done or has begun")
+    parser.add_argument("--priority", choices=("high", "normal", "low"), default="normal", help="start before or after other runs that wait (default: normal)")
     parser.add_argument("--detach", action="store_true", help="return at once and leave the runs to themselves")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    from core import cohort as cohorts
-    from core.runs import plan, submit
-    from core.runs.wait import wait
+    from core.api.runs import train_methods
+    from core.runs import find
     from core.store import Store
-    from core.training.device import choose
-    from core.workspace import Workspace
 
-    workspace = Workspace.open(args.workspace)
     seeds, settings = parse_seeds(args.seeds), parse_settings(args.settings)
-    choose(args.device)
-    chosen = cohorts.load(workspace, args.cohort)
-    specs = plan(chosen, args.method, args.attribute, seeds, args.preset, settings)
-    handles = submit(workspace, specs, args.device)
-    cached = sum(handle.cached for handle in handles)
-    progress(f"{len(handles)} runs on {chosen.name}: {cached} known already, {len(handles) - cached} to train")
-    if not args.detach:
-        try:
-            wait(workspace, [handle.run_id for handle in handles if not handle.cached], progress)
-        except KeyboardInterrupt:
-            progress("The runs go on without this command: see multifair queue and multifair cancel.")
-            raise
-    with Store.open(workspace) as store:
-        answer = [_answer(store, handle, spec) for handle, spec in zip(handles, specs, strict=True)]
+    try:
+        runs = train_methods(
+            args.cohort, args.method, attribute=args.attribute, seeds=seeds, preset=args.preset, settings=settings,
+            device=args.device, fresh=args.fresh, priority=args.priority, wait=not args.detach, workspace=args.workspace, progress=progress,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        progress("The runs go on without this command: see multifair queue and multifair cancel.")
+        raise
+    with Store.open(runs.workspace) as store:
+        answer = [_answer(store, handle, find(runs.workspace, handle.run_id).read_spec()["spec"]) for handle in runs.handles]
     if args.json:
         emit(answer)
     else:
@@ -102,7 +96,7 @@ def _refuse(word: str) -> Any:
     raise UserError(f"{word} is no value for a setting; give a number")
 
 
-def _answer(store: Any, handle: Any, spec: Any) -> dict[str, Any]:
+def _answer(store: Any, handle: Any, spec: dict[str, Any]) -> dict[str, Any]:
     from core.results.summary import test_summary
 
     status = store.folder(handle.run_id).read_status()
@@ -110,10 +104,10 @@ def _answer(store: Any, handle: Any, spec: Any) -> dict[str, Any]:
     return {
         "run_id": handle.run_id,
         "key": handle.key,
-        "method": spec.train.method,
-        "modality": spec.modality,
-        "seed": spec.train.seed,
-        "attribute": spec.train.attribute,
+        "method": spec["method"],
+        "modality": spec["settings"].get("modality") if spec["method"] == "unimodal" else None,
+        "seed": spec["seed"],
+        "attribute": spec["attribute"],
         "status": status["status"],
         "reason": status["reason"],
         "cached": handle.cached,

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from core.cohort import tabular, text
 from core.cohort.arrays import MIN_SIZE, file_array
-from core.cohort.schema import Finding, Modality, Roles, stored_name
-from core.errors import UserError
+from core.cohort.schema import RESERVED, Finding, Modality, Roles, stored_name
+from core.errors import DamagedFile, UserError, command
 from core.workspace import Workspace, read_json, write_json
 
 ALIASES = "names.json"
@@ -40,8 +40,9 @@ class Cohort:
     """One saved cohort. Everything is read when first asked for."""
 
     def __init__(self, folder: Path) -> None:
+        """Raises DamagedFile when the folder's manifest is not what it should be."""
         self.folder = folder
-        self.manifest: dict[str, Any] = read_json(folder / "manifest.json")
+        self.manifest: dict[str, Any] = _manifest(folder)
         self.cohort_id: str = self.manifest["cohort_id"]
         self.name: str = self.manifest["name"]
         self.roles = Roles.from_dict(self.manifest["roles"])
@@ -81,7 +82,13 @@ class Cohort:
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row per sample: sample_id, patient_id, y (int8), split, attributes (str or None), all other columns."""
-        table = pd.read_parquet(self.folder / "table.parquet")
+        try:
+            table = pd.read_parquet(self.folder / "table.parquet")
+        except (OSError, ValueError) as error:
+            raise _damaged(self.folder, "table.parquet", f"cannot be read ({_short(error)})") from None
+        lacking = [name for name in (*RESERVED, *self.roles.attributes) if name not in table.columns]
+        if lacking:
+            raise _damaged(self.folder, "table.parquet", f"has no column {lacking[0]!r}")
         for attribute in self.roles.attributes:
             values = [str(v) if isinstance(v, str) else None for v in table[attribute]]
             # pandas would infer its own text type, in which None becomes NaN.
@@ -196,8 +203,56 @@ def load(workspace: Workspace, id_or_name: str) -> Cohort:
 
 def list_cohorts(workspace: Workspace) -> list[CohortSummary]:
     """All whole cohorts, newest first."""
-    folders = [f for f in workspace.cohorts.iterdir() if not f.name.startswith(".") and (f / "manifest.json").is_file()]
-    return sorted((Cohort(f).summary() for f in folders), key=lambda c: (c.created, c.cohort_id), reverse=True)
+    found = []
+    for folder in _folders(workspace):
+        try:
+            found.append(Cohort(folder).summary())
+        except DamagedFile:
+            continue
+    return sorted(found, key=lambda c: (c.created, c.cohort_id), reverse=True)
+
+
+def damaged_cohorts(workspace: Workspace) -> list[DamagedFile]:
+    """Cohorts whose manifest or table cannot be read, each with the file, what is wrong with it and what to do."""
+    found = []
+    for folder in _folders(workspace):
+        try:
+            _ = Cohort(folder).table
+        except DamagedFile as error:
+            found.append(error)
+    return found
+
+
+def _folders(workspace: Workspace) -> list[Path]:
+    return [f for f in workspace.entries(workspace.cohorts) if not f.name.startswith(".") and (f / "manifest.json").exists()]
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    """The folder's manifest with every part that a cohort is built from. Raises DamagedFile."""
+    try:
+        value = read_json(folder / "manifest.json")
+        if not isinstance(value, dict):
+            raise ValueError("holds no object")
+        wanted = {"cohort_id": str, "name": str, "created": str, "n": int, "n_patients": int, "roles": dict, "files": dict}
+        for key, kind in wanted.items():
+            if not isinstance(value.get(key), kind):
+                raise ValueError(f"has no {key}")
+        if value["cohort_id"] != folder.name:
+            raise ValueError(f"belongs to another cohort ({value['cohort_id'][:40]!r})")
+        Roles.from_dict(value["roles"])
+    except (OSError, ValueError) as error:
+        raise _damaged(folder, "manifest.json", _short(error)) from None
+    except (KeyError, TypeError, AttributeError):
+        raise _damaged(folder, "manifest.json", "has unusable roles") from None
+    return value
+
+
+def _damaged(folder: Path, file: str, why: str) -> DamagedFile:
+    return DamagedFile(f"cohort {folder.name}", file, why, f"delete it with {command('delete', 'cohort', folder.name)} and bring its table again")
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:160] or type(error).__name__
 
 
 def free_name(workspace: Workspace, wanted: str) -> str:
@@ -223,8 +278,13 @@ def forget_aliases(workspace: Workspace, cohort_id: str) -> None:
 
 
 def _names(workspace: Workspace) -> dict[str, str]:
+    """Further names by cohort; a damaged list of them costs these names and no cohort."""
     path = workspace.cohorts / ALIASES
-    return read_json(path) if path.is_file() else {}
+    try:
+        value = read_json(path)
+    except (FileNotFoundError, ValueError):
+        return {}
+    return {name: identity for name, identity in value.items() if isinstance(identity, str)} if isinstance(value, dict) else {}
 
 
 def now() -> str:

@@ -18,13 +18,13 @@ from core.cohort.checks import CheckInput, SetAside, findings_of, run_checks
 from core.cohort.decode import Progress, silent
 from core.cohort.files import FileModality, collect, decode_modality
 from core.cohort.guess import guess_roles
-from core.cohort.lock import locked
 from core.cohort.manifest import read_manifest
 from core.cohort.schema import Roles, stored_name, validate
 from core.cohort.sources import ImageSource, open_source
 from core.cohort.splits import SPLITS, make_split, parse_split
 from core.cohort.tables import read_table, to_number
 from core.errors import UserError
+from core.locks import holding
 from core.workspace import Workspace, write_json
 
 FORMAT = 1
@@ -87,7 +87,7 @@ def ingest_table(
         progress(f"reading the files of {len(table)} rows")
     collected = collect(table, roles, source)
     cohort_id = _content_id(table, roles, collected, size=size, seed=seed)
-    with locked(workspace.cohorts / f".{cohort_id}.lock"):
+    with holding(workspace.cohorts / f".{cohort_id}.lock"):
         final = workspace.cohorts / cohort_id
         if not (final / "manifest.json").is_file():
             building = workspace.cohorts / f".building-{cohort_id}"

@@ -6,8 +6,8 @@ import json
 import time
 from pathlib import Path
 
+from core.locks import holding, is_held
 from core.runs.folder import RunFolder, folders
-from core.runs.locks import holding, is_held
 from core.runs.processes import is_alive
 from core.runs.reasons import of_death
 from core.workspace import Workspace

@@ -27,10 +27,10 @@ class DiskUsage:
 
 def disk_usage(workspace: Workspace) -> DiskUsage:
     """Bytes of every cohort, every run and every further folder of the workspace."""
-    cohorts = {path.name: folder_bytes(path) for path in sorted(workspace.cohorts.iterdir()) if path.is_dir() and not path.name.startswith(".")}
-    runs = {path.name: folder_bytes(path) for path in sorted(workspace.runs.iterdir()) if path.is_dir() and not path.name.startswith(".")}
+    cohorts = {path.name: folder_bytes(path) for path in workspace.entries(workspace.cohorts) if path.is_dir() and not path.name.startswith(".")}
+    runs = {path.name: folder_bytes(path) for path in workspace.entries(workspace.runs) if path.is_dir() and not path.name.startswith(".")}
     apart = {workspace.cohorts.name, workspace.runs.name}
-    other = {path.name: folder_bytes(path) for path in sorted(workspace.root.iterdir()) if path.is_dir() and path.name not in apart}
+    other = {path.name: folder_bytes(path) for path in workspace.entries(workspace.root) if path.is_dir() and path.name not in apart}
     return DiskUsage(cohorts, runs, other)
 
 

@@ -7,11 +7,11 @@ import sys
 import time
 from pathlib import Path
 
-from core.errors import UserError
+from core.errors import UserError, storage_problem
+from core.locks import Lock
 from core.runs.environment import describe
 from core.runs.folder import RunFolder
-from core.runs.journal_writer import JournalSink
-from core.runs.locks import Lock
+from core.runs.memory import peak_bytes
 from core.runs.processes import started_at
 from core.runs.reasons import out_of_memory_kills
 from core.workspace import Workspace, write_json
@@ -33,8 +33,10 @@ def main(path: str) -> int:
     )
     try:
         status = _train(folder)
-    except UserError as error:
-        reason = str(error)
+    except Exception as error:
+        reason = str(error) if isinstance(error, UserError) else storage_problem(error)
+        if reason is None:
+            raise
         print(reason, flush=True)
         _settle(folder, "failed", reason)
         return 1
@@ -49,6 +51,7 @@ def _train(folder: RunFolder) -> str:
     import torch
 
     from core import cohort as cohorts
+    from core.runs.journal_writer import JournalSink
     from core.runs.spec import RunSpec
     from core.training import device as devices
     from core.training.train import train
@@ -77,7 +80,7 @@ def _train(folder: RunFolder) -> str:
 
 def _settle(folder: RunFolder, status: str, reason: str | None) -> None:
     progress = folder.read_status()["progress"] | {"seconds_left": None}
-    folder.update_status(status=status, reason=reason, finished=time.time(), pid=None, pid_created=None, progress=progress)
+    folder.update_status(status=status, reason=reason, finished=time.time(), pid=None, pid_created=None, progress=progress, peak_bytes=peak_bytes())
 
 
 if __name__ == "__main__":

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from core.cohort.cohort import forget_aliases, load
-from core.errors import UserError
+from core.errors import UserError, command
+from core.locks import holding
 from core.runs.dead_runs import settle
 from core.runs.disk_usage import folder_bytes
-from core.runs.folder import RunFolder, find, folders
-from core.runs.locks import holding
+from core.runs.folder import RunFolder, described, find
 from core.workspace import DAYS_IN_TRASH, Workspace, read_json, write_json
 
 Kind = Literal["cohort", "run", "audit", "upload"]
@@ -91,7 +91,7 @@ def delete(workspace: Workspace, kind: Kind, identifier: str, *, with_runs: bool
 def list_trash(workspace: Workspace) -> list[TrashEntry]:
     """What can be restored, the latest deletion first."""
     entries = []
-    for folder in workspace.trash.iterdir():
+    for folder in workspace.entries(workspace.trash):
         entry = _read(folder)
         if entry is not None:
             entries.append(entry)
@@ -146,7 +146,7 @@ def _folder(workspace: Workspace, kind: Kind, identifier: str) -> Path:
 
 
 def _runs_of(workspace: Workspace, cohort_id: str) -> list[Path]:
-    return [folder.path for folder in folders(workspace) if folder.read_spec()["spec"].get("cohort_id") == cohort_id]
+    return [folder.path for folder, named in described(workspace) if named["spec"]["cohort_id"] == cohort_id]
 
 
 def _claim(held: ExitStack, folder: RunFolder) -> None:
@@ -155,7 +155,7 @@ def _claim(held: ExitStack, folder: RunFolder) -> None:
     status = folder.read_status()["status"] if folder.status_file.exists() else "failed"
     if not got or status in ("queued", "running"):
         word = status if status in ("queued", "running") else "in use"
-        raise UserError(f"{folder.run_id} is {word}; cancel it first: multifair cancel {folder.run_id}")
+        raise UserError(f"{folder.run_id} is {word}; cancel it first: {command('cancel', folder.run_id)}")
 
 
 def _title(workspace: Workspace, kind: Kind, target: Path) -> str:
@@ -163,7 +163,7 @@ def _title(workspace: Workspace, kind: Kind, target: Path) -> str:
     file, key = about[kind]
     try:
         value = read_json(target / file)
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         return target.name
     return str(value.get(key) or target.name) if isinstance(value, dict) else target.name
 
@@ -187,7 +187,7 @@ def _read(folder: Path) -> TrashEntry | None:
     try:
         value: Any = read_json(folder / ENTRY_FILE)
         return TrashEntry(**{**value, "paths": tuple(value["paths"])}) if (folder / CONTENT).is_dir() else None
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError):
         return None
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
+from core.locks import is_held
 from core.runs.dead_runs import settle, worker_lock
 from core.runs.folder import SETTLED, find
-from core.runs.locks import is_held
 from core.runs.queue import ensure_worker
 from core.workspace import Workspace
 

@@ -19,6 +19,7 @@ from core.errors import UserError
 from core.methods import get
 from core.methods.base import EpochView
 from core.metrics.auc import auc
+from core.metrics.estimate import finite_or_none
 from core.training import checkpoint as checkpoints
 from core.training import device as devices
 from core.training.contribution import contribution_rows, margin
@@ -29,7 +30,6 @@ from core.training.inputs import prepare
 from core.training.meter import Meter
 from core.training.predict import mean_features, predictions_frame
 from core.training.probe import ConflictProbe, probe_rows
-from core.training.rows import finite
 from core.training.spec import TrainSpec
 from core.training.telemetry import StepTelemetry
 
@@ -163,7 +163,7 @@ class _Training:
         if self.spec.telemetry.enabled:
             measured += self._contribution(outputs, mean, self.epoch)
         seconds = time.monotonic() - started
-        self._emit("epoch", epoch=self.epoch, train_loss=train_loss, validation_loss=finite(validation_loss), validation_auc=finite(area), seconds=seconds)
+        self._emit("epoch", epoch=self.epoch, train_loss=train_loss, validation_loss=finite_or_none(validation_loss), validation_auc=finite_or_none(area), seconds=seconds)
         if measured:
             self._emit("telemetry", epoch=self.epoch, rows=measured)
         self.epoch += 1
@@ -174,7 +174,7 @@ class _Training:
         """Epoch -1: the untrained network on validation."""
         outputs = self.evaluator.run(self.data.rows["validation"])
         area = auc(outputs.y.cpu().numpy(), margin(outputs.logits))
-        self._emit("epoch", epoch=-1, train_loss=None, validation_loss=finite(float(outputs.loss())), validation_auc=finite(area), seconds=0.0)
+        self._emit("epoch", epoch=-1, train_loss=None, validation_loss=finite_or_none(float(outputs.loss())), validation_auc=finite_or_none(area), seconds=0.0)
         if self.spec.telemetry.enabled:
             train = self.data.rows["train"]
             spread = torch.linspace(0, len(train) - 1, min(BASELINE_ROWS, len(train)), device=train.device).long()

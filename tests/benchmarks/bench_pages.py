@@ -24,10 +24,10 @@ from playwright.sync_api import TimeoutError, sync_playwright
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from core.api.saved_audits import make, saved  # noqa: E402
 from core.audit import AuditOptions, Mapping  # noqa: E402
 from core.store import Store  # noqa: E402
 from core.workspace import Workspace  # noqa: E402
-from dashboard.audits import make, saved  # noqa: E402
 from tests.benchmarks.waits import HEADING, Watch  # noqa: E402
 from tests.browser.helpers import ARGUMENTS, browser_path, dashboard, settle  # noqa: E402
 from tests.factories import fake_workspace  # noqa: E402

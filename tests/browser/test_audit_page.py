@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.api.saved_audits import make, saved
 from core.audit import AuditOptions, Mapping
 from core.charts.text import count, decimal, interval
 from core.workspace import Workspace
-from dashboard.audits import make, saved
 from tests.browser.helpers import Watch, dashboard, overflow, settle
 from tests.browser.widgets import (
     PATIENCE,

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.api.saved_audits import make, saved
 from core.audit import AuditOptions, Mapping
 from core.runs.trash import list_trash
 from core.workspace import Workspace
-from dashboard.audits import make, saved
 from tests.browser.helpers import dashboard, settle
 from tests.browser.widgets import PATIENCE, add, in_address, press, says, visit, widget
 from tests.factories import FakeWorkspace, fake_cohort, fake_run, fake_workspace

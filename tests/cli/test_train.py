@@ -103,8 +103,14 @@ def test_detach_returns_at_once_and_cancel_and_retry_follow(tiny: Tiny, capsys: 
     eventually(lambda: tiny.status(run_id)["status"] == "done")
     code, _, err = call(capsys, "cancel", *words, run_id)
     assert code == 2 and "is done already" in err
-    code, _, err = call(capsys, "retry", *words, run_id)
-    assert code == 2 and "is done: only a failed or cancelled run" in err
+    code, _, err = call(capsys, "retry", *words)
+    assert code == 2 and "--failed" in err
+    code, out, _ = call(capsys, "queue", *words, "--pause")
+    assert code == 0 and json.loads(out) == []
+    code, out, _ = call(capsys, "retry", *words, run_id)
+    assert code == 0 and json.loads(out)[0]["status"] == "queued"
+    code, out, _ = call(capsys, "retry", *words, "--failed")
+    assert code == 0 and json.loads(out) == []
 
 
 def test_a_failed_run_is_said_and_1(tiny: Tiny, capsys: pytest.CaptureFixture[str]) -> None:
@@ -147,8 +153,11 @@ def test_the_queue_is_ordered_and_cancelled_from_the_command_line(tiny: Tiny, ca
     words = ["--workspace", str(tiny.workspace.root), "--json"]
     code, out, _ = call(capsys, "queue", *words, "--move", two, "1", "--parallel", "1")
     assert code == 0 and [item["run_id"] for item in json.loads(out)] == [two, one]
-    code, _, err = call(capsys, "queue", *words, "--parallel", "many")
-    assert code == 2 and "not a whole number" in err
+    for flag, value, message in (("--parallel", "many", "not a whole number"), ("--memory", "much", "not a number of gigabytes"), ("--memory", "0", "from 0.1 to")):
+        code, _, err = call(capsys, "queue", *words, flag, value)
+        assert code == 2 and message in err
+    code, out, _ = call(capsys, "queue", *words, "--memory", "4", "--priority", one, "high", "--pause")
+    assert code == 0 and [item["run_id"] for item in json.loads(out)] == [one, two]
     code, _, err = call(capsys, "cancel", *words)
     assert code == 2 and "--all" in err
     code, out, _ = call(capsys, "cancel", *words, "--all")

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.api.saved_audits import saved
 from core.audit import AuditOptions, Mapping, audit, read_predictions
 from core.charts.text import count, decimal, interval
 from core.workspace import Workspace
-from dashboard.audits import saved
 from dashboard.guess_mapping import guess_mapping
 from tests.pages.analysis import calm, drawn, open_page, open_tab, words
 

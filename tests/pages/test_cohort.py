@@ -8,9 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.cohort.cohort import list_cohorts, load
+from core.cohort.composition import group_counts
 from core.cohort.ingest import ingest
 from core.workspace import Workspace
-from dashboard.datasheet import group_counts, split_counts
+from dashboard.datasheet import split_counts
 from tests.pages.analysis import calm, drawn, open_page, words
 from tests.pages.small import small_cohort
 

@@ -8,10 +8,10 @@ import pytest
 from core import cohort as cohorts
 from core.cli import main
 from core.errors import UserError
+from core.locks import holding
 from core.runs import find, folders
 from core.runs import trash as module
 from core.runs.disk_usage import bytes_in_words, disk_usage, folder_bytes
-from core.runs.locks import holding
 from core.runs.trash import delete, empty_trash, list_trash, restore
 from core.store import Store
 from core.workspace import write_json

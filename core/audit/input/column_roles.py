@@ -51,18 +51,24 @@ class Mapping:
 
     def check(self, available: Sequence[str], source: str) -> None:
         """Raise a UserError for the first column that the table does not have."""
-        for column in self.columns:
-            if column in available:
-                continue
-            alike = [name for name in available if name.lower() == column.lower()]
-            close = alike or difflib.get_close_matches(column, available, n=1)
-            hint = f"did you mean '{close[0]}'?" if close else "it has: " + ", ".join(available[:20]) + (" ..." if len(available) > 20 else "")
-            raise UserError(f"{source}: there is no column '{column}'; {hint}")
+        check_columns(self.columns, available, source)
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """JSON-ready; `from_dict` takes it back."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Mapping:
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
         return cls(**plain)
+
+
+def check_columns(wanted: Sequence[str], available: Sequence[str], source: str) -> None:
+    """Raise a UserError for the first wanted column that a table does not have, with the likeliest one that it has."""
+    for column in wanted:
+        if column in available:
+            continue
+        alike = [name for name in available if name.lower() == column.lower()]
+        close = alike or difflib.get_close_matches(column, available, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else "it has: " + ", ".join(available[:20]) + (" ..." if len(available) > 20 else "")
+        raise UserError(f"{source}: there is no column '{column}'; {hint}")

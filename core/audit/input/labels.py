@@ -41,6 +41,15 @@ def positive_value(values: list[str], column: str, source: str, positive: str | 
     raise UserError(f"{source}: column '{column}' holds {_shown(values)}; say which value is positive with --positive VALUE")
 
 
+def positive_values(text: pa.ChunkedArray, column: str, source: str, positive: str | None = None) -> list[str]:
+    """Every spelling of the positive value that the column holds; see `binary`."""
+    values = sorted(v for v in pc.unique(text).to_pylist() if v is not None)
+    if not values:
+        raise UserError(f"{source}: column '{column}' is empty")
+    chosen = _plain(positive_value(values, column, source, positive))
+    return [value for value in values if _plain(value) == chosen]
+
+
 def binary(text: pa.ChunkedArray, column: str, source: str, positive: str | None = None) -> NDArray[np.int8]:
     """0/1 as int8 (n,), -1 where the value is missing. With `positive`, every other value is negative.
 
@@ -48,11 +57,7 @@ def binary(text: pa.ChunkedArray, column: str, source: str, positive: str | None
     ------
     UserError : when the values are no known pair and `positive` does not say which one counts.
     """
-    values = sorted(v for v in pc.unique(text).to_pylist() if v is not None)
-    if not values:
-        raise UserError(f"{source}: column '{column}' is empty")
-    chosen = _plain(positive_value(values, column, source, positive))
-    same = [value for value in values if _plain(value) == chosen]
+    same = positive_values(text, column, source, positive)
     hits = pc.if_else(pc.is_null(text), None, pc.is_in(text, value_set=pa.array(same, pa.string())))
     return np.asarray(pc.fill_null(hits.cast(pa.int8()), -1).to_numpy(), dtype=np.int8)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -11,9 +13,14 @@ from numpy.typing import NDArray
 
 from core.audit.input import table as tables
 from core.audit.input.column_roles import Mapping
-from core.audit.input.labels import binary
+from core.audit.input.labels import binary, positive_values
+from core.audit.input.metadata import with_metadata
+from core.audit.input.origin import SourceFile, table_origin
 from core.audit.input.predictions import Attribute, AuditFinding, Predictions
 from core.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SPLITS = {
     "train": "train", "training": "train", "development": "train", "dev": "validation",
@@ -22,14 +29,61 @@ SPLITS = {
 }  # fmt: skip
 
 
-def read_predictions(path: str | Path, mapping: Mapping) -> Predictions:
+def read_predictions(path: str | Path, mapping: Mapping, metadata: str | Path | None = None, on: str | None = None) -> Predictions:
     """Read a CSV or Parquet file of predictions.
 
     Rows without a label or score are set aside and counted in `findings`; anything else that
     cannot be used raises a UserError that names file, row, column and remedy.
+
+    Parameters
+    ----------
+    path : the file. mapping : which column plays which role.
+    metadata, on : another file, and the id that both have: columns of `mapping` that `path` lacks are taken from there.
     """
     path = Path(path)
-    return from_table(tables.read_columns(path, mapping), mapping, path.name)
+    if metadata is None:
+        if on is not None:
+            raise UserError(f"--on {on} names the id that two files share: give the second one with --metadata FILE")
+        return _of_files(from_table(tables.read_columns(path, mapping), mapping, path.name), path)
+    if on is None:
+        raise UserError(f"--metadata {Path(metadata).name} needs --on ID: the column by which its rows belong to those of {path.name}")
+    return _with_metadata(path, mapping, Path(metadata), on)
+
+
+def from_frame(frame: pd.DataFrame, mapping: Mapping, source: str = "the DataFrame") -> Predictions:
+    """`read_predictions` for a pandas DataFrame; an index is no column.
+
+    Raises
+    ------
+    UserError : as for a file.
+    """
+    names = [str(name) for name in frame.columns]
+    mapping.check(names, source)
+    columns = frame.set_axis(names, axis=1)[list(mapping.columns)]
+    plain = {name: column.astype(object).where(column.notna(), None).map(_as_stored) if column.dtype == object else column for name, column in columns.items()}
+    return from_table(pa.table({name: pa.chunked_array([pa.array(column, from_pandas=True)]) for name, column in plain.items()}), mapping, source)
+
+
+def _as_stored(value: object) -> str | None:
+    """A Python object of a mixed column as text, as a file would hold it."""
+    return None if value is None else str(value)
+
+
+def _with_metadata(path: Path, mapping: Mapping, metadata: Path, on: str) -> Predictions:
+    available = tables.header(path)
+    elsewhere = [name for name in mapping.columns if name not in available and name != on]
+    if not elsewhere:
+        raise UserError(f"{path.name} has every column itself, so {metadata.name} adds nothing; leave --metadata out, or name attributes that {metadata.name} has")
+    own = tuple(dict.fromkeys([*(name for name in mapping.columns if name not in elsewhere), on]))
+    table, finding = with_metadata(tables.read_named(path, own), tables.read_named(metadata, (on, *elsewhere)), on, path.name, metadata.name)
+    predictions = _of_files(from_table(table, mapping, path.name), path, metadata, on=on)
+    return predictions if finding is None else predictions.with_findings(finding)
+
+
+def _of_files(predictions: Predictions, *paths: Path, on: str | None = None) -> Predictions:
+    """The same predictions, with the files they were read from on record."""
+    assert predictions.origin is not None
+    return replace(predictions, origin=replace(predictions.origin, files=tuple(SourceFile.of(path) for path in paths), join=on))
 
 
 def from_table(table: pa.Table, mapping: Mapping, source: str) -> Predictions:
@@ -47,6 +101,7 @@ def from_table(table: pa.Table, mapping: Mapping, source: str) -> Predictions:
         usable &= decided[name] >= 0
     if not usable.any():
         raise UserError(f"{source}: no row has a label and a score")
+    missing = {mapping.label: y < 0, **{name: np.isnan(score) for name, score in scores.items()}, **{name: labels < 0 for name, labels in decided.items()}}
     predictions = Predictions(
         sample_id=columns.ids(mapping.id),
         y=np.where(y > 0, 1, 0).astype(np.int8),
@@ -58,6 +113,7 @@ def from_table(table: pa.Table, mapping: Mapping, source: str) -> Predictions:
         split=columns.split(mapping.split) if mapping.split else None,
         findings=findings,
         source=source,
+        origin=table_origin(mapping, table.num_rows, positive_values(columns.text(mapping.label), mapping.label, source, mapping.positive), missing),
     )
     model = np.asarray(columns.text(mapping.model).fill_null("unnamed").to_numpy(), dtype=object) if mapping.model else None
     if not usable.all():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from core.audit.input.column_roles import Mapping
+from core.audit.input.column_roles import Mapping, check_columns
 from core.errors import UserError
 
 MISSING_TEXTS = ["", "NA", "N/A", "na", "n/a", "NaN", "nan", "NULL", "null", "<NA>"]
@@ -37,17 +38,22 @@ def read_columns(path: Path, mapping: Mapping) -> pa.Table:
     ------
     UserError : for a missing file or column, torn rows (with their row), or another encoding than UTF-8.
     """
+    return read_named(path, mapping.columns)
+
+
+def read_named(path: Path, columns: Sequence[str]) -> pa.Table:
+    """The same for columns by name."""
     names = header(path)
-    mapping.check(names, path.name)
-    repeated = sorted({name for name in mapping.columns if names.count(name) > 1})
+    check_columns(columns, names, path.name)
+    repeated = sorted({name for name in columns if names.count(name) > 1})
     if repeated:
         raise UserError(f"{path.name}: there are several columns named '{repeated[0]}'; rename them")
     if path.name.lower().endswith(PARQUET_SUFFIXES):
         try:
-            return pq.read_table(path, columns=list(mapping.columns))
+            return pq.read_table(path, columns=list(columns))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
             raise UserError(f"{path.name}: not a readable Parquet file ({_first_line(error)})") from None
-    return _read_csv(path, mapping)
+    return _read_csv(path, columns)
 
 
 def _exists(path: Path) -> None:
@@ -76,7 +82,7 @@ def _csv_header(path: Path) -> tuple[list[str], str]:
     return next(csv.reader([first], delimiter=delimiter)), delimiter
 
 
-def _read_csv(path: Path, mapping: Mapping) -> pa.Table:
+def _read_csv(path: Path, columns: Sequence[str]) -> pa.Table:
     names, delimiter = _csv_header(path)
     torn: list[str] = []
 
@@ -93,7 +99,7 @@ def _read_csv(path: Path, mapping: Mapping) -> pa.Table:
             parse_options=pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=refuse),
             convert_options=pacsv.ConvertOptions(
                 column_types={name: pa.string() for name in names},
-                include_columns=list(mapping.columns),
+                include_columns=list(columns),
                 null_values=MISSING_TEXTS,
                 strings_can_be_null=True,
             ),

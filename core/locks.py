@@ -1,12 +1,14 @@
-"""Locks between processes that the kernel drops when their holder dies, however it dies."""
+"""File locks between processes, on Linux, macOS and Windows; the system lets go of them when a process dies."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
+
+import portalocker
+from portalocker import LockFlags
 
 
 class Lock:
@@ -14,36 +16,39 @@ class Lock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._handle: int | None = None
+        self._file: BinaryIO | None = None
 
     def acquire(self, wait: bool = False) -> bool:
         """Whether the lock is ours now. `wait`: until it is."""
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        file = self.path.open("ab")
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            os.close(handle)
+            portalocker.lock(file, LockFlags.EXCLUSIVE if wait else LockFlags.EXCLUSIVE | LockFlags.NON_BLOCKING)
+        except portalocker.AlreadyLocked:
+            file.close()
             return False
-        self._handle = handle
+        except BaseException:
+            file.close()
+            raise
+        self._file = file
         return True
 
     def release(self) -> None:
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
 
 def is_held(path: Path) -> bool:
     """Whether some process holds the lock. Asking together with others disturbs nobody who asks."""
-    if not path.exists():
-        return False
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
+        file = path.open("rb")
+    except FileNotFoundError:
+        return False
+    with file:
+        try:
+            portalocker.lock(file, LockFlags.SHARED | LockFlags.NON_BLOCKING)
+        except portalocker.AlreadyLocked:
+            return True
     return False
 
 

@@ -1,22 +1,43 @@
-"""The generated sentence at the top of each analysis page: estimate, interval, counts, certainty."""
+"""The sentences that answer the questions of pages and reports: estimate, interval, counts, certainty."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
 import pandas as pd
 
-from core.charts import text
-from core.charts.comparison import MEASURES, standing
-from core.charts.contribution import leaning
+from core.audit import wording as text
+from core.audit.inference.verdicts import VERDICTS, Word
+from core.metrics.catalogue import title
 from core.results.compare_runs import Lead
-from dashboard.selection_bar import View
-from dashboard.verdicts import Verdict, verdict_of
 
-Answer = tuple[str, Verdict | None, str]
+Answer = tuple[str, Word | None, str]
+"""The sentence, the verdict it carries (None for none), and what stands below it in small print."""
+
+
+class Shown(Protocol):
+    """What a page or a report shows: runs by name, groups of the attribute, modalities."""
+
+    @property
+    def run_ids(self) -> list[str]: ...
+    @property
+    def names(self) -> dict[str, str]: ...
+    @property
+    def groups(self) -> tuple[str, ...]: ...
+    @property
+    def modalities(self) -> tuple[str, ...]: ...
+    @property
+    def attribute(self) -> str | None: ...
+
+
+WORDS = {str(word): word for word in VERDICTS}
+STRENGTH = {"disparity": 2, "not enough data": 1, "no disparity found": 0}
 UNRELATED = 0.5
 """Share of steps with a negative cosine between directions that have nothing to do with each other."""
 
 
-def modalities_answer(telemetry: pd.DataFrame, view: View, performance: pd.DataFrame | None = None) -> Answer:
+def modalities_answer(telemetry: pd.DataFrame, view: Shown, performance: pd.DataFrame | None = None) -> Answer:
     """Which modality leads, for which group it adds least, how sure that is, and which other would serve that group.
 
     `performance`: as `core.results.views.modality_performance` gives it.
@@ -65,7 +86,7 @@ def _neglected(performance: pd.DataFrame | None, run_id: str, modality: str, gro
     return f". Alone, {best} would reach an AUC of {reach}, {modality} only {text.decimal(own[modality]['value'])} for {group}"
 
 
-def gradients_answer(telemetry: pd.DataFrame, view: View, epochs: tuple[int, int]) -> Answer:
+def gradients_answer(telemetry: pd.DataFrame, view: Shown, epochs: tuple[int, int]) -> Answer:
     """Whether groups pull apart, which modality is most often against the fused gradient, and what reached the weights."""
     rows = telemetry[telemetry["run_id"].isin(view.run_ids) & (telemetry["epoch"] + 1).between(*epochs) & telemetry["value"].notna()]
     share = rows[(rows["name"] == "conflict.fused") & (rows["stat"] == "share_negative")]
@@ -86,7 +107,7 @@ def gradients_answer(telemetry: pd.DataFrame, view: View, epochs: tuple[int, int
     return text.sentence(sentence) + ".", None, (f"What reached the weights: {text.listing(parts, 6)}." if parts else "")
 
 
-def _between_groups(rows: pd.DataFrame, view: View) -> str:
+def _between_groups(rows: pd.DataFrame, view: Shown) -> str:
     """The pair of groups whose gradients are least alike in any run, with its range over epochs; empty without groups."""
     cosine = rows[(rows["name"] == "conflict.groups") & (rows["stat"] == "mean")]
     if cosine.empty:
@@ -101,23 +122,28 @@ def _between_groups(rows: pd.DataFrame, view: View) -> str:
     )
 
 
-def groups_answer(performance: pd.DataFrame, verdicts: pd.DataFrame, view: View) -> Answer:
-    """The verdict on the run with the widest gap: groups, difference, interval, counts."""
-    known = verdicts[verdicts["gap"].notna()].sort_values("gap") if not verdicts.empty else verdicts
+def groups_answer(performance: pd.DataFrame, verdicts: pd.DataFrame, view: Shown) -> Answer:
+    """The best supported verdict of the runs shown: which run, which groups, difference, interval, counts.
+
+    `verdicts`: rows of `core.results.cohort_claims.claims`.
+    """
+    known = verdicts[verdicts["gap"].notna()] if not verdicts.empty else verdicts
     if known.empty:
         reason = verdicts["reason"].iloc[0] if len(verdicts) else "there are no test predictions"
         return f"It cannot be told whether a group of {view.attribute} is served worse: {reason}", "not enough data", ""
-    top = known.iloc[-1]
-    counts = performance[(performance["run_id"] == top["run_id"]) & performance["group"].isin([top["group_low"], top["group_high"]])]
+    top = known.assign(_rank=known["verdict"].map(STRENGTH)).sort_values(["_rank", "p", "gap"], ascending=[False, True, False], kind="stable").iloc[0]
+    pair = top["pair"] or top
+    counts = performance[(performance["run_id"] == top["run_id"]) & performance["group"].isin([pair["group_low"], pair["group_high"]])]
     sizes = text.listing([f"{row['group']} {text.positives(row['n_pos'], row['n_neg'])}" for row in counts.to_dict("records")])
-    narrow = known.iloc[0]
-    detail = f"Positives and negatives: {sizes}."
+    detail = f"Positives and negatives: {sizes}. Corrected p and interval hold for all {text.plural(int(top['tests']), 'comparison')} of the cohort's finished runs and attributes."
     if len(known) > 1:
-        detail += f" Widest gap {text.decimal(top['gap'])} under {view.names[top['run_id']]}, narrowest {text.decimal(narrow['gap'])} under {view.names[narrow['run_id']]}."
+        gaps = known.sort_values("gap", kind="stable")
+        wide, narrow = gaps.iloc[-1], gaps.iloc[0]
+        detail += f" Widest gap {text.decimal(wide['gap'])} under {view.names[wide['run_id']]}, narrowest {text.decimal(narrow['gap'])} under {view.names[narrow['run_id']]}."
     left_out = performance[(performance["run_id"] == top["run_id"]) & performance["group"].notna() & performance["value"].isna()]
     if len(left_out):
         detail += f" Not estimable: {text.listing([f'{group} ({reason})' for group, reason in zip(left_out['group'], left_out['reason'], strict=True)])}."
-    return f"{view.names[top['run_id']]}: {top['reason']}", verdict_of(str(top["verdict"])), detail
+    return f"{view.names[top['run_id']]}: {top['reason']}", WORDS[str(top["verdict"])], detail
 
 
 def compare_answer(methods: pd.DataFrame, measure: str, attribute: str, ahead: tuple[Lead, Lead] | None) -> Answer:
@@ -127,7 +153,7 @@ def compare_answer(methods: pd.DataFrame, measure: str, attribute: str, ahead: t
     """
     if methods.empty or ahead is None:
         return f"No finished run can be judged for {attribute}.", "not enough data", "At least two groups need enough positives and negatives in the test split."
-    what = MEASURES[measure]
+    what = title(measure)
     fair, accurate = ahead
     best = next(row for row in methods.to_dict("records") if row["variant"] == fair.best)
     sentence = standing(fair.best, fair.ahead, fair.open, what)
@@ -142,3 +168,33 @@ def compare_answer(methods: pd.DataFrame, measure: str, attribute: str, ahead: t
     if fair.pairs:
         detail += f" “Clearly” means paired on the same patients and seeds, corrected for all {text.plural(fair.pairs, 'pair')} of {text.plural(len(methods), 'method')}."
     return sentence + ".", None, detail
+
+
+def standing(best: str, ahead: Sequence[str], open_to: Sequence[str], what: str) -> str:
+    """Who is ahead, claimed only where the paired differences show it; without a full stop."""
+    if not ahead and not open_to:
+        return f"{best} is the only method here, so there is nothing to compare it with"
+    if not open_to:
+        return f"{best} is clearly ahead of every other method on {what}"
+    if not ahead:
+        return f"No method is clearly ahead on {what}: the lead of {best} may be chance"
+    return f"{best} has the best {what}, clearly ahead of {text.listing(ahead)}; {text.listing(open_to)} cannot be told apart from it"
+
+
+def leaning(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """The last epoch's leading modality of each run: run_id, name, modality, value, low, high, n.
+
+    `frame`: telemetry rows `contribution.ratio` of all groups together. Runs with one
+    modality are left out: they have nothing to lean away from.
+    """
+    part = frame[frame["group"].isna() & frame["value"].notna() & frame["run_id"].isin(list(names))]
+    of_run: dict[str, list[Any]] = {}
+    for row in part.to_dict("records"):
+        of_run.setdefault(row["run_id"], []).append(row)
+    rows = []
+    for run_id, name in names.items():
+        own = of_run.get(run_id, [])
+        if len({row["modality"] for row in own}) > 1:
+            final = max(row["epoch"] for row in own)
+            rows.append({**max((row for row in own if row["epoch"] == final), key=lambda row: float(row["value"])), "run": name})
+    return pd.DataFrame(rows)
