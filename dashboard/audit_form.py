@@ -10,15 +10,17 @@ import streamlit as st
 
 from core.api.saved_audits import SavedAudit, find
 from core.audit import AuditOptions, Mapping, Target
-from core.audit.input.table import header
+from core.audit.input.guess_columns import guess_columns
 from core.charts.text import percent, plural, sentence
-from core.errors import UserError
+from core.errors import UserError, known_as
 from dashboard import audit_job, state
 from dashboard.draft import Draft
 from dashboard.escape import md
-from dashboard.guess_mapping import guess_mapping
+from dashboard.label_editor import LabelChoice, label_editor
+from dashboard.page_advice import on_page
+from dashboard.table_reading import choose_and_read
 from dashboard.train_form import duration
-from dashboard.uploads import free, known_as
+from dashboard.uploads import free
 
 HEAD_ROWS = 5000
 LOOK_SECONDS = 0.5
@@ -33,12 +35,12 @@ def audit_form() -> SavedAudit | None:
     with st.container(border=True, key="audit-file"):
         st.markdown("## 1 · Predictions")
         upload = st.file_uploader(
-            "CSV or Parquet with one row per sample: the true label, a score, and the sensitive attributes", key=f"predictions-{turn}",
+            "A table with one row per sample: the true label, a score, and the sensitive attributes", key=f"predictions-{turn}",
             help="No model and no images are needed. Several models: several score columns, or a column with the model's name.",
         )  # fmt: skip
         problem = st.session_state.pop("_audit_problem", None)
         if problem:
-            st.error(md(problem), icon=":material/error:")
+            st.error(md(on_page(str(problem))), icon=":material/error:")
         if upload is not None:
             _keep(draft, upload)
         if draft is not None and draft.table is not None:
@@ -52,13 +54,14 @@ def audit_form() -> SavedAudit | None:
         _running(draft)
         return None
     try:
-        head = _head(str(draft.table), str(draft.state["table_name"]), draft.table.stat().st_mtime_ns)
+        choices = choose_and_read(draft.table, draft.token)
     except UserError as error:
-        st.error(md(error), icon=":material/error:")
+        st.error(md(on_page(str(known_as(error, draft.table, str(draft.state["table_name"]))))), icon=":material/error:")
         return None
     with st.container(border=True, key="audit-columns"):
         st.markdown("## 2 · Columns")
-        chosen = _columns(draft, head)
+        head = choices.table.frame
+        chosen = _columns(draft, head) | {"sheet": choices.sheet, "encoding": choices.encoding}
         with st.expander("First rows", icon=":material/preview:"):
             st.dataframe(head.head(5), hide_index=True, width="stretch", alt="First rows of the file")
     with st.container(border=True, key="audit-choices"):
@@ -69,7 +72,7 @@ def audit_form() -> SavedAudit | None:
             options = _options()
             mapping = _mapping(chosen)
         except UserError as error:
-            st.error(md(error), icon=":material/error:")
+            st.error(md(on_page(str(error))), icon=":material/error:")
             return None
         if st.button("Audit", type="primary", icon=":material/fact_check:", key="start-audit"):
             audit_job.start(state.workspace(), draft.folder, draft.table, str(draft.state["table_name"]), mapping, options)
@@ -109,28 +112,9 @@ def _keep(draft: Draft | None, upload: Any) -> None:
     st.rerun()
 
 
-@st.cache_data(show_spinner="Reading the first rows", max_entries=4)
-def _head(path: str, known: str, mark: int) -> pd.DataFrame:
-    """The first rows of the file that its user knows as `known`; UserError in the words of the audit's own reader."""
-    file = Path(path)
-    try:
-        names = header(file)
-    except UserError as error:
-        raise known_as(error, file, known) from error
-    if file.suffix.lower() in (".parquet", ".pq"):
-        import pyarrow.parquet as pq
-
-        batch = next(pq.ParquetFile(file).iter_batches(batch_size=HEAD_ROWS), None)
-        return pd.DataFrame(columns=pd.Index(names)) if batch is None else batch.to_pandas()
-    try:
-        return pd.read_csv(file, nrows=HEAD_ROWS, sep=None, engine="python", encoding="utf-8-sig", skipinitialspace=True)
-    except (ValueError, UnicodeDecodeError, pd.errors.ParserError) as error:
-        raise UserError(f"{known}: not a readable table ({error})") from error
-
-
 def _columns(draft: Draft, head: pd.DataFrame) -> dict[str, Any]:
     """The mapping, guessed and correctable."""
-    guess = guess_mapping(head)
+    guess = guess_columns(head.head(HEAD_ROWS))
     columns = list(map(str, head.columns))
     optional = ["", *columns]
     key = f"{draft.token}-{Path(draft.table or '').name}"
@@ -144,11 +128,9 @@ def _columns(draft: Draft, head: pd.DataFrame) -> dict[str, Any]:
     left, right = st.columns(2, gap="large")
     with left:
         label = one("True label", guess.label, needed=True)
-        positive = None
+        meaning = LabelChoice()
         if label is not None:
-            values = sorted(head[label].dropna().astype(str).unique())
-            if len(values) == 2 and not set(values) <= {"0", "1", "0.0", "1.0", "True", "False"}:
-                positive = st.selectbox("Value that means positive", values, index=1, key=f"map-positive-{key}")
+            meaning = label_editor(head[label], "Value that means positive", f"map-positive-{key}-{label}")
         score = st.multiselect("Score (several columns: several models)", columns, default=list(guess.score), key=f"map-score-{key}", select_all=False)
         attributes = st.multiselect("Sensitive attributes", columns, default=list(guess.attributes), key=f"map-attributes-{key}", select_all=False)
     with right:
@@ -160,7 +142,7 @@ def _columns(draft: Draft, head: pd.DataFrame) -> dict[str, Any]:
             split = one("Split", guess.split, help_text="Test rows are audited; thresholds are chosen on validation rows.")
             weights = one("Sampling weights", None)
     return {
-        "label": label, "positive": positive, "score": tuple(score), "attributes": tuple(attributes), "id": identity, "patient": patient,
+        "label": label, "unclear": meaning.unclear, "positive": meaning.positive, "uncertain": meaning.uncertain, "blank": meaning.blank, "score": tuple(score), "attributes": tuple(attributes), "id": identity, "patient": patient,
         "prediction": (prediction,) if prediction else (), "model": model, "split": split, "weights": weights,
     }  # fmt: skip
 
@@ -168,6 +150,8 @@ def _columns(draft: Draft, head: pd.DataFrame) -> dict[str, Any]:
 def _mapping(chosen: dict[str, Any]) -> Mapping:
     if chosen["label"] is None:
         raise UserError("choose the column that holds the true label")
+    if chosen.pop("unclear"):
+        raise UserError("choose the value that means positive: the label's values do not say it")
     if not chosen["attributes"]:
         raise UserError("choose at least one sensitive attribute: groups are compared by it")
     return Mapping(**chosen)

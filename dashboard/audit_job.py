@@ -17,7 +17,6 @@ from core.audit import AuditOptions, Mapping, Target
 from core.errors import UserError
 from core.runs import processes
 from core.workspace import Workspace, read_json, write_json
-from dashboard.uploads import known_as
 
 MODULE = "dashboard.audit_job"
 CHOICES, STATUS, LOG = "audit-choices.json", "audit-status.json", "audit.log"
@@ -104,7 +103,7 @@ def main(root: str, folder: str) -> int:
     try:
         made = make(Workspace.open(root), Path(choices["table"]), str(choices["name"]), Mapping.from_dict(choices["mapping"]), options, progress)
     except UserError as error:
-        write_json(place / STATUS, {**status, "error": str(known_as(error, Path(choices["table"]), str(choices["name"])))})
+        write_json(place / STATUS, {**status, "error": str(error)})
         return 2
     write_json(place / STATUS, {**status, "audit_id": made.audit_id})
     return 0

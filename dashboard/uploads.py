@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from streamlit.runtime.scriptrunner import get_script_run_ctx
-
-from core.errors import UserError
-
-
-def known_as(error: UserError, file: Path, name: str) -> UserError:
-    """The error with the file's name as its user knows it, not as it lies on the server."""
-    return UserError(str(error).replace(str(file), name).replace(file.name, name))
 
 
 def free(uploads: Iterable[Any]) -> None:

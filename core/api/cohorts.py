@@ -90,6 +90,7 @@ class CohortResult(Result):
             "modalities": list(cohort.modality_names),
             "attributes": list(cohort.roles.attributes),
             "findings": [finding.to_dict() for finding in cohort.findings],
+            "columns": plain(cohort.columns),
             "roles": plain(cohort.roles.to_dict()),
             "set_aside": plain(cohort.set_aside),
         }
@@ -104,6 +105,9 @@ def ingest_cohort(
     strict: bool = False,
     size: int | None = None,
     seed: int = 0,
+    sheet: str | None = None,
+    encoding: str | None = None,
+    reasons: dict[str, str] | None = None,
     workspace: str | Path | Workspace | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> CohortResult:
@@ -115,6 +119,7 @@ def ingest_cohort(
     images : folder or zip of the files that the table names (default: the table's folder).
     roles : which column is what; guessed where None.
     name : what to call the cohort. strict : refuse it when any row has to be set aside.
+    sheet, encoding : of a workbook and of a text table, where they are not recognised. reasons : why a column has its role, by column.
     size : edge in pixels kept of images (default: from the files, at most 128). seed : of splits, when they have to be made.
     workspace : where cohorts and runs are kept (default: $MULTIFAIR_HOME, then the user's data directory).
     progress : gets a line now and then.
@@ -125,7 +130,7 @@ def ingest_cohort(
         For a table or files that cannot be used.
     """
     told = {} if progress is None else {"progress": progress}
-    return CohortResult(ingest(workspace_of(workspace), table, images, roles, name, strict, size=size, seed=seed, **told))
+    return CohortResult(ingest(workspace_of(workspace), table, images, roles, name, strict, size=size, seed=seed, sheet=sheet, encoding=encoding, reasons=reasons, **told))
 
 
 def workspace_of(given: str | Path | Workspace | None) -> Workspace:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +14,11 @@ from typing import Any
 from core.api.audits import audit_predictions
 from core.audit.input.column_roles import Mapping
 from core.audit.options import AuditOptions
+from core.audit.output.document import Progress
 from core.audit.output.schema import read_document
-from core.audit.result import Audit
-from core.errors import UserError
+from core.errors import UserError, known_as
 from core.versions import now
 from core.workspace import Workspace, read_json, write_json
-
-Progress = Callable[[float, str], None]
-"""(share done, what comes next)"""
-READING, COMPARING = 0.05, 0.7
-"""Share that reading is, and what of the rest is done when several models come to be compared with each other."""
-PARTS = ("counts", "tables", "tests", "summaries", "verdicts", "power", "cross_group")
 
 
 @dataclass(frozen=True)
@@ -52,7 +45,7 @@ class SavedAudit:
 def make(workspace: Workspace, file: Path, name: str, mapping: Mapping, options: AuditOptions, progress: Progress | None = None) -> SavedAudit:
     """Audit `file`, which its user calls `name`, and keep it; the same file, mapping and options answer at once.
 
-    `progress` is told the share that is done, from 0 to 1, and what comes next.
+    `progress` is told the share done and what comes next.
 
     Raises
     ------
@@ -62,34 +55,15 @@ def make(workspace: Workspace, file: Path, name: str, mapping: Mapping, options:
     chosen = {"mapping": mapping.to_dict(), "options": options.to_dict()}
     folder = workspace.audits / _identity(file, chosen)
     if not (folder / "audit.json").exists():
-        told = progress or (lambda share, doing: None)
-        told(0.0, "reading the file")
-        result = audit_predictions(file, columns=mapping, options=options, source=name)
-        _compute(result.audit, told)
+        try:
+            result = audit_predictions(file, columns=mapping, options=options, source=name, progress=progress).document
+        except UserError as error:
+            raise known_as(error, file, name) from error
         folder.mkdir(exist_ok=True)
         shutil.copyfile(file, folder / f"predictions{file.suffix.lower()}")
         write_json(folder / "mapping.json", {"name": name, "created": now().isoformat(timespec="minutes"), **chosen})
-        write_json(folder / "audit.json", result.to_dict())
+        write_json(folder / "audit.json", result)
     return SavedAudit(folder)
-
-
-def _compute(audit: Audit, told: Progress) -> None:
-    """Everything that the document holds, in steps that can be told: an audit computes what it is asked for."""
-    several = len(audit.models) > 1
-    steps = [(f"{model.model}, by {attribute.name}", attribute) for model in audit.models for attribute in model.attributes]
-    for done, (doing, attribute) in enumerate(steps):
-        told(READING + (1 - READING) * (COMPARING if several else 1.0) * done / len(steps), doing)
-        for part in PARTS:
-            value = getattr(attribute, part)
-            if isinstance(value, Dictionary):
-                # A mapping of metrics whose tables are made when they are looked up.
-                list(value.values())
-        if attribute.options.curves:
-            _ = attribute.curves
-    if several:
-        told(READING + (1 - READING) * COMPARING, "comparing the models")
-        _ = audit.comparisons
-    told(1.0, "writing the result")
 
 
 def find(workspace: Workspace, audit_id: str | None) -> SavedAudit | None:

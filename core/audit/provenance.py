@@ -108,7 +108,9 @@ def _role_flags(columns: Mapping) -> list[str]:
     flags = []
     for field in fields(columns):
         value = getattr(columns, field.name)
-        if value != field.default and value not in (None, ()):
+        if field.name == "merge":
+            flags += [_flag("merge", text) for text in value]
+        elif value != field.default and value not in (None, ()):
             flags.append(_flag(field.name, _listed(value) if isinstance(value, tuple) else value))
     return flags
 

@@ -13,18 +13,21 @@ if TYPE_CHECKING:
     from core.audit import AuditOptions, Mapping
 
 DESCRIPTION = """\
-Audit a CSV or Parquet file of predictions. A prediction is positive when its score is at least the
+Audit a table of predictions. A prediction is positive when its score is at least the
 threshold (.5 unless said). Several models: name several score columns, or a model column."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("audit", help="audit a file of predictions for fairness", description=DESCRIPTION)
     common(parser)
-    parser.add_argument("file", metavar="FILE", help="CSV or Parquet, one row per sample (and model)")
+    parser.add_argument("file", metavar="FILE", help="table with one row per sample (and model): CSV, TSV, XLSX, ODS, Parquet, Stata, SAS or SPSS")
     roles = parser.add_argument_group("columns")
     roles.add_argument("--label", metavar="COL", required=True, help="true label, two values")
-    roles.add_argument("--positive", metavar="VALUE", help="label value that means positive, where it cannot be guessed")
-    roles.add_argument("--score", metavar="COL[,COL]", required=True, action="append", help="score, higher means more likely positive; several columns are several models")
+    roles.add_argument("--positive", metavar="VALUE", help="what is positive, where the values do not say it: a value, several as 'A|B', a grade as '>=2', or 'contains FINDING'")
+    roles.add_argument("--uncertain", choices=("exclude", "negative", "positive"), default="exclude", help="what uncertain labels (-1 beside 0 and 1) mean (default: their rows are left out)")
+    roles.add_argument("--blank", choices=("exclude", "negative", "positive"), default="exclude", help="what an empty label means (default: its row is left out)")
+    roles.add_argument("--merge", metavar="COL=NEW:OLD,OLD", action="append", default=[], help="put groups together before anything else; nothing before the colon counts them as missing (repeat for more)")
+    roles.add_argument("--score", metavar="COL[,COL]", action="append", help="score, higher means more likely positive; several columns are several models")
     roles.add_argument("--attributes", "--attribute", metavar="A,B", action="append", required=True, help="sensitive attributes")
     roles.add_argument("--id", metavar="COL", help="id of the sample; aligns several models")
     roles.add_argument("--patient", metavar="COL", help="patient of the sample, where patients have several")
@@ -32,6 +35,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     roles.add_argument("--model", metavar="COL", help="name of the model, for several models below each other")
     roles.add_argument("--weights", metavar="COL", help="sampling weights")
     roles.add_argument("--split", metavar="COL", help="train/validation/test: test is audited, a target's threshold is chosen on validation")
+    roles.add_argument("--sheet", metavar="NAME", help="sheet of a workbook, by its name or number")
+    roles.add_argument("--encoding", metavar="NAME", help="encoding of a text file, where it is not recognised")
     roles.add_argument("--metadata", metavar="FILE", help="another file that holds the attributes, joined by --on")
     roles.add_argument("--on", metavar="ID", help="id of the sample or patient, in both files")
     choices = parser.add_argument_group("choices")
@@ -81,7 +86,8 @@ def mapping_of(args: argparse.Namespace) -> Mapping:
 
     return Mapping(
         label=args.label,
-        score=names(args.score),
+        # A predicted label alone is audited as it is; a finding says what its two values cannot tell.
+        score=names(args.score) or names(args.prediction),
         attributes=names(args.attributes),
         id=args.id,
         patient=args.patient,
@@ -90,6 +96,11 @@ def mapping_of(args: argparse.Namespace) -> Mapping:
         weights=args.weights,
         split=args.split,
         positive=args.positive,
+        uncertain=args.uncertain,
+        blank=args.blank,
+        merge=tuple(args.merge),
+        sheet=args.sheet,
+        encoding=args.encoding,
     )
 
 

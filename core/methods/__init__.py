@@ -24,4 +24,20 @@ def get(name: str) -> type[Method]:
 
 
 def names() -> tuple[str, ...]:
+    """All registered methods, by name."""
     return tuple(sorted(REGISTRY))
+
+
+def ordered() -> tuple[str, ...]:
+    """All registered methods in the order of their cards."""
+    return tuple(sorted(REGISTRY, key=lambda name: (REGISTRY[name].card.order, name)))
+
+
+def reference() -> str:
+    """The method that others are compared with."""
+    return next(name for name in ordered() if REGISTRY[name].card.role == "reference")
+
+
+def ours() -> str:
+    """This project's own method."""
+    return next(name for name in ordered() if REGISTRY[name].card.role == "ours")

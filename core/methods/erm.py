@@ -15,4 +15,8 @@ class ERM(Method):
         family="none",
         paper="Vapnik, Principles of risk minimization, NeurIPS 1991",
         summary="Trains the fused network on the average loss of all patients.",
+        order=0,
+        colour=("#4A4F57", "#B9BEC7"),
+        default=True,
+        role="reference",
     )

@@ -20,6 +20,8 @@ class Reweighing(Method):
         paper="Kamiran and Calders, Data preprocessing techniques for classification without discrimination, KAIS 2012",
         summary="Weights patients so that the label no longer depends on the group in the training data.",
         limits="does nothing when every group has the same prevalence, however different its discrimination is",
+        order=140,
+        colour=("#5F6B1E", "#A8B55A"),
     )
 
     def __init__(self, settings: Method.Settings, context: Context) -> None:

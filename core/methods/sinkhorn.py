@@ -65,6 +65,8 @@ class Sinkhorn(Method):
         paper="Luo et al., FairCLIP: Harnessing Fairness in Vision-Language Learning, CVPR 2024 (its distance, on the fused logit)",
         summary="Pulls the distribution of the scores in each group towards that of everybody.",
         limits="equal score distributions are wrong where groups differ in prevalence",
+        order=190,
+        colour=("#B04A3A", "#EE8A7A"),
     )
     search_space: ClassVar[SearchSpace] = {"weight": (0.01, 0.1, 0.3, 1.0)}
 

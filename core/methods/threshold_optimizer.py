@@ -47,7 +47,10 @@ class ThresholdOptimizer(Method):
         inference_needs="the modalities and the sensitive attribute",
         limits="two classes only; randomised; no scores of its own, so its AUC is the base model's; "
         "a group without enough of both labels in validation gets the rule of everybody",
+        order=200,
+        colour=("#7D6AA8", "#B7A5E2"),
     )
+    fits_decision = True
     search_space: ClassVar[SearchSpace] = {"constraint": ("equalized_odds", "demographic_parity")}
 
     @dataclass(frozen=True)

@@ -30,7 +30,7 @@ METHOD = "score limits of both groups joined (MOVER), Student's t"
 # Beyond these degrees of freedom Student's t is the normal distribution.
 NORMAL = 1e7
 SMALLEST_P = float(np.finfo(np.float64).tiny)
-STEPS, CONVERGED = 80, 1e-12
+STEPS, CONVERGED = 80, 1e-10
 SMALLEST_QUANTILE, LARGEST_QUANTILE = 1e-6, 1e4
 
 

@@ -11,7 +11,6 @@ from core.api.saved_audits import saved
 from core.audit import AuditOptions, Mapping, audit, read_predictions
 from core.charts.text import count, decimal, interval
 from core.workspace import Workspace
-from dashboard.guess_mapping import guess_mapping
 from tests.pages.analysis import calm, drawn, open_page, open_tab, words
 
 PATIENT_RUNS = 2000
@@ -148,9 +147,47 @@ def test_an_unknown_link_says_so(monkeypatch: pytest.MonkeyPatch, workspace: Wor
     assert "This audit is not here" in app.error[0].value
 
 
-def test_columns_are_guessed_by_name_and_content() -> None:
-    guess = guess_mapping(predictions())
-    assert (guess.label, guess.score, guess.attributes, guess.id) == ("outcome", ("score",), ("race", "sex"), "id")
-    long = predictions().assign(model="a", split="test", patient_id=range(900), prediction=0)
-    guess = guess_mapping(long.rename(columns={"score": "probability", "outcome": "y_true"}))
-    assert (guess.label, guess.score, guess.model, guess.split, guess.patient) == ("y_true", ("probability",), "model", "split", "patient_id")
+def chosen(app: AppTest) -> dict[str, object]:
+    return {s.label.replace("\\", ""): s.value for s in app.selectbox}
+
+
+def test_words_are_known_or_asked_for_and_never_taken_by_the_alphabet(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    frame = predictions(300)
+    app = open_page(monkeypatch, workspace.root, "audit")
+    upload(app, "case.csv", frame.assign(outcome=np.where(frame["outcome"] == 1, "case", "control")).to_csv(index=False).encode())
+    assert chosen(app)["Value that means positive"] == "case"
+    app = open_page(monkeypatch, workspace.root, "audit")
+    upload(app, "grade.csv", frame.assign(outcome=np.where(frame["outcome"] == 1, "severe", "mild")).to_csv(index=False).encode())
+    assert chosen(app)["Value that means positive"] is None
+    assert "choose the value that means positive" in app.error[0].value
+    assert not any(b.label == "Audit" for b in app.button)
+    next(s for s in app.selectbox if s.label == "Value that means positive").set_value("severe")
+    calm(app.run())
+    assert any(b.label == "Audit" for b in app.button)
+
+
+def test_uncertain_labels_are_left_out_on_the_page_too(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    frame = predictions(400)
+    frame.loc[:39, "outcome"] = -1
+    app = open_page(monkeypatch, workspace.root, "audit")
+    upload(app, "three.csv", frame.to_csv(index=False).encode())
+    assert chosen(app)["Value that means positive"] == "1"
+    assert chosen(app)["-1 (uncertain) means"] == "exclude"
+    quick(app)
+    next(b for b in app.button if b.label == "Audit").click()
+    calm(app.run())
+    [kept] = saved(workspace)
+    assert kept.document["overall"]["n"] == 360
+    assert "label_uncertain" in {f["code"] for f in kept.document["findings"]}
+
+
+@pytest.mark.parametrize("separator", ["|", ", ", ";"])
+def test_every_table_that_the_command_reads_is_read_on_the_page(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, separator: str) -> None:
+    app = open_page(monkeypatch, workspace.root, "audit")
+    text = predictions(300).to_csv(index=False).replace(",", separator)
+    upload(app, "p.csv", text.encode())
+    assert [m.value for m in app.multiselect] == [["score"], ["race", "sex"]]
+    quick(app)
+    next(b for b in app.button if b.label == "Audit").click()
+    calm(app.run())
+    assert len(saved(workspace)) == 1

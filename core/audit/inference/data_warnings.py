@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LEAK_AUC = 0.999
 LEAK_ROWS = 20
+WRONG_WAY_Z = 4.0
+"""Standard errors below an AUC of one half from which chance no longer explains it."""
 
 
 def of_model(model: ModelAudit) -> tuple[AuditFinding, ...]:
@@ -45,9 +47,16 @@ def leakage(data: Scored, auc: float, n_pos: int, n_neg: int) -> tuple[AuditFind
     if auc >= LEAK_AUC and min(n_pos, n_neg) >= LEAK_ROWS:
         message = f"{data.model}: an AUC of {decimal(auc, 4)} suggests that the label leaked into the model's inputs"
         return (AuditFinding("perfect_auc", "warning", message, data.y.size, "look for inputs recorded after the diagnosis, or patients in both training and test data"),)
-    if auc <= 1 - LEAK_AUC and min(n_pos, n_neg) >= LEAK_ROWS:
-        message = f"{data.model}: an AUC of {decimal(auc, 4)} means that the scores point the wrong way"
-        return (AuditFinding("inverted_score", "error", message, data.y.size, "use the probability of the positive class"),)
+    # Variance of the AUC of an unrelated score (Mann-Whitney, without ties: the largest).
+    below_chance = (0.5 - auc) / np.sqrt((n_pos + n_neg + 1) / (12 * n_pos * n_neg))
+    if below_chance >= WRONG_WAY_Z:
+        message = f"{data.model}: an AUC of {decimal(auc, 3)} is below .5 far beyond chance: the scores point the wrong way"
+        remedy = "use the probability of the positive class, or check which value of the label is positive"
+        return (AuditFinding("inverted_score", "error", message, data.y.size, remedy),)
+    if values.size == 2:
+        message = f"{data.model}: the score has only two values ({values[0]:g} and {values[1]:g}), as a predicted label has: its AUC, Brier score and calibration say little"
+        remedy = "give the model's probability as the score, and the predicted label as the prediction"
+        return (AuditFinding("score_is_binary", "warning", message, data.y.size, remedy),)
     return ()
 
 

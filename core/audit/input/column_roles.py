@@ -16,6 +16,11 @@ class Mapping:
 
     Several models come wide (`score` names one column per model, `prediction` as many or none)
     or long (`model` names the column that tells them apart; `id` aligns their rows).
+
+    positive : a value, several joined by `|`, `>=2`, or `contains Effusion`; None to go by known words.
+    uncertain, blank : what uncertain marks and empty cells of the label mean (`exclude`, `negative`, `positive`).
+    merge : groups put together, each as `COLUMN=new:old,old`.
+    sheet, encoding : of the file, where it has several or where it is not recognised.
     """
 
     label: str
@@ -28,10 +33,15 @@ class Mapping:
     weights: str | None = None
     split: str | None = None
     positive: str | None = None
+    uncertain: str = "exclude"
+    blank: str = "exclude"
+    merge: tuple[str, ...] = ()
+    sheet: str | None = None
+    encoding: str | None = None
 
     def __post_init__(self) -> None:
         if not self.score:
-            raise UserError("name the column that holds the score")
+            raise UserError("name the column that holds the score (--score COL), or the predicted label (--prediction COL)")
         if self.model and len(self.score) > 1:
             raise UserError("give several score columns or a model column, not both")
         if self.model and not self.id:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.audit.input.predictions import AuditFinding
-from core.audit.input.table import as_text
 from core.errors import UserError
+from core.tables import Table
 
 
-def with_metadata(table: pa.Table, metadata: pa.Table, on: str, source: str, metadata_source: str) -> tuple[pa.Table, AuditFinding | None]:
+def with_metadata(table: Table, metadata: Table, on: str) -> tuple[Table, AuditFinding | None]:
     """`table` with the columns of `metadata` beside it, row by row, and a finding when rows have no partner.
 
     Parameters
@@ -25,35 +27,34 @@ def with_metadata(table: pa.Table, metadata: pa.Table, on: str, source: str, met
     UserError
         When an id has several rows in `metadata` that differ, or when no id is found there.
     """
-    facts = _one_row_each(metadata, on, metadata_source)
-    ids = as_text(table[on]).combine_chunks()
-    place = pc.index_in(ids, value_set=as_text(facts[on]).combine_chunks())
+    first = _one_row_each(metadata, on)
+    ids = table.text(on).combine_chunks()
+    place = pc.index_in(ids, value_set=metadata.text(on).combine_chunks().take(first))
     place = pc.if_else(pc.is_null(ids), None, place)
     lacking = int(place.null_count)
-    if lacking == table.num_rows:
+    if lacking == len(table):
         example = next((text for text in ids.to_pylist() if text is not None), "")
-        raise UserError(f"{metadata_source}: none of the ids in column '{on}' of {source} (for example '{example}') is found; check that both files use the same ids")
-    for name in facts.column_names:
-        if name != on:
-            table = table.append_column(name, facts[name].take(place))
+        raise UserError(f"{metadata.source}: none of the ids in column '{on}' of {table.source} (for example '{example}') is found; check that both files use the same ids")
+    rows = first.take(place)
+    joined = {name: column.take(rows) for name, column in metadata.columns.items() if name != on}
+    both = replace(table, columns=table.columns | joined, findings=(*table.findings, *metadata.findings), _texts={})
     if not lacking:
-        return table, None
-    message = f"{lacking} rows have an id in column '{on}' that {metadata_source} does not have; their attributes are missing"
-    return table, AuditFinding("no_metadata", "warning", message, lacking, f"add these ids to {metadata_source}")
+        return both, None
+    message = f"{lacking} rows have an id in column '{on}' that {metadata.source} does not have; their attributes are missing"
+    return both, AuditFinding("no_metadata", "warning", message, lacking, f"add these ids to {metadata.source}")
 
 
-def _one_row_each(metadata: pa.Table, on: str, source: str) -> pa.Table:
+def _one_row_each(metadata: Table, on: str) -> pa.Array:
     """The first row of every id; rows that repeat an id must agree."""
-    ids = as_text(metadata[on]).combine_chunks().dictionary_encode()
-    codes = np.asarray(ids.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
+    codes, ids = metadata.encoded(on)
     known = np.flatnonzero(codes >= 0)
-    first = np.full(len(ids.dictionary), -1, dtype=np.int64)
+    first = np.full(len(ids), -1, dtype=np.int64)
     first[codes[known][::-1]] = known[::-1]
     partner = pa.array(first[codes[known]])
-    for name in metadata.column_names:
-        own = as_text(metadata[name]).combine_chunks()
+    for name in metadata.names:
+        own = metadata.text(name).combine_chunks()
         differs = pc.not_equal(pc.fill_null(own.take(pa.array(known)), ""), pc.fill_null(own.take(partner), ""))
         if pc.any(differs).as_py():
             row = int(known[int(np.flatnonzero(np.asarray(differs))[0])])
-            raise UserError(f"{source}: the id '{as_text(metadata[on])[row].as_py()}' has several rows that differ in '{name}'; keep one row for each {on}")
-    return metadata.take(pa.array(first[first >= 0]))
+            raise UserError(f"{metadata.source}: the id '{ids[codes[row]]}' has several rows that differ in '{name}'; keep one row for each {on}")
+    return pa.array(first)
