@@ -21,7 +21,6 @@ from tests.browser.widgets import (
     in_address,
     remove,
     says,
-    slide,
     tab,
     table,
     table_of,
@@ -53,13 +52,16 @@ def test_forest_and_answer_are_the_audits(page: Any, served: tuple[str, FakeWork
     assert any("female" in cell for row in table_of(page, "group-auc") for cell in row)
 
 
-def test_threshold_slider_by_keyboard(page: Any, served: tuple[str, FakeWorkspace], store: Store) -> None:
+def test_a_threshold_is_typed_in_units_of_the_score(page: Any, served: tuple[str, FakeWorkspace], store: Store) -> None:
     address, fake = served
     run = _run(fake)
     visit(page, address, "groups", f"?attribute=sex&runs={run}")
     tab(page, "Threshold")
     title(page, "thresholds", "threshold of .50")
-    slide(page, widget(page, "threshold").get_by_role("slider").first, 0.3)
+    number = widget(page, "threshold-number").locator("input")
+    number.fill("0.3")
+    number.press("Enter")
+    in_address(page, "threshold=0.3")
     # Reruns on the way there show thresholds between: only the last answer is the one asked for.
     said = title(page, "thresholds", "threshold of .30")
     settle(page, PATIENCE)
