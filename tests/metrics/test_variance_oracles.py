@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from core.metrics.rate_permutation import permute_rates
 
 from core.metrics.auc import auc
 from core.metrics.comparisons import compare_pairs
@@ -12,7 +13,6 @@ from core.metrics.delong import delong, group_delong
 from core.metrics.one_vs_rest import one_vs_rest
 from core.metrics.permutation import NullTest, permute_aucs, permute_pairs
 from core.metrics.rate_comparisons import RatioMoments, group_mean_estimates, group_rate_estimates
-from core.metrics.rate_permutation import permute_rates
 from core.metrics.rates import effective_sizes
 
 
