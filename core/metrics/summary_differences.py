@@ -15,7 +15,7 @@ p is the level at which 0 leaves the interval: both are of one pivot. Groups' er
 the correlation of both models' estimates, patients as units. Each group's own error has the shape of its score-type limits
 with Student's quantiles: a group ranked without a fault by both models has an error, and nothing leaves its range.
 
-Measured, 150 to 200 pairs of models each: 95 % intervals of the difference in gap, worst group, ES-AUC, DPD, DP ratio, DEOdds,
+Measured, 100 to 200 pairs of models each: 95 % intervals of the difference in gap, worst group, ES-AUC, DPD, DP ratio, DEOdds,
 EOdds ratio, equal opportunity difference and ratio covered at least
 
     models alike, 3 groups of 40 alike, AUC .85; .98; 12, 20, 30 patients of 3 rows      .98
