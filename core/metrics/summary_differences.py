@@ -14,6 +14,16 @@ are apart, which is not known. So two bounds are made, each of which holds, and 
 p is the level at which 0 leaves the interval: both are of one pivot. Groups' errors are joined by a Gaussian copula with
 the correlation of both models' estimates, patients as units. Each group's own error has the shape of its score-type limits
 with Student's quantiles: a group ranked without a fault by both models has an error, and nothing leaves its range.
+
+Measured, 100 to 200 pairs of models each: 95 % intervals of the difference in gap, worst group, ES-AUC, DPD, DP ratio, DEOdds,
+EOdds ratio, equal opportunity difference and ratio covered at least
+
+    models alike, 3 groups of 40 alike, AUC .85; .98; 12, 20, 30 patients of 3 rows      .98
+    models alike, 2 groups (150, 600) alike, prevalence .5 and .05, models correlated .95    .96
+    gap of .10 in one model, none in the other (400, 100)                                .96
+
+and rejected models alike in at most 4 %. They are conservative where all groups are alike: mostly 1.00, with intervals
+about 1.3 times as wide as where it were known that they are; and wide where groups are ranked without a fault.
 """
 
 from __future__ import annotations
@@ -85,8 +95,8 @@ class PairedSummary:
 class JointErrors:
     """Draws of how k estimates may be off, joined by a Gaussian copula with their correlation; arrays (R, k).
 
-    deviates : Student's, with each estimate's degrees of freedom. of_truth : estimate - truth, given the estimate: where the
-        estimate is too high by z, the truth is its lower limit at that quantile. So it has the shape of the estimate's own limits.
+    deviates : standard normal. of_truth : estimate - truth, given the estimate: where the estimate is too high by the deviate
+        z, the truth is its lower limit at that level. So it has the shape of the estimate's own limits, with Student's quantiles.
     variance : (k, len(GRID)) variance of the estimate by true value. likely : (k,) the middle of the limits at quantile 1, a
         true value that is at no edge.
     """
@@ -101,18 +111,17 @@ class JointErrors:
         k = estimates.value.size
         z = correlated_draws(estimates.correlation, k)[:DRAWS]
         grid = ABSOLUTE_Z[1:]
-        quantile = t_quantile(np.repeat(estimates.df, grid.size), np.tile(ndtr(-grid), k)).reshape(k, -1)
-        sides = estimates.limits.distances(quantile.ravel(), np.repeat(np.arange(k), grid.size))
+        quantile = t_quantile(np.repeat(estimates.df, grid.size), np.tile(ndtr(-grid), k))
+        sides = estimates.limits.distances(quantile, np.repeat(np.arange(k), grid.size))
         zero = np.zeros((k, 1))
-        quantile, below, above = (np.concatenate([zero, side.reshape(k, -1)], axis=1) for side in (quantile, *sides))
+        below, above = (np.concatenate([zero, side.reshape(k, -1)], axis=1) for side in sides)
         nodes = np.concatenate([-ABSOLUTE_Z[:0:-1], ABSOLUTE_Z])
-        deviates, of_truth = np.empty_like(z), np.empty_like(z)
+        of_truth = np.empty_like(z)
         for i in range(k):
-            deviates[:, i] = np.interp(z[:, i], nodes, np.concatenate([-quantile[i, :0:-1], quantile[i]]))
             of_truth[:, i] = np.interp(z[:, i], nodes, np.concatenate([-above[i, :0:-1], below[i]]))
         one = int(np.searchsorted(ABSOLUTE_Z, 1.0))
         likely = estimates.value + (above[:, one] - below[:, one]) / 2
-        return cls(deviates, of_truth, variance_table(estimates), likely)
+        return cls(z, of_truth, variance_table(estimates), likely)
 
     def of_estimates(self, chosen: slice) -> JointErrors:
         """The same draws of some of the estimates."""

@@ -17,6 +17,25 @@ Equalized odds take the pairs of both rates as one family.
 
 Pairs' limits join the groups' own (core.metrics.comparisons), which are of score type: no width is 0, also where every
 group is ranked without a fault, and nothing leaves its range.
+
+Measured, 350 to 400 cohorts each, 95 % intervals of gap / worst group / ES-AUC / DPD / DP ratio / DEOdds / EOdds ratio /
+equal opportunity difference / ratio (groups below 5 positives or negatives left out):
+
+    4 groups alike (400, 200, 100, 60), AUC .85, prevalence .35     .958 .973 .993 .953 .953 .950 .950 .943 .943
+    2 alike (200, 60), prevalence .2                                 .965 .967 .990 .950 .950 .940 .940 .945 .945
+    2 (400, 400), AUC .85 and .79                                    .965 .958 .973 .975 .973 .975 .983 .958 .970
+    4 (700, 150, 100, 50), AUC .85 .85 .80 .75, scores shifted       .990 .990 1.00 .965 .968 .980 .975 1.00 1.00
+    12 alike of 60, AUC .80                                          .975 .958 1.00 .953 .953 .965 .965 .960 .960
+    3 alike of 30, AUC .98, often without a fault                    1.00 .935 .970 .927 .927 .988 .987 1.00 1.00
+    4 alike, 30, 20, 15, 12 patients of 3 rows                       .995 .985 .985 .978 .978 .995 .995 .985 .985
+    2 alike, 60 and 8 patients of 1 to 5 rows                        .977 .974 .991 .986 .986 1.00 1.00 .991 .991
+    3 alike (200, 300, 400), prevalence .5 .1 .05, scores shifted    .958 .980 .973 .965 .965 .963 .963 .978 .978
+    3 alike (1500, 800, 600), prevalence .02, AUC .90                .953 .978 .993 .963 .963 .968 .968 .970 .970
+    4 alike of 150, weights .5 to 2                                  .970 .980 .988 .940 .940 .975 .975 .988 .988
+    6 (150 to 80), two of them AUC .70 and four .85                  .978 .985 .988 .988 .990 1.00 1.00 .985 .985
+
+Where groups are alike the intervals of comparisons exclude equality in 1 minus these shares of the cohorts. The standard
+error of a share of .95 is .011.
 """
 
 from __future__ import annotations

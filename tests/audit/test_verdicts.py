@@ -58,14 +58,14 @@ def test_one_group_has_nothing_to_compare() -> None:
 
 
 def test_power_promises_what_the_tolerance_and_the_counts_allow() -> None:
-    attribute = audit(simulated({"a": 1000, "b": 200}, 0.85), AuditOptions(bootstrap=0, permutations=0, gap=0.1)).models[0].attributes[0]
+    attribute = audit(simulated({"a": 1000, "b": 200}, 0.85), AuditOptions(bootstrap=0, permutations=0, gap=0.08)).models[0].attributes[0]
     small = next(row for row in attribute.power if row.metric == "auc" and row.group == "b")
-    assert small.detectable is not None and small.detectable > 0.1
-    assert small.more_patients is not None and 10 < small.more_patients < 200
+    assert small.detectable is not None and small.detectable > 0.08
+    assert small.more_patients is not None and 10 < small.more_patients < 500
     # With so many more patients, as promised, the stated gap is within reach.
-    grown = audit(simulated({"a": 1000, "b": 200 + small.more_patients}, 0.85), AuditOptions(bootstrap=0, permutations=0, gap=0.1)).models[0].attributes[0]
+    grown = audit(simulated({"a": 1000, "b": 200 + small.more_patients}, 0.85), AuditOptions(bootstrap=0, permutations=0, gap=0.08)).models[0].attributes[0]
     enough = next(row for row in grown.power if row.metric == "auc" and row.group == "b")
-    assert enough.detectable == pytest.approx(0.1, abs=0.02)
+    assert enough.detectable == pytest.approx(0.08, abs=0.02)
 
 
 def test_power_says_what_no_number_of_patients_can_do() -> None:

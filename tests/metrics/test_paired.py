@@ -43,7 +43,7 @@ def test_models_that_are_alike_are_rejected_in_at_most_5_percent(sizes: list[int
     """The percentile bootstrap rejected ES-AUC in 13.5 % of cohorts with three small groups, ratios of rates in 21 %."""
     rng = np.random.default_rng(3)
     rejected: dict[str, list[bool]] = {}
-    for _ in range(60):
+    for _ in range(40):
         y, a, b, group, cluster = two_models(rng, sizes, auc, auc, prevalence=prevalence, rows=rows)
         pair, decided = Pair(y, a, b, group, len(sizes)), Pair(y, a > 0.9, b > 0.9, group, len(sizes))
         found = compare_aucs(pair, cluster=cluster) | compare_rates(decided, cluster=cluster)
@@ -60,11 +60,11 @@ def test_models_that_are_alike_are_rejected_in_at_most_5_percent(sizes: list[int
 def test_a_gap_is_covered_where_one_model_has_one_and_the_other_none() -> None:
     """Here the gap of the model without one is too large by chance, and the intervals of resampled differences miss."""
     rng, covered = np.random.default_rng(8), []
-    for _ in range(80):
+    for _ in range(60):
         y, a, b, group, _ = two_models(rng, [300, 80], [0.85, 0.75], 0.85)
         found = compare_aucs(Pair(y, a, b, group))
         covered.append([found["max_gap"].low <= 0.1 <= found["max_gap"].high, found["worst_group"].low <= -0.1 <= found["worst_group"].high])  # type: ignore[operator]
-    assert np.all(np.mean(covered, axis=0) >= 0.93 - 3 * np.sqrt(0.05 * 0.95 / 80))
+    assert np.all(np.mean(covered, axis=0) >= 0.93 - 3 * np.sqrt(0.05 * 0.95 / 60))
 
 
 def test_a_narrowed_gap_is_found() -> None:
@@ -152,12 +152,12 @@ def test_trainings_add_their_spread() -> None:
 def test_intervals_over_trainings_cover_and_reject_as_promised() -> None:
     """Three trainings of two methods alike: patients and trainings both vary."""
     rng, rejected = np.random.default_rng(10), []
-    for _ in range(50):
+    for _ in range(30):
         y, a, b, group, _ = two_models(rng, [80, 60])
         sides = [np.stack([s + 0.5 * rng.normal(size=y.size) + rng.normal(0, 0.5) * y for _ in range(3)]) for s in (a, b)]
         found = compare_aucs(Pair(y, *sides, group))
         rejected.append([found[name].p < 0.05 for name in AUC_SUMMARIES])  # type: ignore[operator]
-    assert np.all(np.mean(rejected, axis=0) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 50))
+    assert np.all(np.mean(rejected, axis=0) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 30))
 
 
 def test_joint_correlations_are_those_of_the_bootstrap() -> None:

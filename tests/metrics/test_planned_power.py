@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import binom, norm
+from scipy.stats import binom, norm, t
 
 from core.metrics.comparisons import GroupEstimates, compare_pairs
 from core.metrics.planned_power import PlannedGroups, disparity_power, equivalence_power, first_at
@@ -37,6 +37,13 @@ def test_two_groups_have_the_power_of_the_normal_test() -> None:
     assert disparity_power(plan, 0, gaps, 4 * one, 0.0, 0.05) == pytest.approx(norm.cdf(gaps / 0.025 - 1.959964), abs=1e-6)
     assert equivalence_power(plan, 9 * one[:1], 0.05) == pytest.approx(2 * norm.cdf(3 - 1.959964) - 1, abs=1e-6)
     assert equivalence_power(plan, one[:1], 0.05).tolist() == [0.0]
+
+
+def test_few_degrees_of_freedom_cost_power() -> None:
+    plan = PlannedGroups(np.full(2, 0.5), np.full(2, 6.0), np.tile(np.square([[0.03], [0.03]]), (1, GRID.size)))
+    needed, gap = t.isf(0.025, 12), 0.15
+    expected = norm.cdf((gap / np.hypot(0.03, 0.03) - needed) / np.sqrt(1 + needed**2 / 24))
+    assert disparity_power(plan, 0, [gap], np.ones((1, 2)), 0.0, 0.05)[0] == pytest.approx(expected, abs=1e-6)
 
 
 def test_several_groups_have_the_power_of_any_pair() -> None:

@@ -21,6 +21,7 @@ from scipy.stats import studentized_range
 from core.metrics.comparisons import GroupEstimates
 from core.metrics.equity import es_auc, max_gap
 from core.metrics.equity_scaled_interval import es_auc_interval
+from core.metrics.intervals import wilson
 from core.metrics.joint_estimates import joint_aucs, joint_rates, selected
 from core.metrics.max_statistics import MinPNull, correlated_draws, normal_draws
 from core.metrics.score_limits import LinearLimits
@@ -227,3 +228,34 @@ def test_groups_that_are_not_judged_are_in_no_summary() -> None:
     assert es_auc_interval(joint, judged).value == pytest.approx(float(es_auc(joint.value[-1], areas)))
     alone = Family.of(selected(joint, np.arange(3)), np.array([True, False, False]))
     assert largest_difference(alone).value is None and largest_difference(alone).reason is not None
+
+
+def test_the_worst_group_has_sidaks_upper_limit_and_its_own_lower_one() -> None:
+    found = smallest_value(normal(np.array([0.8, 0.8, 0.8, 0.81]), np.array([0.02, 0.02, 0.05, 0.02])))
+    tail = 1 - 0.975 ** (1 / 4)
+    assert found.high == pytest.approx(0.8 - ndtri(tail) * 0.02) and found.low == pytest.approx(0.8 - 1.959964 * 0.05)
+
+
+def test_ratios_have_the_limits_at_which_the_difference_is_0() -> None:
+    """At the limit r, the limit of smaller - r larger by Newcombe's construction from Wilson's limits is 0."""
+    y, group = np.zeros(90, dtype=int), np.repeat([0, 1], [50, 40])
+    decision = np.r_[np.ones(6), np.zeros(44), np.ones(17), np.zeros(23)].astype(int)
+    found = smallest_ratio(Family.of(joint_rates(y, decision, group, ("selection_rate",))))
+    (low_a, low_b), (high_a, high_b) = wilson([6, 17], [50, 40])
+    a, b = 6 / 50, 17 / 40
+    assert found.value == pytest.approx(a / b) and found.low is not None and found.high is not None
+    assert a - found.low * b == pytest.approx(np.hypot(a - low_a, found.low * (high_b - b)))
+    assert found.high * b - a == pytest.approx(np.hypot(high_a - a, found.high * (b - low_b)))
+
+
+def test_es_auc_of_known_variances() -> None:
+    """Groups not shown to deviate: the upper limit is the overall AUC's, nearly; the lower one allows for every sign."""
+    value, se = np.array([0.84, 0.86, 0.85, 0.85]), np.array([0.03, 0.03, 0.03, 0.015])
+    found = es_auc_interval(normal(value, se), p=0.7)
+    assert found.value == pytest.approx(0.85 / 1.02) and found.p == 0.7
+    assert found.high == pytest.approx(0.85 - ndtri(0.02) * 0.015)
+    # All deviations from a known overall AUC of one sign or another: sums of three independent errors.
+    exact = es_auc_interval(normal(value, np.array([0.03, 0.03, 0.03, 1e-9])))
+    assert exact.low == pytest.approx(0.85 / (1 + 0.02 + 1.959964 * 0.03 * np.sqrt(3)), abs=1e-4)
+    shown = es_auc_interval(normal(np.array([0.65, 0.85, 0.85, 0.85]), np.array([0.01, 0.01, 0.01, 1e-9])))
+    assert shown.high == pytest.approx(0.85 / (1 + 0.2 - 0.01 * ndtri(1 - (1 - 0.995 ** (1 / 3)) / 2)), abs=1e-4)
