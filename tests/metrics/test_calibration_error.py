@@ -9,7 +9,7 @@ from scipy.special import expit
 from scipy.stats import binom
 from sklearn.calibration import calibration_curve
 
-from core.metrics.bootstrap_calibration import calibration_cells
+from core.metrics.bootstrap_calibration import bootstrap_errors, calibration_cells
 from core.metrics.calibration import bin_of_score, debiased_ece, ece, reliability
 from core.metrics.calibration_error import _Direction, binomial_distance, calibration_error_intervals
 
@@ -168,3 +168,10 @@ def test_gaps_of_one_size_and_two_directions_do_not_vary() -> None:
     assert uneven.spread[0] == pytest.approx(0.01)
     unknown = _Direction.of(curve, np.full(80, np.nan), np.ones(80), group, bucket)
     assert unknown.gap[0, [2, 7]] == pytest.approx([0.25, -0.25]), "the observed gaps, where recalibration is not estimable"
+
+
+def test_replicates_know_that_weights_are_no_rows() -> None:
+    y, p, _, _ = cohorts(np.random.default_rng(14), 1, 200, 0.2, 1.0)
+    w = np.random.default_rng(1).lognormal(0, 0.7, 200)
+    once, tenfold = (bootstrap_errors(y, p, error=debiased_ece, replicates=100, seed=3, weight=k)[0] for k in (w, 10 * w))
+    assert tenfold == pytest.approx(once)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, brier_score_loss, precision_score
 
-from core.metrics.linear_estimates import LinearEstimates
+from core.metrics.linear_estimates import LinearEstimates, from_pulls
 from core.metrics.net_benefit import net_benefit
 from core.metrics.prevalence import STANDARDISED, Standardised, standardise
 from core.metrics.rates import confusion
@@ -175,3 +175,70 @@ def test_what_remains_is_said() -> None:
     y, chosen, code, pairs = cohorts(100, (2000, 2000), (0.3, 0.3), (0.9, 0.5), 0.1, 11)
     words = np.array(standardise("ppv", y, chosen, code, 200).differences(pairs).verdicts(0.02))
     assert (words == "remains").mean() > 0.9
+
+
+def test_patients_whose_rows_differ_count_for_more_than_one_row_each() -> None:
+    """Four rows of each of 60 patients, as unlike as rows of four patients: hardly wider than without patients."""
+    rng = np.random.default_rng(15)
+    y, chosen = rng.random(240) < 0.4, rng.random(240) < 0.5
+    for metric in ("selection_rate", "ppv"):
+        apart, together = (standardise(metric, y, chosen, prevalence=0.4, cluster=c).standardised.on_scale.variance[0] for c in (None, np.arange(240) // 4))
+        assert together < 1.5 * apart, metric
+
+
+def test_variances_are_the_closed_ones() -> None:
+    """Rates of independent rows have p (1 - p) / (n - 1); squared errors have C / (C - 2) times theirs, on the logarithm."""
+    y, score, _ = cohort(300, 1, 21)
+    chosen = score >= 0.4
+    at = 0.3
+    rates = [(chosen[y == c].mean(), (y == c).sum()) for c in (1, 0)]
+    parts = [p * (1 - p) / (n - 1) for p, n in rates]
+    found = standardise("selection_rate", y, chosen, prevalence=at).standardised.on_scale
+    # A success and a failure more never make it less, and here hardly more.
+    assert found.variance[0] == pytest.approx(at**2 * parts[0] + (1 - at) ** 2 * parts[1], rel=1e-3)
+    errors = [((score - y) ** 2)[y == c] for c in (1, 0)]
+    mean = at * errors[0].mean() + (1 - at) * errors[1].mean()
+    own = [e.var(ddof=1) / e.size * e.size / (e.size - 2) for e in errors]
+    found = standardise("brier", y, score, prevalence=at).standardised.on_scale
+    assert found.value[0] == pytest.approx(np.log(mean))
+    assert found.variance[0] == pytest.approx((at**2 * own[0] + (1 - at) ** 2 * own[1]) / mean**2)
+
+
+def test_the_logit_of_a_ppv_has_half_a_row_added_to_each_rate() -> None:
+    """8 of 10 positives and none of 20 negatives selected; a rate of p says as much as n - 1 rows, one of 0 as its 20."""
+    y, chosen = np.repeat([1, 0], [10, 20]), np.repeat([1, 0], [8, 22])
+    found = standardise("ppv", y, chosen, prevalence=0.3).standardised.on_scale
+    t, f = (0.8 * 9 + 0.5) / 10, 0.5 / 21
+    assert found.value[0] == pytest.approx(np.log(0.3 / 0.7) + np.log(t / f))
+    # Shrinking never makes a rate surer than its jackknife says.
+    assert found.variance[0] == pytest.approx(max(0.16 / 9, t * (1 - t) / 10) / t**2 + f * (1 - f) / 21 / f**2, rel=1e-6)
+
+
+def test_limits_of_a_difference_join_the_right_sides() -> None:
+    """Zou and Donner: the lower limit takes a's distance down and b's distance up."""
+    linear = LinearEstimates(np.array([1.0, -0.5]), np.array([0.16, 0.25]), np.array([1e6, 1e6]), (None, None))
+    values = np.exp(linear.value)
+    low, high = ScaledEstimates(values, linear, "log").differences().interval(0.95)
+    z = 1.959964
+    (down_a, up_a), (down_b, up_b) = ((v - v * np.exp(-z * s), v * np.exp(z * s) - v) for v, s in zip(values, (0.4, 0.5), strict=True))
+    d = values[0] - values[1]
+    assert (low[0], high[0]) == (pytest.approx(d - np.hypot(down_a, up_b), rel=1e-5), pytest.approx(d + np.hypot(up_a, down_b), rel=1e-5))
+
+
+def test_a_value_at_its_bound_has_no_distance_beyond_it() -> None:
+    """A PPV of 0 lies below its limits on the logit: the difference's limit on that side is the other group's alone."""
+    linear = LinearEstimates(np.array([-2.0, 0.0]), np.array([0.04, 0.04]), np.array([1e6, 1e6]), (None, None))
+    low, _ = ScaledEstimates(np.array([0.0, 0.5]), linear, "logit").differences().interval(0.5)
+    up = 1 / (1 + np.exp(-0.67449 * 0.2)) - 0.5
+    assert low[0] == pytest.approx(-0.5 - up, rel=1e-4)
+
+
+def test_few_rows_leave_it_open() -> None:
+    y, chosen, code, pairs = cohorts(50, (60, 60), (0.2, 0.4), (0.75, 0.75), 0.15, 16)
+    words = standardise("selection_rate", y, chosen, code, 100, prevalence=0.25).differences(pairs).verdicts(0.02)
+    assert words.count("open") > 40 and "explained" not in words
+
+
+def test_no_variation_is_no_certainty() -> None:
+    found = from_pulls(np.array([0.3, 0.4]), np.array([0.0, 0.0, 0.1, -0.1]), np.array([0, 0, 1, 1]), None, np.ones(2), (None, None))
+    assert found.reason == ("no variation to estimate an error from", None) and np.isnan(found.variance[0]) and np.isnan(found.differences().p[0])
