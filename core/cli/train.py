@@ -26,7 +26,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--preset", choices=("quick", "standard", "paper"), default="quick", help="network and budget (default: quick)")
     parser.add_argument("--set", metavar="KEY=VALUE", dest="settings", action="append", default=[], help="a setting of the method, the budget (epochs, lr, ...) or the network (width, image_size, encoder.MODALITY, ...); may be repeated")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    parser.add_argument("--launcher", choices=("local",), default="local", help="what runs the jobs (default: local, processes of this machine)")
+    parser.add_argument("--launcher", choices=("local", "ray"), default="local", help="what runs the jobs: processes of this machine (local, the default), or a Ray cluster whose nodes share the workspace's folder")
+    parser.add_argument("--address", metavar="HOST:PORT", help="of the Ray cluster (default: $RAY_ADDRESS, then one that runs on this machine)")
+    parser.add_argument("--cpus-per-run", type=float, default=1.0, metavar="N", help="of the cluster's CPUs, also the threads of a run (default: 1)")
+    parser.add_argument("--gpus-per-run", type=float, default=0.0, metavar="N", help="of the cluster's GPUs; .5 lets two runs share one (default: 0)")
     parser.add_argument("--fresh", action="store_true", help="train again, from the start, what is done or has begun")
     parser.add_argument("--priority", choices=("high", "normal", "low"), default="normal", help="start before or after other runs that wait (default: normal)")
     parser.add_argument("--detach", action="store_true", help="return at once and leave the runs to themselves")
@@ -38,12 +41,14 @@ def run(args: argparse.Namespace) -> int:
     from core.runs import find
     from core.runs.setting_types import parse_settings
     from core.store import Store
+    from core.workspace import Workspace
 
+    workspace = Workspace.open(args.workspace)
     seeds, settings = parse_seeds(args.seeds), parse_settings((f"--set {pair}", pair) for pair in args.settings)
     try:
         runs = train_methods(
             args.cohort, args.method, attribute=args.attribute, seeds=seeds, preset=args.preset, settings=settings,
-            device=args.device, fresh=args.fresh, priority=args.priority, wait=not args.detach, workspace=args.workspace, progress=progress,
+            device=args.device, fresh=args.fresh, priority=args.priority, launcher=args.launcher, share=_share(args, workspace) if args.launcher == "ray" else None, wait=not args.detach, workspace=workspace, progress=progress,
         )  # fmt: skip
     except KeyboardInterrupt:
         progress("The runs go on without this command: see multifair queue and multifair cancel.")
@@ -55,6 +60,18 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(answer)
     return 0 if all(entry["status"] in ("done", "queued", "running") for entry in answer) else 1
+
+
+def _share(args: argparse.Namespace, workspace: Any) -> dict[str, float]:
+    """CPUs and GPUs per run, once the cluster has answered; its address is kept for whoever looks after the runs."""
+    from core.runs.queue_settings import change_settings
+    from core.runs.ray_launcher import check
+
+    if not 0 < args.cpus_per_run <= 1024 or not 0 <= args.gpus_per_run <= 64:
+        raise UserError("a run takes more than 0 CPUs (--cpus-per-run) and 0 or more GPUs (--gpus-per-run)")
+    check(args.address)
+    change_settings(workspace, ray_address=args.address)
+    return {"cpus": args.cpus_per_run, "gpus": args.gpus_per_run}
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -84,7 +101,7 @@ def _answer(store: Any, handle: Any, spec: Any) -> dict[str, Any]:
         "run_id": handle.run_id,
         "key": handle.key,
         "method": spec["method"],
-        "modality": spec["settings"].get("modality") if spec["method"] == "unimodal" else None,
+        "modality": spec["settings"].get("modality"),
         "seed": spec["seed"],
         "attribute": spec["attribute"],
         "status": status["status"],

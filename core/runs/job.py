@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import time
 from pathlib import Path
@@ -29,7 +30,7 @@ def main(path: str) -> int:
         return 0
     pid = os.getpid()
     folder.update_status(
-        status="running", pid=pid, pid_created=started_at(pid), started=time.time(), finished=None, reason=None, oom_kills=out_of_memory_kills()
+        status="running", host=socket.gethostname(), pid=pid, pid_created=started_at(pid), started=time.time(), finished=None, reason=None, oom_kills=out_of_memory_kills()
     )
     try:
         status = _train(folder)
