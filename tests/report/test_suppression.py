@@ -6,8 +6,10 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import product
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,6 +18,8 @@ from scipy.linalg import null_space
 
 from core.audit import AuditOptions, Predictions, audit
 from core.audit.comparison.compare_models import with_comparisons
+from core.audit.output.schema import audit_schema
+from core.cli import main
 from core.errors import UserError
 from core.report.of_audit import audit_report
 from core.report.suppression import scrubbed, suppressed
@@ -161,6 +165,15 @@ def test_the_report_of_a_suppressed_audit_opens_and_says_so() -> None:
     report = audit_report(found)
     said = " ".join([report.subtitle, *(value for _, value in report.facts), *(note for section in report.sections for note in section.notes)])
     assert f"Counts below {LIMIT}" in said
+
+
+def test_the_command_writes_a_suppressed_report_that_keeps_to_the_schema(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(made(predictions(2))))
+    assert main(["report", "--audit", str(path), "--suppress", "11", "--format", "json", "--out", str(tmp_path)]) == 0
+    found = json.loads((tmp_path / "a.json").read_text())["data"]["audit"]
+    assert found["suppression"]["below"] == 11
+    jsonschema.Draft202012Validator(audit_schema()).validate(found)
 
 
 def test_limits_that_make_no_sense() -> None:
