@@ -8,19 +8,23 @@ from typing import Any, Literal
 import pandas as pd
 import streamlit as st
 
+from core.api.saved_audits import SavedAudit, find
 from core.audit import AuditOptions, Mapping, Target
-from core.audit.input.table import header
-from core.charts.text import plural
-from core.errors import UserError
-from dashboard import state
-from dashboard.audits import SavedAudit, make
+from core.audit.input.guess_columns import guess_columns
+from core.charts.text import percent, plural, sentence
+from core.errors import UserError, known_as
+from dashboard import audit_job, state
 from dashboard.draft import Draft
 from dashboard.escape import md
-from dashboard.guess_mapping import guess_mapping
+from dashboard.label_editor import LabelChoice, label_editor
+from dashboard.page_advice import on_page
+from dashboard.table_reading import choose_and_read
+from dashboard.train_form import duration
 from dashboard.uploads import free
 
 HEAD_ROWS = 5000
-MISSING: dict[Literal["group", "exclude"], str] = {"group": "a group of their own", "exclude": "left out (and counted)"}
+LOOK_SECONDS = 0.5
+MISSING: dict[Literal["group", "exclude"], str] = {"exclude": "left out (and counted)", "group": "a group of their own"}
 POINTS = {"a threshold": None, "a sensitivity of": "sensitivity", "a specificity of": "specificity", "a share selected of": "selection_rate", "Youden's best": "youden"}
 
 
@@ -31,51 +35,74 @@ def audit_form() -> SavedAudit | None:
     with st.container(border=True, key="audit-file"):
         st.markdown("## 1 · Predictions")
         upload = st.file_uploader(
-            "CSV or Parquet with one row per sample: the true label, a score, and the sensitive attributes", key=f"predictions-{turn}",
+            "A table with one row per sample: the true label, a score, and the sensitive attributes", key=f"predictions-{turn}",
             help="No model and no images are needed. Several models: several score columns, or a column with the model's name.",
         )  # fmt: skip
         problem = st.session_state.pop("_audit_problem", None)
         if problem:
-            st.error(md(problem), icon=":material/error:")
+            st.error(md(on_page(str(problem))), icon=":material/error:")
         if upload is not None:
             _keep(draft, upload)
         if draft is not None and draft.table is not None:
             st.markdown(f":material/table: **{md(draft.state['table_name'])}**")
     if draft is None or draft.table is None:
         return None
+    job = audit_job.look(draft.folder)
+    if job is not None and job.state == "done":
+        return find(state.workspace(), job.audit_id)
+    if job is not None and job.state == "running":
+        _running(draft)
+        return None
     try:
-        head = _head(str(draft.table), draft.table.stat().st_mtime_ns)
+        choices = choose_and_read(draft.table, draft.token)
     except UserError as error:
-        st.error(md(error), icon=":material/error:")
+        st.error(md(on_page(str(known_as(error, draft.table, str(draft.state["table_name"]))))), icon=":material/error:")
         return None
     with st.container(border=True, key="audit-columns"):
         st.markdown("## 2 · Columns")
-        chosen = _columns(draft, head)
+        head = choices.table.frame
+        chosen = _columns(draft, head) | {"sheet": choices.sheet, "encoding": choices.encoding}
         with st.expander("First rows", icon=":material/preview:"):
             st.dataframe(head.head(5), hide_index=True, width="stretch", alt="First rows of the file")
     with st.container(border=True, key="audit-choices"):
         st.markdown("## 3 · Choices")
+        if job is not None and job.error:
+            st.error(md(job.error), icon=":material/error:")
         try:
             options = _options()
             mapping = _mapping(chosen)
         except UserError as error:
-            st.error(md(error), icon=":material/error:")
+            st.error(md(on_page(str(error))), icon=":material/error:")
             return None
-        if not st.button("Audit", type="primary", icon=":material/fact_check:", key="start-audit"):
-            return None
-        with st.status("Auditing: estimates, tests, verdicts") as place:
-            try:
-                result = make(state.workspace(), draft.table, str(draft.state["table_name"]), mapping, options)
-            except UserError as error:
-                place.update(label="The file could not be audited", state="error")
-                st.session_state["_audit_problem"] = str(error)
-                st.rerun()
-            return result
+        if st.button("Audit", type="primary", icon=":material/fact_check:", key="start-audit"):
+            audit_job.start(state.workspace(), draft.folder, draft.table, str(draft.state["table_name"]), mapping, options)
+            st.rerun()
+    return None
+
+
+def _running(draft: Draft) -> None:
+    """How far the audit is, and the way to end it. It goes on when the tab is closed; the link finds it again."""
+    with st.container(border=True, key="audit-running"):
+        st.markdown("## 3 · The audit is running")
+        st.fragment(_progress, run_every=LOOK_SECONDS, key="audit-progress")(draft)
+        if st.button("Cancel", icon=":material/close:", key="cancel-audit"):
+            audit_job.cancel(draft.folder)
+            st.rerun()
+        st.caption("It goes on when you close this tab; the address of this page finds it again.")
+
+
+def _progress(draft: Draft) -> None:
+    job = audit_job.look(draft.folder)
+    if job is None or job.state != "running":
+        st.rerun(scope="app")
+    left = f", about {duration(job.seconds_left)} left" if job.seconds_left is not None else ""
+    st.progress(min(1.0, job.share), text=md(f"{percent(job.share)} · {sentence(job.doing)} · {duration(job.seconds)} so far{left}"))
 
 
 def _keep(draft: Draft | None, upload: Any) -> None:
     try:
         kept = draft or Draft.new(state.workspace())
+        audit_job.cancel(kept.folder)
         kept.keep_table(upload)
         st.query_params["file"] = kept.token
     except UserError as error:
@@ -85,25 +112,9 @@ def _keep(draft: Draft | None, upload: Any) -> None:
     st.rerun()
 
 
-@st.cache_data(show_spinner="Reading the first rows", max_entries=4)
-def _head(path: str, mark: int) -> pd.DataFrame:
-    """The first rows; UserError in the words of the audit's own reader."""
-    file = Path(path)
-    names = header(file)
-    if file.suffix.lower() in (".parquet", ".pq"):
-        import pyarrow.parquet as pq
-
-        batch = next(pq.ParquetFile(file).iter_batches(batch_size=HEAD_ROWS), None)
-        return pd.DataFrame(columns=pd.Index(names)) if batch is None else batch.to_pandas()
-    try:
-        return pd.read_csv(file, nrows=HEAD_ROWS, sep=None, engine="python", encoding="utf-8-sig", skipinitialspace=True)
-    except (ValueError, UnicodeDecodeError, pd.errors.ParserError) as error:
-        raise UserError(f"{file.name}: not a readable table ({error})") from error
-
-
 def _columns(draft: Draft, head: pd.DataFrame) -> dict[str, Any]:
     """The mapping, guessed and correctable."""
-    guess = guess_mapping(head)
+    guess = guess_columns(head.head(HEAD_ROWS))
     columns = list(map(str, head.columns))
     optional = ["", *columns]
     key = f"{draft.token}-{Path(draft.table or '').name}"
@@ -117,11 +128,9 @@ def _columns(draft: Draft, head: pd.DataFrame) -> dict[str, Any]:
     left, right = st.columns(2, gap="large")
     with left:
         label = one("True label", guess.label, needed=True)
-        positive = None
+        meaning = LabelChoice()
         if label is not None:
-            values = sorted(head[label].dropna().astype(str).unique())
-            if len(values) == 2 and not set(values) <= {"0", "1", "0.0", "1.0", "True", "False"}:
-                positive = st.selectbox("Value that means positive", values, index=1, key=f"map-positive-{key}")
+            meaning = label_editor(head[label], "Value that means positive", f"map-positive-{key}-{label}")
         score = st.multiselect("Score (several columns: several models)", columns, default=list(guess.score), key=f"map-score-{key}", select_all=False)
         attributes = st.multiselect("Sensitive attributes", columns, default=list(guess.attributes), key=f"map-attributes-{key}", select_all=False)
     with right:
@@ -133,7 +142,7 @@ def _columns(draft: Draft, head: pd.DataFrame) -> dict[str, Any]:
             split = one("Split", guess.split, help_text="Test rows are audited; thresholds are chosen on validation rows.")
             weights = one("Sampling weights", None)
     return {
-        "label": label, "positive": positive, "score": tuple(score), "attributes": tuple(attributes), "id": identity, "patient": patient,
+        "label": label, "unclear": meaning.unclear, "positive": meaning.positive, "uncertain": meaning.uncertain, "blank": meaning.blank, "score": tuple(score), "attributes": tuple(attributes), "id": identity, "patient": patient,
         "prediction": (prediction,) if prediction else (), "model": model, "split": split, "weights": weights,
     }  # fmt: skip
 
@@ -141,6 +150,8 @@ def _columns(draft: Draft, head: pd.DataFrame) -> dict[str, Any]:
 def _mapping(chosen: dict[str, Any]) -> Mapping:
     if chosen["label"] is None:
         raise UserError("choose the column that holds the true label")
+    if chosen.pop("unclear"):
+        raise UserError("choose the value that means positive: the label's values do not say it")
     if not chosen["attributes"]:
         raise UserError("choose at least one sensitive attribute: groups are compared by it")
     return Mapping(**chosen)

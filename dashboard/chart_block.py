@@ -12,6 +12,7 @@ import streamlit as st
 from core.charts.figure import Figure, Panel
 from core.charts.glossary import explain
 from core.charts.theme import LIGHT
+from core.tables.csv_export import csv_text
 from dashboard import state
 from dashboard.escape import md
 from dashboard.number_table import NOTHING, numbers
@@ -85,8 +86,4 @@ def image(figure: Figure, kind: str) -> bytes:
 def table_csv(figure: Figure) -> bytes:
     """The data behind the figure, one row per mark. Cells that a spreadsheet would run as a
     formula are led by an apostrophe."""
-    safe = figure.data.copy()
-    for column in safe.columns:
-        if safe[column].dtype.kind not in "iufb":
-            safe[column] = [f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell for cell in safe[column]]
-    return safe.to_csv(index=False).encode()
+    return csv_text(figure.data).encode()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +13,26 @@ import streamlit as st
 from core.charts.text import count, listing, plural
 from core.cohort import images as pixels
 from core.cohort.checks import check
-from core.cohort.guess import guess_roles
+from core.cohort.guess import propose_roles
 from core.cohort.ingest import ingest
-from core.cohort.labels import guess_positive
 from core.cohort.manifest import read_manifest
+from core.cohort.preparation import prepared, prepared_for
 from core.cohort.schema import Roles, validate
 from core.cohort.sources import ImageSource, Unreadable, open_source
-from core.cohort.tables import read_table
 from core.errors import UserError
+from core.tables.groups import merge_text, propose_groups
 from dashboard import state
 from dashboard.draft import TABLES, Draft
 from dashboard.escape import md
 from dashboard.findings import show_findings
+from dashboard.label_editor import LabelChoice, label_editor
+from dashboard.page_advice import on_page
 from dashboard.roles_table import CHOICES, LABEL, roles_frame, roles_from
+from dashboard.table_reading import ReadChoices, choose_and_read
 from dashboard.uploads import free
 
 PREVIEW_ROWS = 5
 PREVIEW_IMAGES = 6
-MOST_LABELS = 30
 
 
 def bring() -> str | None:
@@ -41,9 +45,10 @@ def bring() -> str | None:
         st.caption("Next: the role of each column, then the checks. Nothing is saved as a cohort before the last step.")
         return None
     try:
-        table, source = _read(draft)
+        choices, source = _read(draft)
+        table = prepared(choices.table.frame)
     except UserError as error:
-        st.error(md(error), icon=":material/error:")
+        st.error(md(on_page(str(error))), icon=":material/error:")
         return None
     with st.container(border=True, key="step-roles"):
         st.markdown("## 2 · Roles")
@@ -52,7 +57,7 @@ def bring() -> str | None:
         return None
     with st.container(border=True, key="step-checks"):
         st.markdown("## 3 · Checks")
-        return _checks(draft, table, roles, source)
+        return _checks(draft, table, roles, source, choices)
 
 
 def _files(draft: Draft | None) -> Draft | None:
@@ -85,7 +90,7 @@ def _files(draft: Draft | None) -> Draft | None:
                 chosen.point_to(path.strip(), where.strip() or str(Path(path.strip()).expanduser().parent))
                 draft = chosen
             except UserError as error:
-                st.error(md(error), icon=":material/error:")
+                st.error(md(on_page(str(error))), icon=":material/error:")
     problem = st.session_state.pop("_upload_problem", None)
     if problem:
         st.error(md(problem), icon=":material/error:")
@@ -138,17 +143,12 @@ def _arrived(draft: Draft) -> None:
         st.caption(md(f"{plural(len(left_out), 'file')} left out (hidden, or a name that leaves the folder): {listing(left_out)}"))
 
 
-@st.cache_data(show_spinner="Reading the table", max_entries=4)
-def _table(path: str, mark: int) -> pd.DataFrame:
-    return read_table(path)
-
-
-def _read(draft: Draft) -> tuple[pd.DataFrame, ImageSource]:
+def _read(draft: Draft) -> tuple[ReadChoices, ImageSource]:
     path = draft.table
     if path is None or not path.is_file():
         raise UserError("the table is no longer there; bring it again")
-    table = _table(str(path), path.stat().st_mtime_ns)
-    return table, open_source(draft.images if draft.images and draft.images.exists() else path.parent)
+    choices = choose_and_read(path, draft.token)
+    return choices, open_source(draft.images if draft.images and draft.images.exists() else path.parent)
 
 
 def _base(draft: Draft, table: pd.DataFrame, source: ImageSource) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def _base(draft: Draft, table: pd.DataFrame, source: ImageSource) -> dict[str, A
 
     Kept for the session: the editor holds its changes relative to it.
     """
-    key = f"_base-{draft.token}-{draft.table}-{draft.images}"
+    key = f"_base-{draft.token}-{draft.table}-{draft.images}-{_columns_mark(table)}"
     if key not in st.session_state:
         known = draft.state.get("roles")
         manifest = draft.table.with_name("manifest.toml") if draft.table else None
@@ -169,8 +169,8 @@ def _base(draft: Draft, table: pd.DataFrame, source: ImageSource) -> dict[str, A
                 roles, _ = read_manifest(manifest)
                 reasons = dict.fromkeys(table.columns, "from manifest.toml beside the table")
             else:
-                guess = guess_roles(table, source)
-                roles, reasons = guess.roles, guess.reasons
+                guess = propose_roles(table, source)
+                roles, reasons, problem = guess.roles, guess.reasons, guess.question or ""
         except UserError as error:
             problem = str(error)
         empty = Roles(None, None, "", "", None, (), ())
@@ -179,15 +179,20 @@ def _base(draft: Draft, table: pd.DataFrame, source: ImageSource) -> dict[str, A
     return base
 
 
+def _columns_mark(table: pd.DataFrame) -> str:
+    """Another sheet or encoding has other columns or values: its roles are guessed anew."""
+    return sha256("\n".join([*map(str, table.columns), *map(str, table.iloc[0])]).encode()).hexdigest()[:8]
+
+
 def _roles(draft: Draft, table: pd.DataFrame, source: ImageSource) -> Roles | None:
     """The editable guess with its preview; None while it does not fit."""
     base = _base(draft, table, source)
     if base["problem"]:
-        st.warning(md(f"The roles could not all be guessed: {base['problem']}"), icon=":material/help:")
+        st.warning(md(f"One thing is left to say: {on_page(base['problem'])}"), icon=":material/help:")
     st.caption(f"{count(len(table))} rows, {plural(len(table.columns), 'column')}. Correct what was guessed wrongly; the reason of each guess is beside it.")
     edited = st.data_editor(
         base["frame"],
-        key=f"roles-{draft.token}-{Path(draft.table or '').name}",
+        key=f"roles-{draft.token}-{Path(draft.table or '').name}-{_columns_mark(table)}",
         hide_index=True,
         width="stretch",
         height=min(35 * (len(table.columns) + 1) + 2, 422),
@@ -206,34 +211,39 @@ def _roles(draft: Draft, table: pd.DataFrame, source: ImageSource) -> Roles | No
         roles = _complete(draft, table, edited, base["roles"])
         validate(roles, list(table.columns))
     except UserError as error:
-        st.error(md(error), icon=":material/error:")
+        st.error(md(on_page(str(error))), icon=":material/error:")
         return None
     if draft.state.get("roles") != roles.to_dict():
         draft.remember(roles=roles.to_dict())
-    _preview(table, roles, source)
+    _preview(prepared_for(table, roles), roles, source)
     return roles
 
 
 def _complete(draft: Draft, table: pd.DataFrame, edited: pd.DataFrame, guessed: Roles | None) -> Roles:
     labels = list(edited.loc[edited["role"] == LABEL, "column"])
-    positive = ""
+    meaning = LabelChoice()
     if len(labels) == 1:
-        values = sorted(map(str, table[labels[0]].dropna().unique()))
-        if len(values) > MOST_LABELS:
-            raise UserError(f"{labels[0]} has {len(values)} different values and cannot be the label; choose a column with two")
-        usual = guessed.positive if guessed is not None and guessed.label == labels[0] else _usual(table, labels[0])
-        positive = st.selectbox(
-            f"Which value of {md(labels[0])} is the outcome (positive)?", values,
-            index=values.index(usual) if usual in values else 0, key=f"positive-{draft.token}-{labels[0]}", width=320,
-        )  # fmt: skip
-    return roles_from(edited, positive or "", guessed.titles if guessed else None)
+        label = labels[0]
+        usual = guessed.positive if guessed is not None and guessed.label == label and guessed.positive else None
+        meaning = label_editor(table[label], f"Which value of {md(label)} is the outcome (positive)?", f"positive-{draft.token}-{label}", usual, always=True)
+        if meaning.unclear:
+            raise UserError(f"choose what counts as the outcome in {label}: its values do not say it")
+    roles = roles_from(edited, meaning.positive or "", guessed.titles if guessed else None)
+    merge = _merges(draft, table, roles, guessed.merge if guessed else ())
+    return replace(roles, uncertain=meaning.uncertain, blank=meaning.blank, merge=merge, bins=guessed.bins if guessed else ())
 
 
-def _usual(table: pd.DataFrame, label: str) -> str:
-    try:
-        return guess_positive(table[label], label)
-    except UserError:
-        return ""
+def _merges(draft: Draft, table: pd.DataFrame, roles: Roles, before: tuple[str, ...]) -> tuple[str, ...]:
+    """Groups that look like one, each with a box that puts them together."""
+    chosen = []
+    for attribute in roles.attributes:
+        for proposal in propose_groups(table[attribute], attribute):
+            text = merge_text(attribute, proposal)
+            does = f"count {listing(list(proposal.members))} as missing" if proposal.name is None else f"put them together as {proposal.name}"
+            label = f"{md(attribute)}: {md(proposal.reason)} ({plural(proposal.rows, 'row')}): {md(does)}"
+            if st.checkbox(label, value=text in before, key=f"merge-{draft.token}-{text}"):
+                chosen.append(text)
+    return tuple(chosen)
 
 
 def _preview(table: pd.DataFrame, roles: Roles, source: ImageSource) -> None:
@@ -257,12 +267,12 @@ def _preview(table: pd.DataFrame, roles: Roles, source: ImageSource) -> None:
                 st.warning(md(f"{modality.name}: {listing(missing, 2)}"), icon=":material/image_not_supported:")
 
 
-def _checks(draft: Draft, table: pd.DataFrame, roles: Roles, source: ImageSource) -> str | None:
+def _checks(draft: Draft, table: pd.DataFrame, roles: Roles, source: ImageSource, choices: ReadChoices) -> str | None:
     """What is wrong, with remedies; then saving, with progress."""
     try:
-        findings = check(table, roles)
+        findings = [*choices.table.findings, *check(prepared_for(table, roles), roles)]
     except UserError as error:
-        st.error(md(error), icon=":material/error:")
+        st.error(md(on_page(str(error))), icon=":material/error:")
         return None
     show_findings(findings, "Nothing wrong found in the table", key="draft-findings")
     st.caption("Files are looked at when the cohort is saved. Rows whose files cannot be read safely are set aside and listed, never trained on.")
@@ -273,10 +283,10 @@ def _checks(draft: Draft, table: pd.DataFrame, roles: Roles, source: ImageSource
         return None
     place = st.status("Saving the cohort", expanded=False)
     try:
-        cohort = ingest(state.workspace(), draft.table or "", images=source, roles=roles, name=name.strip(), progress=lambda message: _say(place, message))
+        cohort = ingest(state.workspace(), draft.table or "", images=source, roles=roles, name=name.strip(), progress=lambda message: _say(place, message), sheet=choices.sheet, encoding=choices.encoding)
     except UserError as error:
         place.update(label="The cohort was not saved", state="error")
-        st.error(md(error), icon=":material/error:")
+        st.error(md(on_page(str(error))), icon=":material/error:")
         return None
     place.update(label=f"Saved: {plural(cohort.n, 'sample')} of {plural(cohort.n_patients, 'patient')}", state="complete")
     draft.remember(saved=cohort.cohort_id)

@@ -10,6 +10,7 @@ from core.charts.cohort_availability import availability
 from core.charts.cohort_mosaic import group_label_mosaic
 from core.charts.text import count, listing, percent, plural
 from core.cohort.cohort import Cohort, load
+from core.cohort.composition import group_counts
 from dashboard import state
 from dashboard.chart_block import chart_block
 from dashboard.components import answer, section
@@ -30,14 +31,6 @@ def _cohort(root: str, cohort_id: str) -> Cohort:
 def cohort(cohort_id: str) -> Cohort:
     """The cohort; cohorts never change, so it is opened once."""
     return _cohort(str(state.workspace().root), cohort_id)
-
-
-def group_counts(data: Cohort, attribute: str) -> pd.DataFrame:
-    """Columns group (None where missing), n_pos, n_neg; all splits together."""
-    values = data.table[attribute].astype(object).where(data.table[attribute].notna(), None)
-    frame = pd.DataFrame({"group": values, "y": data.y})
-    grouped = frame.groupby("group", dropna=False)["y"].agg(["sum", "size"]).reset_index()
-    return pd.DataFrame({"group": grouped["group"], "n_pos": grouped["sum"].astype(int), "n_neg": (grouped["size"] - grouped["sum"]).astype(int)})
 
 
 def presence(data: Cohort, attribute: str) -> pd.DataFrame:

@@ -12,10 +12,12 @@ from typing import IO, Any, Protocol
 
 from core.cohort.sources import safe_name
 from core.errors import UserError
+from core.tables import is_table
 from core.workspace import Workspace, read_json, write_json
 
 CHUNK = 1 << 20
-TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
+TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".ods", ".parquet", ".dta", ".sas7bdat", ".sav")
+"""Endings that are named to people; every table that `core.tables` reads is taken."""
 
 
 class Upload(Protocol):
@@ -74,10 +76,11 @@ class Draft:
 
     def keep_table(self, upload: Upload) -> None:
         """Copy an uploaded table to disk. UserError names a file that is no table."""
-        suffix = Path(upload.name).suffix.lower()
-        if suffix not in TABLES:
+        if not is_table(upload.name):
             raise UserError(f"{upload.name}: not a table; bring one of {', '.join(TABLES)}")
-        stem = re.sub(r"[^\w-]+", "-", Path(upload.name.replace("\\", "/")).stem).strip("-")[:60] or "cohort"
+        name = Path(upload.name.replace("\\", "/"))
+        suffix = "".join(name.suffixes[-2:] if name.suffix.lower() == ".gz" else name.suffixes[-1:]).lower()
+        stem = re.sub(r"[^\w-]+", "-", name.name[: -len(suffix)]).strip("-")[:60] or "cohort"
         path = self.folder / f"{stem}{suffix}"
         copy(upload, path)
         self.remember(table=str(path), table_name=Path(upload.name).name, roles=None, name=self.state.get("name") or stem.replace("_", " "))
@@ -113,7 +116,7 @@ class Draft:
         table_path = Path(table).expanduser()
         if not table_path.is_file():
             raise UserError(f"{table}: no such file on the machine that runs the dashboard")
-        if table_path.suffix.lower() not in TABLES:
+        if not is_table(table_path.name):
             raise UserError(f"{table}: not a table; name one of {', '.join(TABLES)}")
         images_path = Path(images).expanduser() if images else None
         if images_path is not None and not images_path.exists():

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.charts.text import plural
 from dashboard.escape import md
+from dashboard.page_advice import on_page
 
 Color = Literal["red", "orange", "gray"]
 GRAVITY: Mapping[str, tuple[str, Color, str]] = {
@@ -45,6 +46,6 @@ def _one(finding: Any) -> None:
     with st.container(gap=None):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.badge(f"{words} · {plural(finding.rows, 'row')}" if finding.rows else words, color=color, icon=icon)
-            st.markdown(f"**{md(finding.message)}**" if finding.severity == "error" else md(finding.message), width="stretch")
+            st.markdown(f"**{md(on_page(finding.message))}**" if finding.severity == "error" else md(on_page(finding.message)), width="stretch")
         if finding.remedy:
-            st.caption(md(finding.remedy))
+            st.caption(md(on_page(finding.remedy)))

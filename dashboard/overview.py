@@ -10,13 +10,13 @@ import pandas as pd
 import streamlit as st
 
 from core.charts.text import interval, missing, plural, positives
-from core.results import multiplicity, views
+from core.results import cohort_claims, group_tables
 from core.runs.dead_runs import settle
 from core.runs.estimate import queue_state
 from core.runs.queue import ensure_worker
 from dashboard import state
 from dashboard.components import finding_tag, md
-from dashboard.navigation import page_path
+from dashboard.navigation import go_to
 from dashboard.run_selection import chosen_runs, usual_runs
 from dashboard.selection_bar import View
 from dashboard.train_form import duration
@@ -53,14 +53,12 @@ def with_default_runs(view: View) -> View:
 
 @dataclass(frozen=True)
 class Findings:
-    """The strongest verdicts of a search, and how large it was."""
+    """The strongest verdicts of the cohort's primary family, and how large that is."""
 
     first: tuple[RunFinding, ...] = ()
-    searched: int = 0
+    tests: int = 0
     runs: int = 0
     attributes: int = 0
-    set_aside: int = 0
-    """Disparities that a verdict alone would have called, and the search does not leave."""
 
     @property
     def disparity(self) -> bool:
@@ -68,27 +66,26 @@ class Findings:
 
     @property
     def scope(self) -> str:
-        """What was searched and corrected for, in one or two sentences."""
-        if not self.searched:
+        """What was looked at and corrected for, in one or two sentences."""
+        if not self.tests:
             return "No comparison could be tested: fewer than two groups have enough positives and negatives."
-        what = f"{plural(self.runs, 'method')} by {plural(self.attributes, 'attribute')}"
-        if self.searched == 1:
-            return f"The only comparison that could be tested ({what}, AUC of the test patients)."
-        said = f"The strongest of {plural(self.searched, 'comparison')} searched ({what}, AUC of the test patients)."
-        said += " Each p is corrected for all of them (Holm), so that with no true disparity at most 5 searches in 100 would show one."
-        if self.set_aside:
-            said += f" {plural(self.set_aside, 'difference')} that would pass alone {'does' if self.set_aside == 1 else 'do'} not survive that."
-        return said
+        what = f"{plural(self.runs, 'finished run')} by {plural(self.attributes, 'attribute')}, AUC of the test patients"
+        if self.tests == 1:
+            return f"The only comparison that could be tested ({what})."
+        return (
+            f"The strongest of {plural(self.tests, 'comparison')} between groups ({what}). Each p is corrected for all of them, "
+            "so that with no true difference at most 5 such cohorts in 100 would show one."
+        )
 
 
-def strongest(view: View, attributes: Mapping[str, tuple[str, ...]]) -> Findings:
-    """The strongest verdicts on the group AUCs of the default runs, corrected for having searched
-    them all; every attribute at most once while there are others: disparities first, by evidence;
-    then open questions; then clear ones."""
-    table = multiplicity.strongest(view.store, view.run_ids, attributes)
+def strongest(view: View) -> Findings:
+    """The strongest verdicts on the group AUCs of the default runs, every attribute at most once while there are
+    others: disparities first, by evidence; then open questions; then clear ones."""
+    family = cohort_claims.claims(view.store, view.cohort_id)
+    table = family[family["run_id"].isin(view.run_ids)]
     if table.empty:
         return Findings()
-    performance = {attribute: views.group_performance(view.store, view.run_ids, attribute) for attribute in attributes}
+    performance = {attribute: group_tables.group_performance(view.store, view.run_ids, attribute) for attribute in dict.fromkeys(table["attribute"])}
     found = [_finding(row, view, performance[row["attribute"]]) for row in table.to_dict("records")]
     found.sort(key=_order)
     first: list[RunFinding] = []
@@ -96,10 +93,7 @@ def strongest(view: View, attributes: Mapping[str, tuple[str, ...]]) -> Findings
         if finding.attribute not in {f.attribute for f in first}:
             first.append(finding)
     rest = [f for f in found if f not in first]
-    return Findings(
-        tuple(sorted((first + rest)[:MOST_FINDINGS], key=_order)), int(table["searched"].iloc[0]), table["run_id"].nunique(), table["attribute"].nunique(),
-        int(((table["alone"] == "disparity") & (table["verdict"] != "disparity")).sum()),
-    )  # fmt: skip
+    return Findings(tuple(sorted((first + rest)[:MOST_FINDINGS], key=_order)), int(family["tests"].iloc[0]), family["run_id"].nunique(), family["attribute"].nunique())
 
 
 def _order(finding: RunFinding) -> tuple[float, float]:
@@ -107,15 +101,14 @@ def _order(finding: RunFinding) -> tuple[float, float]:
 
 
 def _finding(row: Mapping[Hashable, Any], view: View, performance: pd.DataFrame) -> RunFinding:
-    p = next((float(row[name]) for name in ("p_search", "p") if not missing(row[name])), None)
     head = f"{view.names[row['run_id']]}, by {row['attribute']}: "
-    return RunFinding(row["verdict"], head + row["reason"], _evidence(performance[performance["run_id"] == row["run_id"]], row), row["attribute"], row["run_id"], p)
+    evidence = _evidence(performance[performance["run_id"] == row["run_id"]], row)
+    return RunFinding(row["verdict"], head + row["reason"], evidence, row["attribute"], row["run_id"], None if missing(row["p"]) else float(row["p"]))
 
 
 def _evidence(groups: pd.DataFrame, row: Mapping[Hashable, Any]) -> str:
-    """The two groups the verdict is about, with interval and counts."""
-    pair = row["pair"] if row["alone"] == "disparity" else None
-    ends = [pair["group_low"], pair["group_high"]] if pair else [row["group_low"], row["group_high"]]
+    """The two groups that the sentence is about, with interval and counts."""
+    ends = [row["pair"]["group_low"], row["pair"]["group_high"]] if row["pair"] else [row["group_low"], row["group_high"]]
     parts = []
     for end in ends:
         part = groups[groups["group"] == end]
@@ -132,19 +125,11 @@ def show_findings(findings: Findings, view: View) -> None:
             with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
                 finding_tag(finding.verdict)  # type: ignore[arg-type]
                 if st.button("See the evidence", key=f"finding-go-{index}", type="tertiary", icon=":material/arrow_forward:"):
-                    _open("groups", view, finding.attribute, finding.run_id)
+                    go_to("groups", cohort=view.cohort_id, attribute=finding.attribute, runs=finding.run_id)
             st.markdown(md(finding.sentence))
             if finding.evidence:
                 st.caption(md(finding.evidence))
     st.caption(findings.scope)
-
-
-def _open(page: str, view: View, attribute: str, run_id: str) -> None:
-    """Another page with the finding's cohort, attribute and run chosen."""
-    st.session_state.setdefault("_view", {}).update(cohort=view.cohort_id, attribute=attribute, runs=run_id)
-    for key in ("view_cohort", "view_attribute", "view_runs"):
-        st.session_state.pop(key, None)
-    st.switch_page(page_path(page), query_params={"cohort": view.cohort_id, "attribute": attribute, "runs": run_id})
 
 
 def next_step(view: View, findings: Findings, running: int) -> Step:

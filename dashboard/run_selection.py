@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from core.charts.theme import method_rank
-from core.results.rows import kept
-from core.results.unique_labels import added, told_apart
+from core.results.cache import memoised
+from core.results.unique_labels import added, unique_labels
 from core.store import Store
 
 DEFAULT_RUNS = 3
@@ -23,12 +23,12 @@ LAST_METHODS = ("multifair-released",)
 
 def cohorts(store: Store) -> pd.DataFrame:
     """`Store.cohorts`, kept."""
-    return kept(store, ("cohorts", str(store.news)), store.cohorts)  # type: ignore[no-any-return]
+    return memoised(store, ("cohorts", str(store.news)), store.cohorts)
 
 
 def finished_runs(store: Store, cohort_id: str) -> pd.DataFrame:
     """All finished runs of the cohort with their `name`, in method order."""
-    return kept(store, ("finished", str(store.news), cohort_id), lambda: named(store.runs(cohort_id, status="done")))  # type: ignore[no-any-return]
+    return memoised(store, ("finished", str(store.news), cohort_id), lambda: named(store.runs(cohort_id, status="done")))
 
 
 def chosen_runs(store: Store, cohort_id: str, run_ids: Sequence[str]) -> pd.DataFrame:
@@ -38,12 +38,12 @@ def chosen_runs(store: Store, cohort_id: str, run_ids: Sequence[str]) -> pd.Data
         finished = finished_runs(store, cohort_id)
         return named(finished[finished["run_id"].isin(run_ids)].drop(columns="name"))
 
-    return kept(store, ("chosen", str(store.news), cohort_id, *run_ids), choose)  # type: ignore[no-any-return]
+    return memoised(store, ("chosen", str(store.news), cohort_id, *run_ids), choose)
 
 
 def usual_runs(store: Store, cohort_id: str, attribute: str | None) -> list[str]:
     """`default_runs` of the cohort, kept."""
-    return list(kept(store, ("usual", str(store.news), cohort_id, attribute or ""), lambda: default_runs(finished_runs(store, cohort_id), attribute)))
+    return list(memoised(store, ("usual", str(store.news), cohort_id, attribute or ""), lambda: default_runs(finished_runs(store, cohort_id), attribute)))
 
 
 def usual_attribute(store: Store, cohort_id: str, options: Sequence[str]) -> str:
@@ -53,7 +53,7 @@ def usual_attribute(store: Store, cohort_id: str, options: Sequence[str]) -> str
         trained = store.runs(cohort_id)["attribute"].dropna()
         return next((a for a in trained.value_counts().index if a in options), options[0])
 
-    return str(kept(store, ("usual attribute", str(store.news), cohort_id, *options), choose))
+    return str(memoised(store, ("usual attribute", str(store.news), cohort_id, *options), choose))
 
 
 def named(runs: pd.DataFrame) -> pd.DataFrame:
@@ -64,7 +64,7 @@ def named(runs: pd.DataFrame) -> pd.DataFrame:
     """
     ordered = runs.assign(_rank=[method_rank(str(m)) for m in runs["method"]]).sort_values(["_rank", "method", "label", "seed", "run_id"])
     ordered = ordered.drop(columns="_rank").reset_index(drop=True)
-    name = told_apart(added(ordered["label"].astype(str), "seed " + ordered["seed"].astype(str)), ordered)
+    name = unique_labels(added(ordered["label"].astype(str), "seed " + ordered["seed"].astype(str)), ordered)
     return ordered.assign(name=name)
 
 

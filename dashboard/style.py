@@ -1,7 +1,10 @@
 """The little style sheet on top of the theme in .streamlit/config.toml. Static text only."""
 
 STYLE = """
-.stMainBlockContainer { max-width: 1240px; }
+.stMainBlockContainer { max-width: 1240px; padding-top: 2.4rem; }
+/* The bar that holds the menu would keep an empty strip over every page. */
+[data-testid="stHeader"] { background: transparent; pointer-events: none; }
+[data-testid="stHeader"] button, [data-testid="stToolbar"] * { pointer-events: auto; }
 .st-key-context-bar { padding-bottom: .9rem; border-bottom: 1px solid color-mix(in srgb, currentColor 12%, transparent); margin-bottom: .4rem; }
 .st-key-answer { padding: .2rem 0 .6rem 0; max-width: 62rem; }
 .st-key-answer [data-testid="stMarkdownContainer"] p { font-size: 1.15rem; line-height: 1.5; }

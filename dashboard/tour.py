@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.results import multiplicity, views
-from dashboard.answers import gradients_answer, groups_answer, modalities_answer
+from core.results import cohort_claims, group_tables
+from core.results.answers import gradients_answer, groups_answer, modalities_answer
 from dashboard.components import md
-from dashboard.navigation import page_path
+from dashboard.navigation import go_to
 from dashboard.selection_bar import View
 
 DONE = "done"
@@ -37,8 +37,8 @@ def _modalities(view: View) -> str:
 def _groups(view: View) -> str:
     if view.attribute is None:
         return "This cohort has no sensitive attribute."
-    performance = views.group_performance(view.store, view.run_ids, view.attribute)
-    return groups_answer(performance, multiplicity.over_runs(view.store, view.run_ids, view.attribute), view)[0]
+    performance = group_tables.group_performance(view.store, view.run_ids, view.attribute)
+    return groups_answer(performance, cohort_claims.of_runs(view.store, view.cohort_id, view.run_ids, view.attribute), view)[0]
 
 
 def _gradients(view: View) -> str:
@@ -85,7 +85,7 @@ def tour(view: View) -> None:
                 _to(DONE if last else str(number + 1))
             if st.button("See it", icon=":material/arrow_forward:", type="tertiary", key="tour-see"):
                 st.session_state[SEEN] = str(min(number + 1, len(STEPS)))
-                st.switch_page(page_path(step.page))
+                go_to(step.page)
 
 
 def _to(value: str) -> None:

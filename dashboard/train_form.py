@@ -20,7 +20,7 @@ from core.runs.queue_settings import parallel
 from core.runs.setting_types import parse_settings
 from core.runs.spec import RunSpec, plan
 from core.training.presets import PRESETS
-from dashboard import state
+from dashboard import address, state
 from dashboard.escape import md
 
 FIRST_CHOICE = ("unimodal", "erm", "multifair")
@@ -74,6 +74,7 @@ def method_cards(modalities: Sequence[str]) -> tuple[tuple[str, ...], tuple[str,
             label = f"{FAMILY_NAMES[family].capitalize()} · {plural(len(names), 'method')}" + (f", {ticked} chosen" if ticked else "")
             with st.expander(label, key=f"family-{family}"):
                 chosen += _family(names)
+    address.name_in_link(methods=",".join(chosen))
     if "unimodal" in chosen and len(modalities) > 1:
         picked = st.pills("Unimodal networks of", list(modalities), default=list(modalities), selection_mode="multi", key="unimodal-modalities", format_func=md, wrap=True)
         alone = tuple(m for m in modalities if m in picked) or tuple(modalities)
@@ -95,6 +96,9 @@ def _card(name: str) -> bool:
     key = f"method-{name}"
     # Streamlit forgets a widget when its page is left; what was ticked is kept beside it.
     kept: dict[str, bool] = st.session_state.setdefault("_methods", {})
+    linked = address.linked("methods")
+    if linked is not None:
+        st.session_state[key] = name in linked.split(",")
     st.session_state.setdefault(key, kept.get(name, name in FIRST_CHOICE))
     # The label is also what a screen reader says, so it holds no marks; titles of methods are this program's own.
     ticked = st.checkbox(card.title, key=key, help=f"{md(card.paper)}\n\nAt inference it needs {md(card.inference_needs)}. Limits: {md(card.limits)}.")
@@ -105,16 +109,16 @@ def _card(name: str) -> bool:
 
 def budget_controls() -> tuple[tuple[int, ...], str, dict[str, Any]]:
     """Seeds, preset and changed settings."""
-    preset = st.segmented_control("Budget", list(PRESETS), default="quick", required=True, key="train-preset", width="stretch")
+    preset = st.segmented_control("Budget", list(PRESETS), default="quick", required=True, key="preset", bind="query-params", width="stretch")
     st.caption(md(PRESETS[str(preset)].summary[:1].upper() + PRESETS[str(preset)].summary[1:] + "."))
-    number = st.number_input("Seeds", 1, MOST_SEEDS, 1, key="train-seeds", help="Runs of each method that differ in chance only. Three or more show how much chance there is.")
+    number = st.number_input("Seeds", 1, MOST_SEEDS, 1, key="seeds", bind="query-params", help="Runs of each method that differ in chance only. Three or more show how much chance there is.")
     settings: dict[str, Any] = {}
     with st.expander("Change settings"):
         usual = PRESETS[str(preset)].budget.epochs
-        epochs = st.number_input("Epochs", 1, 1000, usual, key=f"train-epochs-{preset}")
+        epochs = st.number_input("Epochs", 1, 1000, usual, key=f"epochs-{preset}", bind="query-params")
         if epochs != usual:
             settings["epochs"] = int(epochs)
-        text = st.text_area("Further settings, one “key = value” a line", key="train-settings", height=90, placeholder="lr = 0.0005\nbatch_size = 64", help="Of the methods, the budget or the network; what a method does not know is not given to it.")
+        text = st.text_area("Further settings, one “key = value” a line", key="settings", bind="query-params", height=90, placeholder="lr = 0.0005\nbatch_size = 64", help="Of the methods, the budget or the network; what a method does not know is not given to it.")
         settings.update(parse_settings((f"settings, line {number}", line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()))
     return tuple(range(1, int(number) + 1)), str(preset), settings
 

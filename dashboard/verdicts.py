@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-Verdict = Literal["disparity", "no disparity found", "not enough data"]
+from core.audit.inference.verdicts import Word as Verdict
 
 TAGS: dict[Verdict, tuple[str, Literal["orange", "blue", "gray"], str]] = {
     "disparity": ("disparity", "orange", ":material/error:"),

@@ -2,10 +2,12 @@
 
 import streamlit as st
 
+from core.audit.wording import sentence
 from core.charts import comparison
 from core.charts.figure import Figure
+from core.metrics.catalogue import AUC_SUMMARIES, title
 from core.results import compare_runs
-from dashboard.answers import Answer, compare_answer
+from core.results.answers import Answer, compare_answer
 from dashboard.components import (
     View,
     answer,
@@ -33,7 +35,7 @@ if view.attribute is None:
     empty_state("No sensitive attribute", "This cohort names no sensitive attribute, so methods can be compared on accuracy only: see Reports.", "reports", "Go to Reports")
     st.stop()
 
-MEASURES = {"es_auc": "ES-AUC", "worst_group_auc": "Worst-group AUC", "max_gap": "Gap"}
+MEASURES = AUC_SUMMARIES
 runs = view.finished[view.finished["attribute"] == view.attribute]
 runs = runs if len(runs) else view.finished
 
@@ -44,7 +46,7 @@ def overview(measure: str) -> tuple[Answer, Figure, list[str]]:
     seeds, methods = compare_runs.overview(view.store, runs, attribute, measure)
     fair, accurate = (compare_runs.lead(methods, compare_runs.pairs(view.store, runs, attribute, m), m, axis) for m, axis in ((measure, "y"), ("auc", "x")))
     ahead = (fair, accurate) if fair and accurate else None
-    claim = comparison.headline(fair.best, fair.ahead, fair.open, comparison.MEASURES[measure]) if fair and len(methods) > 1 else ""
+    claim = comparison.headline(fair.best, fair.ahead, fair.open, title(measure)) if fair and len(methods) > 1 else ""
     return compare_answer(methods, measure, attribute, ahead), comparison.scatter(seeds, methods, measure, attribute, claim), [] if methods.empty else list(methods["variant"])
 
 
@@ -56,7 +58,7 @@ def differences(measure: str, reference: str) -> Figure:
 @st.fragment
 def methods_section() -> None:
     """Only this part runs again when the measure or the reference changes."""
-    measure = st.segmented_control("Fairness measured as", list(MEASURES), default="es_auc", required=True, format_func=lambda m: MEASURES[m], key="measure") or "es_auc"
+    measure = st.segmented_control("Fairness measured as", list(MEASURES), default="es_auc", required=True, format_func=lambda m: sentence(title(m)), key="measure") or "es_auc"
     with st.spinner(f"Summarising {len(runs)} runs", show_time=True):
         found, scatter, variants = view.once_of_all(f"methods by {measure}", lambda: overview(measure))
     answer(*found, terms=("pareto", "es_auc", "paired"))

@@ -5,8 +5,8 @@ import streamlit as st
 from core.charts import gradients
 from core.charts.figure import nothing
 from core.charts.gradient_pairs import group_magnitudes
+from core.results.answers import gradients_answer
 from dashboard import state
-from dashboard.answers import gradients_answer
 from dashboard.components import (
     answer,
     chart_block,

@@ -3,10 +3,10 @@
 import streamlit as st
 
 from core.charts import consequences, groups
+from core.results import cohort_claims, group_tables
 from core.results import intersections as crossed
-from core.results import multiplicity, views
+from core.results.answers import groups_answer
 from dashboard import state
-from dashboard.answers import groups_answer
 from dashboard.components import (
     answer,
     chart_block,
@@ -24,37 +24,37 @@ if view.attribute is None:
     st.stop()
 
 store, run_ids, attribute = view.store, view.run_ids, view.attribute
-performance = views.group_performance(store, run_ids, attribute)
-found = multiplicity.over_runs(store, run_ids, attribute)
+performance = group_tables.group_performance(store, run_ids, attribute)
+found = cohort_claims.of_runs(store, view.cohort_id, run_ids, attribute)
 answer(*view.once("groups-answer", lambda: groups_answer(performance, found, view)), terms=("group_auc", "max_gap", "interval"))
 chart_block(view.once("forest", lambda: groups.forest(performance, view.names, view.groups, attribute)))
-chart_block(view.once("gap-null", lambda: groups.gap_null(views.gap_null(store, run_ids, attribute), view.names, attribute)))
+chart_block(view.once("gap-null", lambda: groups.gap_null(group_tables.gap_null(store, run_ids, attribute), view.names, attribute)))
 
 
 def es_auc() -> None:
-    chart_block(view.once("equity", lambda: consequences.equity(views.summaries(store, run_ids, attribute), view.names, attribute)))
+    chart_block(view.once("equity", lambda: consequences.equity(group_tables.summaries(store, run_ids, attribute), view.names, attribute)))
 
 
 @st.fragment
 def threshold() -> None:
     """Only this part runs again when the slider moves; the grid of thresholds is known beforehand."""
     at = st.slider("Threshold", 0.01, 0.99, 0.5, 0.01, key="threshold", help="A patient is predicted positive when the score is at least the threshold.")
-    grid = views.consequences(store, run_ids, attribute)
+    grid = group_tables.consequences(store, run_ids, attribute)
     chart_block(consequences.thresholds(grid, view.names, view.groups, attribute, at))
     if not grid.empty:
         st.dataframe(consequences.selected_table(grid, view.names, at, attribute), hide_index=True, width="stretch", placeholder=NOTHING, alt="Samples selected per run and group at the threshold")
 
 
 def roc() -> None:
-    chart_block(view.once("roc", lambda: groups.roc(views.roc(store, run_ids, attribute), view.names, view.groups, attribute)))
+    chart_block(view.once("roc", lambda: groups.roc(group_tables.roc(store, run_ids, attribute), view.names, view.groups, attribute)))
 
 
 def calibration() -> None:
-    chart_block(view.once("calibration", lambda: groups.calibration(views.calibration(store, run_ids, attribute), view.names, view.groups, attribute)))
+    chart_block(view.once("calibration", lambda: groups.calibration(group_tables.calibration(store, run_ids, attribute), view.names, view.groups, attribute)))
 
 
 def between_groups() -> None:
-    chart_block(view.once("cross-group", lambda: consequences.cross_group(views.cross_group(store, run_ids, attribute), view.names, view.groups, attribute)))
+    chart_block(view.once("cross-group", lambda: consequences.cross_group(group_tables.cross_group(store, run_ids, attribute), view.names, view.groups, attribute)))
 
 
 @st.fragment

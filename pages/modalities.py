@@ -7,8 +7,8 @@ import pandas as pd
 from core.charts import contribution, modality_auc
 from core.charts.cohort_availability import availability
 from core.charts.figure import nothing
-from core.results import views
-from dashboard.answers import modalities_answer
+from core.results import group_tables
+from core.results.answers import modalities_answer
 from dashboard.components import (
     answer,
     chart_block,
@@ -23,7 +23,7 @@ view = runs_page("Which modality does the model lean on, and for whom?")
 
 telemetry = view.once("contributions", lambda: view.store.telemetry(view.run_ids, ["contribution.ratio", "contribution.phi"]))
 attribute = view.attribute or ""
-performance = views.modality_performance(view.store, view.run_ids, attribute) if attribute else pd.DataFrame()
+performance = group_tables.modality_performance(view.store, view.run_ids, attribute) if attribute else pd.DataFrame()
 answer(*view.once("modalities-answer", lambda: modalities_answer(telemetry, view, performance)), terms=("ratio", "phi", "unimodal"))
 other_attribute_note(view, f"Contributions by group are those of its own attribute; the AUCs below are by {attribute}.")
 chart_block(view.once("over-epochs", lambda: contribution.over_epochs(telemetry, view.names, view.modalities)))
@@ -36,7 +36,7 @@ def alone() -> None:
 
 def has() -> None:
     data = cohort(view.cohort_id)
-    shares = partial(views.availability, view.store, view.cohort_id, attribute, data.present, data.modality_names)
+    shares = partial(group_tables.availability, view.store, view.cohort_id, attribute, data.present, data.modality_names)
     chart_block(view.once("availability", lambda: availability(shares(), data.roles.title(attribute))))
 
 

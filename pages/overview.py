@@ -6,10 +6,10 @@ import streamlit as st
 
 from core.charts.cohort_mosaic import group_label_mosaic
 from core.charts.text import count
-from dashboard import state
+from core.cohort.composition import group_counts
 from dashboard.components import chart_block, context_bar, md, page_title, section
-from dashboard.datasheet import cohort, group_counts, sentence
-from dashboard.navigation import page_path
+from dashboard.datasheet import cohort, sentence
+from dashboard.navigation import go_to
 from dashboard.overview import Findings, next_step, running_now, show_findings, strongest, with_default_runs
 from dashboard.sample import offer_sample
 from dashboard.tour import tour
@@ -26,11 +26,11 @@ if view is None:
     with left, st.container(border=True, key="own-cohort"):
         st.markdown("**Your own cohort.** A table with one row per sample, and the images beside it.")
         if st.button("Bring a cohort", icon=":material/upload:", key="to-cohort"):
-            st.switch_page(page_path("cohort"))
+            go_to("cohort")
     with right, st.container(border=True, key="own-predictions"):
         st.markdown("**Predictions you have already.** A CSV with label, score and attributes; no model needed.")
         if st.button("Audit predictions", icon=":material/fact_check:", key="to-audit"):
-            st.switch_page(page_path("audit"))
+            go_to("audit")
     st.stop()
 
 view = with_default_runs(view)
@@ -40,7 +40,7 @@ running = 0
 left, right = st.columns([5, 3], gap="large")
 with left:
     section("What was found")
-    findings = strongest(view, state.attributes(view.cohort_id)) if len(view.runs) else Findings()
+    findings = strongest(view) if len(view.runs) else Findings()
     if findings.first:
         show_findings(findings, view)
     else:
@@ -56,7 +56,7 @@ with right:
         st.markdown("### Next")
         st.markdown(step.text)
         if st.button(step.label, type="primary", key="next", icon=":material/arrow_forward:", width="stretch"):
-            st.switch_page(page_path(step.page))
+            go_to(step.page)
 section("What is in the cohort")
 st.markdown(md(sentence(data)))
 serious = [f for f in data.findings if f.severity != "info"]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from core.api.saved_audits import SavedAudit, saved
 from core.charts.text import listing, plural
 from core.errors import UserError
 from core.report.bundle import json_text, report_zip, tables_zip
@@ -16,7 +17,6 @@ from core.report.html import render_html
 from core.report.of_audit import audit_report
 from core.report.of_runs import runs_report
 from dashboard import state
-from dashboard.audits import SavedAudit, saved
 from dashboard.components import context_bar, empty_state, error_state, md, no_runs, page_title
 
 RUNS, AUDIT = "Comparison of runs", "Audit of predictions"

@@ -1,4 +1,4 @@
-"""What the reader of an audit decides beforehand: operating point, tolerance, guards, corrections."""
+"""What the reader of an audit decides beforehand: operating point, tolerance, guards, declared questions."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from core.errors import UserError
 
 TARGETS = ("sensitivity", "specificity", "selection_rate", "youden")
 DEFAULT_THRESHOLD = 0.5
+JUDGED_METRICS = ("auc", "tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy", "brier", "net_benefit", "ece")
+"""Metrics that groups are judged by."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,15 @@ class AuditOptions:
     tolerance : largest difference between groups that the reader is ready to accept, for every metric.
     tolerances : the same for single metrics, over `tolerance`.
     alpha : error rate per family (one attribute, one metric, one model); intervals cover 1 - alpha.
-    correction : "holm" (family-wise) or "bh" (false discovery rate) for pairwise tests. Verdicts always use Holm.
     bootstrap, permutations : replicates; 0 leaves them out. Intersections get at most 200 of each.
     min_positives, min_negatives, min_rows : counts below which a group is not judged.
     intersections : depth, 1 for none, 2 for pairs of attributes, ...
-    missing : missing attribute values as a group of their own ("group") or left out ("exclude").
-    bins : equal-width bins of [0, 1] for calibration, the same for every group.
+    missing : missing attribute values left out and counted ("exclude") or as a group of their own ("group").
+    bands : edges by which numeric attributes are cut into bands, by attribute; others of many values are cut at their quartiles.
+    calibration_bins : equal-width bins of [0, 1] for calibration, the same for every group.
+    primary_attributes, primary_metrics : what the audit was made to answer; all else is exploratory. No attribute
+        means every single one (no intersection).
+    reference : by attribute, the group that others are set against where there are too many groups to compare all pairs.
     gap : difference for which `power` says how many more patients a group would need (None: twice the tolerance).
     curves : reliability, decision and threshold curves per group as well.
     """
@@ -73,7 +78,6 @@ class AuditOptions:
     tolerances: Mapping[str, float] = field(default_factory=dict)
     alpha: float = 0.05
     power: float = 0.8
-    correction: Literal["holm", "bh"] = "holm"
     bootstrap: int = 1000
     permutations: int = 1000
     seed: int = 0
@@ -81,8 +85,12 @@ class AuditOptions:
     min_negatives: int = 5
     min_rows: int = 10
     intersections: int = 1
-    missing: Literal["group", "exclude"] = "group"
-    bins: int = 10
+    missing: Literal["group", "exclude"] = "exclude"
+    bands: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    calibration_bins: int = 10
+    primary_attributes: tuple[str, ...] = ()
+    primary_metrics: tuple[str, ...] = ("auc",)
+    reference: Mapping[str, str] = field(default_factory=dict)
     gap: float | None = None
     curves: bool = False
 
@@ -106,10 +114,16 @@ class AuditOptions:
             raise UserError(f"{self.bootstrap} bootstrap replicates give no interval: ask for 100 or more, or 0 for none")
         if min(self.min_positives, self.min_negatives) < 2:
             raise UserError("a group needs at least 2 positives and 2 negatives for an interval: the guards cannot go lower")
-        if self.intersections < 1 or self.bins < 2:
+        if self.intersections < 1 or self.calibration_bins < 2:
             raise UserError("the depth of intersections starts at 1, the number of bins at 2")
-        if self.correction not in ("holm", "bh") or self.missing not in ("group", "exclude"):
-            raise UserError("correction is holm or bh, missing is group or exclude")
+        if self.missing not in ("group", "exclude"):
+            raise UserError("missing is group or exclude")
+        for name, edges in self.bands.items():
+            if not edges or not all(math.isfinite(edge) for edge in edges) or list(edges) != sorted(set(edges)):
+                raise UserError(f"the edges of the bands of '{name}' must be increasing numbers, for example {name}=18,40,65")
+        unknown = [name for name in self.primary_metrics if name not in JUDGED_METRICS]
+        if unknown or not self.primary_metrics:
+            raise UserError(f"unknown primary metric '{unknown[0] if unknown else ''}': one or more of {', '.join(JUDGED_METRICS)}")
 
     def tolerance_of(self, metric: str) -> float:
         return self.tolerances.get(metric, self.tolerance)
@@ -118,4 +132,11 @@ class AuditOptions:
         return 2 * self.tolerance_of(metric) if self.gap is None else self.gap
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "target": str(self.target) if self.target else None, "tolerances": dict(self.tolerances)}
+        """JSON-ready, every option by name."""
+        return {
+            **asdict(self),
+            "target": str(self.target) if self.target else None,
+            "bands": {name: list(edges) for name, edges in self.bands.items()},
+            "primary_attributes": list(self.primary_attributes),
+            "primary_metrics": list(self.primary_metrics),
+        }

@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 
 from core.charts import grammar as alt
-from core.charts.audit_matrix import metric_name
 from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.parts import HATCH, decimal_axis, domain, interval_texts, tooltips, with_gutter
-from core.charts.text import interval, positives
+from core.charts.text import decimal, interval, positives
 from core.charts.theme import Look
+from core.metrics.catalogue import short
 
 ROW = 40
 MISSING_GROUPS = ("missing", "(missing)")
@@ -41,7 +41,7 @@ def metric_forest(groups: pd.DataFrame, overall: pd.DataFrame, attribute: str, m
     frame = groups.reset_index(drop=True).copy()
     known = frame["estimable"].astype(bool) & frame["value"].notna()
     if not known.any():
-        return nothing(name, f"{metric_name(metric)} cannot be estimated in any group by {attribute}: too few positives or negatives.")
+        return nothing(name, f"{short(metric)} cannot be estimated in any group by {attribute}: too few positives or negatives.")
     frame["known"] = known
     frame.loc[~known, ["value", "low", "high"]] = float("nan")
     frame["shown"] = interval_texts(frame)
@@ -73,14 +73,16 @@ def metric_forest(groups: pd.DataFrame, overall: pd.DataFrame, attribute: str, m
 def _finding(known: pd.DataFrame, attribute: str, metric: str, models: list[str]) -> str:
     part = known[known["model"] == models[0]].sort_values("value", kind="stable")
     if len(part) < 2:
-        return f"{metric_name(metric)} can be estimated in only one group by {attribute}."
+        return f"{short(metric)} can be estimated in only one group by {attribute}."
     low, high = part.iloc[0], part.iloc[-1]
+    named = f"{models[0]}: " if len(models) > 1 else ""
+    if decimal(low["value"]) == decimal(high["value"]):
+        return f"{named}{short(metric)} is {decimal(low['value'])} in every group by {attribute}."
     first, second = (high, low) if metric in LOWER_IS_BETTER or metric in NO_DIRECTION else (low, high)
     word = "highest" if first is high else "lowest"
     other = "lowest" if first is high else "highest"
-    head = f"{models[0]}: " if len(models) > 1 else ""
     return (
-        f"{head}{metric_name(metric)} is {word} for {first['group']}, {interval(first['value'], first['low'], first['high'])},"
+        f"{named}{short(metric)} is {word} for {first['group']}, {interval(first['value'], first['low'], first['high'])},"
         f" and {other} for {second['group']}, {interval(second['value'], second['low'], second['high'])}."
     )
 
@@ -92,11 +94,11 @@ def _draw(part: pd.DataFrame, whole: pd.DataFrame, line: float | None, limits: l
     base = alt.Chart(part.assign(color=[colors[str(g)] for g in part["group"]])).encode(
         y=alt.Y("label:N", sort=order, scale=alt.Scale(domain=order), axis=axis),
         color=alt.Color("color:N", scale=None),
-        tooltip=tooltips({"group": "group", "shown": metric_name(metric), "counts": "positives / negatives", "reason": "note"}),
+        tooltip=tooltips({"group": "group", "shown": short(metric), "counts": "positives / negatives", "reason": "note"}),
     )
     scale = alt.Scale(domain=limits, nice=False)
     known = base.transform_filter(alt.datum.known)
-    x = alt.X("value:Q", scale=scale, axis=decimal_axis(metric_name(metric), grid=True, gridColor=look.grid, values=[t for t in with_gutter(limits)[1] if t <= 1]))
+    x = alt.X("value:Q", scale=scale, axis=decimal_axis(short(metric), grid=True, gridColor=look.grid, values=[t for t in with_gutter(limits)[1] if t <= 1]))
     layers: list[Any] = []
     if line is not None:
         layers.append(alt.Chart(pd.DataFrame({"line": [line]})).mark_rule(strokeDash=[4, 4], color=look.muted).encode(x=alt.X("line:Q", scale=scale)))

@@ -12,20 +12,11 @@ from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.parts import HATCH, tooltips
 from core.charts.text import decimal, listing, missing, p_value, plural
 from core.charts.theme import Look
+from core.metrics.catalogue import CATALOGUE, short
 
 DISPARITY, NONE, UNKNOWN = "disparity", "no disparity found", "not enough data"
 WORDS = {DISPARITY: "disparity", NONE: "none found", UNKNOWN: "not enough data"}
-SHORT = {
-    "auc": "AUC", "tpr": "TPR", "fpr": "FPR", "ppv": "PPV", "npv": "NPV", "selection_rate": "selected", "accuracy": "accuracy",
-    "brier": "Brier", "ece": "ECE", "net_benefit": "net benefit", "average_precision": "AP", "auprg": "AUPRG", "balanced_brier": "balanced Brier",
-    "ece_debiased": "debiased ECE", "calibration_intercept": "calibration intercept", "calibration_slope": "calibration slope",
-}  # fmt: skip
 CELL = 46
-
-
-def metric_name(metric: str) -> str:
-    """Short name of a metric for axes and table headings."""
-    return SHORT.get(metric, metric.replace("_", " "))
 
 
 def verdict_matrix(verdicts: pd.DataFrame) -> Figure:
@@ -45,9 +36,9 @@ def verdict_matrix(verdicts: pd.DataFrame) -> Figure:
     frame["_evidence"] = frame["evidence"].fillna(-1.0)
     score = frame.assign(key=[(r == 2) * 1000.0 + e for r, e in zip(frame["_rank"], frame["_evidence"], strict=True)])
     attributes = list(score.groupby("attribute", sort=False)["key"].max().sort_values(ascending=False, kind="stable").index)
-    metrics = [m for m in SHORT if m in set(frame["metric"])]
+    metrics = [m for m in CATALOGUE if m in set(frame["metric"])]
     metrics += [m for m in dict.fromkeys(frame["metric"]) if m not in metrics]
-    frame["metric_name"] = frame["metric"].map(metric_name)
+    frame["metric_name"] = frame["metric"].map(short)
     frame["shown"] = [decimal(gap) if not missing(gap) and v != UNKNOWN else "" for gap, v in zip(frame["gap"], frame["verdict"], strict=True)]
     frame["gap_text"] = [decimal(gap) for gap in frame["gap"]]
     frame["p_text"] = [p_value(p) for p in frame["p"]]
@@ -57,7 +48,7 @@ def verdict_matrix(verdicts: pd.DataFrame) -> Figure:
         title=title,
         alt=f"{title} " + "; ".join(f"{a}, {m}: {WORDS[v]}" for a, m, v in zip(frame["attribute"], frame["metric_name"], frame["verdict"], strict=True)) + ".",
         data=frame[["attribute", "metric", "verdict", "gap", "evidence", "p", "reason"]],
-        panels=(Panel(partial(_draw, frame, attributes, [metric_name(m) for m in metrics])),),
+        panels=(Panel(partial(_draw, frame, attributes, [short(m) for m in metrics])),),
         terms=("max_gap",),
         note="Orange: disparity. Blue: none found. Hatched: not enough data. Numbers: largest gap between groups. Attributes with the strongest evidence first.",
     )

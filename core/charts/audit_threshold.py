@@ -9,11 +9,11 @@ import pandas as pd
 
 from core.charts import grammar as alt
 from core.charts.audit_forest import group_palette
-from core.charts.audit_matrix import metric_name
 from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.parts import colored, decimal_axis, tooltips
 from core.charts.text import decimal, percent
 from core.charts.theme import Look
+from core.metrics.catalogue import short
 
 RATES = ("tpr", "fpr", "ppv", "selection_rate")
 
@@ -35,7 +35,7 @@ def sliding(frame: pd.DataFrame, attribute: str, threshold: float | None) -> Fig
     long["shown"], long["at"] = long["value"].map(decimal), long["threshold"].map(decimal)
     title = _finding(frame, attribute, threshold)
     limits = [float(frame["threshold"].min()), float(frame["threshold"].max())]
-    panels = tuple(Panel(partial(_draw, long[long["rate"] == rate], groups, limits, threshold), metric_name(rate)) for rate in RATES)
+    panels = tuple(Panel(partial(_draw, long[long["rate"] == rate], groups, limits, threshold), short(rate)) for rate in RATES)
     return Figure(
         name=name, title=title, alt=title, data=frame[["group", "threshold", *RATES]], panels=panels, columns=2, terms=("threshold", "tpr", "fpr", "ppv", "selected"),
         note="Rates at each threshold as they are in this data; their intervals are those of the estimates at the operating point.",

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from core.charts import grammar as alt
-from core.charts.audit_matrix import metric_name
 from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.parts import decimal_axis, domain, tooltips
 from core.charts.text import count, decimal, listing, p_value, plural
 from core.charts.theme import Look
+from core.metrics.catalogue import short
 
 MOST = 2000
 NAMED = 3
@@ -34,7 +34,7 @@ def volcano(rest: pd.DataFrame, metric: str, alpha: float = 0.05) -> Figure:
     tested = rest.dropna(subset=["difference", "p_adjusted"])
     frame = tested[tested["metric"] == metric]
     if frame.empty:
-        return nothing(name, f"No group has enough data to compare its {metric_name(metric)} with that of all others.")
+        return nothing(name, f"No group has enough data to compare its {short(metric)} with that of all others.")
     groups = len(frame)
     frame = frame.sort_values("p_adjusted", kind="stable").head(MOST)
     frame = frame.assign(
@@ -44,7 +44,7 @@ def volcano(rest: pd.DataFrame, metric: str, alpha: float = 0.05) -> Figure:
     )  # fmt: skip
     strong = frame[frame["strong"]]
     first = frame.iloc[0]
-    what = f"{metric_name(metric)} against all others, corrected for {plural(len(tested), 'test')}"
+    what = f"{short(metric)} against all others, corrected for {plural(len(tested), 'test')}"
     if len(strong):
         title = f"{plural(len(strong), 'group')} of {count(groups)} {'is' if len(strong) == 1 else 'are'} worth a look in {what}: {listing(list(strong['who'].head(NAMED)))}{' first' if len(strong) > NAMED else ''}."
     else:
@@ -76,7 +76,7 @@ def _apart(strong: pd.DataFrame) -> pd.DataFrame:
 def _draw(frame: pd.DataFrame, named: pd.DataFrame, alpha: float, metric: str, look: Look, width: Width) -> Any:
     limits = domain([frame["difference"]], include=[0.0])
     reach = max(abs(limits[0]), abs(limits[1]))
-    x = alt.X("difference:Q", scale=alt.Scale(domain=[-reach, reach]), axis=decimal_axis(f"Difference in {metric_name(metric)}", grid=True, tickCount=7))
+    x = alt.X("difference:Q", scale=alt.Scale(domain=[-reach, reach]), axis=decimal_axis(f"Difference in {short(metric)}", grid=True, tickCount=7))
     y = alt.Y("evidence:Q", scale=alt.Scale(domain=[0, max(2.0, float(frame["evidence"].max()) * 1.12)]), axis=alt.Axis(title="Evidence (−log10 adjusted p)", tickCount=5))
     base = alt.Chart(frame).encode(x=x, y=y, tooltip=tooltips({"who": "group", "size": "rows", "shown": "difference to all others", "p_text": "adjusted"}))
     dots = base.mark_point(size=55, opacity=0.75).encode(color=alt.condition(alt.datum.strong, alt.value(look.worse), alt.value(look.faint)))

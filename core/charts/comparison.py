@@ -15,9 +15,10 @@ from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.parts import decimal_axis, domain, interval_texts, spread, tooltips, with_gutter
 from core.charts.point_labels import CLEAR, place_names
 from core.charts.theme import FAMILY_NAMES, Look, shape_scale
+from core.metrics.catalogue import lower_is_better
+from core.metrics.catalogue import title as title_of
+from core.results.answers import standing
 
-MEASURES = {"es_auc": "ES-AUC", "worst_group_auc": "worst-group AUC", "max_gap": "gap between groups", "auc": "AUC"}
-SMALL_IS_GOOD = frozenset({"max_gap"})
 HEIGHT = 440
 ALONE = "unimodal"
 ALPHA = 0.05
@@ -28,17 +29,6 @@ USUAL_WIDTH = 820.0
 """Of the plot, in pixels, for which names are placed."""
 LABEL_PIXELS = 230
 """A longer name ends in dots; the tooltip and the table have it whole."""
-
-
-def standing(best: str, ahead: Sequence[str], open_to: Sequence[str], what: str) -> str:
-    """Who is ahead, claimed only where the paired differences show it; without a full stop."""
-    if not ahead and not open_to:
-        return f"{best} is the only method here, so there is nothing to compare it with"
-    if not open_to:
-        return f"{best} is clearly ahead of every other method on {what}"
-    if not ahead:
-        return f"No method is clearly ahead on {what}: the lead of {best} may be chance"
-    return f"{best} has the best {what}, clearly ahead of {text.listing(ahead)}; {text.listing(open_to)} cannot be told apart from it"
 
 
 def headline(best: str, ahead: Sequence[str], open_to: Sequence[str], what: str) -> str:
@@ -57,7 +47,7 @@ def scatter(seeds: pd.DataFrame, methods: pd.DataFrame, measure: str, attribute:
     words it; without one the title names the Pareto front. The axes span what the fused methods and
     their intervals span; a network of one modality beyond that stands at the edge with its values.
     """
-    what = MEASURES[measure]
+    what = title_of(measure)
     if methods.empty:
         return nothing("accuracy-fairness", f"No finished run can be placed by AUC and {what} for {attribute}: fewer than two groups can be judged.")
     rows = methods.copy()
@@ -78,27 +68,38 @@ def scatter(seeds: pd.DataFrame, methods: pd.DataFrame, measure: str, attribute:
         name="accuracy-fairness", title=title, data=rows[list(columns)], table=columns, panels=(Panel(partial(_scatter_panel, rows.reset_index(drop=True), dots, measure)),),
         alt=f"Scatter plot of {text.plural(len(rows), 'method')}: AUC against {what} by {attribute}. {title}. On the Pareto front of the means: {front}.",
         terms=("pareto", "auc", *(("es_auc",) if measure == "es_auc" else ("worst_group",) if measure == "worst_group_auc" else ("max_gap",)), "seed"),
-        note=f"Test samples of known group. Dots: means over seeds; faint: each seed. Crosshairs: 95 % over {meaning}. Dashed: Pareto front of the means. " + ("Lower is better." if measure in SMALL_IS_GOOD else "Up and right is better."),
+        note=f"Test samples of known group. Dots: means over seeds; faint: each seed. Crosshairs: 95 % over {meaning}. " + ("Dashed: Pareto front of the means. " if _front_is_drawn(rows, dots) else "") + ("Lower is better." if lower_is_better(measure) else "Up and right is better."),
     )  # fmt: skip
 
 
-def _limits(rows: pd.DataFrame, seeds: pd.DataFrame, axis: str) -> list[float]:
-    """The range of the fused methods where there are any, at most 0 to 1; all methods otherwise."""
-    fused = rows[rows["method"] != ALONE]
-    own = rows if fused.empty else fused
-    dots = seeds[seeds["variant"].isin(own["variant"])]
-    low, high = domain([own[f"{axis}_low"], own[f"{axis}_high"], own[axis], dots[axis]], pad=0.1)
-    return [max(low, -0.005), min(high, 1.005)]
+def _limits(rows: pd.DataFrame, seeds: pd.DataFrame) -> tuple[list[float], list[float]]:
+    """Ranges of both axes, at most 0 to 1: all that belongs to the fused methods, and to networks of one
+    modality that lie among them. What is drawn is drawn whole, with its interval and its seeds."""
+    fused = rows["method"] != ALONE
+    own = fused if fused.any() else ~fused
+    while True:
+        part, dots = rows[own], seeds[seeds["variant"].isin(rows.loc[own, "variant"])]
+        x, y = (domain([part[f"{axis}_low"], part[f"{axis}_high"], part[axis], dots[axis]], pad=0.1) for axis in ("x", "y"))
+        more = own | (rows["x"].between(x[0], x[1]) & rows["y"].between(y[0], y[1]))
+        if more.equals(own):
+            return [max(x[0], -0.005), min(x[1], 1.005)], [max(y[0], -0.005), min(y[1], 1.005)]
+        own = more
+
+
+def _front_is_drawn(rows: pd.DataFrame, dots: pd.DataFrame) -> bool:
+    """A line needs two points of the front within the axes."""
+    limits_x, limits_y = _limits(rows, dots)
+    return int((rows["front"] & rows["x"].between(limits_x[0], limits_x[1]) & rows["y"].between(limits_y[0], limits_y[1])).sum()) > 1
 
 
 def _scatter_panel(rows: pd.DataFrame, seeds: pd.DataFrame, measure: str, look: Look, width: Width) -> Any:
-    limits_x, limits_y = (_limits(rows, seeds, axis) for axis in ("x", "y"))
+    limits_x, limits_y = _limits(rows, seeds)
     wide, ticks = with_gutter(limits_x, right=0.22)
     scale_x = alt.Scale(domain=wide, nice=False, zero=False, clamp=True)
-    scale_y = alt.Scale(domain=limits_y, nice=False, zero=False, clamp=True, reverse=measure in SMALL_IS_GOOD)
+    scale_y = alt.Scale(domain=limits_y, nice=False, zero=False, clamp=True, reverse=lower_is_better(measure))
     color = alt.Color("variant:N", scale=alt.Scale(domain=list(rows["variant"]), range=[look.method_color(m) for m in rows["method"]]), legend=None)
     x = alt.X("x:Q", scale=scale_x, axis=decimal_axis("AUC", values=ticks, grid=True))
-    y = alt.Y("y:Q", scale=scale_y, axis=decimal_axis(MEASURES[measure][:1].upper() + MEASURES[measure][1:], tickCount=6))
+    y = alt.Y("y:Q", scale=scale_y, axis=decimal_axis(text.sentence(title_of(measure)), tickCount=6))
     inside = rows["x"].between(limits_x[0], limits_x[1]) & rows["y"].between(limits_y[0], limits_y[1])
     within, beyond = rows[inside], rows[~inside]
     dots = seeds[seeds["x"].between(limits_x[0], limits_x[1]) & seeds["y"].between(limits_y[0], limits_y[1]) & seeds["variant"].isin(within["variant"])]
@@ -106,13 +107,13 @@ def _scatter_panel(rows: pd.DataFrame, seeds: pd.DataFrame, measure: str, look: 
     base = alt.Chart(within).encode(color=color)
     across = base.mark_rule(strokeWidth=1.3, opacity=0.55).encode(x=alt.X("x_low:Q", scale=scale_x), x2="x_high:Q", y=y)
     up = base.mark_rule(strokeWidth=1.3, opacity=0.55).encode(x=x, y=alt.Y("y_low:Q", scale=scale_y), y2="y_high:Q")
-    tips = tooltips({"variant": "Method", "family_name": "Family", "shown_x": "AUC", "shown_y": MEASURES[measure], "samples": "Test samples", "runs": "Runs", "kind": "Intervals over", "excluded": "Groups left out"})
+    tips = tooltips({"variant": "Method", "family_name": "Family", "shown_x": "AUC", "shown_y": title_of(measure), "samples": "Test samples", "runs": "Runs", "kind": "Intervals over", "excluded": "Groups left out"})
     families = [f for f in FAMILY_NAMES if f in set(rows["family"])]
     shape = alt.Shape("family:N", scale=shape_scale(), legend=alt.Legend(title=None, values=families, labelExpr=_family_labels(), symbolFillColor=look.muted, symbolStrokeWidth=0, offset=28, columns=2))
     points = base.mark_point(size=170, stroke=look.background, strokeWidth=1.5).encode(x=x, y=y, shape=shape, fill=color, tooltip=tips)
     front = alt.Chart(within[within["front"]]).mark_line(color=look.faint, strokeDash=[5, 4], strokeWidth=1.4, interpolate="linear").encode(x=x, y=y, order="x:Q")
     layers = faint + across + up + front
-    for label in _labels(within, dots, wide, limits_y, measure in SMALL_IS_GOOD, look, color, x, scale_y):
+    for label in _labels(within, dots, wide, limits_y, lower_is_better(measure), look, x, scale_y):
         layers += label
     layers += points
     if len(beyond):
@@ -120,12 +121,13 @@ def _scatter_panel(rows: pd.DataFrame, seeds: pd.DataFrame, measure: str, look: 
     return layers.properties(width=width, height=HEIGHT)
 
 
-def _labels(rows: pd.DataFrame, dots: pd.DataFrame, wide: list[float], limits_y: list[float], reverse: bool, look: Look, color: Any, x: Any, scale_y: alt.Scale) -> list[Any]:
+def _labels(rows: pd.DataFrame, dots: pd.DataFrame, wide: list[float], limits_y: list[float], reverse: bool, look: Look, x: Any, scale_y: alt.Scale) -> list[Any]:
     """Names beside their points where they cover least: halo first, then text."""
     per_x, per_y = USUAL_WIDTH / (wide[1] - wide[0]), HEIGHT / (limits_y[1] - limits_y[0]) * (1 if reverse else -1)
     spots, others = ([((a - wide[0]) * per_x, (b - limits_y[0]) * per_y + (0 if reverse else HEIGHT)) for a, b in zip(frame["x"], frame["y"], strict=True)] for frame in (rows, dots))
     places = place_names(spots, list(rows["variant"]), others, USUAL_WIDTH, HEIGHT, LABEL_PIXELS)
     named = rows.assign(label_y=[float(y) + p.rise / per_y for y, p in zip(rows["y"], places, strict=True)], side=[p.side for p in places])
+    words = alt.Color("variant:N", scale=alt.Scale(domain=list(rows["variant"]), range=[look.readable(look.method_color(m)) for m in rows["method"]]), legend=None)
     drawn = []
     for side, align in ((1, "left"), (-1, "right")):
         part = named[named["side"] == side]
@@ -133,14 +135,14 @@ def _labels(rows: pd.DataFrame, dots: pd.DataFrame, wide: list[float], limits_y:
             continue
         label = alt.Chart(part).encode(x=x, y=alt.Y("label_y:Q", scale=scale_y), text="variant:N")
         style: dict[str, Any] = {"align": align, "dx": CLEAR * side, "baseline": "middle", "fontWeight": 600, "limit": LABEL_PIXELS}
-        drawn += [label.mark_text(**style, stroke=look.background, strokeWidth=3, strokeJoin="round"), label.mark_text(**style).encode(color=color)]
+        drawn += [label.mark_text(**style, stroke=look.background, strokeWidth=3, strokeJoin="round"), label.mark_text(**style).encode(color=words)]
     return drawn
 
 
 def _at_the_edge(beyond: pd.DataFrame, limits_x: list[float], limits_y: list[float], measure: str, color: Any, x: Any, scale_y: alt.Scale, tips: list[alt.Tooltip], look: Look) -> Any:
     """Methods beyond the axes: an arrowhead at the border, the name with both values beside it."""
-    what = MEASURES[measure]
-    reverse = measure in SMALL_IS_GOOD
+    what = title_of(measure)
+    reverse = lower_is_better(measure)
     edge = beyond.assign(
         label=[f"{name}: AUC {text.decimal(a)}, {what} {text.decimal(b)}" for name, a, b in zip(beyond["variant"], beyond["x"], beyond["y"], strict=True)],
         angle=[_direction(a, b, limits_x, limits_y, reverse) for a, b in zip(beyond["x"], beyond["y"], strict=True)],
@@ -176,10 +178,10 @@ def paired_forest(frame: pd.DataFrame, reference: str, measure: str, attribute: 
     `frame`: as `core.results.compare_runs.paired` gives it. Blue and orange only where the corrected p leaves less
     than ALPHA of chance.
     """
-    what = MEASURES[measure]
+    what = title_of(measure)
     if frame.empty or frame["value"].notna().sum() == 0:
         return nothing("paired-differences", f"No other method shares a seed with {reference}, so there is nothing to compare on the same patients.")
-    sign = -1 if measure in SMALL_IS_GOOD else 1
+    sign = -1 if lower_is_better(measure) else 1
     rows = frame.sort_values("value", ascending=sign < 0, na_position="last", kind="stable").reset_index(drop=True)
     rows["shown"] = interval_texts(rows, signed=True)
     rows["chance"] = [text.p_value(p) + ", corrected" if pd.notna(p) else text.p_value(None) for p in rows["p_adjusted"]]

@@ -20,30 +20,13 @@ from core.charts.parts import (
     heat_map,
     interval_texts,
     reference_line,
+    text_colored,
     tooltips,
 )  # fmt: skip
 from core.charts.theme import Look
+from core.results.answers import leaning
 
 HEIGHT = 200
-
-
-def leaning(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
-    """The last epoch's leading modality of each run: run_id, name, modality, value, low, high, n.
-
-    `frame`: telemetry rows `contribution.ratio` of all groups together. Runs with one
-    modality are left out: they have nothing to lean away from.
-    """
-    part = frame[frame["group"].isna() & frame["value"].notna() & frame["run_id"].isin(list(names))]
-    of_run: dict[str, list[Any]] = {}
-    for row in part.to_dict("records"):
-        of_run.setdefault(row["run_id"], []).append(row)
-    rows = []
-    for run_id, name in names.items():
-        own = of_run.get(run_id, [])
-        if len({row["modality"] for row in own}) > 1:
-            final = max(row["epoch"] for row in own)
-            rows.append({**max((row for row in own if row["epoch"] == final), key=lambda row: float(row["value"])), "run": name})
-    return pd.DataFrame(rows)
 
 
 def over_epochs(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence[str]) -> Figure:
@@ -93,7 +76,7 @@ def _epochs_panel(rows: pd.DataFrame, modalities: Sequence[str], last: int, most
     band = base.mark_area().encode(y=alt.Y("low:Q", scale=y_scale), y2="high:Q")
     line = base.mark_line().encode(y=y)
     points = base.mark_point(size=44).encode(y=y, tooltip=tips)
-    names = alt.Chart(labels).mark_text(align="left", dx=8, fontWeight=600).encode(x=x, y=alt.Y("label_y:Q", scale=y_scale), text="modality:N", color=colored("modality", colors))
+    names = alt.Chart(labels).mark_text(align="left", dx=8, fontWeight=600).encode(x=x, y=alt.Y("label_y:Q", scale=y_scale), text="modality:N", color=text_colored(look, "modality", colors))
     return (reference_line(look, 1 / max(rows["modality"].nunique(), 1)) + band + line + points + names).properties(width=width, height=HEIGHT)
 
 

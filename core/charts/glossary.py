@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from core.metrics.catalogue import CATALOGUE
+from core.metrics.estimate import MinimumCounts
+
 
 @dataclass(frozen=True)
 class Term:
@@ -15,23 +18,28 @@ class Term:
     formula: str = ""
 
 
+def _metric(name: str) -> Term:
+    metric = CATALOGUE[name]
+    return Term(metric.short[:1].upper() + metric.short[1:], metric.line, metric.formula)
+
+
 GLOSSARY: dict[str, Term] = {
-    "auc": Term("AUC", "How often a random positive scores above a random negative; ties count half. .5 is chance.", r"P(s^+ > s^-) + \tfrac12 P(s^+ = s^-)"),
+    "auc": _metric("auc"),
     "group_auc": Term("Group AUC", "The AUC among one group's own positives and negatives.", r"AUC_g"),
     "interval": Term("Interval", "95 % confidence interval: on this many patients the estimate could as well have been anywhere in it."),
-    "es_auc": Term("ES-AUC", "The AUC, divided by how far the groups' AUCs are from it in sum. It falls with the number of groups: compare it only within one attribute, and read it beside the group AUCs and the gap.", r"\frac{AUC}{1 + \sum_g |AUC_g - AUC|}"),
-    "max_gap": Term("Gap", "Highest minus lowest group AUC among the groups that can be estimated.", r"\max_g AUC_g - \min_g AUC_g"),
-    "worst_group": Term("Worst-group AUC", "The lowest group AUC among the groups that can be estimated.", r"\min_g AUC_g"),
+    "es_auc": _metric("es_auc"),
+    "max_gap": _metric("max_gap"),
+    "worst_group": _metric("worst_group_auc"),
     "null": Term("Permutation null", "What the gap would be if the group labels meant nothing: patients are dealt to groups at random, keeping group sizes and outcomes, and the gap is computed again and again. Small groups have gaps by chance alone."),
     "p": Term("p value", "Share of random deals with a gap at least as large as the one observed."),
-    "dpd": Term("DPD", "Demographic parity difference: range over groups of the share predicted positive.", r"\max_g P(\hat y = 1 | g) - \min_g P(\hat y = 1 | g)"),
-    "deodds": Term("DEOdds", "Difference in equalised odds: the larger of the ranges of true and false positive rates.", r"\max(\mathrm{range}_g\,TPR,\ \mathrm{range}_g\,FPR)"),
-    "tpr": Term("TPR", "Sensitivity: share of the positives that are predicted positive.", r"P(\hat y = 1 | y = 1)"),
-    "fpr": Term("FPR", "Share of the negatives that are predicted positive.", r"P(\hat y = 1 | y = 0)"),
-    "ppv": Term("PPV", "Share of the predicted positives that are positive.", r"P(y = 1 | \hat y = 1)"),
-    "selected": Term("Selected", "Patients predicted positive at this threshold: score at least the threshold.", r"P(\hat y = 1)"),
+    "dpd": _metric("dpd"),
+    "deodds": _metric("deodds"),
+    "tpr": _metric("tpr"),
+    "fpr": _metric("fpr"),
+    "ppv": _metric("ppv"),
+    "selected": _metric("selection_rate"),
     "threshold": Term("Threshold", "A patient is predicted positive when the score is at least the threshold.", r"\hat y = [s \ge t]"),
-    "ece": Term("ECE", "Expected calibration error: mean distance between predicted probability and observed frequency, over bins.", r"\sum_b \frac{n_b}{n} |\bar y_b - \bar s_b|"),
+    "ece": _metric("ece"),
     "roc": Term("ROC curve", "True against false positive rate as the threshold moves from high to low."),
     "calibration": Term("Calibration", "Observed frequency of the outcome where the model predicts a probability of so much. On the diagonal, the probabilities can be taken at their word."),
     "phi": Term("Shapley value", "What a modality adds to the AUC, averaged over every order in which modalities can be added; it is negative when the model does better without. Absent modalities are replaced by their training mean.", r"\phi_m = \sum_{S \not\ni m} \tfrac{|S|!(M-|S|-1)!}{M!}\,[v(S \cup m) - v(S)],\ v(S) = AUC(S) - .5"),
@@ -46,7 +54,7 @@ GLOSSARY: dict[str, Term] = {
     "relative_update": Term("Relative update", "How far the encoder's weights really moved in a step. AdamW divides out a lasting scaling of gradients, so a factor need not show here.", r"\frac{|\Delta\theta_m|}{|\theta_m|}"),
     "conflict_heat": Term("Group and modality conflict", "Cosine between the gradient of a group's loss and of a modality's loss in that modality's encoder, on a stratified probe batch."),
     "cross_auc": Term("Cross-group AUC", "How often a positive of the row's group scores above a negative of the column's group. Off the diagonal it shows groups whose scores sit higher or lower than others'.", r"P(s^+_a > s^-_b)"),
-    "intersection": Term("Intersection", "Patients who share the values of several attributes. Branches end where fewer than ten positives or negatives are left."),
+    "intersection": Term("Intersection", f"Patients who share the values of several attributes. Branches end where fewer than {MinimumCounts().positives} positives or {MinimumCounts().negatives} negatives are left."),
     "pareto": Term("Pareto front", "Methods that no other method beats on both axes at once. Intervals may still overlap."),
     "paired": Term("Paired difference", "Difference between two methods on the same patients; its interval is narrower than those of the two methods apart."),
     "seed": Term("Seed", "Runs that differ in the seed only show how much chance there is in training."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 from typing import TYPE_CHECKING
 
 from core.cli import common, emit, progress
@@ -12,18 +13,21 @@ if TYPE_CHECKING:
     from core.audit import AuditOptions, Mapping
 
 DESCRIPTION = """\
-Audit a CSV or Parquet file of predictions. A prediction is positive when its score is at least the
+Audit a table of predictions. A prediction is positive when its score is at least the
 threshold (.5 unless said). Several models: name several score columns, or a model column."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("audit", help="audit a file of predictions for fairness", description=DESCRIPTION)
     common(parser)
-    parser.add_argument("file", metavar="FILE", help="CSV or Parquet, one row per sample (and model)")
+    parser.add_argument("file", metavar="FILE", help="table with one row per sample (and model): CSV, TSV, XLSX, ODS, Parquet, Stata, SAS or SPSS")
     roles = parser.add_argument_group("columns")
     roles.add_argument("--label", metavar="COL", required=True, help="true label, two values")
-    roles.add_argument("--positive", metavar="VALUE", help="label value that means positive, where it cannot be guessed")
-    roles.add_argument("--score", metavar="COL[,COL]", required=True, action="append", help="score, higher means more likely positive; several columns are several models")
+    roles.add_argument("--positive", metavar="VALUE", help="what is positive, where the values do not say it: a value, several as 'A|B', a grade as '>=2', or 'contains FINDING'")
+    roles.add_argument("--uncertain", choices=("exclude", "negative", "positive"), default="exclude", help="what uncertain labels (-1 beside 0 and 1) mean (default: their rows are left out)")
+    roles.add_argument("--blank", choices=("exclude", "negative", "positive"), default="exclude", help="what an empty label means (default: its row is left out)")
+    roles.add_argument("--merge", metavar="COL=NEW:OLD,OLD", action="append", default=[], help="put groups together before anything else; nothing before the colon counts them as missing (repeat for more)")
+    roles.add_argument("--score", metavar="COL[,COL]", action="append", help="score, higher means more likely positive; several columns are several models")
     roles.add_argument("--attributes", "--attribute", metavar="A,B", action="append", required=True, help="sensitive attributes")
     roles.add_argument("--id", metavar="COL", help="id of the sample; aligns several models")
     roles.add_argument("--patient", metavar="COL", help="patient of the sample, where patients have several")
@@ -31,19 +35,30 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     roles.add_argument("--model", metavar="COL", help="name of the model, for several models below each other")
     roles.add_argument("--weights", metavar="COL", help="sampling weights")
     roles.add_argument("--split", metavar="COL", help="train/validation/test: test is audited, a target's threshold is chosen on validation")
+    roles.add_argument("--sheet", metavar="NAME", help="sheet of a workbook, by its name or number")
+    roles.add_argument("--encoding", metavar="NAME", help="encoding of a text file, where it is not recognised")
+    roles.add_argument("--metadata", metavar="FILE", help="another file that holds the attributes, joined by --on")
+    roles.add_argument("--on", metavar="ID", help="id of the sample or patient, in both files")
     choices = parser.add_argument_group("choices")
     choices.add_argument("--threshold", type=float, metavar="X", help="a prediction is positive from this score on (default .5)")
     choices.add_argument("--target", metavar="KIND=VALUE", help="choose the threshold: sensitivity=.9, specificity=.9, selection_rate=.2 or youden")
     choices.add_argument("--per-group-threshold", action="store_true", help="choose the target's threshold for every group by itself")
     choices.add_argument("--tolerance", metavar="[METRIC=]X[,METRIC=X]", action="append", help="largest acceptable difference between groups (default .05), for all or single metrics")
     choices.add_argument("--intersections", type=int, default=1, metavar="DEPTH", help="2 looks at pairs of attributes, 3 at triples, ... (default 1)")
-    choices.add_argument("--missing", choices=("group", "exclude"), default="group", help="missing attribute values are a group of their own or left out; they are counted either way")
-    choices.add_argument("--correction", choices=("holm", "bh"), default="holm", help="adjustment of the pairwise p-values (verdicts always use Holm)")
+    choices.add_argument("--missing", choices=("group", "exclude"), default="exclude", help="missing attribute values are left out (default) or a group of their own; they are counted either way")
+    choices.add_argument("--bins", metavar="COL=X,Y,...", action="append", help="edges that cut a numeric attribute into bands, for example age=18,40,65 (default: quartiles where it has more than ten values)")
+    choices.add_argument("--primary-attributes", metavar="A,B", action="append", help="attributes that the audit was made to answer; all else is exploratory (default: every single attribute)")
+    choices.add_argument("--primary-metrics", metavar="M,M", action="append", help="metrics that it was made to answer (default: auc)")
+    choices.add_argument("--reference", metavar="[COL=]GROUP", action="append", help="group that others are compared with where an attribute has too many groups for all pairs (default: the best)")
     choices.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="bootstrap replicates, 0 for none (default 1000)")
     choices.add_argument("--permutations", type=int, default=1000, metavar="N", help="permutations for the null of gaps, 0 for none (default 1000)")
     choices.add_argument("--gap", type=float, metavar="X", help="difference for which to say how many more patients each group needs (default: twice the tolerance)")
     choices.add_argument("--min-positives", type=int, default=5, metavar="N", help="a group with fewer positives is not judged (default 5)")
     choices.add_argument("--min-negatives", type=int, default=5, metavar="N", help="the same for negatives (default 5)")
+    choices.add_argument("--min-rows", type=int, default=10, metavar="N", help="the same for rows of an intersection (default 10)")
+    choices.add_argument("--alpha", type=float, default=0.05, metavar="X", help="error rate of verdicts; intervals cover one minus it (default .05)")
+    choices.add_argument("--power", type=float, default=0.8, metavar="X", help="power to plan for (default .8)")
+    choices.add_argument("--calibration-bins", type=int, default=10, metavar="N", help="bins of the calibration error (default 10)")
     choices.add_argument("--seed", type=int, default=0, metavar="N")
     parser.add_argument("--curves", action="store_true", help="with --json: reliability and decision curves per group as well")
     parser.add_argument("--fail-on", choices=("disparity",), help="exit with 1 when a disparity is found")
@@ -51,21 +66,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    from core.audit import audit, read_predictions
-    from core.audit.comparison.compare_models import with_comparisons
+    from core.api.audits import audit_predictions
 
-    mapping, options = mapping_of(args), options_of(args)
-    predictions = read_predictions(args.file, mapping)
-    progress(f"{args.file}: {len(predictions)} samples, {len(predictions.models)} model{'s' if len(predictions.models) > 1 else ''}")
-    result = audit(predictions, options)
-    if len(predictions.models) > 1:
-        result = with_comparisons(result, predictions)
+    result = audit_predictions(args.file, columns=mapping_of(args), metadata=args.metadata, on=args.on, options=options_of(args))
+    models = len(result.audit.models)
+    progress(f"{args.file}: {result.audit.n} samples, {models} model{'s' if models > 1 else ''}")
     if args.json:
         emit(result.to_dict())
     else:
         from core.audit.output.text import render
 
-        print(render(result))
+        print(render(result.audit))
     return 1 if args.fail_on == "disparity" and result.has_disparity else 0
 
 
@@ -75,7 +86,8 @@ def mapping_of(args: argparse.Namespace) -> Mapping:
 
     return Mapping(
         label=args.label,
-        score=names(args.score),
+        # A predicted label alone is audited as it is; a finding says what its two values cannot tell.
+        score=names(args.score) or names(args.prediction),
         attributes=names(args.attributes),
         id=args.id,
         patient=args.patient,
@@ -84,6 +96,11 @@ def mapping_of(args: argparse.Namespace) -> Mapping:
         weights=args.weights,
         split=args.split,
         positive=args.positive,
+        uncertain=args.uncertain,
+        blank=args.blank,
+        merge=tuple(args.merge),
+        sheet=args.sheet,
+        encoding=args.encoding,
     )
 
 
@@ -98,22 +115,29 @@ def options_of(args: argparse.Namespace) -> AuditOptions:
         per_group_threshold=args.per_group_threshold,
         tolerance=common_tolerance,
         tolerances=single,
-        correction=args.correction,
         bootstrap=args.bootstrap,
         permutations=args.permutations,
         seed=args.seed,
         min_positives=args.min_positives,
         min_negatives=args.min_negatives,
+        min_rows=args.min_rows,
+        alpha=args.alpha,
+        power=args.power,
+        calibration_bins=args.calibration_bins,
         intersections=args.intersections,
         missing=args.missing,
+        bands=bands(args.bins),
+        primary_attributes=names(args.primary_attributes),
+        primary_metrics=names(args.primary_metrics) or ("auc",),
+        reference=references(args.reference, names(args.attributes)),
         gap=args.gap,
         curves=args.curves,
     )
 
 
 def names(given: list[str] | None) -> tuple[str, ...]:
-    """Comma-separated and repeated names as one list."""
-    return tuple(name.strip() for text in given or () for name in text.split(",") if name.strip())
+    """Comma-separated and repeated names as one list; a name that holds a comma stands in double quotes."""
+    return tuple(name.strip() for row in csv.reader(given or (), skipinitialspace=True) for name in row if name.strip())
 
 
 def tolerances(given: list[str] | None) -> tuple[float, dict[str, float]]:
@@ -130,3 +154,31 @@ def tolerances(given: list[str] | None) -> tuple[float, dict[str, float]]:
         else:
             common_tolerance = number
     return common_tolerance, single
+
+
+def bands(given: list[str] | None) -> dict[str, tuple[float, ...]]:
+    """`age=18,40,65`, once for each attribute, as edges by attribute."""
+    found: dict[str, tuple[float, ...]] = {}
+    for text in given or ():
+        column, _, edges = text.rpartition("=")
+        if not column.strip():
+            raise UserError(f"--bins {text}: name the column, for example --bins age=18,40,65")
+        try:
+            found[column.strip()] = tuple(float(edge) for edge in edges.split(","))
+        except ValueError:
+            raise UserError(f"--bins {text}: '{edges}' is no list of numbers; write for example --bins age=18,40,65") from None
+    return found
+
+
+def references(given: list[str] | None, attributes: tuple[str, ...]) -> dict[str, str]:
+    """`sex=F`, or `F` alone where there is one attribute, as group by attribute."""
+    found: dict[str, str] = {}
+    for text in given or ():
+        column = max((name for name in attributes if text.startswith(f"{name}=")), key=len, default=None)
+        if column is not None:
+            found[column] = text[len(column) + 1 :].strip()
+        elif len(attributes) == 1:
+            found[attributes[0]] = text.strip()
+        else:
+            raise UserError(f"--reference {text}: say of which attribute, for example --reference {attributes[0]}={text}")
+    return found

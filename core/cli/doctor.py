@@ -7,11 +7,11 @@ import os
 import platform
 import shlex
 import shutil
-from importlib import metadata
 from typing import Any
 
 from core import __version__
 from core.cli import common, emit
+from core.versions import package_versions
 
 PACKAGES = ("torch", "numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "pillow", "duckdb", "altair", "streamlit", "vl-convert-python", "fairlearn", "typst", "transformers", "pydicom", "ray", "playwright")
 OPTIONAL = frozenset({"typst", "transformers", "pydicom", "ray", "playwright"})
@@ -44,13 +44,7 @@ def run(args: argparse.Namespace) -> int:
 
 def versions() -> dict[str, str | None]:
     """Installed version per package; None where it is not installed."""
-    found: dict[str, str | None] = {}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = None
-    return found
+    return package_versions(PACKAGES)
 
 
 def hardware() -> dict[str, Any]:

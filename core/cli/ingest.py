@@ -10,7 +10,7 @@ from core.cli import common, emit, progress
 from core.errors import UserError
 
 if TYPE_CHECKING:
-    from core.cohort import Cohort, Roles
+    from core.cohort import Cohort, Modality, Roles
 
 EPILOG = """what is not given is guessed from names and values; a manifest.toml beside the table is used when no
 role is given. Rows whose files cannot be read safely are set aside and reported.
@@ -21,19 +21,25 @@ examples:
 
 
 def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("ingest", help="save a table and its images as a cohort", description="Read a table (CSV, TSV, Parquet) and its files, check them, and save them as a cohort.", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = subparsers.add_parser("ingest", help="save a table and its images as a cohort", description="Read a table (CSV, TSV, XLSX, ODS, Parquet, Stata, SAS or SPSS) and its files, check them, and save them as a cohort.", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
     common(parser)
-    parser.add_argument("table", metavar="TABLE", help="CSV, TSV or Parquet file, or a folder that holds cohort.csv")
+    parser.add_argument("table", metavar="TABLE", help="the table, or a folder that holds cohort.csv")
     parser.add_argument("--images", metavar="FOLDER_OR_ZIP", help="where the files named in the table are (default: the table's folder)")
     parser.add_argument("--manifest", metavar="FILE.toml", help="roles of the columns, as TOML or JSON")
     parser.add_argument("--id", metavar="COL", help="column that identifies a row")
     parser.add_argument("--patient", metavar="COL", help="column that identifies the patient")
     parser.add_argument("--label", metavar="COL", help="column to predict")
-    parser.add_argument("--positive", metavar="VALUE", help="the label's value that counts as positive")
-    parser.add_argument("--split", metavar="COL", help="column with train, validation, test; '' has splits made")
+    parser.add_argument("--positive", metavar="VALUE", help="what counts as positive: a value, several as 'A|B', a grade as '>=2', or 'contains FINDING'")
+    parser.add_argument("--uncertain", choices=("exclude", "negative", "positive"), help="what uncertain labels (-1 beside 0 and 1) mean (default: their rows are set aside)")
+    parser.add_argument("--blank", choices=("exclude", "negative", "positive"), help="what an empty label means (default: its row is set aside)")
+    parser.add_argument("--split", metavar="COL", help="column with train, validation, test, or with folds (the last is the test set); '' has splits made")
     parser.add_argument("--attribute", metavar="COL", action="append", default=[], help="sensitive attribute (repeat for more)")
     for kind, form in (("image", "NAME=COL"), ("volume", "NAME=COL"), ("text", "NAME=COL"), ("tabular", "NAME=COL,COL")):
         parser.add_argument(f"--{kind}", metavar=form, action="append", default=[], help=f"{kind} modality (repeat for more)")
+    parser.add_argument("--merge", metavar="COL=NEW:OLD,OLD", action="append", default=[], help="put groups together; nothing before the colon counts them as missing (repeat for more)")
+    parser.add_argument("--bins", metavar="COL=X,Y", action="append", default=[], help="bands of a numeric column as a sensitive attribute, for example age=18,40,65 (repeat for more)")
+    parser.add_argument("--sheet", metavar="NAME", help="sheet of a workbook, by its name or number")
+    parser.add_argument("--encoding", metavar="NAME", help="encoding of a text table, where it is not recognised")
     parser.add_argument("--drop", metavar="COL", action="append", default=[], help="column that no model may see (repeat for more)")
     parser.add_argument("--name", help="what to call the cohort")
     parser.add_argument("--size", type=int, metavar="PIXELS", help="edge kept of images and slices (default: from the files, at most 128)")
@@ -43,56 +49,74 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from core.cohort.ingest import ingest
-    from core.workspace import Workspace
+    from core.api.cohorts import ingest_cohort
 
     if args.size is not None and not 8 <= args.size <= 1024:
         raise UserError(f"--size {args.size}: use 8 to 1024 pixels")
-    roles, name = _roles(args)
-    cohort = ingest(Workspace.open(args.workspace), args.table, args.images, roles, args.name or name, args.strict, progress, size=args.size, seed=args.seed)
+    roles, name, reasons = _roles(args)
+    found = ingest_cohort(
+        args.table, args.images, roles=roles, name=args.name or name, strict=args.strict, size=args.size, seed=args.seed,
+        sheet=args.sheet, encoding=args.encoding, reasons=reasons, workspace=args.workspace, progress=progress,
+    )  # fmt: skip
     if args.json:
-        emit(describe(cohort))
+        emit(found.to_dict())
     else:
-        print_cohort(cohort)
+        print_cohort(found.cohort)
     return 0
 
 
-def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None]:
-    """Roles from the flags, on top of the manifest where one is given; None when nothing is given."""
+def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None, dict[str, str] | None]:
+    """Roles from the flags, on top of the manifest where one is given, with the reasons; None when nothing is given."""
     from dataclasses import replace
 
     from core.cohort.guess import guess_roles
     from core.cohort.ingest import find_table
-    from core.cohort.manifest import read_manifest
-    from core.cohort.schema import Modality
+    from core.cohort.preparation import prepared
     from core.cohort.sources import open_source
-    from core.cohort.tables import read_table
+    from core.tables import read_table
 
     modalities = [_modality(kind, text) for kind in ("image", "volume", "text", "tabular") for text in getattr(args, kind)]
-    flags = (args.id, args.patient, args.label, args.positive, args.split, args.attribute, modalities, args.drop)
     if args.manifest:
-        roles, name = read_manifest(Path(args.manifest))
-        names = {m.name for m in modalities}
-        drop = set(args.drop)
-        kept = [Modality(m.name, m.kind, tuple(c for c in m.columns if c not in drop)) for m in roles.modalities if m.name not in names]
-        return replace(
-            roles,
-            sample_id=args.id or roles.sample_id,
-            patient_id=args.patient or roles.patient_id,
-            label=args.label or roles.label,
-            positive=args.positive or roles.positive,
-            split=roles.split if args.split is None else args.split or None,
-            attributes=tuple(args.attribute) or roles.attributes,
-            modalities=(*(m for m in kept if m.columns), *modalities),
-            dropped=(*roles.dropped, *(c for c in args.drop if c not in roles.dropped)),
-        ), name
+        return *_on_manifest(args, modalities), None
+    flags = (args.id, args.patient, args.label, args.positive, args.uncertain, args.blank, args.split, args.attribute, modalities, args.drop, args.merge, args.bins)
     if not any(f not in (None, [], ()) for f in flags):
-        return None, None
+        return None, None, None
     table = find_table(args.table)
-    frame = read_table(table)
+    frame = prepared(read_table(table, sheet=args.sheet, encoding=args.encoding), args.merge, args.bins)
     source = open_source(args.images or table.parent)
-    guess = guess_roles(frame, source, label=args.label, positive=args.positive, sample_id=args.id, patient_id=args.patient, split=args.split, attributes=args.attribute, modalities=modalities, dropped=args.drop)
-    return guess.roles, None
+    guess = guess_roles(
+        frame, source, label=args.label, positive=args.positive, uncertain=args.uncertain or "exclude", blank=args.blank or "exclude", sample_id=args.id,
+        patient_id=args.patient, split=args.split, attributes=args.attribute, modalities=modalities, dropped=args.drop,
+    )  # fmt: skip
+    return replace(guess.roles, merge=tuple(args.merge), bins=tuple(args.bins)), None, guess.reasons
+
+
+def _on_manifest(args: argparse.Namespace, modalities: list[Modality]) -> tuple[Roles, str | None]:
+    """The manifest's roles, those that flags name replaced."""
+    from dataclasses import replace
+
+    from core.cohort.manifest import read_manifest
+    from core.cohort.schema import Modality
+
+    roles, name = read_manifest(Path(args.manifest))
+    names = {m.name for m in modalities}
+    drop = set(args.drop)
+    kept = [Modality(m.name, m.kind, tuple(c for c in m.columns if c not in drop)) for m in roles.modalities if m.name not in names]
+    return replace(
+        roles,
+        sample_id=args.id or roles.sample_id,
+        patient_id=args.patient or roles.patient_id,
+        label=args.label or roles.label,
+        positive=args.positive or roles.positive,
+        uncertain=args.uncertain or roles.uncertain,
+        blank=args.blank or roles.blank,
+        split=roles.split if args.split is None else args.split or None,
+        attributes=tuple(args.attribute) or roles.attributes,
+        modalities=(*(m for m in kept if m.columns), *modalities),
+        dropped=(*roles.dropped, *(c for c in args.drop if c not in roles.dropped)),
+        merge=(*roles.merge, *args.merge),
+        bins=(*roles.bins, *args.bins),
+    ), name
 
 
 def _modality(kind: str, text: str) -> Any:
@@ -105,25 +129,14 @@ def _modality(kind: str, text: str) -> Any:
     return Modality(name.strip(), kind, names)  # type: ignore[arg-type]
 
 
-def describe(cohort: Cohort) -> dict[str, Any]:
-    """The cohort as cli.md words it."""
-    return {
-        "cohort_id": cohort.cohort_id,
-        "name": cohort.name,
-        "n": cohort.n,
-        "n_patients": cohort.n_patients,
-        "modalities": list(cohort.modality_names),
-        "attributes": list(cohort.roles.attributes),
-        "findings": [f.to_dict() for f in cohort.findings],
-        "roles": cohort.roles.to_dict(),
-        "set_aside": cohort.set_aside,
-    }
-
-
 def print_cohort(cohort: Cohort) -> None:
     """The cohort in words, for people."""
     print(f"{cohort.name} ({cohort.cohort_id}): {cohort.n} samples of {cohort.n_patients} patients, {int(cohort.y.sum())} positive")
     print("modalities: " + ", ".join(f"{m.name} ({m.kind})" for m in cohort.roles.modalities) + f"; attributes: {', '.join(cohort.roles.attributes) or 'none'}")
+    print("columns:")
+    width = min(32, max((len(c["column"]) for c in cohort.columns), default=0))
+    for column in cohort.columns:
+        print(f"  {column['column']:<{width}}  {column['role']}: {column['why']}")
     for finding in cohort.findings:
         print(f"{finding.severity:>7}  {finding.code}: {finding.message}\n{'':9}{finding.remedy}")
     if not cohort.findings:

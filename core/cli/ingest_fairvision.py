@@ -52,10 +52,11 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _report(args: argparse.Namespace, cohort: Any) -> int:
-    from core.cli.ingest import describe, print_cohort
+    from core.api.cohorts import CohortResult
+    from core.cli.ingest import print_cohort
 
     if args.json:
-        emit(describe(cohort))
+        emit(CohortResult(cohort).to_dict())
     else:
         print_cohort(cohort)
     return 0

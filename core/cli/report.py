@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from core.cli import common, emit, progress
-from core.errors import UserError
 
 EPILOG = """examples:
   multifair report --run erm-s1-0a1b2c3d4e multifair-s1-5f6a7b8c9d --out report
@@ -32,41 +30,21 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from core.report.bundle import parse_formats, write
+    from core.api.reports import write_report
+    from core.report.bundle import parse_formats
 
     formats = parse_formats(args.format)
     if args.audit:
-        from core.report.of_audit import audit_report
-
-        path = Path(args.audit)
-        report = audit_report(_read(path), name=path.stem)
+        result: Any = Path(args.audit)
     else:
-        from core.report.of_runs import runs_report
-        from core.runs.folder import find
-        from core.store import Store
-        from core.workspace import Workspace
+        from core.api.runs import load_runs
 
-        workspace = Workspace.open(args.workspace)
-        run_ids = [find(workspace, name).run_id for name in args.runs]
-        with Store.open(workspace) as store:
-            progress(f"comparing {len(run_ids)} runs")
-            report = runs_report(store, run_ids, args.attribute)
-    made = write(report, Path(args.out).expanduser(), formats)
+        result = load_runs(args.runs, workspace=args.workspace)
+        progress(f"comparing {len(result.run_ids)} runs")
+    made = write_report(result, args.out, formats=formats, attribute=args.attribute)
     if args.json:
-        emit({"title": report.title, "files": [str(file) for file in made]})
+        emit({"files": [str(file) for file in made]})
     else:
         for file in made:
             print(file)
     return 0
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not JSON ({error}); make it with multifair audit ... --json > {path.name}") from error
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: not an audit; make it with multifair audit ... --json > {path.name}")
-    return value

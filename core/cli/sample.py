@@ -15,7 +15,8 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from core.cli.ingest import describe, print_cohort
+    from core.api.cohorts import CohortResult
+    from core.cli.ingest import print_cohort
     from core.cohort.sample import ingest_sample
     from core.runs.sample_runs import add_shipped_runs
     from core.workspace import Workspace
@@ -26,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     if added:
         progress(f"{len(added)} finished runs added, so that every page has something to show")
     if args.json:
-        emit(describe(cohort))
+        emit(CohortResult(cohort).to_dict())
     else:
         print_cohort(cohort)
     return 0

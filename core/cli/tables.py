@@ -23,7 +23,9 @@ def show(frame: pd.DataFrame, args: argparse.Namespace, empty: str, columns: lis
     if args.json:
         emit(records(frame))
     elif args.csv:
-        frame.to_csv(sys.stdout, index=False)
+        from core.tables.csv_export import csv_text
+
+        sys.stdout.write(csv_text(frame))
     elif frame.empty:
         print(empty)
     else:

@@ -37,33 +37,25 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from core import cohort as cohorts
-    from core.runs import plan, submit
+    from core.api.runs import train_methods
+    from core.runs import find
     from core.runs.setting_types import parse_settings
-    from core.runs.wait import wait
     from core.store import Store
     from core.workspace import Workspace
 
-    workspace = Workspace.open(args.workspace)
     seeds, settings = parse_seeds(args.seeds), parse_settings((f"--set {pair}", pair) for pair in args.settings)
-    if args.device != "auto":
-        from core.training.device import choose
-
-        choose(args.device)
-    chosen = cohorts.load(workspace, args.cohort)
-    specs = plan(chosen, args.method, args.attribute, seeds, args.preset, settings, cache=workspace.cache)
+    workspace = Workspace.open(args.workspace)
     share = _share(args, workspace) if args.launcher == "ray" else None
-    handles = submit(workspace, specs, args.device, fresh=args.fresh, priority=args.priority, launcher=args.launcher, share=share)
-    cached = sum(handle.cached for handle in handles)
-    progress(f"{len(handles)} runs on {chosen.name}: {cached} known already, {len(handles) - cached} to train")
-    if not args.detach:
-        try:
-            wait(workspace, [handle.run_id for handle in handles if not handle.cached], progress)
-        except KeyboardInterrupt:
-            progress("The runs go on without this command: see multifair queue and multifair cancel.")
-            raise
-    with Store.open(workspace) as store:
-        answer = [_answer(store, handle, spec) for handle, spec in zip(handles, specs, strict=True)]
+    try:
+        runs = train_methods(
+            args.cohort, args.method, attribute=args.attribute, seeds=seeds, preset=args.preset, settings=settings,
+            device=args.device, fresh=args.fresh, priority=args.priority, launcher=args.launcher, share=share, wait=not args.detach, workspace=workspace, progress=progress,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        progress("The runs go on without this command: see multifair queue and multifair cancel.")
+        raise
+    with Store.open(runs.workspace) as store:
+        answer = [_answer(store, handle, find(runs.workspace, handle.run_id).read_spec()["spec"]) for handle in runs.handles]
     if args.json:
         emit(answer)
     else:
@@ -109,10 +101,10 @@ def _answer(store: Any, handle: Any, spec: Any) -> dict[str, Any]:
     return {
         "run_id": handle.run_id,
         "key": handle.key,
-        "method": spec.train.method,
-        "modality": spec.modality,
-        "seed": spec.train.seed,
-        "attribute": spec.train.attribute,
+        "method": spec["method"],
+        "modality": spec["settings"].get("modality") if spec["method"] == "unimodal" else None,
+        "seed": spec["seed"],
+        "attribute": spec["attribute"],
         "status": status["status"],
         "reason": status["reason"],
         "cached": handle.cached,

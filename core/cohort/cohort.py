@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from core.cohort import tabular, text
 from core.cohort.arrays import MIN_SIZE, file_array
+from core.cohort.guess import column_roles
 from core.cohort.schema import RESERVED, Finding, Modality, Roles, stored_name
 from core.cohort_folders import (
     CohortSummary,
@@ -70,6 +71,16 @@ class Cohort:
     def checks(self) -> list[dict[str, Any]]:
         """Every check that was made: code, title, outcome (passed, failed, not applicable), reason."""
         return read_json(self.folder / "findings.json")["checks"]
+
+    @cached_property
+    def columns(self) -> list[dict[str, str]]:
+        """Every column of the user's table: column, role, why; cohorts saved by earlier versions have no reasons."""
+        kept = self.manifest.get("columns")
+        return list(kept) if kept is not None else column_roles(pd.DataFrame(columns=self._table_columns()), self.roles, {})
+
+    def _table_columns(self) -> list[str]:
+        named = [self.roles.sample_id, self.roles.patient_id, self.roles.label, self.roles.split, *self.roles.attributes, *self.roles.feature_columns, *self.roles.dropped]
+        return list(dict.fromkeys(c for c in named if c is not None))
 
     @cached_property
     def set_aside(self) -> list[dict[str, Any]]:

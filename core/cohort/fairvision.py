@@ -19,10 +19,11 @@ from core.cohort.decode import Progress, silent
 from core.cohort.ingest import ingest_table
 from core.cohort.schema import Modality, Roles
 from core.cohort.sources import FolderSource, Unreadable
-from core.cohort.splits import SPLITS, WORDS
-from core.cohort.tables import read_table
 from core.cohort.volumes import read_fields
 from core.errors import UserError
+from core.tables.group_words import plain
+from core.tables.reader import read_table
+from core.tables.splits import SPLITS, split_word
 from core.workspace import Workspace
 
 DISEASES = ("AMD", "DR", "Glaucoma")
@@ -31,13 +32,19 @@ CODES: Mapping[str, Mapping[int, str]] = {
     "male": {0: "female", 1: "male"},
     "hispanic": {0: "not hispanic", 1: "hispanic"},
     "language": {0: "English", 1: "Spanish", 2: "other"},
-    "maritalstatus": {0: "status 0", 1: "status 1", 2: "status 2", 3: "status 3", 4: "status 4"},
+    "maritalstatus": {0: "married", 1: "single", 2: "divorced", 3: "widowed", 4: "legally separated"},
 }
-"""What the numbers in the files mean; any other number is unknown. The meaning of the five marital states is not published."""
+"""What the numbers in the files mean (the data set's README and its loader); any other number is unknown."""
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "race": {"asian": "Asian", "black or african american": "Black", "black": "Black", "white or caucasian": "White", "white": "White"},
+    "maritalstatus": {"married": "married", "single": "single", "divorced": "divorced", "widowed": "widowed", "leg sep": "legally separated", "legally separated": "legally separated"},
+}
+"""Words that stand in some files in place of the numbers, in `group_words.plain` form."""
 _NO_AMD = frozenset({"not.in.icd.table", "no.amd.diagnosis"})
 _DR = frozenset({"severe.npdr", "pdr"})
 _FIELDS = ("race", "male", "hispanic", "language", "maritalstatus", "age", "md", "tds", "glaucoma", "amd_condition", "dr_subtype")
 _NOTES = ("gpt-4_summarized_notes.csv", "gpt4_summarized_notes.csv")
+_SUMMARY_FIELDS = {"gender": "male", "ethnicity": "hispanic"}
 _ATTRIBUTES = ("race", "gender", "ethnicity", "language", "maritalstatus")
 
 
@@ -86,7 +93,7 @@ def _roles(table: pd.DataFrame, modalities: tuple[Modality, ...]) -> Roles:
 def _scan(folder: Path, fields: tuple[str, ...], row: Callable[[dict[str, Any]], dict[str, Any]], limit: int | None, progress: Progress) -> list[dict[str, Any]]:
     """One row per NPZ file, in order of split and name. Raises UserError when a split has no file or a file no label."""
     files: list[tuple[str, Path]] = []
-    split_folders = {f: WORDS[f.name.lower()] for f in sorted(folder.iterdir()) if f.is_dir() and f.name.lower() in WORDS}
+    split_folders = {f: split_word(f.name) for f in sorted(folder.iterdir()) if f.is_dir()}
     for split in SPLITS:
         mine = [p for f, s in split_folders.items() if s == split for p in sorted(f.glob("*.npz"))]
         if not mine:
@@ -158,7 +165,7 @@ def _from_summary(rows: list[dict[str, Any]], folder: Path, summaries: bool) -> 
             row = by_file.get(Path(str(record.get("filename", ""))).stem)
             for column in _ATTRIBUTES if row is not None else ():
                 if record.get(column) is not None and row is not None:
-                    row[column] = str(record[column])
+                    row[column] = _decoded(_SUMMARY_FIELDS.get(column, column), str(record[column]))
     if not summaries:
         return
     notes = next((folder / n for n in _NOTES if (folder / n).is_file()), None)
@@ -189,5 +196,5 @@ def _number(text: str | None) -> int | None:
 def _decoded(field: str, text: str | None) -> str | None:
     number = _number(text)
     if number is None:
-        return text
+        return text if text is None else WORDS.get(field, {}).get(plain(text), text)
     return CODES[field].get(number)

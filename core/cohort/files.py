@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from core.cohort.arrays import array_path, array_shape, decoder
 from core.cohort.decode import Progress, decode_all, keep_rows
 from core.cohort.images import inspect_image
-from core.cohort.schema import Roles
+from core.cohort.matching import match_files
+from core.cohort.schema import Finding, Roles
 from core.cohort.sources import ImageSource, Unreadable
 from core.cohort.volumes import N_SLICES, SUFFIXES, plane_shape, split_key, volume_shape
 from core.errors import UserError
@@ -45,6 +46,9 @@ class FileModality:
     size: int = 0
     pixel_digests: list[str | None] = field(default_factory=list)
     blank: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    findings: tuple[Finding, ...] = ()
+    scaled: bool = False
+    """Some file holds more than 8 bits a value: how these are scaled is part of what the cohort is."""
 
     @property
     def native(self) -> int:
@@ -76,21 +80,17 @@ def collect(table: pd.DataFrame, roles: Roles, source: ImageSource) -> dict[str,
         if modality.kind not in ("image", "volume"):
             continue
         column = modality.columns[0]
-        names: list[str | None] = []
-        problems: dict[int, str] = {}
-        for row, reference in enumerate(table[column]):
-            file, key = split_key(str(reference))
-            resolved = source.resolve(file) if reference is not None else None
-            found_name = resolved.name if resolved else None
-            names.append(f"{found_name}#{key}" if found_name and key else found_name)
-            if resolved and resolved.name is None:
-                problems[row] = resolved.problem or "file not found"
-        item = FileModality(modality.name, modality.kind, column, names, [None] * len(names), problems, [], True)
+        keyed = [(None, None) if pd.isna(r) else split_key(str(r)) for r in table[column]]
+        matches = match_files(source, [file for file, _ in keyed], column)
+        names = [f"{m.name}#{key}" if m.name and key else m.name for m, (_, key) in zip(matches.files, keyed, strict=True)]
+        problems = {row: m.problem or "file not found" for row, (m, (file, _)) in enumerate(zip(matches.files, keyed, strict=True)) if file is not None and m.name is None}
+        item = FileModality(modality.name, modality.kind, column, names, [None] * len(names), problems, [], True, findings=matches.findings)
         _hash(item, source)
         if not item.edges:
             row = min(item.problems, default=0)
             reason = item.problems.get(row, "the column is empty")
-            raise UserError(f"modality {modality.name!r}, column {column!r}: no file can be used; the first, row {row + 2}: {table[column].iloc[row]!r}: {reason}. Say where the files are with --images FOLDER_OR_ZIP")
+            where = " Say where the files are with --images FOLDER_OR_ZIP" if reason == "file not found" else ""
+            raise UserError(f"modality {modality.name!r}, column {column!r}: no file can be used; the first, row {row + 2}: {table[column].iloc[row]!r}: {reason}.{where}")
         found[modality.name] = item
     return found
 
@@ -99,19 +99,19 @@ def _hash(item: FileModality, source: ImageSource) -> None:
     rows = [i for i, n in enumerate(item.names) if n is not None]
     whole = _total(item, rows, source) <= WHOLE_HASH_BYTES
 
-    def look(row: int) -> tuple[int, str, int, bool] | tuple[int, str]:
+    def look(row: int) -> tuple[int, str, int, bool, bool] | tuple[int, str]:
         name, key = split_key(str(item.names[row]))
         try:
             data = source.read(name)
             digest = hashlib.sha256(data if whole else b"%d" % len(data) + data[:ENDS] + data[-ENDS:]).hexdigest()
             if item.kind == "volume":
                 _, height, width = volume_shape(data, key)
-                return row, digest, max(height, width), True
+                return row, digest, max(height, width), True, True
             if name.lower().endswith(SUFFIXES):
                 planes, height, width = plane_shape(data, key)
-                return row, digest, max(height, width), planes == 1
+                return row, digest, max(height, width), planes == 1, True
             info = inspect_image(data)
-            return row, digest, max(info.height, info.width), info.gray
+            return row, digest, max(info.height, info.width), info.gray, info.scaled
         except Unreadable as error:
             return row, str(error)
 
@@ -121,7 +121,8 @@ def _hash(item: FileModality, source: ImageSource) -> None:
                 item.problems[result[0]] = result[1]
                 item.names[result[0]] = None
             else:
-                row, item.digests[row], edge, gray = result
+                row, item.digests[row], edge, gray, scaled = result
+                item.scaled |= scaled
                 item.edges.append(edge)
                 item.gray &= gray
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,37 +11,38 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.cohort import images, volumes
-from core.cohort.checks.leakage import column_leak
-from core.cohort.labels import guess_positive, parse_label
+from core.cohort.checks.leakage import column_leak, leak_groups
+from core.cohort.layouts import sibling_findings
+from core.cohort.matching import is_web_address, share_found
+from core.cohort.patients import PATH_PATIENT
 from core.cohort.schema import Modality, Roles
 from core.cohort.sources import ImageSource
-from core.cohort.splits import WORDS
-from core.cohort.tables import to_number
 from core.errors import UserError
+from core.tables import column_names as usual
+from core.tables.column_names import names_sensitive, tidy
+from core.tables.labels import apply_rule, known_positive, rule_for
+from core.tables.numbers import WORDS, parse_numbers, to_number
+from core.tables.splits import are_splits, folds
 
 MAX_GROUPS = 12
-_PATIENT = ("patient_id", "patient", "patientid", "subject_id", "subject", "subjectid", "participant_id", "participant", "mrn", "pid", "case_id", "empi")
-_SAMPLE = ("sample_id", "id", "image_id", "img_id", "study_id", "exam_id", "scan_id", "record_id", "uid", "filename", "file")
-_LABEL = ("label", "y", "target", "outcome", "class", "ground_truth", "gt", "disease", "malignant", "glaucoma", "event", "death", "diagnosis")
-_SPLIT = ("split", "set", "use", "partition", "subset", "fold", "dataset")
-_SENSITIVE = frozenset(
-    {
-        *("sex", "gender", "race", "ethnicity", "ethnic", "hispanic", "fitzpatrick", "fitspatrick", "nationality"),
-        *("language", "religion", "insurance", "marital", "maritalstatus", "disability", "income", "education", "deprivation"),
-        *("skin", "skintype", "skintone", "skincolor", "ageband", "agegroup", "agebin", "agecat"),
-    }
-)
-_FILE_FACTS = frozenset(["width", "height", "filename", "filesize", "license", "licence", "url", "source", "camera", "device", "md5", "sha256", "checksum"])
+LOOKED_UP = 200
+"""Values of a column that are looked up among the files."""
+MOST_LEVELS = 40
 
 
 @dataclass(frozen=True)
 class RoleGuess:
-    """Guessed roles, and per column of the table its role in words and the reason for it."""
+    """Guessed roles, and per column of the table its role in words and the reason for it.
+
+    question : what has to be answered before the roles are complete (the label, its positive value); None when nothing has.
+        `roles` then has an empty label or positive value, and all other roles are guessed all the same.
+    """
 
     roles: Roles
     reasons: dict[str, str]
     parts: dict[str, str]
     """Column -> one of sample id, patient id, label, split, attribute, the modality's name, dropped."""
+    question: str | None = None
 
 
 def guess_roles(
@@ -51,6 +52,42 @@ def guess_roles(
     fixed: Roles | None = None,
     label: str | None = None,
     positive: str | None = None,
+    uncertain: str = "exclude",
+    blank: str = "exclude",
+    sample_id: str | None = None,
+    patient_id: str | None = None,
+    split: str | None = None,
+    attributes: Iterable[str] = (),
+    modalities: Iterable[Modality] = (),
+    dropped: Iterable[str] = (),
+) -> RoleGuess:
+    """`propose_roles`, refusing where something has to be answered.
+
+    Raises
+    ------
+    UserError
+        When no label, no positive value or no modality can be made out.
+    """
+    guess = propose_roles(
+        table, files, fixed=fixed, label=label, positive=positive, uncertain=uncertain, blank=blank, sample_id=sample_id, patient_id=patient_id, split=split,
+        attributes=attributes, modalities=modalities, dropped=dropped,
+    )  # fmt: skip
+    if guess.question is not None:
+        raise UserError(guess.question)
+    if not guess.roles.modalities:
+        raise UserError("no modality can be made out: name at least one with --image, --volume, --text or --tabular")
+    return guess
+
+
+def propose_roles(
+    table: pd.DataFrame,
+    files: ImageSource | None = None,
+    *,
+    fixed: Roles | None = None,
+    label: str | None = None,
+    positive: str | None = None,
+    uncertain: str = "exclude",
+    blank: str = "exclude",
     sample_id: str | None = None,
     patient_id: str | None = None,
     split: str | None = None,
@@ -62,50 +99,61 @@ def guess_roles(
 
     A given attribute or modality keeps its columns; further ones are guessed
     from the columns left over, kind by kind: naming an image modality still
-    lets the tabular one be guessed. `split=""` means: make splits. Raises
-    UserError when no label or no modality can be made out.
+    lets the tabular one be guessed. `split=""` means: make splits. What cannot
+    be guessed is a question, not an obstacle to the rest. Raises UserError for
+    columns that the table does not have.
     """
     if fixed is not None:
         return RoleGuess(fixed, {c: "as given" for c in table.columns}, _parts(fixed, table.columns))
     given = {"label": label, "sample id": sample_id, "patient id": patient_id, "split": split or None}
-    _require(table, [*given.values(), *attributes, *dropped, *(c for m in modalities for c in m.columns)])
+    attributes, named = list(attributes), tuple(modalities)
+    _require(table, [*given.values(), *attributes, *dropped, *(c for m in named for c in m.columns)])
     work = _Guess(table, files)
     for part, column in given.items():
         if column is not None:
             work.take(column, part, "as given")
     for column in attributes:
         work.take(column, "attribute", "as given")
-    for modality in modalities:
+    for modality in named:
         for column in modality.columns:
             work.take(column, modality.name, "as given", keep=True)
     for column in dropped:
         work.take(column, "dropped", "as given")
-    named = tuple(modalities)
     work.special(no_split=split == "")
-    chosen_label = work.column("label")
-    if chosen_label is None:
-        raise UserError(f"which column is the label? Say so with --label COL; the table has: {', '.join(table.columns)}")
-    chosen_positive = positive if positive is not None else guess_positive(table[chosen_label], chosen_label)
+    rule_text, y, question = _label(table, work.column("label"), positive, uncertain, blank)
     kinds = {m.kind for m in named}
     guessed = work.files(skip={k for k in ("image", "volume") if k in kinds})
-    if not list(attributes):
+    if not attributes:
         work.attributes()
-    y = parse_label(table[chosen_label], chosen_positive)
     work.remaining(y, tabular="tabular" not in kinds, text="text" not in kinds)
-    all_modalities = _named_apart((*named, *guessed, *work.text_modalities(), *work.tabular_modality()))
-    if not all_modalities:
-        raise UserError("no modality can be made out: name at least one with --image, --volume, --text or --tabular")
     roles = Roles(
         sample_id=work.column("sample id"),
         patient_id=work.column("patient id"),
-        label=chosen_label,
-        positive=chosen_positive,
+        label=work.column("label") or "",
+        positive=rule_text,
         split=work.column("split"),
         attributes=tuple(c for c in table.columns if work.parts.get(c) == "attribute" or c in set(attributes)),
-        modalities=all_modalities,
+        modalities=_named_apart((*named, *guessed, *work.text_modalities(), *work.tabular_modality())),
         dropped=tuple(c for c in table.columns if work.parts.get(c) == "dropped"),
+        uncertain=uncertain,
+        blank=blank,
     )
-    return RoleGuess(roles, work.reasons, _parts(roles, table.columns))
+    return RoleGuess(roles, work.reasons, _parts(roles, table.columns), question)
+
+
+def _label(table: pd.DataFrame, label: str | None, positive: str | None, uncertain: str, blank: str) -> tuple[str, NDArray[np.float64], str | None]:
+    """The rule for positive as text, the label per row (NaN while it is not known), and what must be asked."""
+    nothing = np.full(len(table), np.nan)
+    if label is None:
+        return "", nothing, f"which column is the label? Say so with --label COL; the table has: {', '.join(table.columns)}"
+    try:
+        rule = rule_for(table[label].unique(), label, "the table", positive, uncertain, blank)
+    except UserError as error:
+        if positive is not None:
+            raise
+        return "", nothing, str(error).removeprefix("the table: ")
+    text = str(rule) if positive is None or rule.contains is not None or rule.at_least is not None else positive
+    return text, apply_rule(table[label], rule), None
 
 
 class _Guess:
@@ -132,78 +180,126 @@ class _Guess:
     def special(self, *, no_split: bool) -> None:
         table = self.table
         if self.column("patient id") is None:
-            self._by_name("patient id", _PATIENT, lambda c: True, "its name says patient")
+            self._by_name("patient id", usual.PATIENT, lambda c: True, "its name says patient")
+        if self.column("patient id") is None:
+            self._by_path_patient()
+        if self.column("patient id") is None:
+            repeated = [c for c in self.free() if tidy(c) == "lesion_id" and self.table[c].nunique() < len(self.table)]
+            if repeated:
+                self.take(repeated[0], "patient id", "no column names patients; rows of one lesion stay together at least")
         if self.column("sample id") is None:
-            self._by_name("sample id", _SAMPLE, lambda c: table[c].nunique() >= 0.9 * len(table), "its name says id and nearly every value is different")
+            self._by_name("sample id", usual.SAMPLE, lambda c: bool(table[c].nunique() >= 0.9 * len(table)), "its name says id and nearly every value is different")
         if self.column("label") is None:
-            self._by_name("label", _LABEL, lambda c: table[c].nunique() == 2, "its name says label and it has two values")
+            self._by_name("label", usual.LABEL, lambda c: bool(table[c].nunique() == 2 or known_positive(table[c].unique()) is not None), "its name says label and its values are a known pair, or two")
         if self.column("split") is None and not no_split:
-            self._by_name("split", _SPLIT, self._is_split, "its values are train, validation and test")
+            words = [c for c in self.free() if self._is_split(c)]
+            named = [c for c in words if tidy(c) in usual.SPLIT] or words
+            if named:
+                self.take(named[0], "split", "its values say which rows are for training and test")
+
+    def _by_path_patient(self) -> None:
+        column = next((c for c in self.free() if c.startswith(PATH_PATIENT)), None)
+        if column is not None:
+            self.take(column, "patient id", f"the names of its files tell patients apart ({self.table[column].dropna().iloc[0]}, ...)")
 
     def _is_split(self, column: str) -> bool:
         values = self.table[column]
-        words = {WORDS.get(str(v).lower()) for v in values.unique()} if values.notna().all() else {None}
-        return words == {"train", "validation", "test"}
+        return bool(values.notna().all()) and values.nunique() <= 6 and are_splits(values.unique())
 
-    def _by_name(self, part: str, names: tuple[str, ...], fits, reason: str) -> None:
-        lowered = {re.sub(r"[^a-z0-9]+", "_", c.lower()).strip("_"): c for c in self.free()}
+    def _by_name(self, part: str, names: tuple[str, ...], fits: Callable[[str], bool], reason: str) -> None:
+        named = {tidy(c): c for c in self.free()}
         for name in names:
-            if name in lowered and fits(lowered[name]):
-                self.take(lowered[name], part, reason)
+            if name in named and fits(named[name]):
+                self.take(named[name], part, reason)
                 return
 
     def files(self, skip: set[str]) -> list[Modality]:
-        found = []
-        for column in self.free():
+        """Columns of file names: by their endings, else by the files that the source holds."""
+        found: list[Modality] = []
+        columns = [c for c in self.table.columns if c not in self.parts or self.parts[c] == "sample id"]
+        for column in columns:
             values = self.table[column].dropna().astype(str)
-            if values.empty:
-                continue
-            kind = _file_kind(values)
-            if kind is None or kind in skip:
-                continue
-            name = re.sub(r"[_ -]?(path|paths|file|filename|name)$", "", column, flags=re.IGNORECASE).strip("_ -") or kind
-            name = re.sub(r"[^\w. -]+|_{2,}", "_", name).lstrip(".") or kind
-            self.take(column, name, f"its values are paths of {kind} files")
-            found.append(Modality(name, kind, (column,)))  # type: ignore[arg-type]
+            kind = None if values.empty or is_web_address(values.iloc[0]) else _file_kind(values)
+            if kind is not None and kind not in skip:
+                found.append(self._modality(column, kind, f"its values are paths of {kind} files"))
+        if found or skip or self.source is None:
+            return found
+        for column in columns:
+            kind, reason = self._by_looking(column)
+            if kind is not None:
+                return [self._modality(column, kind, reason)]
         return found
+
+    def _by_looking(self, column: str) -> tuple[str | None, str]:
+        """The kind of files that the column's values name without an ending."""
+        values = self.table[column].dropna().astype(str).drop_duplicates()
+        if len(values) < max(2, 0.3 * len(self.table)) or to_decimal_fractions(values) or self.source is None:
+            return None, ""
+        chosen = values.iloc[np.linspace(0, len(values) - 1, min(len(values), LOOKED_UP)).astype(int)].tolist()
+        share, example = share_found(self.source, chosen)
+        if share < 0.5 or example is None:
+            return None, ""
+        kind = "volume" if example.lower().endswith(volumes.VOLUME_SUFFIXES) else "image"
+        return kind, f"each value fits one {kind} file, such as {example}"
+
+    def _modality(self, column: str, kind: str, reason: str) -> Modality:
+        name = re.sub(r"[_ -]*\(?(path|paths|file|files|filename|file_name|name|id|index)\)?$", "", column, flags=re.IGNORECASE).strip("_ -([")
+        name = re.sub(r"_{2,}", "_", re.sub(r"[^\w. -]+", "_", name)).strip("_").lstrip(".") or kind
+        if self.parts.get(column) == "sample id":
+            self.reasons[column] += f"; {reason}"
+        else:
+            self.take(column, name, reason)
+        return Modality(name, kind, (column,))  # type: ignore[arg-type]
 
     def attributes(self) -> None:
         for column in self.free():
-            tokens = set(re.sub(r"([a-z])([A-Z])", r"\1_\2", column).lower().replace("-", "_").replace(" ", "_").split("_"))
-            joined = re.sub(r"[^a-z]", "", column.lower())
             n = self.table[column].nunique()
-            # "skin" alone is an attribute, as a part of a longer name (skin cancer) it is not.
-            if (tokens & (_SENSITIVE - {"skin"}) or joined in _SENSITIVE) and 2 <= n <= MAX_GROUPS:
+            if names_sensitive(column) and 2 <= n <= MAX_GROUPS:
                 self.take(column, "attribute", f"its name is that of a sensitive attribute and it has {n} values")
 
     def remaining(self, y: NDArray[np.float64], *, tabular: bool, text: bool) -> None:
-        patient = self.column("patient id")
-        patients = self.table[patient].fillna("").to_numpy(dtype=object) if patient else np.arange(len(self.table)).astype(object)
+        groups = leak_groups(self.table, self.column("patient id"))
+        siblings = sibling_findings(self.table, self.column("label"))
         for column in self.free():
             values = self.table[column].dropna()
-            leak = column_leak(self.table[column], y, patients)
-            reason = _why_not(column, values)
+            reason = f"it is another finding of the same label table as '{self.column('label')}'" if column in siblings else _why_not(column, values)
             if reason is not None:
                 self.take(column, "dropped", reason)
-            elif leak is not None:
-                self.take(column, "dropped", f"it gives the label away: {leak.reason}")
             elif _is_prose(values):
                 if text:
-                    self._texts.append(Modality(re.sub(r"[^\w. -]+|_{2,}", "_", column).lstrip(".") or "text", "text", (column,)))
+                    self._texts.append(Modality(re.sub(r"_{2,}", "_", re.sub(r"[^\w. -]+", "_", column)).strip("_").lstrip(".") or "text", "text", (column,)))
                 self.take(column, self._texts[-1].name if text else "dropped", "its values are sentences")
-            elif to_number(values) is None and values.nunique() > max(50, 0.2 * len(values)):
-                self.take(column, "dropped", f"{values.nunique()} different words are too many for a category")
-            elif tabular:
-                self._values.append(column)
-                self.take(column, "tabular", "its values are numbers" if to_number(values) is not None else f"it has {values.nunique()} categories")
             else:
-                self.take(column, "dropped", "not among the tabular columns given")
+                self._value(column, values, y, groups, tabular=tabular)
+
+    def _value(self, column: str, values: pd.Series, y: NDArray[np.float64], groups: NDArray[np.object_], *, tabular: bool) -> None:
+        numbers = to_number(values)
+        if numbers is None and values.nunique() > MOST_LEVELS:
+            self.take(column, "dropped", f"{values.nunique()} different words are too many for a category")
+        elif not tabular:
+            self.take(column, "dropped", "not among the tabular columns given")
+        else:
+            self._values.append(column)
+            reason = _number_reason(column, values) if numbers is not None else f"it has {values.nunique()} categories"
+            leak = column_leak(self.table[column], y, groups)
+            if leak is not None:
+                reason += f"; it may give the label away: {leak.reason}"
+            self.take(column, "tabular", reason)
 
     def text_modalities(self) -> list[Modality]:
         return self._texts
 
     def tabular_modality(self) -> list[Modality]:
         return [Modality("clinical", "tabular", tuple(self._values))] if self._values else []
+
+
+def _number_reason(column: str, values: pd.Series) -> str:
+    read = parse_numbers(values, column)
+    if set(values.astype(str).str.lower().unique()) <= set(WORDS):
+        return "its values are yes and no"
+    if read is None or not read.findings:
+        return "its values are numbers"
+    return "its values are numbers; " + "; ".join(f.message.removeprefix(f"{column}: ") for f in read.findings)
 
 
 def _why_not(column: str, values: pd.Series) -> str | None:
@@ -213,15 +309,35 @@ def _why_not(column: str, values: pd.Series) -> str | None:
         return "it has a single value"
     if "missing" in tokens and values.nunique() == 2:
         return "it marks absence, which must not reach a model unasked"
-    if tokens & _FILE_FACTS:
+    if values.astype(str).map(is_web_address).mean() > 0.5:
+        return "its values are web addresses"
+    if tokens & usual.FILE_FACTS:
         return "it describes the file, not the patient"
+    numbered = folds(values.unique())
     if tokens & {"fold", "split", "partition"}:
-        return "it divides the data"
+        return "it divides the data" + (f" into folds {numbered[0]} to {numbered[-1]}; name it with --split {column} to use the last one as test set" if numbered and len(numbered) > 2 else "")
+    if _numbers_rows(column, values):
+        return "it numbers the rows"
     if tokens & {"id", "uid", "identifier", "mrn", "accession"} or (column.lower().endswith("id") and values.nunique() > 0.5 * len(values)):
         return "its name says that it identifies something"
     if len(values) >= 10 and values.nunique() > 0.9 * len(values) and to_number(values) is None and not _is_prose(values):
         return "every row has a word of its own"
     return None
+
+
+def _numbers_rows(column: str, values: pd.Series) -> bool:
+    """Whether the column only counts the rows: 0, 1, 2, ... or 1, 2, 3, ..., or an index under its usual names."""
+    if values.nunique() < len(values) or not values.astype(str).str.fullmatch(r"\d+(\.0)?").all():
+        return False
+    numbers = pd.to_numeric(values).to_numpy()
+    in_order = len(numbers) > 2 and bool(np.all(np.diff(numbers) == 1)) and numbers[0] in (0, 1)
+    unnamed = bool(re.fullmatch(r"unnamed(: ?\d+)?|index|level_0|\.\.\.1|x1?|v1|row_?(nr|no|num|number|names?|id)?|(row)?names|nr|no", tidy(column).replace("_", " ").strip()) or re.match(r"Unnamed: ?\d", column))
+    return in_order or unnamed
+
+
+def to_decimal_fractions(values: pd.Series) -> bool:
+    """Whether the values are measured numbers (with decimals), which name no file."""
+    return bool(values.str.fullmatch(r"[-+]?\d*[.,]\d+([eE][-+]?\d+)?").mean() > 0.5)
 
 
 def _is_prose(values: pd.Series) -> bool:
@@ -231,7 +347,7 @@ def _is_prose(values: pd.Series) -> bool:
 
 def _file_kind(values: pd.Series) -> str | None:
     lowered = values.str.lower()
-    if lowered.str.endswith(volumes.SUFFIXES).mean() > 0.9:
+    if lowered.str.endswith(volumes.VOLUME_SUFFIXES).mean() > 0.9:
         return "volume"
     if lowered.str.endswith(images.SUFFIXES).mean() > 0.9:
         return "image"
@@ -251,6 +367,21 @@ def _named_apart(modalities: tuple[Modality, ...]) -> tuple[Modality, ...]:
     return tuple(apart)
 
 
+def column_roles(table: pd.DataFrame, roles: Roles, reasons: Mapping[str, str]) -> list[dict[str, str]]:
+    """Per column of the table its name, its role and why, as it is printed and kept."""
+    parts = _parts(roles, table.columns)
+    kinds = {m.name: m.kind for m in roles.modalities}
+    rows = []
+    for column in table.columns:
+        part = parts[column]
+        inputs = [m.name for m in roles.modalities if column in m.columns]
+        role = f"input of {part} ({kinds[part]})" if part in kinds and part in inputs else "not used" if part == "dropped" else part
+        if inputs and part not in inputs:
+            role += f"; input of {', '.join(inputs)}"
+        rows.append({"column": column, "role": role, "why": reasons.get(column, "as given")})
+    return rows
+
+
 def _require(table: pd.DataFrame, columns: Iterable[str | None]) -> None:
     for column in columns:
         if column is not None and column not in table.columns:
@@ -263,6 +394,6 @@ def _parts(roles: Roles, columns: Iterable[str]) -> dict[str, str]:
         parts |= dict.fromkeys(modality.columns, modality.name)
     parts |= dict.fromkeys(roles.attributes, "attribute")
     for column, part in ((roles.sample_id, "sample id"), (roles.patient_id, "patient id"), (roles.label, "label"), (roles.split, "split")):
-        if column is not None:
+        if column is not None and column in parts:
             parts[column] = part
     return parts

@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +18,23 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 """What is opened at all: every further format of the library is further attack surface."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".dcm", ".dicom")
 MAX_PIXELS = 64_000_000
+OUTLIERS = 0.5
+"""Percent of the values at either end that may be outliers."""
+STRETCHED = 3.0
+"""Times the range of the others from which a few values are taken for outliers."""
+SAMPLED = 1_000_000
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError, KeyError, TypeError, OverflowError, MemoryError, Image.DecompressionBombError)
 """What the decoders raise on damaged or hostile files."""
 
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """Read from the header alone: height and width in pixels as stored, and whether there is colour."""
+    """Read from the header alone: height and width in pixels as stored, whether there is colour, and whether values beyond 8 bits are scaled."""
 
     height: int
     width: int
     gray: bool
+    scaled: bool = False
 
 
 def is_dicom(data: bytes) -> bool:
@@ -38,17 +45,18 @@ def inspect_image(data: bytes) -> ImageInfo:
     """What the header says. Raises Unreadable."""
     if is_dicom(data):
         pixels = _dicom(data)
-        return ImageInfo(pixels.shape[0], pixels.shape[1], pixels.ndim == 2)
+        return ImageInfo(pixels.shape[0], pixels.shape[1], pixels.ndim == 2, True)
     with _open(data) as image:
         width, height = image.size
         gray = image.mode in ("1", "L", "LA", "F", "I") or image.mode.startswith("I;16")
-        return ImageInfo(height, width, gray)
+        return ImageInfo(height, width, gray, image.mode in ("F", "I") or image.mode.startswith("I;16"))
 
 
 def decode_image(data: bytes, *, size: int | None, channels: int) -> NDArray[np.uint8]:
     """Pixels as uint8 (channels, H, W), upright; squashed to `size` x `size` when given.
 
-    More than 8 bits a pixel are scaled linearly from the image's own range.
+    More than 8 bits a pixel are scaled linearly from the image's own range, without single
+    outliers (`robust_range`); a DICOM image from its window where it has one.
     Transparency is laid on black. Raises Unreadable with the reason.
     """
     try:
@@ -84,9 +92,19 @@ def to_bytes(values: NDArray) -> NDArray[np.uint8]:
     low, high = float(numbers.min()), float(numbers.max())
     if low >= 0 and high <= 255 and high > 1 and bool((numbers == np.floor(numbers)).all()):
         return numbers.astype(np.uint8)
+    low, high = robust_range(numbers, low, high)
     if high == low:
         return np.zeros(values.shape, np.uint8)
-    return np.rint((numbers - low) * (255.0 / (high - low))).astype(np.uint8)
+    return np.rint((np.clip(numbers, low, high) - low) * (255.0 / (high - low))).astype(np.uint8)
+
+
+def robust_range(numbers: NDArray[np.float32], low: float, high: float) -> tuple[float, float]:
+    """The range to show: all of it, or where a few values stretch it (hot pixels, burnt-in marks) that of all but the outermost half percent."""
+    step = max(1, numbers.size // SAMPLED)
+    inner = np.percentile(numbers.reshape(-1)[::step], [OUTLIERS, 100 - OUTLIERS])
+    if inner[1] > inner[0] and high - low > STRETCHED * (inner[1] - inner[0]):
+        return float(inner[0]), float(inner[1])
+    return low, high
 
 
 def frames(data: bytes) -> list[NDArray[np.uint8]]:
@@ -146,14 +164,24 @@ def _dicom(data: bytes) -> NDArray[np.uint8]:
         record = pydicom.dcmread(io.BytesIO(data))
         if int(record.get("Rows", 0)) * int(record.get("Columns", 0)) > MAX_PIXELS:
             raise Unreadable("more pixels than is allowed")
-        pixels = np.asarray(record.pixel_array)
-        if record.get("PhotometricInterpretation") == "MONOCHROME1":
-            pixels = pixels.max() - pixels
+        pixels = dicom_values(record)
         if pixels.ndim == 3 and pixels.shape[-1] != 3:
             raise Unreadable(f"has {pixels.shape[0]} frames: declare it as a volume")
         return to_bytes(pixels)
     except (InvalidDicomError, AttributeError, NotImplementedError, RuntimeError, *DAMAGE) as error:
         raise Unreadable(f"DICOM: {_reason(error)}") from error
+
+
+def dicom_values(record: Any) -> NDArray[Any]:
+    """Values of a DICOM record as they are meant to be shown: rescaled, within its window where it has one, bright where dense."""
+    from pydicom.pixels import apply_modality_lut, apply_voi_lut
+
+    pixels = np.asarray(record.pixel_array)
+    if int(record.get("SamplesPerPixel", 1)) == 1:
+        pixels = apply_modality_lut(pixels, record)
+        if "WindowCenter" in record or "VOILUTSequence" in record:
+            pixels = apply_voi_lut(pixels, record)
+    return pixels.max() - pixels if record.get("PhotometricInterpretation") == "MONOCHROME1" else pixels
 
 
 def _reason(error: BaseException) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,27 @@ from core.cohort import cohort as saved
 from core.cohort.checks import CheckInput, SetAside, findings_of, run_checks
 from core.cohort.decode import Progress, silent
 from core.cohort.files import FileModality, collect, decode_modality
-from core.cohort.guess import guess_roles
+from core.cohort.guess import column_roles, guess_roles
 from core.cohort.manifest import read_manifest
-from core.cohort.schema import Roles, stored_name, validate
+from core.cohort.matching import unused_files
+from core.cohort.preparation import prepared, prepared_for
+from core.cohort.schema import Finding, Roles, stored_name, validate
 from core.cohort.sources import ImageSource, open_source
-from core.cohort.splits import SPLITS, make_split, parse_split
-from core.cohort.tables import read_table, to_number
+from core.cohort.splits import cut_validation, make_split, parse_split, rows_of_test_patients
 from core.errors import UserError
 from core.locks import holding
+from core.tables.numbers import to_number
+from core.tables.reader import is_table, read
+from core.tables.splits import SPLITS
 from core.workspace import Workspace, write_json
 
 FORMAT = 1
 """Raised when what a cohort folder holds changes its meaning, so that old and new never share an id."""
 
+SCALING = "robust range"
+"""How values beyond 8 bits become pixels; named in the id of cohorts that have such files."""
+LARGE = 20 << 20
+"""Bytes of a table whose reading is worth a word."""
 WORTH_A_WORD = 2000
 """Tables with fewer rows are done before anyone has read that they are being worked on."""
 
@@ -45,10 +53,15 @@ def ingest(
     *,
     size: int | None = None,
     seed: int = 0,
+    sheet: str | None = None,
+    encoding: str | None = None,
+    reasons: Mapping[str, str] | None = None,
 ) -> saved.Cohort:
     """Save a cohort and return it; the same content and roles answer at once.
 
-    `table_path`: CSV, TSV, Parquet, or a folder that holds `cohort.csv`.
+    `table_path`: a table in any format that `core.tables` reads, or a folder that holds `cohort.csv`.
+    `reasons`: column -> why it has its role, kept with the cohort.
+    `sheet`, `encoding`: of that file, where it has several or where it is not recognised.
     `images`: folder, zip, or uploaded files; the table's own folder when None.
     `roles`: else those of a manifest beside the table, else guessed. `size`:
     edge in pixels kept of images and slices (else from the files, at most 128).
@@ -56,15 +69,16 @@ def ingest(
     splits, when they have to be made. Raises UserError.
     """
     path = find_table(table_path)
-    if path.suffix.lower() in (".parquet", ".pq"):
+    if path.is_file() and path.stat().st_size > LARGE:
         progress(f"reading {path.name}")
-    table = read_table(path)
+    read_file = read(path, sheet=sheet, encoding=encoding)
+    table = read_file.frame
     source = open_source(images) if images is not None else open_source(path.parent)
     manifest_name = None
     if roles is None:
-        roles, manifest_name = _own_roles(path, table, source)
+        roles, manifest_name, reasons = _own_roles(path, table, source)
     wanted = name or manifest_name or (path.stem if path.stem != "cohort" else path.parent.name) or "cohort"
-    return ingest_table(workspace, table, source, roles, wanted, strict, progress, alias=name, size=size, seed=seed, origin=str(path))
+    return ingest_table(workspace, table, source, roles, wanted, strict, progress, alias=name, size=size, seed=seed, origin=str(path), found=read_file.findings, reasons=reasons, named=images is not None)
 
 
 def ingest_table(
@@ -80,31 +94,42 @@ def ingest_table(
     size: int | None = None,
     seed: int = 0,
     origin: str = "table",
+    found: Sequence[Finding] = (),
+    reasons: Mapping[str, str] | None = None,
+    named: bool = False,
 ) -> saved.Cohort:
-    """As `ingest`, for a table in memory (text or None). `alias`: further name to find it by; `origin`: what messages call the table."""
+    """As `ingest`, for a table in memory (text or None).
+
+    `alias`: further name to find it by; `origin`: what messages call the table; `found`: findings
+    of the file itself, kept with those of the checks; `reasons`: column -> why it has its role;
+    `named`: the user pointed at `source`, so that files of it that no row uses are worth a word.
+    """
+    table = prepared_for(table, roles)
     validate(roles, list(table.columns))
     if len(table) > WORTH_A_WORD:
         progress(f"reading the files of {len(table)} rows")
     collected = collect(table, roles, source)
+    used = [name for modality in collected.values() for name in modality.names]
+    found = (*found, *(f for modality in collected.values() for f in modality.findings), *unused_files(source, used, named=named))
     cohort_id = _content_id(table, roles, collected, size=size, seed=seed)
     with holding(workspace.cohorts / f".{cohort_id}.lock"):
         final = workspace.cohorts / cohort_id
         if not (final / "manifest.json").is_file():
             building = workspace.cohorts / f".building-{cohort_id}"
             try:
-                _build(building, cohort_id, saved.free_name(workspace, name), table, roles, source, collected, strict=strict, size=size, seed=seed, progress=progress, origin=origin)
+                _build(building, cohort_id, saved.free_name(workspace, name), table, roles, source, collected, strict=strict, size=size, seed=seed, progress=progress, origin=origin, found=found, reasons=reasons or {})
             except UserError:
                 # What was refused leaves nothing; what was interrupted stays, to go on from.
                 shutil.rmtree(building)
                 raise
             shutil.rmtree(final, ignore_errors=True)
             os.replace(building, final)
-        found = saved.Cohort(final)
-    if strict and found.set_aside:
-        raise UserError(_refusal(origin, [SetAside(s["row"] - 1, s["sample_id"], s["code"], s["reason"]) for s in found.set_aside]))
-    if alias is not None and alias != found.name and saved.free_name(workspace, alias) == alias:
+        cohort = saved.Cohort(final)
+    if strict and cohort.set_aside:
+        raise UserError(_refusal(origin, [SetAside(s["row"] - 1, s["sample_id"], s["code"], s["reason"]) for s in cohort.set_aside]))
+    if alias is not None and alias != cohort.name and saved.free_name(workspace, alias) == alias:
         saved.add_alias(workspace, alias, cohort_id)
-    return found
+    return cohort
 
 
 def find_table(where: str | Path) -> Path:
@@ -114,24 +139,27 @@ def find_table(where: str | Path) -> Path:
         return path
     if (path / "cohort.csv").is_file():
         return path / "cohort.csv"
-    tables = sorted(p for p in path.iterdir() if p.suffix.lower() in (".csv", ".tsv", ".parquet") and not p.name.startswith("."))
+    tables = sorted(p for p in path.iterdir() if p.is_file() and is_table(p.name) and not p.name.startswith("."))
     if len(tables) != 1:
         raise UserError(f"{where}: holds {len(tables)} tables; name the one to ingest")
     return tables[0]
 
 
-def _own_roles(path: Path, table: pd.DataFrame, source: ImageSource) -> tuple[Roles, str | None]:
+def _own_roles(path: Path, table: pd.DataFrame, source: ImageSource) -> tuple[Roles, str | None, Mapping[str, str]]:
     for manifest in (path.parent / "manifest.toml", path.parent / "manifest.json"):
         if manifest.is_file():
-            return read_manifest(manifest)
-    return guess_roles(table, source).roles, None
+            roles, name = read_manifest(manifest)
+            return roles, name, dict.fromkeys(table.columns, f"from {manifest.name}")
+    guess = guess_roles(prepared(table), source)
+    return guess.roles, None, guess.reasons
 
 
 def _content_id(table: pd.DataFrame, roles: Roles, collected: dict[str, FileModality], *, size: int | None, seed: int) -> str:
     digest = hashlib.sha256(json.dumps([FORMAT, roles.to_dict(), size, seed, list(table.columns)], sort_keys=True).encode())
     digest.update(json.dumps(table.to_numpy(dtype=object).tolist(), ensure_ascii=False).encode("utf-8", "surrogatepass"))
     for name in sorted(collected):
-        digest.update(json.dumps([name, collected[name].digests, sorted(collected[name].problems.items())]).encode())
+        item = collected[name]
+        digest.update(json.dumps([name, item.digests, sorted(item.problems.items()), *([SCALING] if item.scaled else [])]).encode())
     return digest.hexdigest()[:12]
 
 
@@ -140,11 +168,15 @@ def _refusal(origin: str, aside: list[SetAside]) -> str:
     return f"{origin}: {len(aside)} rows cannot be used, the first is row {first.row + 2} ({first.sample_id}): {first.reason}; mend them, or ingest without --strict to set them aside"
 
 
-def _build(folder: Path, cohort_id: str, name: str, table: pd.DataFrame, roles: Roles, source: ImageSource, collected: dict[str, FileModality], *, strict: bool, size: int | None, seed: int, progress: Progress, origin: str) -> None:
+def _build(folder: Path, cohort_id: str, name: str, table: pd.DataFrame, roles: Roles, source: ImageSource, collected: dict[str, FileModality], *, strict: bool, size: int | None, seed: int, progress: Progress, origin: str, found: Sequence[Finding] = (), reasons: Mapping[str, str] | None = None) -> None:
     (folder / "arrays").mkdir(parents=True, exist_ok=True)
     ids = [str(v) if v is not None else f"row {i + 1}" for i, v in enumerate(table[roles.sample_id])] if roles.sample_id else [f"row {i + 1}" for i in range(len(table))]
     full = CheckInput(table, roles)
     aside = _unusable_rows(table, roles, full, ids)
+    given = _given_split(table, roles, full)
+    taken = {s.row for s in aside}
+    if given is not None:
+        aside += [SetAside(int(i), ids[i], "patient-in-two-splits", "its patient is in the test set", roles.split) for i in rows_of_test_patients(given, full.patients) if int(i) not in taken]
     for modality in collected.values():
         taken = {s.row for s in aside}
         aside += [SetAside(row, ids[row], "unusable-file", reason, modality.column) for row, reason in sorted(modality.problems.items()) if row not in taken]
@@ -162,11 +194,11 @@ def _build(folder: Path, cohort_id: str, name: str, table: pd.DataFrame, roles: 
     for modality in collected.values():
         modality.keep(folder, rows)
     present = _present(kept, roles, collected)
-    data = CheckInput(kept, roles)
-    y = data.y.astype(np.int8)
-    patients = [str(p) for p in data.patients]
-    given = parse_split(kept[roles.split], roles.split) if roles.split else None
-    split = _whole_patients(given, patients) if given is not None else make_split(patients, y, [kept[a].tolist() for a in roles.attributes], seed=seed)
+    y = full.y[rows].astype(np.int8)
+    patients = [str(p) for p in full.patients[rows]]
+    groups = [kept[a].tolist() for a in roles.attributes]
+    given = None if given is None else given[rows]
+    split = make_split(patients, y, groups, seed=seed) if given is None else cut_validation(_whole_patients(given, patients), patients, y, groups, seed=seed)
     if len(table) > WORTH_A_WORD:
         progress("checking")
     results = run_checks(
@@ -178,6 +210,7 @@ def _build(folder: Path, cohort_id: str, name: str, table: pd.DataFrame, roles: 
             digests={n: m.pixel_digests for n, m in collected.items()},
             blank={n: m.blank for n, m in collected.items()},
             set_aside=aside,
+            labels=table[roles.label],
         )
     )
     _save_table(folder / "table.parquet", kept, roles, [ids[i] for i in rows], patients, y, split)
@@ -185,19 +218,34 @@ def _build(folder: Path, cohort_id: str, name: str, table: pd.DataFrame, roles: 
     write_json(folder / "files.json", {n: m.names for n, m in collected.items()})
     checks = [{"code": r.code, "title": r.title, "outcome": r.outcome, "reason": r.reason} for r in results]
     aside_json = [{"row": s.row + 1, "sample_id": s.sample_id, "code": s.code, "reason": s.reason} for s in sorted(aside, key=lambda s: s.row)]
-    write_json(folder / "findings.json", {"findings": [f.to_dict() for f in findings_of(results)], "checks": checks, "set_aside": aside_json})
+    write_json(folder / "findings.json", {"findings": [f.to_dict() for f in (*found, *findings_of(results))], "checks": checks, "set_aside": aside_json})
     files = {n: m.record(source) for n, m in collected.items()}
-    save_manifest(folder, cohort_id=cohort_id, name=name, created=saved.now(), n=len(rows), n_patients=len(set(patients)), splits_made=given is None, seed=seed, roles=roles, files=files)
+    save_manifest(folder, cohort_id=cohort_id, name=name, created=saved.now(), n=len(rows), n_patients=len(set(patients)), splits_made=given is None, seed=seed, roles=roles, files=files, columns=column_roles(table, roles, reasons or {}))
 
 
-def save_manifest(folder: Path, *, cohort_id: str, name: str, created: str, n: int, n_patients: int, splits_made: bool, seed: int, roles: Roles, files: Mapping[str, Any]) -> None:
+def save_manifest(folder: Path, *, cohort_id: str, name: str, created: str, n: int, n_patients: int, splits_made: bool, seed: int, roles: Roles, files: Mapping[str, Any], columns: Sequence[Mapping[str, str]] = ()) -> None:
     """Write the manifest that makes `folder` a cohort. `files`: modality -> `FileModality.record`."""
     facts = {"cohort_id": cohort_id, "name": name, "created": created, "n": n, "n_patients": n_patients, "splits_made": splits_made, "seed": seed}
-    write_json(folder / "manifest.json", {"format": FORMAT, **facts, "roles": roles.to_dict(), "files": dict(files)})
+    write_json(folder / "manifest.json", {"format": FORMAT, **facts, "roles": roles.to_dict(), "files": dict(files), **({"columns": list(columns)} if columns else {})})
+
+
+def _given_split(table: pd.DataFrame, roles: Roles, data: CheckInput) -> np.ndarray | None:
+    """The table's own split of all its rows; rows without a label need not be in any."""
+    if roles.split is None:
+        return None
+    known = ~np.isnan(data.y)
+    split = np.full(len(table), "", dtype=object)
+    if known.any():
+        split[known] = parse_split(table.loc[known, roles.split], roles.split)
+    return split
 
 
 def _unusable_rows(table: pd.DataFrame, roles: Roles, data: CheckInput, ids: list[str]) -> list[SetAside]:
-    aside = [SetAside(int(i), ids[i], "label-missing", "no label", roles.label) for i in np.flatnonzero(np.isnan(data.y))]
+    blank = table[roles.label].isna().to_numpy()
+    aside = [
+        SetAside(int(i), ids[i], "label-missing", "no label", roles.label) if blank[i] else SetAside(int(i), ids[i], "label-uncertain", f"the label is uncertain: {table[roles.label].iloc[i]}", roles.label)
+        for i in np.flatnonzero(np.isnan(data.y))
+    ]
     taken = {s.row for s in aside}
     if roles.sample_id:
         repeated = table[roles.sample_id].duplicated() & table[roles.sample_id].notna()

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from core.errors import UserError
+from core.tables.finding import Finding, Severity
 
 Kind = Literal["image", "volume", "text", "tabular"]
-Severity = Literal["error", "warning", "info"]
 KINDS: tuple[str, ...] = get_args(Kind)
+__all__ = ["KINDS", "RESERVED", "Finding", "Kind", "Modality", "Roles", "Severity", "stored_name", "validate"]
 RESERVED = ("sample_id", "patient_id", "y", "split")
 """Columns of a cohort's table whose meaning is fixed."""
 
@@ -47,6 +48,14 @@ class Roles:
     """Columns that reach no model; kept in the table for reading."""
     titles: Mapping[str, str] = field(default_factory=dict)
     """Names for people, where the column's own name will not do."""
+    uncertain: str = "exclude"
+    """What uncertain marks of the label (-1) mean: exclude, negative or positive."""
+    blank: str = "exclude"
+    """What an empty label means: exclude, negative or positive."""
+    merge: tuple[str, ...] = ()
+    """Groups put together before anything else, each as `COLUMN=new:old,old`."""
+    bins: tuple[str, ...] = ()
+    """Bands made of numeric columns, each as `COLUMN=18,40,65`; they stand in a column of their own."""
 
     def title(self, column: str) -> str:
         return self.titles.get(column, column.replace("_", " "))
@@ -59,7 +68,8 @@ class Roles:
     def to_dict(self) -> dict[str, Any]:
         value = asdict(self)
         value["titles"] = dict(sorted(self.titles.items()))
-        return value
+        # Roles written before these existed keep their identity.
+        return {k: v for k, v in value.items() if k not in _LATER or v != _LATER[k]}
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Roles:
@@ -73,27 +83,15 @@ class Roles:
             modalities=tuple(Modality(m["name"], m["kind"], tuple(m["columns"])) for m in value.get("modalities", ())),
             dropped=tuple(value.get("dropped", ())),
             titles=dict(value.get("titles", {})),
+            uncertain=value.get("uncertain", "exclude"),
+            blank=value.get("blank", "exclude"),
+            merge=tuple(value.get("merge", ())),
+            bins=tuple(value.get("bins", ())),
         )
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Something a reader must know about the data, and what to do about it."""
-
-    code: str
-    severity: Severity
-    message: str
-    rows: int
-    """How many rows are concerned."""
-    remedy: str
-    columns: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"columns": list(self.columns)}
-
-    @classmethod
-    def from_dict(cls, value: Mapping[str, Any]) -> Finding:
-        return cls(value["code"], value["severity"], value["message"], int(value["rows"]), value["remedy"], tuple(value.get("columns", ())))
+_LATER: dict[str, Any] = {"uncertain": "exclude", "blank": "exclude", "merge": (), "bins": ()}
+"""Fields that came later, with the value under which they are not written."""
 
 
 def validate(roles: Roles, columns: list[str]) -> None:

@@ -7,12 +7,13 @@ opened, nothing is unpacked to disk, and every read has a limit.
 from __future__ import annotations
 
 import os
+import re
 import stat
 import threading
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -54,6 +55,19 @@ def safe_name(reference: str) -> str | None:
     return "/".join(parts)
 
 
+def loose_parts(reference: str) -> list[str] | None:
+    """The parts of a path, also of one that is absolute on another machine; None for what can name no file of a source."""
+    text = re.sub(r"^[A-Za-z]:", "", reference.strip().replace("\\", "/")).lstrip("/")
+    name = safe_name(text) if text else None
+    return None if name is None else name.split("/")
+
+
+def _with_stems(paths: Iterable[str]) -> set[str]:
+    """The paths, and each without its extension (`.nii.gz` as one)."""
+    keys = set(paths)
+    return keys | {re.sub(r"\.(nii\.gz|[^./]+)$", "", key) for key in keys if "." in key.rsplit("/", 1)[-1]}
+
+
 class ImageSource(ABC):
     """Files by relative name."""
 
@@ -81,32 +95,43 @@ class ImageSource(ABC):
         return frozenset(self.names())
 
     @cached_property
-    def _loose(self) -> dict[str, str | None]:
-        """Lower-case path suffixes and stems -> name; None where two files fit."""
-        loose: dict[str, str | None] = {}
+    def _ends(self) -> dict[str, str | None]:
+        """Lower-case ends of paths, with and without extension -> name; None where two files fit."""
+        ends: dict[str, str | None] = {}
         for name in self.names():
-            path = PurePosixPath(name.lower())
-            keys = {"/".join(path.parts[i:]) for i in range(len(path.parts))}
-            keys |= {k.rsplit(".", 1)[0] for k in keys if "." in k.rsplit("/", 1)[-1]}
-            for key in keys:
-                loose[key] = None if loose.get(key, name) != name else name
-        return loose
+            parts = PurePosixPath(name.lower()).parts
+            for key in _with_stems("/".join(parts[i:]) for i in range(len(parts))):
+                ends[key] = None if ends.get(key, name) != name else name
+        return ends
+
+    @cached_property
+    def _whole(self) -> dict[str, str | None]:
+        """Lower-case whole paths, with and without extension -> name; None where two files fit."""
+        whole: dict[str, str | None] = {}
+        for name in self.names():
+            for key in _with_stems([name.lower()]):
+                whole[key] = None if whole.get(key, name) != name else name
+        return whole
 
     def resolve(self, reference: str) -> Resolved:
-        """Find the file meant: by its path, else by a unique end of its path, with or without extension."""
+        """Find the file meant: by its path, else by a path that ends in the whole reference or that the reference ends in.
+
+        A part of the reference never suffices: another patient's file may have the same end.
+        """
         name = safe_name(reference)
-        if name is None:
-            return Resolved(None, "path leaves the folder, is hidden, or is no file name", unsafe=True)
-        if self.has(name):
+        if name is not None and self.has(name):
             return Resolved(name)
-        key = name.lower()
-        while True:
-            if key in self._loose:
-                found = self._loose[key]
+        parts = loose_parts(reference)
+        if parts is None:
+            return Resolved(None, "path leaves the folder, is hidden, or is no file name", unsafe=True)
+        lowered = [p.lower() for p in parts]
+        keys = [(self._ends, "/".join(lowered))] if name is not None else []
+        keys += [(self._whole, "/".join(lowered[i:])) for i in range(len(lowered))]
+        for known, key in keys:
+            if key in known:
+                found = known[key]
                 return Resolved(found) if found else Resolved(None, "several files fit this name")
-            if "/" not in key:
-                return Resolved(None, "file not found")
-            key = key.split("/", 1)[1]
+        return Resolved(None, "file not found", unsafe=name is None)
 
 
 class FolderSource(ImageSource):

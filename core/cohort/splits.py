@@ -1,4 +1,4 @@
-"""Train, validation and test, made so that no patient is in two of them."""
+"""Train, validation and test, made so that no patient is in two of them; a table's own test set is kept."""
 
 from __future__ import annotations
 
@@ -9,30 +9,52 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.errors import UserError
+from core.tables.splits import SPLITS, fold_number, folds, split_word
 
-SPLITS = ("train", "validation", "test")
 SHARES = (0.6, 0.2, 0.2)
-WORDS = {
-    "train": "train", "training": "train", "tr": "train", "fit": "train", "development": "train",
-    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation", "tune": "validation",
-    "test": "test", "testing": "test", "te": "test", "holdout": "test", "held-out": "test", "heldout": "test",
-}  # fmt: skip
+VALIDATION_SHARE = 0.25
+"""Of the training patients, where a table comes with training and test only."""
 
 
 def parse_split(values: pd.Series, column: str) -> NDArray[np.object_]:
-    """A table's own split as train/validation/test.
+    """A table's own split as train/validation/test: its words, or the numbers of cross-validation folds.
 
-    Raises UserError naming the first row and value that say none of these, or
-    the split that is empty.
+    Of folds the last is the test set and the one before it validation. A split without validation
+    is returned as it is (see `cut_validation`). Raises UserError naming the first row and value
+    that say none of these, or the split that is empty.
     """
-    parsed = values.map(lambda v: WORDS.get(str(v).strip().lower()) if v is not None else None)
+    numbers = folds(values.dropna().unique())
+    if numbers is not None and values.notna().all():
+        if len(numbers) < 3:
+            raise UserError(f"column {column!r} holds {len(numbers)} folds; three are needed (training, validation, test): leave it out (--split '') to have splits made")
+        meant = {n: "test" if n == numbers[-1] else "validation" if n == numbers[-2] else "train" for n in numbers}
+        return np.array([meant[fold_number(v) or 0] for v in values], dtype=np.object_)
+    parsed = values.map(lambda v: split_word(v) if v is not None else None)
     if parsed.isna().any():
         row = int(np.flatnonzero(parsed.isna())[0])
         raise UserError(f"row {row + 2}, column {column!r}: {values.iloc[row]!r} is not a split; use train, validation and test, or leave the column out to have splits made")
-    for split in SPLITS:
+    for split in ("train", "test"):
         if not (parsed == split).any():
             raise UserError(f"column {column!r} puts no row into {split}; leave it out (--split '') to have splits made")
     return parsed.to_numpy(dtype=object)
+
+
+def cut_validation(split: NDArray[np.object_], patients: Sequence[str], y: NDArray[np.int8], groups: Sequence[Sequence[str | None]], *, seed: int) -> NDArray[np.object_]:
+    """A validation set taken from the training patients of a split that has none; its test set stays as it is."""
+    if "validation" in split:
+        return split
+    rows = np.flatnonzero(split == "train").tolist()
+    share = (1 - VALIDATION_SHARE, VALIDATION_SHARE, 0.0)
+    cut = split.copy()
+    cut[rows] = make_split([patients[i] for i in rows], y[rows], [[g[i] for i in rows] for g in groups], seed=seed, shares=share)
+    return cut
+
+
+def rows_of_test_patients(split: NDArray[np.object_], patients: Sequence[str] | NDArray[np.object_]) -> NDArray[np.int64]:
+    """Rows of training or validation whose patient is also in the test set: a test set that was given is never changed."""
+    names = np.asarray(patients, dtype=object)
+    tested = set(names[split == "test"])
+    return np.flatnonzero((split != "test") & np.array([p in tested for p in names], dtype=bool))
 
 
 def make_split(patients: Sequence[str], y: NDArray[np.int8], groups: Sequence[Sequence[str | None]], *, seed: int, shares: Sequence[float] = SHARES) -> NDArray[np.object_]:

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import fisher_exact
 
-from core.cohort.tables import to_number
+from core.tables.numbers import to_number
 
 MAX_LEVELS = 30
 INFORMATIVE_P = 0.01

@@ -1,4 +1,4 @@
-"""One volume file as uint8 slices: NumPy arrays, multi-page TIFF, multi-frame DICOM."""
+"""One volume file as uint8 slices: NumPy arrays, NIfTI, multi-page TIFF, multi-frame DICOM."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cohort.images import DAMAGE, MAX_PIXELS, frames, is_dicom, resize, to_bytes
+from core.cohort.images import DAMAGE, MAX_PIXELS, dicom_values, frames, is_dicom, resize, to_bytes
 from core.cohort.sources import MAX_RATIO, Unreadable
 
 SUFFIXES = (".npy", ".npz")
+VOLUME_SUFFIXES = (*SUFFIXES, ".nii", ".nii.gz")
 N_SLICES = 10
 MAX_VALUES = 8 * MAX_PIXELS
 _DAMAGE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, *DAMAGE)
@@ -99,6 +100,8 @@ def _stack(data: bytes, key: str | None) -> NDArray[np.uint8]:
         values = read_array(data, key)
     elif is_dicom(data):
         values = _dicom_frames(data)
+    elif _is_nifti(data):
+        values = _nifti(data)
     else:
         pages = frames(data)
         if len({p.shape for p in pages}) != 1:
@@ -148,6 +151,45 @@ def _check_header(file: IO[bytes]) -> tuple[int, ...]:
     return tuple(int(s) for s in shape)
 
 
+def _is_nifti(data: bytes) -> bool:
+    return data[:2] == b"\x1f\x8b" or data[344:347] in (b"n+1", b"ni1") or data[4:7] == b"n+2"
+
+
+def _nifti(data: bytes) -> NDArray:
+    """Slices from feet to head, each with the patient's front up: (Z, Y, X) of the image turned to the closest axes."""
+    try:
+        import nibabel
+        from nibabel.filebasedimages import ImageFileError
+        from nibabel.spatialimages import HeaderDataError
+    except ImportError as error:
+        raise Unreadable("NIfTI: install the package nibabel to read it, or convert it to .npy") from error
+    try:
+        raw = _unzipped(data)
+        kind = nibabel.Nifti2Image if raw[4:7] == b"n+2" else nibabel.Nifti1Image
+        header = kind.header_class.from_fileobj(io.BytesIO(raw))
+        shape = tuple(int(n) for n in header.get_data_shape())
+        if int(np.prod(shape, dtype=object)) > MAX_VALUES:
+            raise Unreadable("declares more values than is allowed")
+        if len([n for n in shape if n > 1]) > 3 or len(shape) < 2:
+            raise Unreadable(f"NIfTI of shape {shape}: save one volume of three dimensions")
+        image = nibabel.as_closest_canonical(kind.from_bytes(raw))
+        values = np.asarray(image.dataobj, dtype=np.float32).reshape([*shape[:3], 1, 1][:3])
+        return np.ascontiguousarray(np.nan_to_num(values).transpose(2, 1, 0)[:, ::-1])
+    except (ImageFileError, HeaderDataError, AttributeError, *_DAMAGE) as error:
+        raise Unreadable(f"NIfTI: {str(error)[:150]}") from error
+
+
+def _unzipped(data: bytes) -> bytes:
+    if data[:2] != b"\x1f\x8b":
+        return data
+    limit = 4 * MAX_VALUES
+    unpacker = zlib.decompressobj(wbits=31)
+    raw = unpacker.decompress(data, min(limit, MAX_RATIO * len(data) + (16 << 20)))
+    if unpacker.unconsumed_tail or not unpacker.eof:
+        raise Unreadable("the compressed file is cut off, or unpacks to far more than any volume would")
+    return raw
+
+
 def _dicom_frames(data: bytes) -> NDArray:
     try:
         import pydicom
@@ -158,6 +200,6 @@ def _dicom_frames(data: bytes) -> NDArray:
         count = int(record.get("NumberOfFrames", 1)) * int(record.get("Rows", 0)) * int(record.get("Columns", 0))
         if count > MAX_VALUES:
             raise Unreadable("more pixels than is allowed")
-        return np.asarray(record.pixel_array)
+        return dicom_values(record)
     except (AttributeError, *_DAMAGE) as error:
         raise Unreadable(f"DICOM: {str(error)[:150]}") from error

@@ -26,7 +26,31 @@ def get(name: str) -> type[Method]:
 
 
 def names() -> tuple[str, ...]:
+    """All registered methods, by name."""
     return tuple(sorted(_registry()))
+
+
+def ordered() -> tuple[str, ...]:
+    """All registered methods in the order of their cards."""
+    from core.methods.source import cards
+
+    return tuple(sorted(cards(), key=lambda name: (cards()[name].order, name)))
+
+
+def reference() -> str:
+    """The method that others are compared with."""
+    return _with_role("reference")
+
+
+def ours() -> str:
+    """This project's own method."""
+    return _with_role("ours")
+
+
+def _with_role(role: str) -> str:
+    from core.methods.source import cards
+
+    return next(name for name in ordered() if cards()[name].role == role)
 
 
 def _registry() -> dict[str, type[Method]]:

@@ -69,6 +69,8 @@ def placements(
         of_positive = (b.neg_below + 0.5 * b.neg) / b.weight_neg[b.group]
         of_negative = (pos_above + 0.5 * b.pos) / b.weight_pos[b.group]
         area = np.bincount(b.group, np.where(b.pos > 0, b.pos * of_positive, 0.0), count) / b.weight_pos
+    # Sums of weights are rounded: a perfect ranking can come out a hair above 1.
+    area = np.clip(area, 0.0, 1.0)
     result = np.full(n, np.nan)
     result[b.order] = np.where(positive[b.order], np.repeat(of_positive, b.length), np.repeat(of_negative, b.length))
     return Placements(

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.metrics import validate
 from core.metrics.bootstrap import Prepared, Resampling
-from core.metrics.calibration import Reliability, ece
+from core.metrics.calibration import BINS, Reliability, bin_of_score, ece, reliability
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -21,22 +21,25 @@ Ints = NDArray[np.int64]
 
 def calibration_cells(group: Ints, count: int, positive: NDArray[np.bool_], score: Floats, bins: int) -> tuple[Ints, Floats]:
     """Cell (group, bin, label) of each sample, (n,), and the mean score of every cell, (count * bins * 2,)."""
-    bucket = np.minimum((score * bins).astype(np.int64), bins - 1)
-    cell = (group * bins + bucket) * 2 + positive
+    cell = (group * bins + bin_of_score(score, bins)) * 2 + positive
     size = np.bincount(cell, minlength=count * bins * 2)
     total = np.bincount(cell, weights=score, minlength=count * bins * 2)
     return cell, np.divide(total, size, out=np.zeros(size.size), where=size > 0)
 
 
-def curves_of_cells(table: Floats, mean_score: Floats, bins: int) -> Reliability:
-    """Reliability of every replicate and group, one below the other, from cell counts (R, G * bins * 2)."""
+def curves_of_cells(table: Floats, mean_score: Floats, bins: int, per_weight: Floats | None = None) -> Reliability:
+    """Reliability of every replicate and group, one below the other, from cell sums of weights (R, G * bins * 2).
+
+    per_weight : (G, bins) effective size of a unit of weight; None: 1
+    """
     cells = table.reshape(-1, bins, 2)
     scores = (table * mean_score).reshape(-1, bins, 2).sum(axis=2)
     weight = cells.sum(axis=2)
     with np.errstate(invalid="ignore", divide="ignore"):
         predicted, observed = scores / weight, cells[:, :, 1] / weight
     nan = np.full_like(weight, np.nan)
-    return Reliability(np.linspace(0, 1, bins + 1), weight, predicted, observed, nan, nan)
+    size = weight if per_weight is None else (weight.reshape(-1, *per_weight.shape) * per_weight).reshape(weight.shape)
+    return Reliability(np.linspace(0, 1, bins + 1), weight, predicted, observed, nan, nan, size)
 
 
 def bootstrap_errors(
@@ -45,7 +48,7 @@ def bootstrap_errors(
     group: ArrayLike | None = None,
     n_groups: int | None = None,
     *,
-    bins: int = 10,
+    bins: int = BINS,
     error: Callable[[Reliability], Floats] = ece,
     **how: Unpack[Resampling],
 ) -> tuple[Floats, ...]:
@@ -58,12 +61,19 @@ def bootstrap_errors(
     kept = [validate.probabilities(row, one.keep.size)[one.keep] for row in rows]
     models = [calibration_cells(one.group, one.n_groups, one.positive, row, bins) for row in kept]
     width = one.n_groups * bins * 2
+    sizes = [_size_per_weight(y, row, group, n_groups, bins, how) for row in rows]
 
     def errors(sums: Floats) -> list[Floats]:
         tables = [sums[:, i * width : (i + 1) * width] for i in range(len(models))]
-        return [error(curves_of_cells(t, m, bins)).reshape(-1, one.n_groups) for t, (_, m) in zip(tables, models, strict=True)]
+        return [error(curves_of_cells(t, m, bins, s)).reshape(-1, one.n_groups) for t, (_, m), s in zip(tables, models, sizes, strict=True)]
 
     cells = [cell for cell, _ in models]
     draws = one.draws(cells[0], width) if len(cells) == 1 else one.joint_draws(cells, [width] * len(cells))
     chunks = one.over_replicates(draws, errors)
     return tuple(np.concatenate([chunk[i] for chunk in chunks]) for i in range(len(models)))
+
+
+def _size_per_weight(y: ArrayLike, score: Floats, group: ArrayLike | None, n_groups: int | None, bins: int, how: Resampling) -> Floats:
+    """Effective size of a unit of weight in every bin, (G, bins), 1 where rows are independent and weigh the same."""
+    curve = reliability(y, score, group, n_groups, bins=bins, weight=how.get("weight"), cluster=how.get("cluster"))
+    return np.divide(curve.size, curve.weight, out=np.ones_like(curve.size), where=curve.weight > 0)

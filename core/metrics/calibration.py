@@ -1,4 +1,4 @@
-"""Calibration of probabilities: reliability curve, ECE, a debiased ECE, Brier scores (intercept and slope: calibration_fit).
+"""Calibration of probabilities: reliability curve, ECE, a debiased ECE, Brier scores (intercept, slope, O:E: calibration_fit).
 
 Bins are of equal width on [0, 1] and common to all groups; the last bin includes 1.
 """
@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
 from core.metrics import validate
-from core.metrics.calibration_fit import intercept_and_slope
 from core.metrics.intervals import wilson
 from core.metrics.patient_sums import PatientSums
 from core.metrics.rates import effective_sizes
@@ -20,12 +19,19 @@ from core.metrics.validate import probabilities
 
 Floats = NDArray[np.float64]
 
+# Bins of every calibration curve and error, wherever one is made.
+BINS = 10
+# Fewer rows than these make no point of a curve.
+LEAST_IN_BIN = 10
+HALVINGS = 30
+
 
 @dataclass(frozen=True)
 class Reliability:
     """Bins of every group: (G, B) arrays, NaN in empty bins; edges (B + 1,).
 
-    weight : sums of weights, predicted : mean score, observed : share of positives, low and high : Wilson 95 %.
+    weight : sums of weights, predicted : mean score, observed : share of positives, low and high : Wilson 95 %;
+    size : rows of equal weight and without shared patients that would say as much, 0 in empty bins.
     """
 
     edges: Floats
@@ -34,27 +40,12 @@ class Reliability:
     observed: Floats
     low: Floats
     high: Floats
+    size: Floats
 
-
-@dataclass(frozen=True)
-class Calibration:
-    """Calibration of every group, each (G,), NaN where not estimable.
-
-    ece : expected calibration error; mce : largest bin error; ece_debiased : see `debiased_ece`;
-    intercept : calibration in the large (slope held at 1), slope : calibration slope, with standard errors;
-    brier : mean squared error, brier_se : its standard error; brier_balanced : mean of the two classes' errors.
-    """
-
-    ece: Floats
-    mce: Floats
-    ece_debiased: Floats
-    intercept: Floats
-    intercept_se: Floats
-    slope: Floats
-    slope_se: Floats
-    brier: Floats
-    brier_se: Floats
-    brier_balanced: Floats
+    @property
+    def drawn(self) -> NDArray[np.bool_]:
+        """Bins that hold enough to be a point of a curve, (G, B): `LEAST_IN_BIN` rows, or what says as much as these."""
+        return self.size >= LEAST_IN_BIN
 
 
 def reliability(
@@ -63,7 +54,7 @@ def reliability(
     group: ArrayLike | None = None,
     n_groups: int | None = None,
     *,
-    bins: int = 10,
+    bins: int = BINS,
     weight: ArrayLike | None = None,
     cluster: ArrayLike | None = None,
     level: float = 0.95,
@@ -75,7 +66,7 @@ def reliability(
     w = validate.weights(weight, positive.size)
     w = np.ones(positive.size) if w is None else w
     known = index >= 0
-    cell = (index * bins + np.minimum((p * bins).astype(np.int64), bins - 1))[known]
+    cell = (index * bins + bin_of_score(p, bins))[known]
     shape = (count, bins)
     total, squares, of_p, of_y = (
         np.bincount(cell, values[known], count * bins).astype(np.float64).reshape(shape)
@@ -90,8 +81,14 @@ def reliability(
         everybody = np.ones(positive.size, dtype=bool)
         sizes = effective_sizes(positive, everybody, bin_of, count * bins, "ppv", cluster=cluster, weight=weight)
         effective = sizes.reshape(shape)
-    low, high = wilson(observed * effective, np.nan_to_num(effective), level)
-    return Reliability(np.linspace(0, 1, bins + 1), total, predicted, observed, low, high)
+    size = np.nan_to_num(effective)
+    low, high = wilson(observed * effective, size, level)
+    return Reliability(np.linspace(0, 1, bins + 1), total, predicted, observed, low, high, size)
+
+
+def bin_of_score(p: Floats, bins: int) -> NDArray[np.int64]:
+    """Bin of every probability (n,), 0 to bins - 1; a score of exactly 1 belongs to the last."""
+    return np.minimum((p * bins).astype(np.int64), bins - 1)
 
 
 def ece(curve: Reliability) -> Floats:
@@ -108,21 +105,32 @@ def max_calibration_error(curve: Reliability) -> Floats:
 
 
 def debiased_ece(curve: Reliability) -> Floats:
-    """ECE less the part that sampling noise adds, (G,), never below 0; comparable between groups of any size.
+    """ECE less what sampling noise adds, (G,), never below 0; comparable between groups of any size.
 
-    After Kumar, Liang and Ma (2019): with the observed shares redrawn from a normal around what was
-    observed, the plain ECE rises by about as much as noise had raised it already. Their simulated mean
-    is here the exact mean of a folded normal. Bins of a single sample have no variance estimate; the
-    variance p(1 - p)/n at the predicted share is used for every bin, so that they count honestly.
+    The true error at which the plain ECE would on average be what it is: with the observed gaps scaled by t and the
+    noise of every bin added, whose mean absolute value is that of a folded normal, t is found at which both agree. Where
+    noise alone would give as much, the error is 0. The noise is that of the predicted share, so that bins of a
+    single row count honestly.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         gap = np.abs(curve.observed - curve.predicted)
-        spread = np.sqrt(curve.predicted * (1 - curve.predicted) / curve.weight)
+        spread = np.sqrt(curve.predicted * (1 - curve.predicted) / curve.size)
+    plain = _weighted(gap, curve.weight)
+    low, high = np.zeros(plain.shape), np.ones(plain.shape)
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        too_much = _weighted(_folded_mean(middle[:, None] * gap, spread), curve.weight) > plain
+        low, high = np.where(too_much, low, middle), np.where(too_much, middle, high)
+    # Halving never reaches 0 itself, which is right where noise alone already gives more than was seen.
+    return np.where(np.isnan(plain), np.nan, np.where(low > 0, (low + high) / 2, 0.0) * plain)
+
+
+def _folded_mean(gap: Floats, spread: Floats) -> Floats:
+    """Mean of |gap + spread * Z| for standard normal Z, elementwise."""
+    with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.where(spread > 0, gap / spread, np.inf)
         folded = spread * np.sqrt(2 / np.pi) * np.exp(-(ratio**2) / 2) + gap * (1 - 2 * ndtr(-ratio))
-    folded = np.where(spread > 0, folded, gap)
-    corrected = 2 * _weighted(gap, curve.weight) - _weighted(folded, curve.weight)
-    return np.maximum(corrected, 0.0)
+    return np.where(spread > 0, folded, gap)
 
 
 def _weighted(values: Floats, weight: Floats) -> Floats:
@@ -164,25 +172,3 @@ def brier(
         residual = w * (square - mean[g]) / total[g]
         variance = sums.squares(np.asarray(residual, dtype=np.float64)) * sums.correction
     return mean, np.sqrt(variance), (of_pos + of_neg) / 2
-
-
-def calibration(
-    y: ArrayLike,
-    score: ArrayLike,
-    group: ArrayLike | None = None,
-    n_groups: int | None = None,
-    *,
-    bins: int = 10,
-    weight: ArrayLike | None = None,
-    cluster: ArrayLike | None = None,
-) -> Calibration:
-    """Everything about calibration, per group. Raises ValueError unless all scores lie in [0, 1]."""
-    curve = reliability(y, score, group, n_groups, bins=bins, weight=weight)
-    intercept, intercept_se, slope, slope_se = intercept_and_slope(
-        y, score, group, n_groups, weight=weight, cluster=cluster
-    )
-    mean, se, balanced = brier(y, score, group, n_groups, weight=weight, cluster=cluster)
-    return Calibration(
-        ece(curve), max_calibration_error(curve), debiased_ece(curve),
-        intercept, intercept_se, slope, slope_se, mean, se, balanced,
-    )  # fmt: skip

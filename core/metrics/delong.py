@@ -7,7 +7,7 @@ estimator. Intervals are in auc_interval.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +16,7 @@ from scipy.special import erfc
 
 from core.metrics import validate
 from core.metrics.auc import Placements, placements
+from core.metrics.influence import Influence
 from core.metrics.intervals import normal_quantile
 
 Floats = NDArray[np.float64]
@@ -27,18 +28,22 @@ SAME_RANKING = "the two rankings do not differ"
 NO_VARIANCE = "the variance of the difference is not estimable"
 # A variance below this is rounding: both rankings are the same or both are perfect.
 ZERO_VARIANCE = 1e-15
+# One patient may hold all of a class: what would be left without him is not taken for less than this share.
+SMALLEST_REST = 0.1
 
 
 @dataclass(frozen=True)
 class ClassPart:
     """What one class (positives or negatives) adds to the variance of each of k AUCs; arrays (k,).
 
-    n : samples, clusters : patients with a sample of the class, effective : Kish's effective number of them
-    (their number, without weights), variance : the class's own term of the variance, informative : how many
-    of them the variance rests on, (sum d^2)^2 / sum d^4 over their deviations d.
+    n : samples, rows : Kish's effective number of them, clusters : patients with a sample of the class, effective :
+    Kish's effective number of them (rows and effective are plain numbers without weights), variance : the class's own
+    term of the variance, informative : how many of them the variance rests on, (sum d^2)^2 / sum d^4 over their
+    deviations d.
     """
 
     n: Ints
+    rows: Floats
     clusters: Ints
     effective: Floats
     variance: Floats
@@ -49,13 +54,23 @@ class ClassPart:
 class AucCovariance:
     """AUCs of k models (or groups), (k,), with their covariance, (k, k).
 
-    The covariance is NaN where a class has fewer than two members (or patients).
+    The covariance is NaN where a class has fewer than two members (or patients). clustered : whether patients may have
+    several samples. patients : (k,) that have any. informative : (k,) how many of them the whole variance rests on, as in
+    `ClassPart`; where patients have samples of both classes this is less than the classes' sum. inflation : (k,) factor by
+    which the variance grows when every patient's sum of deviations is divided by one minus his share of the class, as
+    leaving patients out one by one does (CR3, Bell and McCaffrey 2002); 1 where no patient repeats. influence : None for
+    several models.
     """
 
     auc: Floats
     covariance: Floats
     pos: ClassPart
     neg: ClassPart
+    patients: Ints
+    informative: Floats
+    inflation: Floats
+    clustered: bool
+    influence: Influence | None
 
     @property
     def se(self) -> Floats:
@@ -100,49 +115,96 @@ def _correction(count: NDArray) -> Floats:
     return np.divide(c, c - 1, out=np.full(c.shape, np.nan), where=c > 1)
 
 
-def _class_part(pulls: sparse.csr_array, presence: sparse.csr_array, n: Ints) -> ClassPart:
-    """Moments of pulls summed within patients, (patients, k); presence holds their weights, zeros included."""
-    k = pulls.shape[1]
-    clusters = np.bincount(presence.indices, minlength=k)
-    squares = np.bincount(pulls.indices, pulls.data**2, k)
-    fourths = np.bincount(pulls.indices, pulls.data**4, k)
-    weights = np.bincount(presence.indices, presence.data, k)
-    weights_squared = np.bincount(presence.indices, presence.data**2, k)
-    effective = np.divide(weights**2, weights_squared, out=np.zeros(k), where=weights_squared > 0)
-    informative = np.divide(squares**2, fourths, out=np.zeros(k), where=fourths > 0)
-    return ClassPart(n, clusters, effective, _correction(clusters) * squares, informative)
+def _kish(weight: Floats, column: Ints, k: int) -> Floats:
+    """Effective number of weights per column, (k,): (sum w)^2 / sum w^2."""
+    total, squares = np.bincount(column, weight, k), np.bincount(column, weight**2, k)
+    return np.divide(total**2, squares, out=np.zeros(k), where=squares > 0)
 
 
-def _covariance(
-    auc: Floats,
-    n_pos: Ints,
-    n_neg: Ints,
-    pull: Floats,
-    positive: Bools,
-    unit: Ints,
-    n_units: int,
-    column: Ints,
-    weight: Floats,
-    clustered: bool,
-) -> AucCovariance:
-    """Obuchowski's covariance; without clusters the cross terms vanish and it is DeLong's."""
-    shape = (n_units, auc.size)
+def _moments(deviation: Floats, column: Ints, k: int) -> tuple[Floats, Floats]:
+    """Sum of squares and number of informative deviations per column, (k,) each."""
+    squares: Floats = np.bincount(column, deviation**2, k).astype(np.float64)
+    fourths = np.bincount(column, deviation**4, k)
+    return squares, np.divide(squares**2, fourths, out=np.zeros(k), where=fourths > 0)
 
-    def spread(mask: Bools, values: Floats) -> sparse.csr_array:
-        return sparse.csr_array((values[mask], (unit[mask], column[mask])), shape=shape)
 
-    known = column >= 0
-    of_pos, of_neg = spread(known & positive, pull), spread(known & ~positive, pull)
-    with_pos, with_neg = spread(known & positive, weight), spread(known & ~positive, weight)
-    pos, neg = _class_part(of_pos, with_pos, n_pos), _class_part(of_neg, with_neg, n_neg)
+@dataclass(frozen=True)
+class _Sample:
+    """Every sample (of every model) of one covariance, arrays (n,), and how many patients and AUCs there are."""
+
+    pull: Floats
+    positive: Bools
+    unit: Ints
+    column: Ints
+    weight: Floats
+    n_units: int
+    k: int
+
+    def part(self, mask: Bools) -> tuple[ClassPart, _PatientPulls]:
+        """One class's part of the variances, and its pulls summed within patients."""
+        column, where = self.column[mask], (self.unit[mask], self.column[mask])
+        summed = sparse.csr_array((self.pull[mask], where), shape=(self.n_units, self.k))
+        held = sparse.csr_array((self.weight[mask], where), shape=(self.n_units, self.k))
+        n, clusters = np.bincount(column, minlength=self.k), np.bincount(held.indices, minlength=self.k)
+        squares, informative = _moments(summed.data, summed.indices, self.k)
+        rows, effective = _kish(self.weight[mask], column, self.k), _kish(held.data, held.indices, self.k)
+        part = ClassPart(n, rows, clusters, effective, _correction(clusters) * squares, informative)
+        return part, _PatientPulls(summed, held)
+
+    def single(self, mask: Bools) -> ClassPart:
+        """The same where every sample is a patient of its own and belongs to one AUC."""
+        column = self.column[mask]
+        n, rows = np.bincount(column, minlength=self.k), _kish(self.weight[mask], column, self.k)
+        squares, informative = _moments(self.pull[mask], column, self.k)
+        return ClassPart(n, rows, n, rows, _correction(n) * squares, informative)
+
+
+@dataclass(frozen=True)
+class _PatientPulls:
+    """One class's pulls and weights summed within patients, (n_units, k) with the same entries."""
+
+    pull: sparse.csr_array
+    weight: sparse.csr_array
+
+    @property
+    def left_out(self) -> sparse.csr_array:
+        """Pulls divided by one minus the patient's share of the class: what leaving him out would change."""
+        total = np.bincount(self.weight.indices, self.weight.data, self.weight.shape[1])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rest = 1 - np.nan_to_num(self.weight.data / total[self.weight.indices])
+        return sparse.csr_array((self.pull.data / np.maximum(rest, SMALLEST_REST), self.pull.indices, self.pull.indptr), shape=self.pull.shape)
+
+
+def _independent(auc: Floats, sample: _Sample) -> AucCovariance:
+    """DeLong's covariance of groups of single samples: diagonal."""
+    pos, neg = sample.single(sample.positive), sample.single(~sample.positive)
+    _, informative = _moments(sample.pull, sample.column, sample.k)
+    variance = pos.variance + neg.variance
+    unknown = np.isnan(variance)
+    covariance = np.where(unknown[:, None] | unknown, np.nan, np.diag(np.where(unknown, 0.0, variance)))
+    return AucCovariance(auc, covariance, pos, neg, pos.n + neg.n, informative, np.ones(auc.size), False, None)
+
+
+def _covariance(auc: Floats, sample: _Sample, clustered: bool) -> AucCovariance:
+    """Obuchowski's covariance; where all samples of a patient are of one class the cross terms vanish and it is DeLong's."""
+    k = auc.size
+    (pos, of_pos), (neg, of_neg) = sample.part(sample.positive), sample.part(~sample.positive)
     f_pos, f_neg = _correction(pos.clusters), _correction(neg.clusters)
-    covariance = (of_pos.T @ of_pos).toarray() * np.sqrt(np.outer(f_pos, f_pos))
-    covariance += (of_neg.T @ of_neg).toarray() * np.sqrt(np.outer(f_neg, f_neg))
-    if clustered:
-        f_any = _correction(np.bincount((with_pos + with_neg).indices, minlength=auc.size))
-        cross = (of_pos.T @ of_neg).toarray()
-        covariance += (cross + cross.T) * np.sqrt(np.outer(f_any, f_any))
-    return AucCovariance(auc, covariance, pos, neg)
+    covariance = (of_pos.pull.T @ of_pos.pull).toarray() * np.sqrt(np.outer(f_pos, f_pos))
+    covariance += (of_neg.pull.T @ of_neg.pull).toarray() * np.sqrt(np.outer(f_neg, f_neg))
+    if not clustered:
+        summed = of_pos.pull + of_neg.pull
+        informative = _moments(summed.data, summed.indices, k)[1]
+        return AucCovariance(auc, covariance, pos, neg, pos.clusters + neg.clusters, informative, np.ones(k), False, None)
+    patients = np.bincount(np.unique(sample.unit * k + sample.column) % k, minlength=k)
+    f_any = _correction(patients)
+    cross = (of_pos.pull.T @ of_neg.pull).toarray()
+    covariance += (cross + cross.T) * np.sqrt(np.outer(f_any, f_any))
+    left_out = of_pos.left_out + of_neg.left_out
+    squares, informative = _moments(left_out.data, left_out.indices, k)
+    plain = np.diagonal(covariance)
+    inflation = np.divide(squares, plain, out=np.ones(k), where=plain > 0)
+    return AucCovariance(auc, covariance, pos, neg, patients, informative, np.maximum(inflation, 1.0), True, None)
 
 
 def delong(
@@ -171,18 +233,10 @@ def delong(
     places = [placements(positive, row, weight=w) for row in rows]
     patients = validate.clusters(cluster, n)
     unit, n_units = (np.arange(n), n) if patients is None else patients
-    return _covariance(
-        np.array([place.auc[0] for place in places]),
-        np.full(k, places[0].n_pos[0]),
-        np.full(k, places[0].n_neg[0]),
-        np.concatenate([_pulls(place, positive, everybody, w) for place in places]),
-        np.tile(positive, k),
-        np.tile(unit, k),
-        n_units,
-        np.repeat(np.arange(k), n),
-        np.ones(n * k) if w is None else np.tile(w, k),
-        patients is not None,
-    )
+    pull = np.concatenate([_pulls(place, positive, everybody, w) for place in places])
+    column, weights = np.repeat(np.arange(k), n), np.ones(n * k) if w is None else np.tile(w, k)
+    sample = _Sample(pull, np.tile(positive, k), np.tile(unit, k), column, weights, n_units, k)
+    return _covariance(np.array([place.auc[0] for place in places]), sample, patients is not None)
 
 
 def group_delong(
@@ -206,18 +260,12 @@ def group_delong(
     place = placements(positive, score, index, count, w)
     patients = validate.clusters(cluster, n)
     unit, n_units = (np.arange(n), n) if patients is None else patients
-    return _covariance(
-        place.auc,
-        place.n_pos,
-        place.n_neg,
-        _pulls(place, positive, index, w),
-        positive,
-        unit,
-        n_units,
-        index,
-        np.ones(n) if w is None else w,
-        patients is not None,
-    )
+    pull, weights = _pulls(place, positive, index, w), np.ones(n) if w is None else w
+    inside = index >= 0
+    sample = _Sample(pull[inside], positive[inside], unit[inside], index[inside], weights[inside], n_units, count)
+    result = _independent(place.auc, sample) if patients is None else _covariance(place.auc, sample, True)
+    influence = Influence(pull, index, None if patients is None else unit, n_units)
+    return replace(result, influence=influence)
 
 
 def difference(result: AucCovariance, a: int = 0, b: int = 1, level: float = 0.95) -> Difference:

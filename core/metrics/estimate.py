@@ -66,6 +66,6 @@ class MinimumCounts:
         return SAMPLES_SHORT.format(n=int(n), needed=self.samples) if n < self.samples else None
 
 
-def finite_or_none(value: float) -> float | None:
-    """None for NaN and infinities, which JSON and readers cannot use."""
-    return float(value) if math.isfinite(value) else None
+def finite_or_none(value: float | None) -> float | None:
+    """None for None, NaN and infinities, which JSON and readers cannot use; else a plain float."""
+    return float(value) if value is not None and math.isfinite(value) else None

@@ -1,58 +1,46 @@
-"""Two models on the same patients: differences of every fairness summary, by bootstrap replicates that they share."""
+"""Two models on the same patients: differences of AUCs, rates and every fairness summary.
+
+Single estimates are compared by joining both models' own limits with their correlation (core.metrics.paired_limits),
+summaries by the joint distribution of both models' estimates (core.metrics.summary_differences). Differences that need
+resampling are in paired_resampling.py.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.metrics import validate
-from core.metrics.auc import auc, group_aucs
-from core.metrics.bootstrap import (
-    AucReplicates,
-    Resampling,
-    bootstrap_model_statistic,
-    bootstrap_models,
-    replicate_interval,
+from core.metrics.comparisons import GroupEstimates
+from core.metrics.joint_estimates import joint_aucs, joint_rates, selected
+from core.metrics.paired_limits import compare_models
+from core.metrics.summary_differences import (
+    UNDEFINED,
+    ModelEstimates,
+    PairedSummary,
+    difference_of_summaries,
+    sampling_errors,
 )
-from core.metrics.bootstrap_calibration import bootstrap_errors
-from core.metrics.bootstrap_rates import bootstrap_pair_confusion
-from core.metrics.calibration import debiased_ece, reliability
-from core.metrics.precision_recall import auprg, average_precision, table_auprg, table_average_precision
-from core.metrics.rates import confusion, rate_summaries
+from core.metrics.summary_intervals import Family
+from core.metrics.summary_members import SINGLE, WORST_GROUP, es_auc_of, largest_difference_of, smallest_ratio_of
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
-UNDEFINED = "the summary is not estimable for both models"
-UNSTABLE = "the summary is undefined in more than a tenth of the bootstrap replicates"
-METHOD = "paired bootstrap"
-
-
-@dataclass(frozen=True)
-class PairedSummary:
-    """A summary of models a and b and the difference a - b; None where undefined, `reason` says why.
-
-    low, high : basic bootstrap interval, which takes off the bias that gaps of noisy groups have. p : two-sided, twice
-    the share of replicates, mirrored about the difference, on the far side of 0.
-    """
-
-    value_a: float | None
-    value_b: float | None
-    difference: float | None
-    low: float | None
-    high: float | None
-    p: float | None
-    reason: str | None
-    method: str = METHOD
+RATES = ("tpr", "fpr", "selection_rate")
+OF_ESTIMATES = "score limits of both models joined, paired, Student's t"
+NOTHING = PairedSummary(None, None, None, None, None, None, UNDEFINED)
 
 
 @dataclass(frozen=True)
 class Pair:
     """Scores, probabilities or decisions of models a and b for the same samples, and the groups these are compared in.
 
-    y, a, b : (n,); group : (n,) indices, -1 left out; usable : (G,) groups that enter summaries, all where None.
+    y : (n,); a, b : (n,), or (S, n) of S trainings of each whose mean is compared; group : (n,) indices, -1 left out;
+    usable : (G,) groups that enter summaries, all where None.
     """
 
     y: ArrayLike
@@ -72,89 +60,152 @@ class Pair:
 
     @property
     def both(self) -> Floats:
-        """(2, n) values of both models."""
-        return np.stack([np.asarray(self.a, dtype=np.float64), np.asarray(self.b, dtype=np.float64)])
+        """(2, n) values of both models; (2 S, n) of S trainings of each, those of a first."""
+        sides = [np.atleast_2d(np.asarray(side, dtype=np.float64)) for side in (self.a, self.b)]
+        if sides[0].shape != sides[1].shape:
+            raise ValueError(f"{sides[0].shape[0]} trainings of a and {sides[1].shape[0]} of b: as many of both are needed")
+        return np.concatenate(sides)
 
 
-def paired_summary(value_a: float, value_b: float, a: Floats, b: Floats, level: float) -> PairedSummary:
-    """Difference of one summary from its replicates (R,) under both models."""
-    shown_a, shown_b = (float(v) if np.isfinite(v) else None for v in (value_a, value_b))
-    if shown_a is None or shown_b is None:
-        return PairedSummary(shown_a, shown_b, None, None, None, None, UNDEFINED)
-    with np.errstate(invalid="ignore"):
-        gap, observed = a - b, shown_a - shown_b
-    low, high = replicate_interval(gap, observed, level=level, kind="basic")
-    if not np.isfinite(low):
-        return PairedSummary(shown_a, shown_b, observed, None, None, None, UNSTABLE)
-    known = gap[np.isfinite(gap)]
-    side = min(int((known <= 2 * observed).sum()), int((known >= 2 * observed).sum()))
-    p = min(1.0, 2 * (1 + side) / (1 + known.size))
-    return PairedSummary(shown_a, shown_b, observed, float(low), float(high), p, None)
+def compare_aucs(
+    pair: Pair, *, level: float = 0.95, cluster: ArrayLike | None = None, weight: ArrayLike | None = None
+) -> dict[str, PairedSummary]:
+    """Paired differences of "auc" (of everybody with a group), "es_auc", "max_gap", "worst_group".
 
-
-def compare_aucs(pair: Pair, *, level: float = 0.95, **how: Unpack[Resampling]) -> dict[str, PairedSummary]:
-    """Paired differences of "auc", "es_auc", "max_gap", "worst_group" between two models' scores."""
-    labels = validate.labels(pair.y)
-    index, count = validate.groups(pair.group, labels.size, pair.n_groups)
-    keep, chosen = index >= 0, pair.chosen
-    w = validate.weights(how.get("weight"), labels.size)
-    drawn = bootstrap_models(labels, pair.both, index, count, **how)
-    seen = [
-        AucReplicates(
-            np.array([auc(labels[keep], s[keep], None if w is None else w[keep])]),
-            np.where(chosen, group_aucs(labels, s, index, count, w), np.nan)[None],
-        ).summaries()
-        for s in pair.both
-    ]
-    reps = [AucReplicates(r.overall, np.where(chosen, r.groups, np.nan)).summaries() for r in drawn]
-    return {
-        name: paired_summary(float(seen[0][name][0]), float(seen[1][name][0]), reps[0][name], reps[1][name], level)
-        for name in seen[0]
+    Parameters
+    ----------
+    pair : scores of both models
+    cluster, weight : (n,) patients, sampling weights
+    """
+    estimates = joint_aucs(pair.y, pair.both, pair.group, pair.n_groups, cluster=cluster, weight=weight)
+    size = pair.count + 1
+    usable = _known_in_all(estimates, size, np.append(pair.chosen, True))
+    places = np.flatnonzero(usable[:-1])
+    found = {"auc": _of_everybody(estimates, size, level)}
+    names = ("es_auc", "max_gap", "worst_group")
+    if places.size == 0 or not usable[-1]:
+        return found | dict.fromkeys(names, NOTHING)
+    columns, groups = np.append(places, pair.count), np.arange(places.size)
+    a, b = _JointDraws.of(estimates, size, columns).models((groups,))
+    summaries = {"worst_group": WORST_GROUP}
+    if places.size >= 2:
+        summaries |= {"es_auc": es_auc_of(a, b), "max_gap": largest_difference_of((groups,))}
+    return found | {
+        name: difference_of_summaries(summaries[name], a, b, level) if name in summaries else NOTHING for name in names
     }
 
 
-def compare_rates(pair: Pair, *, level: float = 0.95, **how: Unpack[Resampling]) -> dict[str, PairedSummary]:
-    """Paired differences of every summary in `rates.SUMMARIES` between two models' decisions."""
-    tables = bootstrap_pair_confusion(pair.y, (pair.a, pair.b), pair.group, pair.n_groups, **how)
-    weight = how.get("weight")
-    seen = [
-        rate_summaries(confusion(pair.y, decided, pair.group, pair.n_groups, weight)[pair.chosen])
-        for decided in (pair.a, pair.b)
-    ]
-    reps = [rate_summaries(table[:, pair.chosen]) for table in tables]
+def compare_group_aucs(
+    pair: Pair, *, level: float = 0.95, cluster: ArrayLike | None = None, weight: ArrayLike | None = None
+) -> tuple[PairedSummary, ...]:
+    """Paired differences of the AUC in every group, (G,): the same pivot as between groups, with both models' correlation."""
+    estimates = joint_aucs(pair.y, pair.both, pair.group, pair.n_groups, cluster=cluster, weight=weight)
+    return _estimate_differences(estimates, pair.count + 1, np.arange(pair.count), level)
+
+
+def compare_group_rates(
+    pair: Pair, names: Sequence[str] = RATES, *, level: float = 0.95, cluster: ArrayLike | None = None, weight: ArrayLike | None = None
+) -> dict[str, tuple[PairedSummary, ...]]:
+    """Paired differences of rates of `rates.CELLS` in every group, (G,) each; `pair` holds decisions."""
+    estimates = joint_rates(pair.y, pair.both, pair.group, names, pair.n_groups, cluster=cluster, weight=weight)
+    size = pair.count * len(names)
     return {
-        name: paired_summary(float(seen[0][name]), float(seen[1][name]), reps[0][name], reps[1][name], level)
-        for name in seen[0]
+        name: _estimate_differences(estimates, size, np.arange(pair.count) + i * pair.count, level) for i, name in enumerate(names)
     }
 
 
-def compare_precision(pair: Pair, *, level: float = 0.95, **how: Unpack[Resampling]) -> dict[str, tuple[PairedSummary, ...]]:
-    """Paired differences of "average_precision" and "auprg" in every group, (G,) each."""
+def compare_rates(
+    pair: Pair,
+    *,
+    level: float = 0.95,
+    cluster: ArrayLike | None = None,
+    weight: ArrayLike | None = None,
+    judged: Mapping[str, ArrayLike] | None = None,
+) -> dict[str, PairedSummary]:
+    """Paired differences of every summary in `rates.SUMMARIES` between two models' decisions.
 
-    def areas(pos: Floats, neg: Floats) -> Floats:
-        return np.stack([table_average_precision(pos, neg), table_auprg(pos, neg)], axis=-1)
-
-    drawn = bootstrap_model_statistic(pair.y, pair.both, areas, pair.group, pair.n_groups, **how)
+    Parameters
+    ----------
+    pair : decisions of both models
+    cluster, weight : (n,) patients, sampling weights
+    judged : (G,) groups that enter summaries of "tpr", "fpr", "selection_rate", over `pair.usable`
+    """
+    estimates = joint_rates(pair.y, pair.both, pair.group, RATES, pair.n_groups, cluster=cluster, weight=weight)
+    count, size = pair.count, pair.count * len(RATES)
+    chosen = np.concatenate([pair.chosen & np.asarray((judged or {}).get(name, True), dtype=bool) for name in RATES])
+    usable = _known_in_all(estimates, size, chosen)
+    columns = np.flatnonzero(usable)
+    blocks = {name: np.flatnonzero(columns // count == i) for i, name in enumerate(RATES)}
+    drawn = _JointDraws.of(estimates, size, columns)
     found = {}
-    for k, (name, area) in enumerate({"average_precision": average_precision, "auprg": auprg}.items()):
-        seen = [area(pair.y, s, pair.group, pair.n_groups, how.get("weight")) for s in pair.both]
-        found[name] = _by_group(seen, [replicates[..., k] for replicates in drawn], level)
+    for title, names in {"demographic_parity": RATES[2:], "equalized_odds": RATES[:2], "equal_opportunity": RATES[:1]}.items():
+        own = tuple(blocks[name] for name in names)
+        a, b = drawn.models(own)
+        for kind, summary in (("difference", largest_difference_of(own)), ("ratio", smallest_ratio_of(own))):
+            if min(block.size for block in own) < 2:
+                found[f"{title}_{kind}"] = NOTHING
+                continue
+            found[f"{title}_{kind}"] = difference_of_summaries(summary, a, b, level)
     return found
 
 
-def compare_errors(
-    pair: Pair, *, bins: int = 10, level: float = 0.95, **how: Unpack[Resampling]
-) -> tuple[PairedSummary, ...]:
-    """Paired differences of the debiased calibration error in every group, (G,). Scores must lie in [0, 1]."""
-    weight = how.get("weight")
-    drawn = bootstrap_errors(pair.y, pair.both, pair.group, pair.n_groups, bins=bins, error=debiased_ece, **how)
-    seen = [debiased_ece(reliability(pair.y, s, pair.group, pair.n_groups, bins=bins, weight=weight)) for s in pair.both]
-    return _by_group(seen, drawn, level)
+def _known_in_all(estimates: GroupEstimates, size: int, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(size,) estimates that every model has, of those chosen."""
+    known = np.isfinite(estimates.value) & np.isfinite(estimates.se)
+    return np.asarray(known.reshape(-1, size).all(axis=0) & chosen)
 
 
-def _by_group(seen: list[Floats], drawn: list[Floats] | tuple[Floats, ...], level: float) -> tuple[PairedSummary, ...]:
-    """From values (G,) and replicates (R, G) of both models."""
-    return tuple(
-        paired_summary(float(seen[0][g]), float(seen[1][g]), drawn[0][:, g], drawn[1][:, g], level)
-        for g in range(seen[0].size)
-    )
+@dataclass(frozen=True)
+class _JointDraws:
+    """Estimates of all models (and trainings) with errors drawn jointly, of which summaries take blocks.
+
+    own : models * k estimates. value : (models, k). errors : (models, R, k).
+    """
+
+    own: GroupEstimates
+    value: Floats
+    errors: Floats
+
+    @classmethod
+    def of(cls, estimates: GroupEstimates, size: int, columns: Ints) -> _JointDraws:
+        models = estimates.value.size // size
+        own = selected(estimates, (np.arange(models)[:, None] * size + columns).ravel())
+        errors = sampling_errors(own).reshape(-1, models, columns.size).transpose(1, 0, 2)
+        return cls(own, own.value.reshape(models, columns.size), np.ascontiguousarray(errors))
+
+    def models(self, blocks: tuple[Ints, ...]) -> tuple[ModelEstimates, ModelEstimates]:
+        """Model a and model b; a block holds the columns of one metric's groups."""
+        count, k = self.value.shape
+        alike = np.array([self._alike(model * k, blocks) for model in range(count)])
+        a, b = slice(0, count // 2), slice(count // 2, None)
+        return ModelEstimates(self.value[a], self.errors[a], alike[a], blocks), ModelEstimates(self.value[b], self.errors[b], alike[b], blocks)
+
+    def _alike(self, offset: int, blocks: tuple[Ints, ...]) -> float:
+        p = [Family.of(selected(self.own, offset + block)).p for block in blocks]
+        return min((v for v in p if v is not None), default=1.0)
+
+
+def _of_everybody(estimates: GroupEstimates, size: int, level: float) -> PairedSummary:
+    return _estimate_differences(estimates, size, np.array([size - 1]), level)[0]
+
+
+def _estimate_differences(estimates: GroupEstimates, size: int, columns: Ints, level: float) -> tuple[PairedSummary, ...]:
+    """Of single estimates: the limits of both models joined with their correlation; of several trainings, drawn errors."""
+    models = estimates.value.size // size
+    if models > 2:
+        return tuple(_trained_difference(estimates, size, int(column), level) for column in columns)
+    found = compare_models(estimates, columns, columns + size)
+    low, high = found.interval(level)
+    result = []
+    for i, column in enumerate(columns):
+        a, b = (float(v) if np.isfinite(v) else None for v in (estimates.value[column], estimates.value[column + size]))
+        if a is None or b is None or not np.isfinite(found.p[i]):
+            result.append(PairedSummary(a, b, None if a is None or b is None else a - b, None, None, None, UNDEFINED, OF_ESTIMATES))
+        else:
+            result.append(PairedSummary(a, b, a - b, max(float(low[i]), -1.0), min(float(high[i]), 1.0), float(found.p[i]), None, OF_ESTIMATES))
+    return tuple(result)
+
+
+def _trained_difference(estimates: GroupEstimates, size: int, column: int, level: float) -> PairedSummary:
+    a, b = _JointDraws.of(estimates, size, np.array([column])).models(())
+    return difference_of_summaries(SINGLE, a, b, level)

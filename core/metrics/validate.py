@@ -77,5 +77,9 @@ def clusters(cluster: ArrayLike | None, n: int) -> tuple[NDArray[np.int64], int]
     array = np.asarray(cluster)
     if array.shape != (n,):
         raise ValueError(LENGTHS_DIFFER.format(what="cluster", got=array.size, expected=n))
+    if array.dtype == np.int64 and n and int(array.min()) >= 0 and int(array.max()) < n:
+        held = np.bincount(array)
+        if bool((held > 0).all()):  # indices already: no sort
+            return None if held.size == n else (array, held.size)
     unique, index = np.unique(array, return_inverse=True)
     return None if unique.size == n else (index.astype(np.int64), int(unique.size))

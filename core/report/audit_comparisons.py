@@ -7,17 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from core.charts.audit_matrix import metric_name
 from core.charts.text import count, decimal, interval, missing, p_value
+from core.metrics.catalogue import short
 from core.report import contents
 from core.report.audit_tables import OVERALL, comparisons_table, seeds_table
 from core.report.document import Section, TableBlock
 
-SUMMARY_NAMES = {
-    "es_auc": "ES-AUC", "max_gap": "largest AUC gap", "worst_group_auc": "worst-group AUC", "dpd": "DPD", "dp_ratio": "DP ratio",
-    "deodds": "DEOdds", "eodds_ratio": "EOdds ratio", "equal_opportunity_difference": "equal opportunity difference",
-    "equal_opportunity_ratio": "equal opportunity ratio",
-}  # fmt: skip
 ALPHA = 0.05
 
 
@@ -64,7 +59,7 @@ def comparison_text(rows: pd.DataFrame) -> pd.DataFrame:
         {
             "models": rows["model_a"].astype(str) + " − " + rows["model_b"].astype(str),
             "where": where,
-            "metric": [SUMMARY_NAMES.get(m, metric_name(m)) for m in rows["metric"]],
+            "metric": [short(m) for m in rows["metric"]],
             "values": [f"{decimal(a)} and {decimal(b)}" if not (missing(a) or missing(b)) else "not estimable" for a, b in zip(rows["value_a"], rows["value_b"], strict=True)],
             "difference": [interval(d, lo, hi, signed=True) if not missing(d) else "" for d, lo, hi in zip(rows["difference"], rows["low"], rows["high"], strict=True)],
             "evidence": [p_value(p) if not missing(p) else "no test" for p in rows["p"]],
@@ -81,7 +76,7 @@ def seeds_text(rows: pd.DataFrame) -> pd.DataFrame:
         {
             "method": rows["method"],
             "where": where,
-            "metric": [SUMMARY_NAMES.get(m, metric_name(m)) for m in rows["metric"]],
+            "metric": [short(m) for m in rows["metric"]],
             "mean over seeds": [interval(m, lo, hi) if not missing(m) else "not estimable" for m, lo, hi in zip(rows["mean"], rows["low"], rows["high"], strict=True)],
             "SD between seeds": [decimal(s) if not missing(s) else "" for s in rows["sd"]],
             "seeds": [count(n) for n in rows["seeds"]],

@@ -15,6 +15,7 @@ REST = "Which groups are worth a look?"
 TOGETHER = "Do attributes add up?"
 BETTER = "Which model is better on the same patients?"
 BEFORE = "What to know before believing these numbers"
+AGAIN = "How to make it again"
 WORDS = "What the words mean"
 
 
@@ -40,6 +41,6 @@ def audit_contents(document: Mapping[str, Any]) -> tuple[str, ...]:
     crossed = {name: len(part.get("attributes") or (1,)) > 1 for name, part in first["attributes"].items()}
     told = {
         REST: bool(first.get("against_rest")), TOGETHER: any(crossed.values()), BETTER: not comparisons_table(document).empty,
-        BEFORE: bool(document.get("findings")), WORDS: True,
+        BEFORE: bool(document.get("findings")), AGAIN: True, WORDS: True,
     }  # fmt: skip
     return (FOUND, *(by_attribute(name) for name, joint in crossed.items() if not joint), *(title for title, there in told.items() if there))

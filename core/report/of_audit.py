@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
 from core.charts.audit_curves import decision_curves, reliability
 from core.charts.audit_forest import metric_forest
-from core.charts.audit_matrix import DISPARITY, NONE, UNKNOWN, metric_name, verdict_matrix
+from core.charts.audit_matrix import DISPARITY, NONE, UNKNOWN, verdict_matrix
 from core.charts.audit_threshold import sliding
 from core.charts.audit_volcano import volcano
 from core.charts.consequences import cross_group
 from core.charts.text import count, decimal, interval, missing, p_value, plural, positives
+from core.metrics.catalogue import short
 from core.report import contents
-from core.report.audit_comparisons import SUMMARY_NAMES, comparison_section
+from core.report.audit_comparisons import comparison_section
 from core.report.audit_tables import (
     MAIN_METRICS,
     MORE_METRICS,
@@ -32,7 +33,9 @@ from core.report.audit_tables import (
     verdicts_table,
 )
 from core.report.document import ChartBlock, Report, Section, TableBlock
+from core.report.provenance import provenance_section
 from core.report.terms import glossary_section
+from core.versions import now
 
 FORESTS = ("auc", "tpr", "fpr")
 SHOWN_TESTS = 60
@@ -58,7 +61,7 @@ def audit_report(document: Mapping[str, Any], name: str = "audit", created: date
     singles = [a for a, v in next(iter(parts.values()))["attributes"].items() if len(v.get("attributes") or (1,)) == 1]
     sections += [_attribute(document, a, groups, tests, verdicts, summaries_table(document), parts, several) for a in singles]
     sections += [_against_rest(document, parts), *_intersections(tests, verdicts, parts), comparison_section(document)]
-    sections += [_warnings(document), glossary_section(["auc", "group_auc", "interval", "es_auc", "max_gap", "null", "p", "dpd", "deodds", "tpr", "fpr", "ece"])]
+    sections += [_warnings(document), provenance_section(document), glossary_section(["auc", "group_auc", "interval", "es_auc", "max_gap", "null", "p", "dpd", "deodds", "tpr", "fpr", "ece"])]
     options = document.get("options") or {}
     point = next(iter(parts.values())).get("operating_point") or {}
     facts = [
@@ -72,10 +75,10 @@ def audit_report(document: Mapping[str, Any], name: str = "audit", created: date
         name=name,
         title="Fairness audit of predictions",
         subtitle=source,
-        created=(created or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M"),
+        created=(created or now()).strftime("%Y-%m-%d %H:%M"),
         facts=tuple(facts),
         sections=tuple(section for section in sections if section is not None),
-        provenance={"source": source, "options": options, "operating_point": point},
+        provenance=document.get("provenance") or {"source": source, "options": options, "operating_point": point},
         data={"audit": document},
     )
 
@@ -95,7 +98,7 @@ def _found(verdicts: pd.DataFrame, names: list[str]) -> Section:
         {
             **({"model": verdicts["model"]} if len(names) > 1 else {}),
             "attribute": verdicts["attribute"],
-            "metric": verdicts["metric"].map(metric_name),
+            "metric": verdicts["metric"].map(short),
             "verdict": verdicts["verdict"],
             "why": verdicts["reason"],
         }
@@ -169,7 +172,7 @@ def group_text(own: pd.DataFrame, several: bool) -> pd.DataFrame:
         row: dict[str, Any] = {"model": model} if several else {}
         row |= {"group": group, "positives / negatives": positives(part["n_pos"].iloc[0], part["n_neg"].iloc[0])}
         for metric, value, low, high, known in zip(part["metric"], part["value"], part["low"], part["high"], part["estimable"], strict=True):
-            row[metric_name(metric)] = interval(value, low, high) if known else "not estimable"
+            row[short(metric)] = interval(value, low, high) if known else "not estimable"
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -178,7 +181,7 @@ def summary_text(numbers: pd.DataFrame, several: bool) -> pd.DataFrame:
     """Summaries with interval, and the permutation null beside them."""
     shown = pd.DataFrame(
         {
-            "summary": [SUMMARY_NAMES.get(m, m) for m in numbers["metric"]],
+            "summary": [short(m) for m in numbers["metric"]],
             "value": [interval(v, lo, hi) for v, lo, hi in zip(numbers["value"], numbers["low"], numbers["high"], strict=True)],
             "by chance (median)": [decimal(v) if not missing(v) else "" for v in numbers["null_median"]],
             "evidence": [p_value(p) if not missing(p) else "" for p in numbers["p_null"]],
@@ -195,7 +198,7 @@ def pair_text(pairs: pd.DataFrame, several: bool) -> pd.DataFrame:
     ordered = pairs.sort_values("p_adjusted", kind="stable", na_position="last").head(SHOWN_TESTS)
     shown = pd.DataFrame(
         {
-            "metric": ordered["metric"].map(metric_name),
+            "metric": ordered["metric"].map(short),
             "groups": ordered["group_a"].astype(str) + " − " + ordered["group_b"].astype(str),
             "difference": [interval(d, lo, hi, signed=True) for d, lo, hi in zip(ordered["difference"], ordered["low"], ordered["high"], strict=True)],
             "evidence": [p_value(p) if not missing(p) else "no test" for p in ordered["p"]],
@@ -213,7 +216,7 @@ def power_text(enough: pd.DataFrame) -> pd.DataFrame:
     more = ["enough" if m == 0 else f"{count(m)} more" if not missing(m) else "" for m in enough["more_patients"]]
     return pd.DataFrame(
         {
-            "metric": enough["metric"].map(metric_name),
+            "metric": enough["metric"].map(short),
             "group": enough["group"],
             "against": enough["reference"],
             "smallest gap seen at 80 %": [decimal(d) for d in enough["detectable"]],
@@ -241,7 +244,7 @@ def rest_text(rest: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "group": ordered["attribute"].astype(str) + " = " + ordered["group"].astype(str),
-            "metric": ordered["metric"].map(metric_name),
+            "metric": ordered["metric"].map(short),
             "rows": [count(n) for n in ordered["n"]],
             "difference to all others": [decimal(d, signed=True) for d in ordered["difference"]],
             "evidence": [p_value(p) if not missing(p) else "no test" for p in ordered["p"]],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -16,14 +16,15 @@ from core.charts.gradient_pairs import group_magnitudes
 from core.charts.text import count, interval, missing, p_value, plural, positives
 from core.charts.theme import method_rank
 from core.errors import UserError
+from core.metrics.catalogue import short
 from core.report import contents
 from core.report.document import ChartBlock, Report, Section, TableBlock
 from core.report.terms import glossary_section
-from core.results import multiplicity, views
+from core.results import cohort_claims, group_tables
 from core.store import Store
+from core.versions import now
 from core.workspace import read_json
 
-SUMMARY_NAMES = {"auc": "AUC", "es_auc": "ES-AUC", "worst_group_auc": "worst-group AUC", "max_gap": "largest gap"}
 TERMS = ("auc", "group_auc", "interval", "es_auc", "worst_group", "max_gap", "null", "ratio", "phi", "unimodal", "take_away", "cosine", "share_negative", "factor", "relative_update")
 RANK = {"disparity": 2, "not enough data": 1, "no disparity found": 0}
 
@@ -46,7 +47,7 @@ def runs_report(store: Store, run_ids: Sequence[str], attribute: str | None = No
     attribute = _attribute(attribute, runs, tuple(cohort["attributes"]), str(cohort["name"]))
     sections: list[Section] = []
     if attribute is not None:
-        sections.append(_groups(store, names, attribute))
+        sections.append(_groups(store, names, cohort_id, attribute))
     sections.append(_modalities(store, names, modalities, cohort_id, attribute))
     sections.append(_gradients(store, names, modalities, cohort_id, attribute))
     sections += [_settings(runs), glossary_section(TERMS)]
@@ -62,7 +63,7 @@ def runs_report(store: Store, run_ids: Sequence[str], attribute: str | None = No
         name=name,
         title=f"Comparison of {plural(len(runs), 'run')} on {cohort['name']}",
         subtitle=", ".join(names.values()),
-        created=(created or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M"),
+        created=(created or now()).strftime("%Y-%m-%d %H:%M"),
         facts=facts,
         sections=tuple(sections),
         provenance={"cohort_id": cohort_id, "runs": {run_id: _provenance(store, run_id) for run_id in names}},
@@ -105,12 +106,12 @@ def _charts(*figures: tuple[str, Figure]) -> list[ChartBlock | TableBlock]:
     return [block for block in blocks if block is not None]
 
 
-def _groups(store: Store, names: dict[str, str], attribute: str) -> Section:
-    groups = views.group_performance(store, names, attribute)
+def _groups(store: Store, names: dict[str, str], cohort_id: str, attribute: str) -> Section:
+    groups = group_tables.group_performance(store, names, attribute)
     groups = groups.assign(model=groups["run_id"].map(names), estimable=groups["value"].notna())
     everybody, by_group = groups[groups["group"].isna()], groups[groups["group"].notna()]
-    verdicts = multiplicity.over_runs(store, names, attribute).drop(columns="pair", errors="ignore")
-    summaries = views.summaries(store, names, attribute)
+    verdicts = cohort_claims.of_runs(store, cohort_id, names, attribute).drop(columns="pair", errors="ignore")
+    summaries = group_tables.summaries(store, names, attribute)
     blocks = _charts(("group_auc", metric_forest(by_group, everybody, attribute, "auc")))
     blocks.append(TableBlock("summaries", "Methods side by side", summaries.assign(run=summaries["run_id"].map(names)), _summary_text(summaries, names)))
     shown = pd.DataFrame(
@@ -127,12 +128,12 @@ def _groups(store: Store, names: dict[str, str], attribute: str) -> Section:
         {
             "run": verdicts["run_id"].map(names),
             "verdict": verdicts["verdict"],
-            "evidence, corrected over runs": [p_value(p) if not missing(p) else "no test" for p in verdicts["p_search"]],
+            "evidence, corrected": [p_value(p) if not missing(p) else "no test" for p in verdicts["p"]],
             "why": verdicts["reason"],
         }
     )
     blocks.append(TableBlock("verdicts", "Is the gap real?", verdicts, words))
-    worst = verdicts.assign(_rank=verdicts["verdict"].map(RANK)).sort_values(["_rank", "p_search"], ascending=[False, True], kind="stable").head(1)
+    worst = verdicts.assign(_rank=verdicts["verdict"].map(RANK)).sort_values(["_rank", "p"], ascending=[False, True], kind="stable").head(1)
     sentence = f"{names[str(worst['run_id'].iloc[0])]}: {worst['reason'].iloc[0]}" if len(worst) else "No run has test predictions."
     tag = str(worst["verdict"].iloc[0]) if len(worst) else ""
     return Section(contents.by_attribute(attribute, real=True), sentence, tuple(blocks), tag=tag)
@@ -145,7 +146,7 @@ def _summary_text(summaries: pd.DataFrame, names: dict[str, str]) -> pd.DataFram
         row = {"run": name}
         part = summaries[summaries["run_id"] == run_id]
         for metric, value, low, high in zip(part["metric"], part["value"], part["low"], part["high"], strict=True):
-            row[SUMMARY_NAMES.get(metric, metric)] = interval(value, low, high)
+            row[short(metric)] = interval(value, low, high)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -154,9 +155,9 @@ def _modalities(store: Store, names: dict[str, str], modalities: Sequence[str], 
     telemetry = store.telemetry(names, ["contribution.ratio", "contribution.phi"])
     figures = [("contribution", contribution.over_epochs(telemetry, names, modalities))]
     if attribute is not None:
-        groups = views.group_names(store, cohort_id, attribute)
+        groups = group_tables.group_names(store, cohort_id, attribute)
         last = telemetry[telemetry["epoch"] == telemetry.groupby("run_id")["epoch"].transform("max")]
-        performance = views.modality_performance(store, names, attribute)
+        performance = group_tables.modality_performance(store, names, attribute)
         alone, without = performance[performance["kind"] == "unimodal"], performance[performance["kind"].isin(["all", "without"])]
         figures += [
             ("contribution_by_group", contribution.by_group(last, names, modalities, groups, attribute)),
@@ -175,7 +176,7 @@ def _gradients(store: Store, names: dict[str, str], modalities: Sequence[str], c
     if trained.empty:
         return Section(contents.GRADIENTS, "These runs recorded no gradients: a network with one modality has none to compare.")
     last = int(trained.max()) + 1
-    groups = views.group_names(store, cohort_id, attribute) if attribute is not None else ()
+    groups = group_tables.group_names(store, cohort_id, attribute) if attribute is not None else ()
     figure = gradients.conflict(telemetry, names, modalities, groups, (max(1, last - 2), last))
     blocks = _charts(("conflict", figure), ("magnitude", gradients.magnitudes(telemetry, names, modalities)))
     if attribute is not None:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from core.tables import csv_export
+
 
 def plain(value: Any) -> Any:
     """`value` as JSON can hold it: NaN, NaT and infinities become null; numpy scalars, numbers.
@@ -45,5 +47,5 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def csv_text(frame: pd.DataFrame) -> str:
-    """Comma-separated, one header line, `.` as the decimal sign, empty where undefined."""
-    return str(frame.to_csv(index=False, lineterminator="\n"))
+    """Comma-separated, one header line, `.` as the decimal sign, empty where undefined; no cell is a formula."""
+    return csv_export.csv_text(frame)

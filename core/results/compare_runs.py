@@ -11,15 +11,17 @@ import numpy as np
 import pandas as pd
 
 from core.metrics.bootstrap import replicate_interval
+from core.metrics.catalogue import lower_is_better
+from core.metrics.estimate import finite_or_none
 from core.metrics.multiple_testing import holm
 from core.metrics.pareto import pareto_front
 from core.metrics.seeds_and_patients import bounded, seeds_and_patients
+from core.results.cache import memoised
 from core.results.paired_bootstrap import Draws, draws
-from core.results.rows import kept, number, rows_of
-from core.results.unique_labels import flat_settings, told_apart
+from core.results.predictions import cohort_of, group_codes
+from core.results.unique_labels import flat_settings, unique_labels
 from core.store import Store
 
-SMALL_IS_GOOD = frozenset({"max_gap"})
 PAIRS = ["variant", "against", "seeds", "value", "low", "high", "p", "sd", "value_a", "value_b", "differences", "n_pos", "n_neg", "reason"]
 THRESHOLD = 0.5
 
@@ -31,7 +33,7 @@ def variants(runs: pd.DataFrame) -> pd.DataFrame:
     """
     same = runs[["label", "attribute", "preset", "settings", "network", "budget"]].astype(object).where(lambda f: f.notna(), "").astype(str).agg("\x1f".join, axis=1)
     first = runs.assign(_same=same).drop_duplicates("_same").set_index("_same")
-    return runs.assign(variant=same.map(told_apart(first["label"].astype(str), first)).to_numpy())
+    return runs.assign(variant=same.map(unique_labels(first["label"].astype(str), first)).to_numpy())
 
 
 def overview(store: Store, runs: pd.DataFrame, attribute: str, measure: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -58,7 +60,7 @@ def overview(store: Store, runs: pd.DataFrame, attribute: str, measure: str) -> 
         seeds[name] = [getattr(drawn["y"][run_id], name) for run_id in seeds["run_id"]]
     methods = pd.DataFrame([_method(str(variant), part, drawn) for variant, part in seeds.groupby("variant", sort=False)])
     if not methods.empty:
-        methods["front"] = pareto_front(methods[["x", "y"]].to_numpy(), [True, measure not in SMALL_IS_GOOD])
+        methods["front"] = pareto_front(methods[["x", "y"]].to_numpy(), [True, not lower_is_better(measure)])
     return seeds, methods
 
 
@@ -73,7 +75,7 @@ def _method(variant: str, part: pd.DataFrame, drawn: Mapping[str, Mapping[str, D
         # Near 1 an interval must stay below it: the patients' part keeps the shape that the replicates have.
         ends = replicate_interval(replicates.mean(axis=0), values.mean(), kind="bias-corrected")
         low, high = bounded(found, float(ends[0]), float(ends[1]))
-        row |= {axis: float(values.mean()), f"{axis}_low": number(max(low, 0.0)), f"{axis}_high": number(min(high, 1.0))}
+        row |= {axis: float(values.mean()), f"{axis}_low": finite_or_none(max(low, 0.0)), f"{axis}_high": finite_or_none(min(high, 1.0))}
     return row
 
 
@@ -87,7 +89,7 @@ def pairs(store: Store, runs: pd.DataFrame, attribute: str, measure: str) -> pd.
     """
     named = variants(runs)
     key = ("pairs", attribute, measure, *(f"{run_id}@{store.mark(run_id)}@{variant}" for run_id, variant in zip(named["run_id"], named["variant"], strict=True)))
-    return kept(store, key, lambda: _pairs(named, draws(store, list(named["run_id"]), attribute, measure)))  # type: ignore[no-any-return]
+    return memoised(store, key, lambda: _pairs(named, draws(store, list(named["run_id"]), attribute, measure)))
 
 
 def _pairs(named: pd.DataFrame, drawn: Mapping[str, Draws]) -> pd.DataFrame:
@@ -150,7 +152,7 @@ def lead(methods: pd.DataFrame, table: pd.DataFrame, measure: str, axis: str = "
     """Who is ahead on one axis of `overview`, by the `pairs` of that axis' measure; None without a method."""
     if methods.empty:
         return None
-    small = measure in SMALL_IS_GOOD
+    small = lower_is_better(measure)
     best = str(methods.sort_values(axis, ascending=small, kind="stable")["variant"].iloc[0])
     beaten = set()
     for row in table.to_dict("records"):
@@ -194,10 +196,12 @@ def disagreements(store: Store, run_a: str, run_b: str, attribute: str) -> pd.Da
 
 def disagreement_counts(store: Store, run_a: str, run_b: str, attribute: str, groups: Sequence[str]) -> pd.DataFrame:
     """Per group: samples, how many are decided differently, and who is right: group, n, differ, a_right, b_right."""
-    rows, differ = rows_of(store, run_a, attribute), disagreements(store, run_a, run_b, attribute)
+    differ = disagreements(store, run_a, run_b, attribute)
+    _, codes = group_codes(store, cohort_of(store, run_a), attribute)
+    code = codes.reindex(store.predictions(run_a, "test")["sample_id"], fill_value=-1)
     a_right = differ["decided_a"] == differ["y"]
     found = []
     for index, group in enumerate(groups):
         part = differ["group"] == group
-        found.append({"group": group, "n": int((rows.code == index).sum()), "differ": int(part.sum()), "a_right": int((part & a_right).sum()), "b_right": int((part & ~a_right).sum())})
+        found.append({"group": group, "n": int((code == index).sum()), "differ": int(part.sum()), "a_right": int((part & a_right).sum()), "b_right": int((part & ~a_right).sum())})
     return pd.DataFrame(found)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from core.results.rows import OPTIONS, Rows, cached, cohort_of, group_names, rows_of
-from core.results.views import auc_rows
+from core.audit.engine import audit
+from core.audit.estimates.grouping import Grouping
+from core.audit.result import AttributeAudit, ModelAudit
+from core.results.cache import kept_in_store
+from core.results.group_tables import estimate_rows
+from core.results.predictions import from_run
+from core.results.run_audits import OPTIONS
 from core.store import Store
 
 MOST_BRANCHES = 60
@@ -21,38 +27,47 @@ def intersections(store: Store, run_id: str, attributes: Sequence[str]) -> pd.Da
     """Groups of the first attribute, inside each those of the second, and so on, with their AUCs.
 
     A branch ends with its reason where the audit would not judge it. Columns: path, label,
-    depth (0-based), value, low, high, n_pos, n_neg, reason; rows in the order of the list.
+    depth (0-based), value, low, high, observed, n_pos, n_neg, reason; rows in the order of the list.
     """
 
     def compute() -> list[dict[str, Any]]:
-        rows = rows_of(store, run_id, None)
-        cohort_id = cohort_of(store, run_id)
-        codes = [_codes(store, cohort_id, name, rows) for name in attributes]
-        return _branch(rows, codes, 0, "", np.ones(rows.y.size, dtype=bool))
+        model = audit(from_run(store, run_id, attributes, ("test",)), OPTIONS).model()
+        levels = [_rows(model, attributes[: depth + 1]) for depth in range(len(attributes))]
+        return _branches(levels, [model.attribute(name).groups for name in attributes], ())
 
-    frame = pd.DataFrame(cached(store, "intersections", [run_id], "|".join(attributes), compute))
+    frame = pd.DataFrame(kept_in_store(store, "intersections", [run_id], "|".join(attributes), compute))
     if len(frame) <= MOST_BRANCHES:
         return frame
     size = frame["n_pos"] + frame["n_neg"]
     return frame[size >= size.nlargest(MOST_BRANCHES).iloc[-1]].head(MOST_BRANCHES).reset_index(drop=True)
 
 
-def _codes(store: Store, cohort_id: str, attribute: str, rows: Rows) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    groups = group_names(store, cohort_id, attribute)
-    values = store.attributes(cohort_id, attribute).set_index("sample_id")["value"]
-    return groups, np.asarray(pd.Categorical(pd.Series(rows.sample).map(values), categories=list(groups)).codes, dtype=np.int64)
+def _rows(model: ModelAudit, attributes: Sequence[str]) -> dict[tuple[int, ...], dict[str, Any]]:
+    """Estimates of every cell of the attributes' cross table, by the cell's group in each attribute."""
+    own = [model.attribute(name) for name in attributes]
+    codes = np.zeros(model.data.y.size, dtype=np.int64)
+    for attribute in own:
+        codes = np.where((codes < 0) | (attribute.grouping.codes < 0), -1, codes * len(attribute.groups) + attribute.grouping.codes)
+    cells = list(product(*(range(len(attribute.groups)) for attribute in own)))
+    names = tuple(" × ".join(attribute.groups[g] for attribute, g in zip(own, cell, strict=True)) for cell in cells)
+    crossed = replace(own[0], grouping=Grouping(" × ".join(attributes), tuple(attributes), names, codes))
+    return dict(zip(cells, _estimates(crossed), strict=True))
 
 
-def _branch(rows: Rows, codes: Sequence[tuple[tuple[str, ...], NDArray[np.int64]]], depth: int, path: str, inside: NDArray[np.bool_]) -> list[dict[str, Any]]:
+def _estimates(attribute: AttributeAudit) -> list[dict[str, Any]]:
+    return [
+        {"path": row["group"], **{name: value for name, value in row.items() if name != "group"}}
+        for row in estimate_rows(attribute.tables["auc"], attribute.counts, attribute.groups)
+    ]
+
+
+def _branches(levels: Sequence[dict[tuple[int, ...], dict[str, Any]]], groups: Sequence[tuple[str, ...]], above: tuple[int, ...]) -> list[dict[str, Any]]:
     """Depth first; children only of branches that are judged themselves."""
+    depth = len(above)
     found: list[dict[str, Any]] = []
-    groups, code = codes[depth]
-    for index, group in enumerate(groups):
-        chosen = inside & (code == index)
-        label = f"{path} × {group}" if path else group
-        part = rows.take(chosen)
-        row = auc_rows(part)[0] if part.y.size else {"value": None, "low": None, "high": None, "n_pos": 0, "n_neg": 0, "reason": f"nobody; {OPTIONS.min_positives} positives are needed"}
-        found.append({"path": label, "label": group, "depth": depth, **{name: value for name, value in row.items() if name != "group"}})
-        if row["value"] is not None and depth + 1 < len(codes):
-            found += _branch(rows, codes, depth + 1, label, chosen)
+    for index, group in enumerate(groups[depth]):
+        row = levels[depth][*above, index]
+        found.append({**row, "label": group, "depth": depth})
+        if row["value"] is not None and depth + 1 < len(levels):
+            found += _branches(levels, groups, (*above, index))
     return found

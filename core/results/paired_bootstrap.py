@@ -11,24 +11,25 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.metrics.auc import auc, group_aucs
+from core.audit.engine import audit
+from core.audit.input.predictions import Predictions
 from core.metrics.bootstrap import AucReplicates
 from core.metrics.bootstrap_stack import bootstrap_stack
-from core.results.rows import Rows, kept, number, rows_of, run_key
-from core.results.views import REPLICATES, auc_rows
+from core.metrics.estimate import finite_or_none
+from core.results.cache import memoised, run_key
+from core.results.predictions import from_run
+from core.results.run_audits import OPTIONS
 from core.store import Store
 
 NAMES = {"auc": "auc", "es_auc": "es_auc", "worst_group_auc": "worst_group", "max_gap": "max_gap"}
 """Our metrics -> their names in `AucReplicates.summaries`."""
 KIND = "view-draws-together"
-RUNS_READ = 50
-"""Runs whose scores are read from the store in one query: 40 MB with 100,000 test samples."""
+REPLICATES = 500
 
 Floats = NDArray[np.float64]
 
@@ -47,18 +48,6 @@ class Draws:
     n_neg: int = 0
 
 
-@dataclass(frozen=True)
-class _Together:
-    """Runs that judged the same samples: those of one run as `rows`, and scores (k, n) of all, a row per run."""
-
-    runs: tuple[str, ...]
-    rows: Rows
-    scores: Floats
-
-    def take(self, chosen: NDArray[np.bool_]) -> _Together:
-        return _Together(self.runs, self.rows.take(chosen), self.scores[:, chosen])
-
-
 def draws(store: Store, run_ids: Sequence[str], attribute: str, metric: str) -> dict[str, Draws]:
     """Paired draws of the runs on the test samples that all of them scored and whose group is known.
 
@@ -68,7 +57,7 @@ def draws(store: Store, run_ids: Sequence[str], attribute: str, metric: str) -> 
     own = _kept(store, ids, attribute)
     estimated = [run for run in ids if run in own and own[run]["values"][metric] is not None]
     if len({own[run]["samples"] for run in estimated}) > 1:
-        own = kept(store, ("draws together", attribute, *(run_key(store, [run], attribute) for run in estimated)), lambda: _shared(store, estimated, attribute))
+        own = memoised(store, ("draws together", attribute, *(run_key(store, [run], attribute) for run in estimated)), lambda: _shared(store, estimated, attribute))
     return {run: _read(own[run], metric) for run in ids if run in own}
 
 
@@ -79,56 +68,44 @@ def _kept(store: Store, run_ids: Sequence[str], attribute: str) -> dict[str, dic
     def gather() -> dict[str, dict[str, Any]]:
         found = store.cached_among(KIND, keys.values())
         missing = [run for run, key in keys.items() if key not in found]
-        made = {keys[run]: value for one in _read_scores(store, missing, attribute) for run, value in _drawn(one).items()}
+        sets: dict[str, list[str]] = {}
+        for run, samples in (store.score_vectors(missing, "test")[["run_id", "samples"]].itertuples(index=False) if missing else ()):
+            sets.setdefault(str(samples), []).append(str(run))
+        made = {keys[run]: value for runs in sets.values() for run, value in _drawn(from_run(store, runs, attribute, ("test",)), attribute).items()}
         if made:
             store.cache(KIND, made)
         found |= made
         return {run: found[key] for run, key in keys.items() if key in found}
 
-    return kept(store, (KIND, *keys.values()), gather)  # type: ignore[no-any-return]
-
-
-def _read_scores(store: Store, run_ids: Sequence[str], attribute: str) -> list[_Together]:
-    """The runs' test scores, those of the same samples together."""
-    runs: dict[str, list[str]] = {}
-    scores: dict[str, list[Floats]] = {}
-    for start in range(0, len(run_ids), RUNS_READ):
-        for run, samples, score in store.score_vectors(run_ids[start : start + RUNS_READ], "test").itertuples(index=False):
-            runs.setdefault(samples, []).append(str(run))
-            scores.setdefault(samples, []).append(np.asarray(score, dtype=np.float64))
-    return [_Together(tuple(own), rows_of(store, own[0], attribute), np.stack(scores[samples])) for samples, own in runs.items()]
+    return memoised(store, (KIND, *keys.values()), gather)
 
 
 def _shared(store: Store, run_ids: Sequence[str], attribute: str) -> dict[str, dict[str, Any]]:
     """The runs on the samples that all of them scored."""
-    sets = _read_scores(store, run_ids, attribute)
-    common = reduce(np.intersect1d, [one.rows.sample.astype(str) for one in sets])
-    cut = [one.take(np.isin(one.rows.sample.astype(str), common)) for one in sets]
-    # Every run's rows are in the cohort's order, so they lie side by side now.
-    return _drawn(_Together(tuple(run for one in cut for run in one.runs), cut[0].rows, np.concatenate([one.scores for one in cut])))
+    return _drawn(from_run(store, run_ids, attribute, ("test",)), attribute)
 
 
-def _drawn(one: _Together) -> dict[str, dict[str, Any]]:
+def _drawn(predictions: Predictions, attribute: str) -> dict[str, dict[str, Any]]:
     """Run -> samples (their mark), excluded, counts, values and draws by metric (packed), as JSON."""
-    table = auc_rows(one.rows)[1:]
+    mine = predictions.take(predictions.attributes[attribute].codes >= 0)
+    audits = {model.model: model.attribute(attribute) for model in audit(mine, OPTIONS).models}
     # Whether a group is judged rests on its counts and not on scores, so it is the same for all.
-    judged = np.array([row["value"] is not None for row in table], dtype=bool)
-    head: dict[str, Any] = {"samples": hashlib.sha256("\n".join(map(str, one.rows.sample[one.rows.code >= 0])).encode()).hexdigest()[:12], "excluded": ", ".join(row["group"] for row in table if row["value"] is None)}
-    mine = one.take(one.rows.code >= 0)
-    y, code, count = mine.rows.y, mine.rows.code, len(mine.rows.groups)
+    any_of_them = next(iter(audits.values()))
+    judged = any_of_them.tables["auc"].judged
+    excluded = any_of_them.point_summaries[0].left_out or ""
+    head: dict[str, Any] = {"samples": hashlib.sha256("\n".join(map(str, mine.sample_id)).encode()).hexdigest()[:12], "excluded": excluded}
+    y, codes = mine.y, any_of_them.grouping.codes
     head |= {"n_pos": int(y.sum()), "n_neg": int((y == 0).sum())}
     if y.size == 0 or y.min() == y.max() or not judged.any():
-        return {run: {**head, "values": dict.fromkeys(NAMES), "draws": {}} for run in one.runs}
-    stack = bootstrap_stack(y, mine.scores, code, count, replicates=REPLICATES, cluster=mine.rows.patient, workers=1)
+        return {run: {**head, "values": dict.fromkeys(NAMES), "draws": {}} for run in audits}
+    stack = bootstrap_stack(y, np.stack(list(mine.scores.values())), codes, judged.size, replicates=REPLICATES, cluster=mine.clusters, workers=1)
     made = {}
-    for run, score, drawn in zip(mine.runs, mine.scores, stack, strict=True):
-        areas = np.where(judged, group_aucs(y, score, code, count), np.nan)
-        seen = AucReplicates(np.array([auc(y, score)]), areas[None]).summaries()
-        found = AucReplicates(drawn.overall, np.where(judged, drawn.groups, np.nan)).summaries()
+    for (run, found), drawn in zip(audits.items(), stack, strict=True):
+        replicates = AucReplicates(drawn.overall, np.where(judged, drawn.groups, np.nan)).summaries()
+        values = {"auc": finite_or_none(found.overall_auc), **{s.metric: s.value for s in found.point_summaries if s.metric in NAMES}}
         # One group has no gap, and ES-AUC of one group would look like perfect fairness.
         known = NAMES if judged.sum() > 1 else {"auc": NAMES["auc"]}
-        values = {metric: number(float(seen[name][0])) if metric in known else None for metric, name in NAMES.items()}
-        made[run] = {**head, "values": values, "draws": {metric: _packed(found[name]) for metric, name in known.items()}}
+        made[run] = {**head, "values": {m: values[m] if m in known else None for m in NAMES}, "draws": {m: _packed(replicates[name]) for m, name in known.items()}}
     return made
 
 

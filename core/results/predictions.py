@@ -1,22 +1,45 @@
-"""Predictions of finished runs, from the store, in the form that an audit takes."""
+"""Predictions of finished runs, from the store, in the form that the audit takes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from core.audit.input.predictions import AuditFinding, Predictions
+from core.audit.input.origin import Origin, SourceRun
+from core.audit.input.predictions import Attribute, AuditFinding, Predictions
 from core.errors import UserError
+from core.results.cache import memoised
+from core.store import Store
 
-if TYPE_CHECKING:
-    from core.store import Store
+BOTH = ("validation", "test")
 
 
-def from_run(store: Store, run_id: str | Sequence[str], attribute: str | Sequence[str] | None = None) -> Predictions:
-    """Validation and test predictions of one or several runs of the same cohort.
+def cohort_of(store: Store, run_id: str) -> str:
+    """The cohort that a run was trained on. Raises KeyError for an unknown run."""
+    return str(store.folder(run_id).read_spec()["spec"]["cohort_id"])
+
+
+def group_names(store: Store, cohort_id: str, attribute: str) -> tuple[str, ...]:
+    """All groups of the attribute in the whole cohort, in order: the fixed order of tables and colours."""
+    return group_codes(store, cohort_id, attribute)[0]
+
+
+def group_codes(store: Store, cohort_id: str, attribute: str) -> tuple[tuple[str, ...], pd.Series]:
+    """(`group_names`, index of each sample's group by sample id; -1 where unknown). A cohort never changes."""
+
+    def compute() -> tuple[tuple[str, ...], pd.Series]:
+        frame = store.attributes(cohort_id, attribute)
+        found = Attribute.of(frame["value"].to_numpy(dtype=object))
+        return found.names, pd.Series(found.codes, index=frame["sample_id"].to_numpy())
+
+    return memoised(store, ("groups", cohort_id, attribute), compute)
+
+
+def from_run(store: Store, run_id: str | Sequence[str], attribute: str | Sequence[str] | None = None, splits: Sequence[str] = BOTH) -> Predictions:
+    """Predictions of one or several runs of the same cohort.
 
     `audit` looks at the test rows and meets targets on the validation rows. A run that fits decisions
     of its own (group-specific thresholds, say) is audited at those; the others by threshold.
@@ -25,62 +48,76 @@ def from_run(store: Store, run_id: str | Sequence[str], attribute: str | Sequenc
     ----------
     run_id : one run, or several to be audited and compared on the same samples.
     attribute : names of sensitive attributes; None for all of the cohort.
+    splits : the splits whose rows are wanted.
 
     Raises
     ------
     UserError : for unknown or unfinished runs, runs of different cohorts, or an unknown attribute.
     """
     run_ids = [run_id] if isinstance(run_id, str) else list(run_id)
-    runs = store.runs().set_index("run_id")
-    for name in run_ids:
-        if name not in runs.index:
-            raise UserError(f"there is no run '{name}'; `multifair runs` lists them")
-    cohorts = runs.loc[run_ids, "cohort_id"].unique()
-    if len(cohorts) != 1:
-        raise UserError(f"the runs {', '.join(run_ids)} are of {len(cohorts)} cohorts; an audit compares runs of one cohort")
-    frames = {name: _predictions(store, name) for name in run_ids}
-    first = frames[run_ids[0]]
-    shared = first.index
-    for name in run_ids[1:]:
-        shared = shared.intersection(frames[name].index)
-    if shared.empty:
+    cohort_id = _cohort(store, run_ids)
+    frames = {name: _rows(store, name, splits) for name in run_ids}
+    first, left_out = frames[run_ids[0]], 0
+    if any(not frame.index.equals(first.index) for frame in frames.values()):
+        shared = first.index[np.logical_and.reduce([first.index.isin(frame.index) for frame in frames.values()])]
+        left_out = max(len(frame) for frame in frames.values()) - len(shared)
+        frames = {name: frame.loc[shared] for name, frame in frames.items()}
+        first = frames[run_ids[0]]
+    if first.empty:
         raise UserError(f"the runs {', '.join(run_ids)} have no sample in common")
-    first = first.loc[shared]
-    left_out = max(len(frame) for frame in frames.values()) - len(shared)
     findings = (AuditFinding("unaligned", "warning", f"{left_out} samples are not predicted by every run and are left out", left_out),) if left_out else ()
-    decided = {name: frame.loc[shared, "prediction"] for name, frame in frames.items() if frame.loc[shared, "prediction"].notna().all()}
-    return Predictions.build(
-        first["y"].to_numpy(),
-        {name: frame.loc[shared, "score"].to_numpy(dtype=np.float64) for name, frame in frames.items()},
-        _attributes(store, str(cohorts[0]), attribute, shared),
-        prediction={name: column.to_numpy(dtype=np.int8) for name, column in decided.items()},
-        sample_id=shared.to_list(),
-        patient=first["patient_id"].to_numpy(dtype=object),
+    patient, _ = pd.factorize(first["patient_id"])
+    origin = Origin(rows_read=len(first) + left_out, runs=tuple(SourceRun(name, str(store.folder(name).read_spec()["key"])) for name in run_ids))
+    return Predictions(
+        sample_id=first.index.to_numpy(dtype=object),
+        y=first["y"].to_numpy(dtype=np.int8),
+        scores={name: frame["score"].to_numpy(dtype=np.float64) for name, frame in frames.items()},
+        decided={name: frame["prediction"].to_numpy(dtype=np.int8) for name, frame in frames.items() if frame["prediction"].notna().all()},
+        attributes={name: _attribute(store, cohort_id, name, first.index) for name in _wanted(store, cohort_id, attribute)},
+        patient=patient.astype(np.int64),
         split=first["split"].to_numpy(dtype=object),
         source=run_ids[0] if len(run_ids) == 1 else f"{len(run_ids)} runs",
         findings=findings,
+        origin=origin.without("samples that some run did not predict", left_out),
     )
 
 
-def _predictions(store: Store, run_id: str) -> pd.DataFrame:
-    """Rows of validation and test, indexed by sample."""
-    frame = store.predictions(run_id)
-    frame = frame[frame["split"].isin(["validation", "test"])]
-    if not (frame["split"] == "test").any():
+def _cohort(store: Store, run_ids: Sequence[str]) -> str:
+    cohorts = []
+    for name in run_ids:
+        try:
+            cohorts.append(cohort_of(store, name))
+        except KeyError:
+            raise UserError(f"there is no run '{name}'; `multifair runs` lists them") from None
+    if len(set(cohorts)) != 1:
+        raise UserError(f"the runs {', '.join(run_ids)} are of {len(set(cohorts))} cohorts; an audit compares runs of one cohort")
+    return cohorts[0]
+
+
+def _rows(store: Store, run_id: str, splits: Sequence[str]) -> pd.DataFrame:
+    """Scored rows of the splits in the cohort's row order, indexed by sample."""
+    frame = store.predictions(run_id, splits[0] if len(splits) == 1 else None)
+    frame = frame[frame["split"].isin(list(splits)) & frame["score"].notna() & frame["y"].notna()]
+    if "test" in splits and not (frame["split"] == "test").any():
         raise UserError(f"run '{run_id}' has no test predictions (yet): only finished runs can be audited")
     return frame.set_index("sample_id")
 
 
-def _attributes(store: Store, cohort_id: str, attribute: str | Sequence[str] | None, samples: pd.Index) -> dict[str, np.ndarray]:
-    tidy = store.attributes(cohort_id)
-    known = list(dict.fromkeys(tidy["attribute"]))
-    wanted = known if attribute is None else [attribute] if isinstance(attribute, str) else list(attribute)
-    result = {}
+def _wanted(store: Store, cohort_id: str, attribute: str | Sequence[str] | None) -> list[str]:
+    known = known_attributes(store, cohort_id)
+    wanted = list(known) if attribute is None else [attribute] if isinstance(attribute, str) else list(attribute)
     for name in wanted:
         if name not in known:
             raise UserError(f"the cohort has no attribute '{name}'; it has {', '.join(known) or 'none'}")
-        values = tidy[tidy["attribute"] == name].set_index("sample_id")["value"].reindex(samples)
-        result[name] = values.astype(object).where(values.notna(), None).to_numpy()
-    if not result:
-        raise UserError("the cohort has no sensitive attribute to audit")
-    return result
+    return wanted
+
+
+def known_attributes(store: Store, cohort_id: str) -> tuple[str, ...]:
+    """The cohort's sensitive attributes."""
+    return memoised(store, ("attributes", cohort_id), lambda: tuple(dict.fromkeys(store.attributes(cohort_id)["attribute"])))
+
+
+def _attribute(store: Store, cohort_id: str, name: str, samples: pd.Index) -> Attribute:
+    groups, codes = group_codes(store, cohort_id, name)
+    known: NDArray[np.int64] = codes.reindex(samples, fill_value=-1).to_numpy(dtype=np.int64)
+    return Attribute(groups, known)

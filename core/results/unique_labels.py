@@ -13,7 +13,7 @@ MOST_DIFFERING = 2
 """Settings that a name may list; with more of them the start of the run's key stands in the name."""
 
 
-def told_apart(names: pd.Series, runs: pd.DataFrame) -> pd.Series:
+def unique_labels(names: pd.Series, runs: pd.DataFrame) -> pd.Series:
     """`names` of `runs` (same index), made different where they are the same by what differs among those runs.
 
     In this order: attribute, preset, up to MOST_DIFFERING settings, and as a last resort the start of the key.

@@ -6,9 +6,10 @@ import os
 import platform
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from core.versions import package_versions
 
 PACKAGES = ("multifair-dashboard", "torch", "numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "duckdb", "fairlearn", "transformers")
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +20,7 @@ def describe(device: str, threads: int) -> dict[str, Any]:
     """Versions, commit, machine, device and threads. What cannot be found out is null."""
     return {
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": package_versions(PACKAGES),
         "commit": commit(),
         "platform": platform.platform(),
         "cores": usable_cores(),
@@ -40,13 +41,6 @@ def commit(root: Path = ROOT) -> str | None:
 def usable_cores() -> int:
     """Cores that this process may use, which a container may keep below those there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def _git(root: Path, *arguments: str) -> str | None:

@@ -7,8 +7,9 @@ from itertools import product
 import numpy as np
 from scipy.special import ndtr
 
-from core.audit.estimates.group_estimates import estimate_groups
+from core.audit.estimates.group_estimates import group_counts
 from core.audit.options import AuditOptions
+from core.audit.result import Tables
 from core.study.audit_cohorts import cohorts, shift
 from core.study.audit_promises import COVERAGE, Line, line
 
@@ -37,7 +38,7 @@ def _setting(rng: np.random.Generator, repetitions: int, n_pos: int, n_neg: int,
     for block in blocks(repetitions):
         data = cohorts(rng, block, n_pos, n_neg, auc, images, spread)
         codes = np.repeat(np.arange(block), (n_pos + n_neg) * images)
-        _, tables = estimate_groups(data, codes, block, PLAIN)
+        tables = Tables(data, codes, tuple(map(str, range(block))), group_counts(data, codes, block), PLAIN)
         for name, value in truth.items():
             hits[name] += ((tables[name].low <= value) & (value <= tables[name].high)).tolist()
     at = f"n_pos={n_pos}, n_neg={n_neg}" + (f", {images} images per patient" if images > 1 else "")

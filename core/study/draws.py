@@ -14,6 +14,7 @@ import pandas as pd
 
 from core.errors import UserError
 from core.metrics.seeds import mean_over_seeds
+from core.tables.csv_export import csv_text
 from core.workspace import write_atomic
 
 STEM = "study_planted_draws"
@@ -87,7 +88,7 @@ def summarise(folder: Path) -> Draws:
             cells += [f"{one.difference:+.3f} [{_limit(one.low)}, {_limit(one.high)}]", f"{one.smallest:+.3f} to {one.largest:+.3f}"]
         lines.append("| " + " | ".join(cells) + " |")
     result = Draws(table, "\n".join(lines) + "\n")
-    write_atomic(folder / f"{STEM}.csv", table.round(5).to_csv(index=False))
+    write_atomic(folder / f"{STEM}.csv", csv_text(table.round(5)))
     write_atomic(folder / f"{STEM}.md", result.markdown)
     return result
 

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from core.methods import get
-from core.training.engine import N_CLASSES, Engine
+from core.training.engine import Engine
 from core.training.presets import make_spec
 from core.training.probe import ConflictProbe, probe_rows
 from core.training.spec import TelemetrySpec, TrainSpec
@@ -105,7 +105,7 @@ class _Stepper:
         self._rows = self._engine.epoch_order()[: spec.budget.batch_size]
         data, network = self._engine.data, self._engine.network
         self._telemetry = StepTelemetry(network.modalities, data.groups, device) if watch else None
-        self._probe = ConflictProbe(network, self._engine.method, data, probe_rows(data, 0, N_CLASSES))
+        self._probe = ConflictProbe(network, self._engine.method, data, probe_rows(data, 0, self._engine.n_classes))
 
     def seconds(self, index: int) -> float:
         engine = self._engine

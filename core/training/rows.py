@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
+
+from core.metrics.estimate import finite_or_none
 
 Row = dict[str, Any]
 
@@ -29,13 +30,8 @@ def row(
         "group": group,
         "group_b": group_b,
         "stat": stat,
-        "value": finite(value),
-        "low": finite(low),
-        "high": finite(high),
+        "value": finite_or_none(value),
+        "low": finite_or_none(low),
+        "high": finite_or_none(high),
         "n": n,
     }
-
-
-def finite(value: float | None) -> float | None:
-    """`value` as a plain float, None where it is missing or not finite."""
-    return float(value) if value is not None and math.isfinite(value) else None

@@ -107,8 +107,8 @@ def test_missing_values_form_a_group_or_are_left_out() -> None:
     y = np.tile([0, 1], 60)
     score = np.random.default_rng(0).random(120)
     predictions = Predictions.build(y, score, {"g": (["a"] * 40 + ["b"] * 40 + [None] * 40)})
-    kept = audit(predictions, PLAIN).to_dict()["attributes"]["g"]
-    left = audit(predictions, AuditOptions(bootstrap=0, permutations=0, missing="exclude")).to_dict()["attributes"]["g"]
+    kept = audit(predictions, AuditOptions(bootstrap=0, permutations=0, missing="group")).to_dict()["attributes"]["g"]
+    left = audit(predictions, PLAIN).to_dict()["attributes"]["g"]
     assert (set(kept["groups"]), kept["missing"]) == ({"a", "b", "missing"}, 40)
     assert (set(left["groups"]), left["missing"]) == ({"a", "b"}, 40)
 
@@ -174,7 +174,7 @@ def test_targets_that_make_no_sense(text: str) -> None:
         Target.parse(text)
 
 
-@pytest.mark.parametrize("choice", [{"tolerance": 1.0}, {"seed": -1}, {"permutations": -1}, {"bins": 1}, {"power": 0.4}, {"min_negatives": 0}, {"correction": "none"}, {"missing": "drop"}])
+@pytest.mark.parametrize("choice", [{"tolerance": 1.0}, {"seed": -1}, {"permutations": -1}, {"calibration_bins": 1}, {"power": 0.4}, {"min_negatives": 0}, {"missing": "drop"}, {"bands": {"age": (40.0, 18.0)}}, {"bands": {"age": ()}}, {"bands": {"age": (float("inf"),)}}, {"primary_metrics": ("speed",)}, {"primary_metrics": ()}])
 def test_more_options_that_make_no_sense(choice: dict[str, object]) -> None:
     with pytest.raises(UserError):
         AuditOptions(**choice)  # type: ignore[arg-type]

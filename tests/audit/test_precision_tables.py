@@ -64,7 +64,22 @@ def test_repeated_patients_are_drawn_whole() -> None:
     options = AuditOptions(bootstrap=400, permutations=0)
     once, thrice = (audit(simulated({"a": 200, "b": 200}, images=k), options).models[0].attributes[0].tables for k in (1, 3))
     assert thrice["average_precision"].se == pytest.approx(once["average_precision"].se, rel=0.15)
-    for name in ("calibration_intercept", "calibration_slope"):
+    for name in ("calibration_intercept", "calibration_slope", "oe_ratio"):
         width = [table[name].high - table[name].low for table in (once, thrice)]
-        assert width[1] == pytest.approx(width[0], rel=0.15), "three images of a patient are no three patients"
-        assert (once[name].method, thrice[name].method) == ("Wald", "sandwich by patient")
+        assert width[1] == pytest.approx(width[0], rel=1e-6), "three images of a patient are no three patients"
+
+
+def test_an_area_without_a_lower_bound_is_not_shown_below_zero() -> None:
+    rng = np.random.default_rng(5)
+    y = np.repeat([True, False, True, False], [60, 140, 8, 60])
+    score = np.where(np.arange(y.size) < 200, rng.random(y.size) - 0.6 * y, rng.random(y.size) + 0.12 * y)
+    codes = np.repeat([0, 1], [200, 68])
+    data = Scored("m", y, score, None, "none", "none", None)
+    ap, area = precision_tables(data, codes, 2, [None, None], AuditOptions(bootstrap=200))
+    assert auprg(y[:200], score[:200])[0] < 0
+    assert np.isnan([area.value[0], area.low[0], area.high[0], area.se[0]]).all() and not area.judged[0]
+    assert area.reason[0] is not None and "worse than calling everybody positive" in area.reason[0]
+    assert np.isfinite(ap.value).all() and ap.reason == (None, None), "average precision is bounded and always shown"
+    assert area.reason[1] == "its interval reaches below -1: too few positives for this measure" and np.isnan(area.value[1])
+    shown = precision_tables(data, codes, 2, [None, None], AuditOptions(bootstrap=0))[1]
+    assert np.isnan(shown.value[0]) and np.isfinite(shown.value[1]), "without an interval only the value itself is judged"

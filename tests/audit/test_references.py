@@ -92,13 +92,13 @@ def test_rates_have_wilson_intervals(seed: int) -> None:
         assert told[g]["tpr_ci"] == pytest.approx([low, high])
 
 
-@pytest.mark.parametrize(("correction", "method"), [("holm", "holm"), ("bh", "fdr_bh")])
-def test_corrections_are_those_of_statsmodels(correction: str, method: str) -> None:
+def test_corrections_are_those_of_statsmodels() -> None:
+    """All metrics but the declared one are corrected together, as one exploratory family."""
     y, score, group, _ = table(1)
-    options = AuditOptions(bootstrap=0, permutations=0, threshold=0.4, correction=correction)  # type: ignore[arg-type]
-    tests = audit(Predictions.build(y, score, {"g": group}), options).tests
-    for metric, rows in tests[tests["metric"] != "ece"].groupby("metric"):  # whose test needs replicates
-        assert rows["p_adjusted"].to_numpy() == pytest.approx(multipletests(rows["p"], method=method)[1]), metric
+    tests = audit(Predictions.build(y, score, {"g": group}), AuditOptions(bootstrap=0, permutations=0, threshold=0.4)).tests
+    explored = tests[(tests["metric"] != "auc") & tests["p"].notna()]
+    assert explored["metric"].nunique() > 5
+    assert explored["p_adjusted"].to_numpy() == pytest.approx(multipletests(explored["p"], method="fdr_bh")[1])
 
 
 def test_balanced_brier_and_its_interval_by_hand() -> None:

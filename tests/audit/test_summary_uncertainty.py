@@ -7,35 +7,32 @@ import pytest
 from scipy.stats import fisher_exact
 
 from core.audit import AuditOptions, Predictions, audit
-from core.audit.inference.summary_uncertainty import FEW, beyond_resolution
 from tests.audit.cohorts import simulated
 
 OPTIONS = AuditOptions(bootstrap=0, permutations=300, threshold=0.35)
 
 
-def test_small_groups_are_tested_by_permutation_and_large_ones_by_delong() -> None:
-    tests = audit(simulated({"a": 1000, "b": 1000, "c": 80}), OPTIONS).tests
-    auc = tests[tests["metric"] == "auc"].set_index(["group_a", "group_b"])["method"]
-    assert auc["a", "b"] == "DeLong, Welch"
-    assert auc["a", "c"] == auc["b", "c"] == "studentized permutation"
-    assert set(tests[tests["metric"] == "tpr"]["method"]) == {"studentized permutation"}
-    without = audit(simulated({"a": 80, "b": 80}), AuditOptions(bootstrap=0, permutations=0)).tests
-    assert set(without[without["metric"] == "auc"]["method"]) == {"DeLong, Welch"}
-    assert FEW == 100
+@pytest.mark.parametrize("images", [1, 3])
+def test_an_interval_excludes_no_difference_exactly_where_its_p_says_so(images: int) -> None:
+    """Pointwise and simultaneous, of every metric: no verdict can contradict its interval."""
+    cohort = simulated({"a": 300, "b": 120, "c": 60}, {"a": 0.9, "b": 0.84, "c": 0.78}, images=images)
+    found = audit(cohort, OPTIONS)
+    tests = [test for m in found.models for a in m.attributes for test in a.tests]
+    assert {test.metric for test in tests} >= {"auc", "tpr", "brier", "oe_ratio", "calibration_slope"}
+    for test in tests:
+        assert test.p is not None and test.p_adjusted is not None and test.low is not None and test.high is not None
+        assert (test.low > 0 or test.high < 0) == (test.p < OPTIONS.alpha), test
+        low, high = test.simultaneous
+        assert low is not None and high is not None
+        assert (low > 0 or high < 0) == (test.p_adjusted < OPTIONS.alpha), test
+        assert (low <= test.low + 1e-9 and test.high - 1e-9 <= high) or test.p_adjusted < OPTIONS.alpha
 
 
-def test_permutation_and_welch_agree_where_both_are_good() -> None:
-    cohort = simulated({"a": 250, "b": 250}, {"a": 0.85, "b": 0.78}, seed=3)
-    permuted = audit(cohort, AuditOptions(bootstrap=0, permutations=4000)).models[0].attributes[0].tests[0]
-    welch = audit(cohort, AuditOptions(bootstrap=0, permutations=0)).models[0].attributes[0].tests[0]
-    assert (permuted.method, welch.method) == ("studentized permutation", "DeLong, Welch")
-    assert permuted.p == pytest.approx(welch.p, abs=0.03)
-
-
-def test_p_values_go_on_below_the_resolution_of_permutations() -> None:
-    assert beyond_resolution(0.001, 8.0, 0.001) < 1e-10
-    assert beyond_resolution(0.3, 8.0, 0.001) == 0.3
-    assert beyond_resolution(0.001, float("nan"), 0.001) == 0.001
+def test_two_groups_are_one_test() -> None:
+    found = audit(simulated({"a": 300, "b": 200}, {"a": 0.9, "b": 0.8}), OPTIONS)
+    pair = next(test for test in found.models[0].attributes[0].tests if test.metric == "auc")
+    rest = [test for test in found.models[0].against_rest if test.metric == "auc"]
+    assert len(rest) == 1 and rest[0].p == pair.p and rest[0].difference == pair.difference
 
 
 def test_rates_lie_near_fishers_test() -> None:
@@ -63,14 +60,17 @@ def test_rate_gaps_stand_beside_what_chance_gives() -> None:
     assert found.value is not None and found.null_q95 is not None and found.null_q95 < found.value
 
 
-def test_no_null_is_shown_for_other_groups_than_those_of_the_summary() -> None:
-    """A group without negatives has a TPR but no FPR: the null of equalized odds would leave it out, TPR's gap does not."""
+def test_the_null_of_a_summary_is_that_of_its_own_groups() -> None:
+    """Only two groups have positives, and only one negatives: there is a gap in TPR with its null, and none in FPR."""
     y = np.concatenate([np.tile([0, 1], 100), np.ones(40, dtype=int)])
     score = np.random.default_rng(0).random(240)
     score[200:] = 0.9
     attribute = audit(Predictions.build(y, score, {"g": ["a", "b"] * 100 + ["c"] * 40}), OPTIONS).models[0].attributes[0]
     opportunity = attribute.summary("equal_opportunity_difference")
-    assert opportunity.value is not None and opportunity.p_null is None
+    assert opportunity.value is not None and opportunity.p_null is not None and opportunity.p_null < 0.001
+    share = np.mean(np.array(opportunity.null) >= opportunity.value)
+    assert share == pytest.approx(opportunity.p_null, abs=0.002)
+    assert attribute.summary("deodds").value is None and attribute.summary("deodds").p_null is None
 
 
 def test_intersections_have_weighted_and_plain_tests_against_the_rest() -> None:

@@ -27,14 +27,15 @@ from core.metrics.auc import group_aucs
 from core.metrics.auc_interval import auc_interval
 from core.metrics.bootstrap import bootstrap_aucs, bootstrap_statistic, replicate_interval
 from core.metrics.bootstrap_rates import bootstrap_confusion
-from core.metrics.calibration import calibration, reliability
+from core.metrics.calibration import brier, reliability
+from core.metrics.calibration_error import calibration_error_intervals
+from core.metrics.calibration_fit import calibration_fit
 from core.metrics.cross_group import cross_group_auc
 from core.metrics.delong import group_delong
 from core.metrics.multiple_testing import adjust
 from core.metrics.net_benefit import decision_curve
 from core.metrics.permutation import permute_aucs, permute_pairs
 from core.metrics.precision_recall import auprg, average_precision, table_average_precision
-from core.metrics.rate_permutation import permute_rates
 from core.metrics.rate_tests import one_vs_rest_rates, pairwise_rates
 from core.metrics.rates import CELLS, RATES, confusion, rate, rate_counts, rate_estimates, rate_summaries, rates
 
@@ -81,7 +82,9 @@ def everything(n: int, replicates: int, workers: int | None) -> float:
         auc_interval(group_delong(y, score, group, GROUPS))
         average_precision(y, score, group, GROUPS)
         auprg(y, score, group, GROUPS)
-        calibration(y, score, group, GROUPS)
+        calibration_error_intervals(y, score, group, GROUPS)
+        calibration_fit(y, score, group, GROUPS)
+        brier(y, score, group, GROUPS)
         reliability(y, score, group, GROUPS)
         cross_group_auc(y, score, group, GROUPS)
         decision_curve(y, score, None, group, GROUPS)
@@ -95,7 +98,6 @@ def everything(n: int, replicates: int, workers: int | None) -> float:
             rate_estimates(table, name)
             adjust(one_vs_rest_rates(*rate_counts(table, name)).p)
             adjust(pairwise_rates(*rate_counts(table, name), PAIRS).p)
-        permute_rates(y, selected, group, GROUPS, permutations=replicates, seed=1, workers=workers)
         permute_aucs(y, score, group, GROUPS, permutations=replicates, seed=1, workers=workers)
         permute_pairs(y, score, group, PAIRS, GROUPS, permutations=replicates, seed=1, workers=workers)
     return time.perf_counter() - start

@@ -94,10 +94,10 @@ def _smaller(path: Path) -> None:
 
 def _audited(root: Path) -> str:
     """Id of an audit of the default runs' test predictions, made as the Audit page makes it."""
+    from core.api.saved_audits import make
     from core.audit import AuditOptions, Mapping
     from core.store import Store
     from core.workspace import Workspace
-    from dashboard.audits import make
     from dashboard.run_selection import default_runs, named
 
     workspace = Workspace.open(root)

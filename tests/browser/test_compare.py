@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from core.charts.comparison import headline, standing
+from core.charts.comparison import headline
 from core.charts.text import decimal, interval, positives
 from core.results import compare_runs
+from core.results.answers import standing
 from core.store import Store
 from dashboard.run_selection import named
 from tests.browser.widgets import (

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from core.charts.text import decimal, percent
-from core.results import intersections, multiplicity, views
+from core.results import cohort_claims, group_tables, intersections
+from core.results.predictions import cohort_of
 from core.store import Store
 from tests.browser.helpers import overflow, settle
 from tests.browser.widgets import (
@@ -38,16 +39,16 @@ def _run(fake: FakeWorkspace, method: str = "erm") -> str:
 def test_forest_and_answer_are_the_audits(page: Any, served: tuple[str, FakeWorkspace], store: Store, tmp_path: Path) -> None:
     address, fake = served
     run = _run(fake)
-    rows = views.group_performance(store, [run], "sex")
+    rows = group_tables.group_performance(store, [run], "sex")
     known = rows[rows["group"].notna()].sort_values("value")
-    verdict = multiplicity.over_runs(store, [run], "sex").iloc[0]
+    verdict = cohort_claims.of_runs(store, cohort_of(store, run), [run], "sex").iloc[0]
     visit(page, address, "groups", f"?attribute=sex&runs={run}")
     said = says(page, ".st-key-answer", "AUC")
     assert verdict["reason"] in said.replace("\n", " ")
     assert f"{decimal(known['value'].iloc[0])} against {decimal(known['value'].iloc[-1])}" in title(page, "group-auc")
     saved = {row["who"]: float(row["value"]) for row in downloads(page, "group-auc", tmp_path)}
     assert saved["female"] == pytest.approx(known.set_index("group")["value"]["female"])
-    null = views.gap_null(store, [run], "sex").iloc[0]
+    null = group_tables.gap_null(store, [run], "sex").iloc[0]
     assert decimal(null["observed"]) in title(page, "gap-null")
     assert any("female" in cell for row in table_of(page, "group-auc") for cell in row)
 
@@ -62,7 +63,7 @@ def test_threshold_slider_by_keyboard(page: Any, served: tuple[str, FakeWorkspac
     # Reruns on the way there show thresholds between: only the last answer is the one asked for.
     said = title(page, "thresholds", "threshold of .30")
     settle(page, PATIENCE)
-    grid = views.consequences(store, [run], "sex")
+    grid = group_tables.consequences(store, [run], "sex")
     at = grid[(grid["threshold"] == 0.3) & (grid["metric"] == "tpr")].set_index("group")
     assert percent(at["value"].min()) in said
     page.wait_for_function(
@@ -95,16 +96,16 @@ def test_curves_matrix_and_intersections(page: Any, served: tuple[str, FakeWorks
     run, other = _run(fake), _run(fake, "multifair")
     visit(page, address, "groups", f"?attribute=sex&runs={run},{other}")
     equity = table_of(page, "equity")
-    summary = views.summaries(store, [run], "sex").set_index("metric")["value"]["es_auc"]
+    summary = group_tables.summaries(store, [run], "sex").set_index("metric")["value"]["es_auc"]
     assert any(abs(float(cell) - summary) < 1e-6 for row in equity for cell in row if cell.replace(".", "", 1).isdigit())
     tab(page, "ROC")
     page.locator(".st-key-block-equity").wait_for(state="detached", timeout=PATIENCE)
     assert {row["group"] for row in downloads(page, "roc", tmp_path)} == {"female", "male"}
     tab(page, "Calibration")
-    curve = views.calibration(store, [run, other], "sex")
+    curve = group_tables.calibration(store, [run, other], "sex")
     assert len(table_of(page, "calibration")) == len(curve)
     tab(page, "Between groups")
-    rows = views.cross_group(store, [run], "sex")
+    rows = group_tables.cross_group(store, [run], "sex")
     pair = rows[(rows["positive"] == "female") & (rows["negative"] == "male")]["value"].iloc[0]
     shown = page.locator(".st-key-block-cross-group [data-testid=stVegaLiteChart]").first.locator("svg text")
     assert decimal(pair) in shown.all_text_contents()
@@ -130,7 +131,7 @@ def test_a_link_reopens_the_tab_and_other_pages_take_no_harm(page: Any, served: 
     page.goto("about:blank")
     page.goto(link)
     settle(page, PATIENCE)
-    rows = views.cross_group(store, [run], "sex")
+    rows = group_tables.cross_group(store, [run], "sex")
     low = rows[(rows["positive"] != rows["negative"])]["value"].min()
     assert decimal(low) in title(page, "cross-group", "Hardest to rank")
     choose(page, "view_attribute", "skin_type")

@@ -9,7 +9,7 @@ import pytest
 
 from core.charts.text import decimal, interval
 from core.cohort import load
-from core.results import views
+from core.results import group_tables
 from core.store import Store
 from dashboard.run_selection import default_runs, named
 from tests.browser.helpers import overflow
@@ -68,7 +68,7 @@ def test_runs_and_attribute_change_the_page_and_the_link(page: Any, served: tupl
 def test_every_tab_shows_the_audits_numbers_and_is_in_the_link(page: Any, served: tuple[str, FakeWorkspace], store: Store, tmp_path: Path) -> None:
     address, fake = served
     run = _opened(store, fake)[0]
-    audited = views.modality_performance(store, [run], "sex")
+    audited = group_tables.modality_performance(store, [run], "sex")
     visit(page, address, "modalities", f"?attribute=sex&runs={run}")
     alone = audited[(audited["kind"] == "unimodal") & (audited["group"] == "female")].set_index("modality")["value"]
     rows = downloads(page, "unimodal-auc", tmp_path)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.charts.text import decimal, interval, p_value
-from core.results import multiplicity, views
+from core.results import cohort_claims, group_tables
 from core.store import Store
 from dashboard.run_selection import default_runs, named
 from dashboard.tour import STEPS
@@ -32,7 +32,7 @@ from tests.factories import FakeWorkspace, fake_cohort, fake_run, fake_workspace
 
 def _searched(store: Store, fake: FakeWorkspace) -> Any:
     finished = named(store.runs(fake.cohort.cohort_id, status="done"))
-    return multiplicity.strongest(store, default_runs(finished, "sex"), fake.cohort.attributes)
+    return cohort_claims.of_runs(store, fake.cohort.cohort_id, default_runs(finished, "sex"))
 
 
 def test_findings_are_the_audits_and_lead_to_their_evidence(page: Any, served: tuple[str, FakeWorkspace], store: Store) -> None:
@@ -42,7 +42,7 @@ def test_findings_are_the_audits_and_lead_to_their_evidence(page: Any, served: t
     visit(page, address, query="?tour=done")
     first = says(page, ".st-key-finding-0", "disparity")
     assert decimal(top["pair"]["value_low"]) in first and f"corrected {p_value(top['p_search'])}" in first
-    groups = views.group_performance(store, [top["run_id"]], top["attribute"]).set_index("group")
+    groups = group_tables.group_performance(store, [top["run_id"]], top["attribute"]).set_index("group")
     low = groups.loc[top["pair"]["group_low"]]
     assert interval(low["value"], low["low"], low["high"]) in first
     says(page, "[data-testid=stMain]", f"{found['searched'].iloc[0]} comparisons searched")

@@ -10,12 +10,12 @@ from typing import Any
 
 import pandas as pd
 
+from core.api.saved_audits import make
 from core.audit import AuditOptions, Mapping
 from core.charts.text import interval
 from core.report.contents import runs_contents
-from core.results import views
+from core.results import group_tables
 from core.store import Store
-from dashboard.audits import make
 from tests.browser.helpers import dashboard, settle
 from tests.browser.widgets import PATIENCE, choose, download, in_address, press, remove, says, segment, tags, visit
 from tests.factories import FakeWorkspace
@@ -35,7 +35,7 @@ def test_every_download_is_the_report_of_the_chosen_runs(page: Any, served: tupl
     press(page, "write-report")
     page.get_by_role("button", name="HTML", exact=True).wait_for(timeout=PATIENCE)
     html = download(page, "HTML", tmp_path).read_text(encoding="utf-8")
-    row = views.group_performance(store, runs[:1], "sex").set_index("group").loc["female"]
+    row = group_tables.group_performance(store, runs[:1], "sex").set_index("group").loc["female"]
     auc = interval(row["value"], row["low"], row["high"])
     assert "Comparison of 2 runs" in html and auc in html
     assert not re.search(r"<script|src=[\"']https?:", html)

@@ -15,7 +15,7 @@ from core.charts import comparison, consequences, contribution, gradients, group
 from core.charts.figure import Figure
 from core.charts.glossary import GLOSSARY, explain
 from core.charts.theme import DARK, LIGHT
-from core.results import compare_runs, intersections, views
+from core.results import compare_runs, group_tables, intersections
 from core.store import Store
 from tests.charts.altair_draws import assert_altair_draws_the_same
 from tests.factories import fake_workspace
@@ -34,7 +34,7 @@ def figures() -> dict[str, Figure]:
         names = dict(zip(chosen, NAMES.values(), strict=True))
         telemetry = store.telemetry(chosen)
         last = telemetry[telemetry["epoch"] == telemetry["epoch"].max()]
-        modal = views.modality_performance(store, chosen, "skin_type")
+        modal = group_tables.modality_performance(store, chosen, "skin_type")
         seeds, methods = compare_runs.overview(store, runs, "sex", "es_auc")
         found = [
             contribution.over_epochs(telemetry, names, MODALITIES),
@@ -43,13 +43,13 @@ def figures() -> dict[str, Figure]:
             modality_auc.take_away(modal[modal["kind"] != "unimodal"], names, MODALITIES, SKIN, "skin_type"),
             gradients.conflict(telemetry, names, MODALITIES, SEX, (1, 4)),
             gradients.magnitudes(telemetry, names, MODALITIES),
-            groups.forest(views.group_performance(store, chosen, "skin_type"), names, SKIN, "skin_type"),
-            groups.gap_null(views.gap_null(store, chosen, "skin_type"), names, "skin_type"),
-            groups.roc(views.roc(store, chosen, "skin_type"), names, SKIN, "skin_type"),
-            groups.calibration(views.calibration(store, chosen, "skin_type"), names, SKIN, "skin_type"),
-            consequences.equity(views.summaries(store, chosen, "skin_type"), names, "skin_type"),
-            consequences.thresholds(views.consequences(store, chosen, "skin_type"), names, SKIN, "skin_type", 0.5),
-            consequences.cross_group(views.cross_group(store, chosen, "skin_type"), names, SKIN, "skin_type"),
+            groups.forest(group_tables.group_performance(store, chosen, "skin_type"), names, SKIN, "skin_type"),
+            groups.gap_null(group_tables.gap_null(store, chosen, "skin_type"), names, "skin_type"),
+            groups.roc(group_tables.roc(store, chosen, "skin_type"), names, SKIN, "skin_type"),
+            groups.calibration(group_tables.calibration(store, chosen, "skin_type"), names, SKIN, "skin_type"),
+            consequences.equity(group_tables.summaries(store, chosen, "skin_type"), names, "skin_type"),
+            consequences.thresholds(group_tables.consequences(store, chosen, "skin_type"), names, SKIN, "skin_type", 0.5),
+            consequences.cross_group(group_tables.cross_group(store, chosen, "skin_type"), names, SKIN, "skin_type"),
             consequences.intersections(intersections.intersections(store, chosen[0], ["skin_type", "sex"]), "ERM (fused)", ["skin_type", "sex"]),
             comparison.scatter(seeds, methods, "es_auc", "sex"),
             comparison.paired_forest(compare_runs.paired(store, runs, "ERM (fused)", "sex", "es_auc"), "ERM (fused)", "es_auc", "sex"),

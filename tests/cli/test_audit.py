@@ -164,3 +164,68 @@ def test_models_are_compared_in_every_summary(tmp_path: Path, capsys: pytest.Cap
     assert main(["audit", *arguments]) == 0
     text = capsys.readouterr().out
     assert "paired on the same samples" in text and all(name in text for name in ("dp_ratio", "eodds_ratio", "auprg", "ece_debiased"))
+
+
+def test_bands_primary_and_reference_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    path = save(tmp_path / "p.csv", y=rng.integers(0, 2, 400), s=rng.random(400), age=rng.integers(0, 95, 400), sex=rng.choice(["F", "M"], 400))
+    columns = ["--label", "y", "--score", "s", "--attributes", "age,sex"]
+    choices = ["--bins", "age=18,40,65", "--primary-attributes", "sex", "--primary-metrics", "auc,tpr", "--reference", "sex=M"]
+    document = run(capsys, path, *columns, *choices, *FAST)
+    assert list(document["attributes"]["age"]["groups"]) == ["<18", "18 to <40", "40 to <65", "65+"]
+    assert document["attributes"]["age"]["bands"] == [18, 40, 65] and document["attributes"]["sex"]["bands"] is None
+    kept = document["options"]
+    assert (kept["bands"], kept["primary_attributes"], kept["primary_metrics"], kept["reference"]) == ({"age": [18, 40, 65]}, ["sex"], ["auc", "tpr"], {"sex": "M"})
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        (["--bins", "18,40"], "name the column"),
+        (["--bins", "age=18,old"], "no list of numbers"),
+        (["--bins", "age=40,18"], "increasing"),
+        (["--bins", "sex=18"], "only numbers can be banded"),
+        (["--reference", "M"], "say of which attribute"),
+        (["--primary-metrics", "speed"], "unknown primary metric 'speed'"),
+        (["--primary-attributes", "race"], "primary attribute 'race'"),
+        (["--on", "id"], "--metadata FILE"),
+        (["--metadata", "m.csv"], "needs --on ID"),
+    ],
+)
+def test_choices_that_do_not_fit_are_one_line(tmp_path: Path, choice: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    path = save(tmp_path / "p.csv", y=rng.integers(0, 2, 60), s=rng.random(60), age=rng.integers(0, 95, 60), sex=["F", "M"] * 30)
+    assert main(["audit", path, "--label", "y", "--score", "s", "--attributes", "age,sex", *FAST, *choice]) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert message in error[-1]
+
+
+def test_attributes_from_another_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    n = 300
+    pid = np.repeat(np.arange(n // 2), 2)
+    sex = np.where(rng.random(n // 2) < 0.5, "F", "M")
+    scores = {"y": rng.integers(0, 2, n), "s": rng.random(n), "pid": pid}
+    whole = save(tmp_path / "whole.csv", **scores, sex=sex[pid])
+    parted = save(tmp_path / "parted.csv", **scores)
+    order = rng.permutation(n // 2)
+    metadata = save(tmp_path / "meta.csv", pid=order.astype(float), sex=sex[order], unused=order)
+    columns = ["--label", "y", "--score", "s", "--attributes", "sex", "--patient", "pid", *FAST]
+    joined = run(capsys, parted, *columns, "--metadata", metadata, "--on", "pid")
+    assert joined["attributes"] == run(capsys, whole, *columns)["attributes"]
+
+    some = save(tmp_path / "some.csv", pid=order[:100], sex=sex[order[:100]])
+    found = run(capsys, parted, *columns, "--metadata", some, "--on", "pid")
+    assert found["attributes"]["sex"]["missing"] == 100
+    assert next(f for f in found["findings"] if f["code"] == "no_metadata")["rows"] == 100
+
+
+@pytest.mark.parametrize(
+    ("pid", "sex", "message"),
+    [([1, 1, 2], ["F", "M", "F"], "the id '1' has several rows that differ in 'sex'"), ([7, 8, 9], ["F", "M", "F"], "none of the ids"), ([1, 2, 3], None, "there is no column 'sex'")],
+)
+def test_metadata_that_does_not_fit(tmp_path: Path, pid: list[int], sex: list[str] | None, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = save(tmp_path / "p.csv", y=[0, 1] * 30, s=np.linspace(0, 1, 60), pid=[1, 2, 3] * 20)
+    metadata = save(tmp_path / "m.csv", pid=pid, **({} if sex is None else {"sex": sex}))
+    assert main(["audit", path, "--label", "y", "--score", "s", "--attributes", "sex", *FAST, "--metadata", metadata, "--on", "pid"]) == 2
+    assert message in capsys.readouterr().err

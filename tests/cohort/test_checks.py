@@ -54,6 +54,8 @@ FIRES: list[tuple[str, dict[str, Any]]] = [
     ("label-constant", {"changes": {"label": [0] * N}}),
     ("label-missing", {"changes": {"label": WITHOUT_LABEL}}),
     ("label-not-binary", {"changes": {"label": [i % 3 for i in range(N)]}}),
+    ("label-uncertain", {"changes": {"label": [i % 3 - 1 for i in range(N)]}}),
+    ("label-lists", {"changes": {"label": [("edema|effusion", "effusion", "edema|nodule")[i % 3] for i in range(N)]}, "role_changes": {"positive": "edema|effusion"}}),
     ("duplicate-id", {"changes": {"id": ["s0", "s0", *[f"s{i}" for i in range(2, N)]]}}),
     ("patient-in-two-splits", {"split": ["train", "test"] * (N // 2)}),
     ("unusable-file", {"set_aside": [SetAside(3, "s3", "unusable-file", "file not found", "photo")]}),
@@ -74,6 +76,13 @@ FIRES: list[tuple[str, dict[str, Any]]] = [
     ("attribute-missing", {"changes": {"sex": [None if i == 7 else "female" for i in range(N)]}}),
     ("split-imbalance", {"split": UNEVEN.tolist()}),
     ("no-patient-id", {"role_changes": {"patient_id": None}}),
+    ("patient-ids-alike", {"changes": {"patient": [("0007", "7", "7.0", "8")[i % 4] for i in range(N)]}}),
+    ("patient-ids-alike", {"changes": {"patient": [("P1", "p1")[i % 2] for i in range(N)]}}),
+    ("patient-from-path", {"changes": {"patient in Path": [f"patient{i // 2:05d}" for i in range(N)]}, "role_changes": {"patient_id": "patient in Path"}}),
+    ("similar-groups", {"changes": {"sex": [("F", "f", "Female", "M")[i % 4] for i in range(N)]}}),
+    ("unknown-as-group", {"changes": {"sex": [("F", "M", "declined")[i % 3] for i in range(N)]}}),
+    ("spreadsheet-date", {"changes": {"sex": [("20-29", "Oct-19", "30-49")[i % 3] for i in range(N)]}}),
+    ("read-as-number", {"changes": {"pressure": ["<5" if i % 4 == 0 else f"{16 + i % 15}" for i in range(N)]}}),
     ("few-patients", {"n": 40}),
     ("constant-column", {"changes": {"age": [50] * N}}),
     ("attribute-kept-out", {}),
@@ -83,6 +92,9 @@ SILENT: list[tuple[str, dict[str, Any]]] = [
     ("label-constant", {}),
     ("label-missing", {}),
     ("label-not-binary", {}),
+    # Minus one beside one alone is a coding of two classes, not a doubt.
+    ("label-uncertain", {"changes": {"label": [2 * (i % 2) - 1 for i in range(N)]}}),
+    ("label-lists", {}),
     ("duplicate-id", {}),
     ("patient-in-two-splits", {"split": SPLIT.tolist()}),
     ("unusable-file", {"set_aside": [SetAside(3, "s3", "label-missing", "no label")]}),
@@ -104,6 +116,12 @@ SILENT: list[tuple[str, dict[str, Any]]] = [
     ("attribute-missing", {}),
     ("split-imbalance", {"split": SPLIT.tolist()}),
     ("no-patient-id", {}),
+    ("patient-ids-alike", {"changes": {"patient": [f"P{i // 2}" for i in range(N)]}}),
+    ("patient-from-path", {}),
+    ("similar-groups", {}),
+    ("unknown-as-group", {}),
+    ("spreadsheet-date", {"changes": {"sex": [("10-19", "20-29")[i % 2] for i in range(N)]}}),
+    ("read-as-number", {}),
     ("few-patients", {}),
     ("constant-column", {}),
     ("attribute-kept-out", {"role_changes": {"attributes": (), "modalities": (Modality("labs", "tabular", ("age", "sex")),)}}),
@@ -164,6 +182,20 @@ def test_findings_come_with_the_gravest_first():
     table = text_table(plain_columns() | {"id": ["s0"] * N, "stage": Y.tolist()})
     severities = [f.severity for f in check(table, roles())]
     assert severities == sorted(severities, key=["error", "warning", "info"].index)
+
+
+def test_matched_pairs_leak_nothing_in_any_order():
+    # Case, control, case, control: what was matched, and what is random, does not predict the case.
+    generator = np.random.default_rng(0)
+    n = 150
+    case = np.tile([1, 0], n)
+    sex = np.repeat(generator.choice(["f", "m"], n), 2)
+    smoking = generator.choice(["never", "former", "current"], 2 * n)
+    for order in (np.arange(2 * n), np.argsort(case, kind="stable"), generator.permutation(2 * n)):
+        table = text_table({"id": range(2 * n), "pair_id": np.repeat(np.arange(n), 2)[order], "label": case[order], "sex": sex[order], "smoking": smoking[order]})
+        for matched in (table, table.drop(columns="pair_id")):
+            found = BY_CODE["label-leakage"].run(CheckInput(matched, roles(patient_id=None, modalities=(Modality("labs", "tabular", ("smoking",)),))))
+            assert found.outcome == "passed", found
 
 
 def test_random_categories_rarely_look_like_leaks():

@@ -106,7 +106,7 @@ def test_fairvlmed_words_and_summaries_come_from_its_tables(tmp_path: Path, work
     pd.DataFrame({"filename": names, "race": ["white", "black"] * 20, "gender": ["female"] * 40}).to_csv(tmp_path / "data_summary.csv", index=False)
     pd.DataFrame({"filename": names, "gpt4_summary": [f"summary {n}" for n in names]}).to_csv(tmp_path / "gpt4_summarized_notes.csv", index=False)
     cohort = ingest_fairvlmed(workspace, tmp_path, summaries=True)
-    assert cohort.groups("race") == ("black", "white")
+    assert cohort.groups("race") == ("Black", "White")
     assert cohort.texts("note")[0] == "summary data_00001.npz"
 
 

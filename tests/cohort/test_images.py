@@ -144,3 +144,14 @@ def test_dicom_is_read_when_the_package_is_there():
     decoded = decode_image(buffer.getvalue(), size=None, channels=1)[0]
     # MONOCHROME1 shows its highest value as black.
     assert decoded[0, 0] == 255 and decoded[-1, -1] == 0
+
+
+def test_one_hot_pixel_does_not_blacken_a_picture():
+    deep = np.linspace(1000, 5000, 64 * 64).reshape(64, 64).astype(np.uint16)
+    hot = deep.copy()
+    hot[10, 10] = 65535
+    plain, robust = to_bytes(deep).astype(int), to_bytes(hot).astype(int)
+    assert abs(plain - robust)[hot < 65535].max() <= 2
+    assert robust[10, 10] == 255
+    # Without outliers nothing is cut off.
+    assert (plain.min(), plain.max()) == (0, 255)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,8 @@ import pytest
 from core.cohort import cohort as cohorts
 from core.cohort import ingest, list_cohorts, load
 from core.cohort.schema import Modality
-from core.cohort.splits import SPLITS
 from core.errors import UserError
+from core.tables.splits import SPLITS
 from core.workspace import Workspace
 from tests.cohort.helpers import png, roles, write_cohort
 
@@ -196,9 +197,34 @@ def test_a_given_split_is_kept_with_patients_whole(workspace: Workspace, tmp_pat
 
     cohort = ingest(workspace, edit(path, change))
     assert cohort.roles.split == "set"
-    assert cohort.table["split"].tolist()[:2] == ["train", "train"]
+    # The test set stays as it was given; the other row of its patient goes.
+    assert (cohort.table["split"] == "test").sum() == 11
+    assert [s["code"] for s in cohort.set_aside] == ["patient-in-two-splits"]
     assert cohort.table.groupby("patient_id")["split"].nunique().max() == 1
-    assert [f.rows for f in cohort.findings if f.code == "patient-in-two-splits"] == [2]
+    assert [f.rows for f in cohort.findings if f.code == "patient-in-two-splits"] == [1]
+
+
+def test_a_split_without_validation_keeps_its_test_set(workspace: Workspace, tmp_path: Path):
+    def change(table: pd.DataFrame) -> None:
+        table["set"] = ["train"] * 30 + ["test"] * 10
+
+    cohort = ingest(workspace, edit(write_cohort(tmp_path / "clinic"), change))
+    table = cohort.table
+    assert cohort.roles.split == "set"
+    assert table.index[table["split"] == "test"].tolist() == list(range(30, 40))
+    assert set(table["split"]) == set(SPLITS)
+
+
+def test_uncertain_and_blank_labels_mean_what_is_said(workspace: Workspace, tmp_path: Path):
+    def change(table: pd.DataFrame) -> None:
+        table["label"] = [(1, 0, -1, None)[i % 4] for i in range(40)]
+
+    path = edit(write_cohort(tmp_path / "clinic"), change)
+    left_out = ingest(workspace, path)
+    assert left_out.n == 20 and {s["code"] for s in left_out.set_aside} == {"label-missing", "label-uncertain"}
+    assert {"label-missing", "label-uncertain"} <= {f.code for f in left_out.findings}
+    said = ingest(workspace, path, roles=replace(left_out.roles, uncertain="positive", blank="negative"))
+    assert said.y.tolist() == [(1, 0, 1, 0)[i % 4] for i in range(40)]
 
 
 def test_columns_with_reserved_names_do_not_collide(workspace: Workspace, tmp_path: Path):

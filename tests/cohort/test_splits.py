@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.cohort.splits import SHARES, SPLITS, make_split, parse_split
+from core.cohort.splits import SHARES, cut_validation, make_split, parse_split, rows_of_test_patients
 from core.errors import UserError
+from core.tables.splits import SPLITS
 
 
 @settings(max_examples=60, deadline=None)
@@ -47,5 +48,31 @@ def test_words_for_splits():
     assert parse_split(values, "use").tolist() == ["train", "validation", "test", "validation", "test"]
     with pytest.raises(UserError, match="row 3, column 'use': 'maybe' is not a split"):
         parse_split(pd.Series(["train", "maybe"], dtype=object), "use")
-    with pytest.raises(UserError, match="no row into validation"):
-        parse_split(pd.Series(["train", "test"], dtype=object), "use")
+    assert parse_split(pd.Series(["train", "validate", "Test"], dtype=object), "use").tolist() == ["train", "validation", "test"]
+    for words, lacking in ((["val", "test"], "train"), (["train", "val"], "test")):
+        with pytest.raises(UserError, match=f"no row into {lacking}"):
+            parse_split(pd.Series(words, dtype=object), "use")
+
+
+def test_validation_is_cut_from_training_and_the_test_set_kept():
+    patients = [str(i // 2) for i in range(200)]
+    y = np.tile([0, 0, 1, 1], 50).astype(np.int8)
+    given = np.array(["train"] * 160 + ["test"] * 40, dtype=object)
+    cut = cut_validation(given, patients, y, [], seed=0)
+    assert (cut[160:] == "test").all() and set(cut[:160]) == {"train", "validation"}
+    assert (cut == "validation").sum() == 40
+    assert pd.Series(cut).groupby(patients).nunique().max() == 1
+    three = np.array(["train", "validation", "test"], dtype=object)
+    assert cut_validation(three, ["a", "b", "c"], np.array([0, 1, 0], np.int8), [], seed=0) is three
+
+
+def test_folds_are_training_validation_and_test():
+    values = pd.Series(["0", "1", "2", "3", "4"], dtype=object)
+    assert parse_split(values, "fold").tolist() == ["train", "train", "train", "validation", "test"]
+    with pytest.raises(UserError, match="holds 2 folds; three are needed"):
+        parse_split(pd.Series(["0", "1"], dtype=object), "fold")
+
+
+def test_a_given_test_set_is_never_changed():
+    split = np.array(["train", "test", "validation", "train"], dtype=object)
+    assert rows_of_test_patients(split, ["a", "a", "b", "b"]).tolist() == [0]

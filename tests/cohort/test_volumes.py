@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import pickle
 import zipfile
@@ -108,3 +109,32 @@ def test_a_path_inside_an_npz_is_only_a_name():
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("../../scan.npy", npy(STACK))
     assert volume_shape(buffer.getvalue()) == (20, 8, 8)
+
+
+def nifti(values: np.ndarray, affine: np.ndarray | None = None) -> bytes:
+    nibabel = pytest.importorskip("nibabel")
+    return nibabel.Nifti1Image(values, np.eye(4) if affine is None else affine).to_bytes()
+
+
+def test_nifti_is_slices_from_feet_to_head_however_it_is_stored():
+    values = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6)  # x, y, z
+    data = nifti(values)
+    assert volume_shape(data) == (6, 5, 4)
+    slices = decode_volume(data, size=5, slices=6)
+    flipped = decode_volume(nifti(np.ascontiguousarray(values[::-1]), np.diag([-1.0, 1, 1, 1])), size=5, slices=6)
+    assert np.array_equal(slices, flipped)
+    assert slices[0].mean() < slices[-1].mean(), "z goes up"
+    assert slices[0, 0].mean() > slices[0, -1].mean(), "y, the front, is up"
+    assert np.array_equal(decode_volume(gzip.compress(data), size=5, slices=6), slices)
+
+
+@pytest.mark.parametrize("damage", ["cut", "shape", "bomb", "four"])
+def test_damaged_nifti_is_unreadable(damage: str):
+    data = {
+        "cut": lambda: nifti(np.zeros((4, 4, 4), np.int16))[:380],
+        "shape": lambda: nifti(np.zeros((4, 4, 4), np.int16)).replace(bytes([3, 0, 4, 0, 4, 0, 4, 0]), bytes([3, 0, 255, 127, 255, 127, 255, 127])),
+        "bomb": lambda: gzip.compress(bytes(300 << 20)),
+        "four": lambda: nifti(np.zeros((4, 4, 4, 3), np.int16)),
+    }[damage]()
+    with pytest.raises(Unreadable):
+        decode_volume(data, size=8)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from core.metrics.auc import auc, group_aucs
-from core.metrics.calibration import calibration
+from core.metrics.calibration import brier, debiased_ece, ece, max_calibration_error, reliability
 from core.metrics.delong import group_delong
 from core.metrics.equity import es_auc, max_gap
 from core.metrics.precision_recall import auprg, average_precision
@@ -38,9 +38,8 @@ def test_row_order_and_group_names(y: np.ndarray, score: np.ndarray, group: np.n
         assert same(function(y, score, renamed, 3), np.roll(plain, 1))
     assert same(group_delong(y, score, renamed, 3).se, np.roll(group_delong(y, score, group, 3).se, 1))
     assert same(max_gap(group_aucs(y, score, renamed, 3)), max_gap(group_aucs(y, score, group, 3)))
-    assert same(
-        calibration(y[order], score[order], group[order], 3).ece_debiased, calibration(y, score, group, 3).ece_debiased
-    )
+    for error in (ece, max_calibration_error, debiased_ece):
+        assert same(error(reliability(y[order], score[order], group[order], 3)), error(reliability(y, score, group, 3)))
 
 
 @settings(max_examples=60, deadline=None)
@@ -62,9 +61,11 @@ def test_weights_equal_repetition(y: np.ndarray, score: np.ndarray, group: np.nd
         assert same(function(y, score, group, 3, weight), function(long[0], long[1], long[2], 3))
     guess = score > 0.5
     assert same(confusion(y, guess, group, 3, weight), confusion(long[0], np.repeat(guess, weight), long[2], 3))
-    a, b = calibration(y, score, group, 3, weight=weight), calibration(long[0], long[1], long[2], 3)
-    for name in ("ece", "ece_debiased", "mce", "brier", "brier_balanced", "intercept"):
-        assert same(getattr(a, name), getattr(b, name)), name
+    a, b = reliability(y, score, group, 3, weight=weight), reliability(long[0], long[1], long[2], 3)
+    for error in (ece, max_calibration_error):
+        assert same(error(a), error(b)), error
+    one, two = brier(y, score, group, 3, weight=weight), brier(long[0], long[1], long[2], 3)
+    assert same(one[0], two[0]) and same(one[2], two[2])
 
 
 @settings(max_examples=40, deadline=None)
@@ -94,8 +95,19 @@ def test_bad_input_is_refused() -> None:
     with pytest.raises(ValueError, match="group indices"):
         group_aucs([0, 1], [0.1, 0.2], [0, 3], 2)
     with pytest.raises(ValueError, match="between 0 and 1"):
-        calibration([0, 1], [0.1, 1.2])
+        reliability([0, 1], [0.1, 1.2])
     with pytest.raises(ValueError, match="weights"):
         auc([0, 1], [0.1, 0.2], [1, -1])
     assert np.isnan(auc([1, 1], [0.1, 0.2])), "one class has no AUC, not an AUC of 0"
     assert np.isnan(auc([], []))
+
+
+def test_a_weighted_auc_never_leaves_0_and_1() -> None:
+    """Sums of weights are rounded; a perfect ranking must still be 1 exactly."""
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        size = int(rng.integers(6, 40))
+        group, weight, y = rng.integers(0, 3, size), rng.random(size) + 0.1, rng.integers(0, 2, size)
+        for score in (y.astype(float), 1.0 - y):
+            found = group_aucs(y, score, group, 3, weight)
+            assert ((found >= 0) & (found <= 1) | np.isnan(found)).all()

@@ -8,7 +8,6 @@ from scipy.stats import norm
 
 from core.metrics.auc_interval import auc_interval
 from core.metrics.calibration import debiased_ece, ece, reliability
-from core.metrics.calibration_fit import intercept_and_slope
 from core.metrics.delong import delong, group_delong
 from core.metrics.equity import equity
 from core.metrics.estimate import MinimumCounts
@@ -98,9 +97,6 @@ def test_calibration_error_debiased_for_group_size() -> None:
     p = rng.random(100_000)
     curve = reliability(rng.random(100_000) < p**2, p)
     assert debiased_ece(curve)[0] == pytest.approx(ece(curve)[0], abs=0.002)
-    separated = intercept_and_slope([0, 0, 0, 1, 1, 1], [0.1, 0.2, 0.3, 0.7, 0.8, 0.9])
-    assert np.isnan(separated[2][0]), "separated classes have no slope"
-    assert np.isnan(intercept_and_slope([1, 1], [0.2, 0.4])[0][0])
 
 
 def test_operating_points() -> None:

@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.api.saved_audits import saved
 from core.audit import AuditOptions, Mapping, audit, read_predictions
 from core.charts.text import count, decimal, interval
 from core.workspace import Workspace
-from dashboard.audits import saved
-from dashboard.guess_mapping import guess_mapping
 from tests.pages.analysis import calm, drawn, open_page, open_tab, words
+
+PATIENT_RUNS = 2000
 
 
 def predictions(n: int = 900, gap: float = 2.5) -> pd.DataFrame:
@@ -37,6 +38,17 @@ def quick(app: AppTest) -> AppTest:
     return calm(app.run())
 
 
+def start(app: AppTest) -> AppTest:
+    """Audit, and wait for the process that does it."""
+    next(b for b in app.button if b.label == "Audit").click()
+    calm(app.run())
+    for _ in range(PATIENT_RUNS):
+        if not any(b.label == "Cancel" for b in app.button):
+            return app
+        calm(app.run())
+    raise AssertionError("the audit does not end")
+
+
 def test_an_upload_becomes_an_audit_that_says_what_core_says(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, tmp_path) -> None:
     frame = predictions()
     file = tmp_path / "predictions.csv"
@@ -45,8 +57,7 @@ def test_an_upload_becomes_an_audit_that_says_what_core_says(monkeypatch: pytest
     upload(app, "predictions.csv", file.read_bytes())
     assert [m.value for m in app.multiselect] == [["score"], ["race", "sex"]]
     quick(app)
-    next(b for b in app.button if b.label == "Audit").click()
-    calm(app.run())
+    start(app)
 
     options = AuditOptions(threshold=0.5, bootstrap=200, permutations=200, curves=True)
     expected = audit(read_predictions(file, Mapping("outcome", ("score",), ("race", "sex"), id="id")), options).to_dict()
@@ -77,8 +88,7 @@ def test_two_models_are_compared_and_a_threshold_slides(monkeypatch: pytest.Monk
     upload(app, "two.csv", frame.to_csv(index=False).encode())
     app.multiselect[0].set_value(["score", "other"])
     quick(app)
-    next(b for b in app.button if b.label == "Audit").click()
-    calm(app.run())
+    start(app)
     [kept] = saved(workspace)
     [pair] = kept.document["comparisons"]
     first = pair["differences"][0]
@@ -104,8 +114,7 @@ def test_two_models_are_compared_and_a_threshold_slides(monkeypatch: pytest.Monk
 def test_the_metric_picker_changes_the_forest(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
     app = open_page(monkeypatch, workspace.root, "audit")
     quick(upload(app, "p.csv", predictions(400).to_csv(index=False).encode()))
-    next(b for b in app.button if b.label == "Audit").click()
-    calm(app.run())
+    start(app)
     app.selectbox(key="audit-attribute").select("sex")
     app.selectbox(key="audit-metric").select("fpr")
     calm(app.run())
@@ -125,10 +134,8 @@ def test_the_metric_picker_changes_the_forest(monkeypatch: pytest.MonkeyPatch, w
 def test_bad_files_are_one_message(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, name: str, content: bytes, message: str) -> None:
     app = open_page(monkeypatch, workspace.root, "audit")
     upload(app, name, content)
-    start = [b for b in app.button if b.label == "Audit"]
-    if start:
-        start[0].click()
-        calm(app.run())
+    if any(b.label == "Audit" for b in app.button):
+        start(app)
     assert len(app.error) == 1
     assert message in app.error[0].value.replace("\\", "")
 
@@ -140,9 +147,47 @@ def test_an_unknown_link_says_so(monkeypatch: pytest.MonkeyPatch, workspace: Wor
     assert "This audit is not here" in app.error[0].value
 
 
-def test_columns_are_guessed_by_name_and_content() -> None:
-    guess = guess_mapping(predictions())
-    assert (guess.label, guess.score, guess.attributes, guess.id) == ("outcome", ("score",), ("race", "sex"), "id")
-    long = predictions().assign(model="a", split="test", patient_id=range(900), prediction=0)
-    guess = guess_mapping(long.rename(columns={"score": "probability", "outcome": "y_true"}))
-    assert (guess.label, guess.score, guess.model, guess.split, guess.patient) == ("y_true", ("probability",), "model", "split", "patient_id")
+def chosen(app: AppTest) -> dict[str, object]:
+    return {s.label.replace("\\", ""): s.value for s in app.selectbox}
+
+
+def test_words_are_known_or_asked_for_and_never_taken_by_the_alphabet(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    frame = predictions(300)
+    app = open_page(monkeypatch, workspace.root, "audit")
+    upload(app, "case.csv", frame.assign(outcome=np.where(frame["outcome"] == 1, "case", "control")).to_csv(index=False).encode())
+    assert chosen(app)["Value that means positive"] == "case"
+    app = open_page(monkeypatch, workspace.root, "audit")
+    upload(app, "grade.csv", frame.assign(outcome=np.where(frame["outcome"] == 1, "severe", "mild")).to_csv(index=False).encode())
+    assert chosen(app)["Value that means positive"] is None
+    assert "choose the value that means positive" in app.error[0].value
+    assert not any(b.label == "Audit" for b in app.button)
+    next(s for s in app.selectbox if s.label == "Value that means positive").set_value("severe")
+    calm(app.run())
+    assert any(b.label == "Audit" for b in app.button)
+
+
+def test_uncertain_labels_are_left_out_on_the_page_too(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    frame = predictions(400)
+    frame.loc[:39, "outcome"] = -1
+    app = open_page(monkeypatch, workspace.root, "audit")
+    upload(app, "three.csv", frame.to_csv(index=False).encode())
+    assert chosen(app)["Value that means positive"] == "1"
+    assert chosen(app)["-1 (uncertain) means"] == "exclude"
+    quick(app)
+    next(b for b in app.button if b.label == "Audit").click()
+    calm(app.run())
+    [kept] = saved(workspace)
+    assert kept.document["overall"]["n"] == 360
+    assert "label_uncertain" in {f["code"] for f in kept.document["findings"]}
+
+
+@pytest.mark.parametrize("separator", ["|", ", ", ";"])
+def test_every_table_that_the_command_reads_is_read_on_the_page(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, separator: str) -> None:
+    app = open_page(monkeypatch, workspace.root, "audit")
+    text = predictions(300).to_csv(index=False).replace(",", separator)
+    upload(app, "p.csv", text.encode())
+    assert [m.value for m in app.multiselect] == [["score"], ["race", "sex"]]
+    quick(app)
+    next(b for b in app.button if b.label == "Audit").click()
+    calm(app.run())
+    assert len(saved(workspace)) == 1

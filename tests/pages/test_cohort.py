@@ -8,9 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.cohort.cohort import list_cohorts, load
+from core.cohort.composition import group_counts
 from core.cohort.ingest import ingest
 from core.workspace import Workspace
-from dashboard.datasheet import group_counts, split_counts
+from dashboard.datasheet import split_counts
 from tests.pages.analysis import calm, drawn, open_page, words
 from tests.pages.small import small_cohort
 
@@ -114,3 +115,39 @@ def test_sample_images_only_when_asked_for(monkeypatch: pytest.MonkeyPatch, work
     next(t for t in app.toggle if t.key == "show-samples").set_value(True)
     calm(app.run())
     assert len(app.image) == 2
+
+
+def roles_of(app: AppTest) -> dict[str, str]:
+    """Column -> role in the table of columns, as guessed."""
+    frames = [app.session_state[k]["frame"] for k in app.session_state._state.filtered_state if isinstance(app.session_state[k], dict) and "frame" in app.session_state[k]]
+    return dict(zip(frames[-1]["column"], frames[-1]["role"], strict=True))
+
+
+def test_without_a_label_all_else_is_guessed_and_no_flag_is_named(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    rows = "".join(f"{i:04d},{'FM'[i % 2]},{30 + i % 50},{i % 7}.5,{int(i % 3 == 0)}\n" for i in range(120))
+    app = open_page(monkeypatch, workspace.root, "cohort")
+    uploader(app, "Table").set_value(("t.csv", ("patient_id,sex,age,crp,outcome_90d\n" + rows).encode(), "text/csv"))
+    calm(app.run())
+    guessed = roles_of(app)
+    assert (guessed["patient_id"], guessed["age"], guessed["crp"]) == ("patient id", "table value", "table value")
+    said = " ".join([*(w.value for w in app.warning), *(e.value for e in app.error), *(c.value for c in app.caption)]).replace("\\", "")
+    assert "Give its column the role 'label'" in said
+    assert "--" not in said
+
+
+@pytest.mark.parametrize(("tick", "groups"), [(False, {"F", "Female", "M"}), (True, {"F", "M"})])
+def test_groups_that_look_alike_are_put_together_only_when_ticked(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, tick: bool, groups: set[str]) -> None:
+    small = small_cohort()
+    table = small.table.assign(sex=[("F", "Female", "M", "M")[i % 4] for i in range(48)])
+    app = open_page(monkeypatch, workspace.root, "cohort")
+    uploader(app, "Table").set_value(("clinic.csv", table.to_csv(index=False).encode(), "text/csv"))
+    calm(app.run())
+    uploader(app, "Images").set_value(small.images)
+    calm(app.run())
+    if tick:
+        next(c for c in app.checkbox if "look like one group" in c.label).check()
+        calm(app.run())
+    next(b for b in app.button if b.label == "Save cohort").click()
+    calm(app.run())
+    [summary] = list_cohorts(workspace)
+    assert set(load(workspace, summary.cohort_id).table["sex"]) == groups

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from core.charts.comparison import headline, standing
+from core.charts.comparison import headline
 from core.charts.text import interval
 from core.cohort import load
 from core.results import compare_runs
+from core.results.answers import standing
 from core.store import Store
 from dashboard.disagreements import SHOWN
 from tests.factories import FakeWorkspace

@@ -6,7 +6,7 @@ import pytest
 
 from core.audit import AuditOptions, Predictions, audit
 from core.charts.text import decimal, percent
-from core.results import views
+from core.results import group_tables
 from core.store import Store
 from tests.factories import FakeWorkspace, fake_cohort
 from tests.pages.analysis import calm, drawn, open_page, open_tab, specs, words
@@ -59,7 +59,7 @@ def test_threshold_slider_changes_the_rates(fake: FakeWorkspace, monkeypatch: py
     app.slider(key="threshold").set_value(0.3).run()
     calm(app)
     with Store.open(fake.workspace) as store:
-        rows = views.consequences(store, [run], "sex")
+        rows = group_tables.consequences(store, [run], "sex")
     tpr = rows[(rows["metric"] == "tpr") & (rows["threshold"] == 0.3)].sort_values("value")
     assert f"{percent(tpr['value'].iloc[0])} of the positives of {tpr['group'].iloc[0]}" in words(app)
 
@@ -68,7 +68,7 @@ def test_the_gap_stands_on_its_null_in_one_chart(fake: FakeWorkspace, monkeypatc
     runs = [_erm(fake), next(run for run in fake.run_ids if run.startswith("multifair-s1-"))]
     app = calm(open_page(monkeypatch, fake.workspace.root, "groups", runs=",".join(runs), attribute="sex"))
     with Store.open(fake.workspace) as store:
-        null = views.gap_null(store, runs, "sex").drop_duplicates("run_id").set_index("run_id").loc[runs]
+        null = group_tables.gap_null(store, runs, "sex").drop_duplicates("run_id").set_index("run_id").loc[runs]
     rows = drawn(app)[len(runs)]
     observed = [row for row in rows if "observed" in row]
     assert [row["observed"] for row in observed] == pytest.approx(list(null["observed"]))

@@ -13,7 +13,7 @@ from core.audit import AuditOptions, Predictions, audit
 from core.charts.cohort_availability import availability
 from core.charts.text import interval
 from core.cohort import load
-from core.results import views
+from core.results import group_tables
 from core.store import Store
 from tests.factories import FakeWorkspace
 from tests.pages.analysis import calm, drawn, open_page, open_tab, specs, words
@@ -71,7 +71,7 @@ def test_availability_by_group_counts_and_bounds(fake: FakeWorkspace) -> None:
     present = np.ones((len(group), len(fake.cohort.modalities)), dtype=bool)
     present[:, 0] = group != "female"
     with Store.open(fake.workspace) as store:
-        rows = views.availability(store, fake.cohort.cohort_id, "sex", present, fake.cohort.modalities)
+        rows = group_tables.availability(store, fake.cohort.cohort_id, "sex", present, fake.cohort.modalities)
         figure = availability(rows, "sex")
     female = rows[(rows["group"] == "female") & (rows["modality"] == fake.cohort.modalities[0])].iloc[0]
     assert (female["value"], female["present"], female["n"]) == (0.0, 0, (group == "female").sum())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.results import multiplicity
+from core.results import cohort_claims
 from core.store import Store
 from core.workspace import Workspace
 from dashboard import state
@@ -28,7 +28,7 @@ def test_findings_are_the_audits(monkeypatch: pytest.MonkeyPatch, fake: FakeWork
     with Store.open(fake.workspace) as store:
         finished = named(store.runs(fake.cohort.cohort_id, status="done"))
         chosen = default_runs(finished, "sex")
-        table = multiplicity.strongest(store, chosen, fake.cohort.attributes)
+        table = cohort_claims.of_runs(store, fake.cohort.cohort_id, chosen)
     shown = [row for row in table.to_dict("records") if row["reason"] in said]
     assert 1 <= len([b for b in app.button if b.label == "See the evidence"]) == len(shown) <= 3
     assert f"{table['searched'].iloc[0]} comparisons searched" in said

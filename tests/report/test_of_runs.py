@@ -19,7 +19,7 @@ from core.report.contents import audit_contents, runs_contents
 from core.report.html import render_html
 from core.report.of_audit import audit_report
 from core.report.of_runs import runs_report
-from core.results import views
+from core.results import group_tables
 from core.store import Store
 from tests.factories import FakeWorkspace
 
@@ -39,7 +39,7 @@ def test_a_report_of_runs_shows_the_audits_numbers(fake: FakeWorkspace) -> None:
     with Store.open(fake.workspace) as store:
         done = list(store.runs(status="done")["run_id"])[:4]
         report = runs_report(store, done)
-        groups = views.group_performance(store, done, "sex")
+        groups = group_tables.group_performance(store, done, "sex")
     html = render_html(report)
     for value, low, high in zip(groups["value"], groups["low"], groups["high"], strict=True):
         if value == value:

@@ -7,16 +7,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from core.audit import AuditOptions, audit
+from core.metrics.bootstrap import bootstrap_models
 from core.metrics.multiple_testing import holm
 from core.metrics.paired import Pair, compare_aucs
 from core.results import compare_runs
-from core.results.paired_bootstrap import draws
+from core.results.group_tables import group_performance, summaries
+from core.results.paired_bootstrap import REPLICATES, draws
 from core.results.predictions import from_run
-from core.results.rows import rows_of
 from core.results.summary import test_summary
-from core.results.views import REPLICATES, group_performance, summaries
 from core.store import Store
 from core.workspace import Workspace
 from tests.factories import FakeCohort, FakeWorkspace, fake_cohort, fake_run
@@ -50,14 +51,15 @@ def opened(tmp_path_factory: pytest.TempPathFactory):
 def test_draws_kept_run_by_run_are_those_of_a_joint_bootstrap(opened) -> None:
     store, _, runs = opened
     first, second = runs["run_id"].iloc[0], runs["run_id"].iloc[4]
-    a, b = (rows_of(store, run, "sex") for run in (first, second))
-    joint = compare_aucs(Pair(a.y, a.score, b.score, a.code, 2), replicates=REPLICATES, workers=1)
+    both = from_run(store, [first, second], "sex", ("test",))
+    a, b, code = *both.scores.values(), both.attributes["sex"].codes
+    seen = compare_aucs(Pair(both.y, a, b, code, 2))
+    joint = [of.summaries() for of in bootstrap_models(both.y, [a, b], code, 2, replicates=REPLICATES, workers=1)]
     for metric, name in (("auc", "auc"), ("es_auc", "es_auc"), ("max_gap", "max_gap"), ("worst_group_auc", "worst_group")):
         drawn = draws(store, [first, second], "sex", metric)
         one, other = drawn[first], drawn[second]
-        assert one.value - other.value == pytest.approx(joint[name].difference)
-        gap = one.replicates - other.replicates
-        assert 2 * (one.value - other.value) - np.quantile(gap, [0.975, 0.025]) == pytest.approx([joint[name].low, joint[name].high], abs=1e-5)
+        assert one.value - other.value == pytest.approx(seen[name].difference)
+        assert one.replicates - other.replicates == pytest.approx(joint[0][name] - joint[1][name], abs=1e-5)
 
 
 def test_draws_made_now_and_read_again_and_one_run_later_are_paired(tmp_path: Path) -> None:
@@ -85,8 +87,9 @@ def test_a_group_that_is_not_judged_is_named_and_left_out(fake: FakeWorkspace) -
         runs = store.runs(status="done")
         seeds, methods = compare_runs.overview(store, runs, "skin_type", "es_auc")
         rows = group_performance(store, list(runs["run_id"]), "skin_type")
-    lacking = ", ".join(rows.loc[rows["group"].notna() & rows["value"].isna() & (rows["run_id"] == runs["run_id"].iloc[0]), "group"])
-    assert lacking and set(seeds["excluded"]) == set(methods["excluded"]) == {lacking}
+    lacking = rows[rows["group"].notna() & rows["value"].isna() & (rows["run_id"] == runs["run_id"].iloc[0])]
+    said = "without " + ", ".join(f"{row.group} ({row.n_pos}+/{row.n_neg}\u2212)" for row in lacking.itertuples())
+    assert len(lacking) and set(seeds["excluded"]) == set(methods["excluded"]) == {said}
 
 
 def test_all_common_seeds_count(opened) -> None:
@@ -136,8 +139,7 @@ def test_one_es_auc_wherever_it_is_shown(fake: FakeWorkspace) -> None:
     """Samples of unknown group are in nobody's ES-AUC: pages, the command line and the audit say the same."""
     run = fake.run_ids[0]
     with Store.open(fake.workspace) as store:
-        rows = rows_of(store, run, "sex")
-        assert (rows.code < 0).any(), "nothing is missing, so nothing is tested"
+        assert from_run(store, run, "sex").attributes["sex"].n_missing, "nothing is missing, so nothing is tested"
         found = audit(from_run(store, run, "sex"), AuditOptions(missing="exclude", bootstrap=0, permutations=0)).model().attribute("sex")
         audited = next(summary.value for summary in found.summaries if summary.metric == "es_auc")
         on_pages = summaries(store, [run], "sex").set_index("metric")["value"]["es_auc"]
@@ -155,10 +157,8 @@ def test_a_run_with_fewer_test_samples_is_compared_on_what_all_share(tmp_path: P
     frame.drop(test[:20]).to_parquet(path)
     with Store.open(workspace) as store:
         table = compare_runs.pairs(store, store.runs(status="done"), "sex", "auc")
-        shared = rows_of(store, runs[1], "sex")
-        whole = rows_of(store, runs[0], "sex")
-    from core.metrics.auc import auc
-
-    keep = (whole.code >= 0) & np.isin(whole.sample.astype(str), shared.sample.astype(str))
-    expected = abs(auc(whole.y[keep], whole.score[keep]) - auc(shared.y[shared.code >= 0], shared.score[shared.code >= 0]))
+        whole, shared = (store.predictions(run, "test").set_index("sample_id") for run in runs)
+    known = cohort.table.set_index("sample_id")["sex"].reindex(shared.index).notna()
+    shared = shared[known]
+    expected = abs(roc_auc_score(shared["y"], whole.loc[shared.index, "score"]) - roc_auc_score(shared["y"], shared["score"]))
     assert abs(table["value"].iloc[0]) == pytest.approx(expected)

@@ -1,24 +1,29 @@
-"""Paired differences of two models that need resampling: fairness summaries, precision-recall areas, calibration error.
+"""Paired differences of two models: fairness summaries, and precision-recall areas and calibration errors by resampling.
 
-Every replicate draws the same patients for both models.
+Every bootstrap replicate draws the same patients for both models.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Unpack
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from core.audit.estimates.scored import Scored
-from core.audit.inference.summary_uncertainty import LEVELS
 from core.audit.options import AuditOptions
 from core.metrics.bootstrap import Resampling
-from core.metrics.paired import Pair, PairedSummary, compare_aucs, compare_errors, compare_precision, compare_rates
+from core.metrics.paired import Pair, compare_aucs, compare_rates
+from core.metrics.paired_resampling import compare_errors, compare_precision
 from core.metrics.rates import SUMMARIES
+from core.metrics.summary_differences import PairedSummary
 
 Ints = NDArray[np.int64]
+
+# Resampled scores are compared at this many levels.
+LEVELS = 32
 
 # Names of core.metrics -> names of the audit's document.
 AUC_NAMES: Mapping[str, str] = {"es_auc": "es_auc", "max_gap": "max_gap", "worst_group": "worst_group_auc"}
@@ -27,17 +32,45 @@ RATE_NAMES: Mapping[str, str] = dict(
 )
 
 
-def paired_summaries(a: Scored, b: Scored, codes: Ints, count: int, options: AuditOptions) -> dict[str, PairedSummary]:
-    """Every fairness summary of one attribute; none without replicates or with fewer than two groups."""
-    if not options.bootstrap or count < 2 or not (codes >= 0).any():
+def paired_summaries(
+    a: Scored, b: Scored, codes: Ints, count: int, options: AuditOptions, judged: Mapping[str, ArrayLike] | None = None
+) -> dict[str, PairedSummary]:
+    """Every fairness summary of one attribute; none with fewer than two groups.
+
+    judged : (C,) bool per metric ("auc", "tpr", "fpr", "selection_rate"), groups that enter its summaries; all that both
+        models have a value for where None.
+    """
+    if count < 2 or not (codes >= 0).any():
         return {}
-    level, how = 1 - options.alpha, _how(a, options, max_levels=LEVELS, by_label=True)
-    of_aucs = compare_aucs(Pair(a.y, a.score, b.score, codes, count), level=level, **how)
+    level = 1 - options.alpha
+    usable = None if judged is None else judged["auc"]
+    of_aucs = compare_aucs(Pair(a.y, a.score, b.score, codes, count, usable), level=level, cluster=a.cluster, weight=a.weight)
     found = {short: of_aucs[name] for name, short in AUC_NAMES.items()}
     if a.decision is not None and b.decision is not None:
-        of_rates = compare_rates(Pair(a.y, a.decision, b.decision, codes, count), level=level, **_how(a, options))
+        decided = Pair(a.y, a.decision, b.decision, codes, count)
+        of_rates = compare_rates(decided, level=level, cluster=a.cluster, weight=a.weight, judged=judged)
         found |= {short: of_rates[name] for name, short in RATE_NAMES.items()}
     return found
+
+
+@dataclass(frozen=True)
+class NarrowedGap:
+    """How model b changes the gap between groups and the AUC of everybody, against model a, on the same patients.
+
+    before, after : the gap of a and of b. gap, auc : b - a with intervals.
+    """
+
+    before: float | None
+    after: float | None
+    gap: PairedSummary
+    auc: PairedSummary
+
+
+def narrowed_gap(a: Scored, b: Scored, codes: Ints, count: int, options: AuditOptions, judged: ArrayLike | None = None) -> NarrowedGap:
+    """Change of the gap in AUC and of the AUC from model a to model b; judged : (C,) groups that enter the gap."""
+    found = compare_aucs(Pair(a.y, b.score, a.score, codes, count, judged), level=1 - options.alpha, cluster=a.cluster, weight=a.weight)
+    gap = found["max_gap"]
+    return NarrowedGap(gap.value_b, gap.value_a, gap, found["auc"])
 
 
 def paired_areas_and_errors(a: Scored, b: Scored, codes: Ints, count: int, options: AuditOptions) -> dict[str, tuple[PairedSummary, ...]]:
@@ -48,7 +81,7 @@ def paired_areas_and_errors(a: Scored, b: Scored, codes: Ints, count: int, optio
     pair = Pair(a.y, a.score, b.score, codes, count)
     found = compare_precision(pair, level=level, **how)
     if a.no_probability is None and b.no_probability is None:
-        found["ece_debiased"] = compare_errors(pair, bins=options.bins, level=level, **how)
+        found["ece_debiased"] = compare_errors(pair, bins=options.calibration_bins, level=level, **how)
     return found
 
 

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from core.audit.estimates.group_estimates import rate_tables
 from core.audit.estimates.scored import Scored
 from core.audit.options import AuditOptions
 from core.metrics.calibration import reliability
+from core.metrics.catalogue import RATE_METRICS
+from core.metrics.estimate import finite_or_none
 from core.metrics.net_benefit import decision_curve, tables_at
 from core.metrics.rates import rate, rate_counts
+
+if TYPE_CHECKING:
+    from core.audit.result import AttributeAudit
 
 RELIABILITY = ["group", "bin_low", "bin_high", "n", "predicted", "observed", "low", "high"]
 DECISION = ["group", "threshold", "net_benefit", "treat_all", "treat_none"]
 SLIDING = ["group", "threshold", "tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy", "selected"]
-RATES = ("tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy")
 STEPS = 101
+ROC_POINTS = 60
 
 
 @dataclass(frozen=True)
 class Curves:
     """Tidy frames of one attribute; empty where the scores do not allow them.
 
-    reliability : `RELIABILITY`, one row per group and non-empty bin (common bins, Wilson intervals).
+    reliability : `RELIABILITY`, one row per group and bin of ten rows or more (common bins, Wilson intervals).
     decision : `DECISION`, thresholds .01 to .99.
     sliding : `SLIDING`, rates at thresholds over the range of the scores; tpr against fpr is the ROC curve.
     """
@@ -44,7 +52,7 @@ def curves(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...], opti
 
 
 def reliability_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...], options: AuditOptions) -> pd.DataFrame:
-    curve = reliability(data.y, data.score, codes, len(groups), bins=options.bins, weight=data.weight, cluster=data.cluster, level=1 - options.alpha)
+    curve = reliability(data.y, data.score, codes, len(groups), bins=options.calibration_bins, weight=data.weight, cluster=data.cluster, level=1 - options.alpha)
     count, bins = curve.weight.shape
     frame = pd.DataFrame(
         {
@@ -55,7 +63,7 @@ def reliability_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str,
             **{name: getattr(curve, name).ravel() for name in ("predicted", "observed", "low", "high")},
         }
     )
-    return frame[frame["n"] > 0].reset_index(drop=True)
+    return frame[curve.drawn.ravel()].reset_index(drop=True)
 
 
 def decision_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...]) -> pd.DataFrame:
@@ -79,6 +87,44 @@ def sliding_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...
     # One more above the highest score, where nobody is selected and the ROC curve starts.
     cuts = np.append(cuts, np.nextafter(max(cuts[-1], float(data.score.max())), np.inf))
     table = tables_at(data.y, data.score, cuts, codes, len(groups), data.weight)
-    columns = {name: rate(table, name).ravel() for name in RATES}
+    columns = {name: rate(table, name).ravel() for name in RATE_METRICS}
     selected, _ = rate_counts(table, "selection_rate")
     return pd.DataFrame({"group": np.repeat(groups, cuts.size), "threshold": np.tile(cuts, len(groups)), **columns, "selected": selected.ravel()})
+
+
+def roc_frame(found: AttributeAudit) -> pd.DataFrame:
+    """ROC curve of each judged group, corners of the staircase thinned to ROC_POINTS: group, fpr, tpr, n_pos, n_neg."""
+    parts = []
+    for g in np.flatnonzero(found.tables["auc"].judged):
+        inside = found.grouping.codes == g
+        fpr, tpr = _roc(found.data.y[inside], found.data.score[inside], None if found.data.weight is None else found.data.weight[inside])
+        parts.append(pd.DataFrame({"group": found.groups[g], "fpr": fpr, "tpr": tpr, "n_pos": int(found.counts.n_pos[g]), "n_neg": int(found.counts.n_neg[g])}))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["group", "fpr", "tpr", "n_pos", "n_neg"])
+
+
+def _roc(y: NDArray[np.bool_], score: NDArray[np.float64], weight: NDArray[np.float64] | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    order = np.argsort(-score, kind="stable")
+    last = np.append(np.diff(score[order]) != 0, True)
+    w = np.ones(y.size) if weight is None else weight[order]
+    hits, alarms = np.cumsum(w * y[order])[last], np.cumsum(w * ~y[order])[last]
+    tpr, fpr = np.append(0.0, hits / hits[-1]), np.append(0.0, alarms / alarms[-1])
+    keep = np.unique(np.round(np.linspace(0, tpr.size - 1, ROC_POINTS)).astype(np.int64))
+    return fpr[keep], tpr[keep]
+
+
+def threshold_frame(found: AttributeAudit, thresholds: Sequence[float], metrics: Sequence[str]) -> pd.DataFrame:
+    """What each threshold does to each group, with the intervals that the rates at the operating point have.
+
+    Columns: threshold, group, metric, value, low, high, selected (rows), n, reason.
+    """
+    rows, codes, count, lacking = [], found.grouping.codes, len(found.groups), found.counts.lacking(found.options)
+    for threshold in thresholds:
+        decision = (found.data.score >= threshold).astype(np.int8)
+        at = replace(found.data, decision=decision, no_decision=None, threshold=float(threshold))
+        selected = np.bincount(codes[(codes >= 0) & (decision == 1)], minlength=count)
+        for table in rate_tables(at, codes, count, lacking, found.options, tuple(metrics)):
+            for g, group in enumerate(found.groups):
+                ends = (table.value, table.low, table.high) if table.judged[g] else ()
+                value, low, high = (finite_or_none(column[g]) for column in ends) if ends else (None, None, None)
+                rows.append((float(threshold), group, table.metric, value, low, high, int(selected[g]), int(found.counts.n[g]), table.reason[g]))
+    return pd.DataFrame(rows, columns=["threshold", "group", "metric", "value", "low", "high", "selected", "n", "reason"])

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from core.audit.estimates.linearised import linearise_ratio
 from core.audit.estimates.scored import Scored
 from core.audit.options import AuditOptions
-from core.metrics.auc_interval import auc_interval
+from core.metrics.auc_comparisons import auc_estimates
+from core.metrics.catalogue import RATE_METRICS
+from core.metrics.comparisons import GroupEstimates
 from core.metrics.delong import AucCovariance, group_delong
 from core.metrics.estimate import MinimumCounts
 from core.metrics.intervals import normal_quantile
-from core.metrics.rates import confusion, effective_sizes, rate_counts, rate_estimates
+from core.metrics.rate_comparisons import group_mean_estimates, group_rate_estimates
+from core.metrics.rates import confusion, rate, rate_counts
+from core.metrics.score_limits import WilsonLimits
 
 Floats = NDArray[np.float64]
-RATE_METRICS = ("tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy")
+AUC_METHOD = "score limits on DeLong's variance"
+MEAN_METHOD = "score limits of shares, Student's t"
 NEEDS = {"tpr": "positives", "fpr": "negatives", "ppv": "selected rows", "npv": "rows not selected"}
 
 
@@ -32,6 +35,7 @@ class MetricTable:
     judged : bool (C,), enough data to be compared. reason : why not, per group, None where judged.
     covariance : (C, C) where groups share patients, else None.
     trials : float64 (C,), (effective) size of a rate's denominator; freedom : degrees of freedom of se.
+    estimates : the pivot that interval and tests are read from, None where there is none of its kind.
     """
 
     metric: str
@@ -45,6 +49,12 @@ class MetricTable:
     covariance: Floats | None = None
     trials: Floats | None = None
     freedom: Floats | None = None
+    estimates: GroupEstimates | None = None
+
+    @property
+    def judged_values(self) -> Floats:
+        """float64 (C,), NaN where the group is not judged: what summaries are made of."""
+        return np.where(self.judged, self.value, np.nan)
 
     @classmethod
     def undefined(cls, metric: str, count: int, reason: str) -> MetricTable:
@@ -84,34 +94,22 @@ def group_counts(data: Scored, codes: NDArray[np.int64], count: int) -> GroupCou
     return GroupCounts(n, n_pos, n - n_pos, patients)
 
 
-def estimate_groups(data: Scored, codes: NDArray[np.int64], count: int, options: AuditOptions) -> tuple[GroupCounts, dict[str, MetricTable]]:
-    """Counts and the metrics that need no resampling, by name, for the groups `codes` (-1: no part)."""
-    counts = group_counts(data, codes, count)
-    lacking = counts.lacking(options)
-    tables = [
-        auc_table(data, codes, count, lacking, options),
-        *rate_tables(data, codes, count, lacking, options),
-        *mean_tables(data, codes, count, lacking, options),
-    ]
-    return counts, {table.metric: table for table in tables}
-
-
 def auc_table(data: Scored, codes: NDArray[np.int64], count: int, lacking: tuple[str | None, ...], options: AuditOptions) -> MetricTable:
-    """AUC with DeLong's variance and, for groups that are judged, an interval that covers with few positives too.
+    """AUC with DeLong's variance and, for groups that are judged, an interval of score type, which covers with few positives too.
 
     Below the guards DeLong's plain interval stands for the record where its width is not zero.
     """
     result = group_delong(data.y, data.score, codes, count, cluster=data.cluster, weight=data.weight)
+    estimates = auc_estimates(result)
     value = result.auc
     se = np.where(np.isfinite(value), result.se, np.nan)
     reasons = tuple(_auc_reason(*row) for row in zip(value, lacking, result.pos.clusters, result.neg.clusters, strict=True))
     judged = np.array([why is None for why in reasons], dtype=bool)
-    low, high = auc_interval(result, 1 - options.alpha)
+    low, high = estimates.interval(1 - options.alpha)
     half = normal_quantile(1 - options.alpha) * np.where(se > 0, se, np.nan)
     low = np.where(judged, low, np.maximum(value - half, 0.0))
     high = np.where(judged, high, np.minimum(value + half, 1.0))
-    covariance = result.covariance if data.cluster is not None else None
-    return MetricTable("auc", value, low, high, se, judged, reasons, "DeLong", covariance, freedom=_auc_freedom(result))
+    return MetricTable("auc", value, low, high, se, judged, reasons, AUC_METHOD, freedom=_auc_freedom(result), estimates=estimates)
 
 
 def _auc_reason(value: float, lacking: str | None, patients_pos: int, patients_neg: int) -> str | None:
@@ -135,30 +133,30 @@ def rate_tables(
     """Rates at the operating point with Wilson's interval, on effective sizes where rows are weighted or clustered."""
     if data.decision is None:
         return [MetricTable.undefined(name, count, data.no_decision or "no operating point") for name in names]
-    table = confusion(data.y, data.decision, codes, count, data.weight)
-    plain = table if data.weight is None else confusion(data.y, data.decision, codes, count)
+    plain = confusion(data.y, data.decision, codes, count)
+    table = plain if data.weight is None else confusion(data.y, data.decision, codes, count, data.weight)
     tables = []
     for name in names:
-        effective = None if data.simple else effective_sizes(data.y, data.decision, codes, count, name, cluster=data.cluster, weight=data.weight)
-        estimates = rate_estimates(table, name, minimum=MinimumCounts(2, 2, 1), effective=effective, counts=plain, level=1 - options.alpha)
-        value, low, high, se = (_column(estimates, field) for field in ("value", "low", "high", "se"))
-        _, trials = rate_counts(plain, name)
-        reasons = tuple(_rate_reason(name, int(k), why, options) for k, why in zip(trials, lacking, strict=True))
+        estimates = group_rate_estimates(data.y, data.decision, codes, count, name, cluster=data.cluster, weight=data.weight)
+        value, (_, trials) = rate(table, name), rate_counts(plain, name)
+        size = estimates.limits.size if isinstance(estimates.limits, WilsonLimits) else trials
+        low, high = estimates.interval(1 - options.alpha)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            se = np.sqrt(value * (1 - value) / size)
+        reasons = tuple(_rate_reason(name, int(k), v, why, options) for k, v, why in zip(trials, estimates.value, lacking, strict=True))
         judged = np.array([why is None for why in reasons])
-        size = trials if effective is None else effective
-        tables.append(MetricTable(name, value, low, high, se, judged, reasons, "Wilson" if effective is None else "Wilson, effective size", None, size))
+        method = "Wilson" if data.simple else "Wilson, effective size"
+        tables.append(MetricTable(name, value, low, high, np.where(se > 0, se, np.nan), judged, reasons, method, trials=size, freedom=estimates.df, estimates=estimates))
     return tables
 
 
-def _column(estimates: tuple[object, ...], field: str) -> Floats:
-    return np.array([np.nan if getattr(e, field) is None else getattr(e, field) for e in estimates], dtype=np.float64)
-
-
-def _rate_reason(name: str, trials: int, lacking: str | None, options: AuditOptions) -> str | None:
+def _rate_reason(name: str, trials: int, value: float, lacking: str | None, options: AuditOptions) -> str | None:
     """Each rate is judged by its own denominator; those over all rows by the group's guards too."""
     needed = {"tpr": options.min_positives, "fpr": options.min_negatives}.get(name, options.min_rows)
     if trials < needed:
         return f"{trials} {NEEDS.get(name, 'rows')}, {needed} are needed"
+    if not np.isfinite(value):
+        return "all rows are one patient's"
     return lacking if name in ("accuracy", "selection_rate") else None
 
 
@@ -166,39 +164,25 @@ def mean_tables(data: Scored, codes: NDArray[np.int64], count: int, lacking: tup
     """Metrics that are means over rows: Brier score and, at a threshold, net benefit."""
     if data.no_probability:
         return [MetricTable.undefined(name, count, data.no_probability) for name in ("brier", "net_benefit")]
-    rows: Mapping[str, Floats | str] = {
-        "brier": (data.score - data.y) ** 2,
-        "net_benefit": net_benefit_rows(data),
-    }
-    tables = []
-    for name, row in rows.items():
-        if isinstance(row, str):
-            tables.append(MetricTable.undefined(name, count, row))
-            continue
-        linear = linearise_ratio(row, np.ones(row.size), codes, count, data.weight, data.cluster)
-        covariance = linear.covariance
-        se = np.where(np.isfinite(linear.value), np.sqrt(np.diag(covariance)), np.nan)
-        se = np.where(se > 0, se, np.nan)
-        counts = group_counts(data, codes, count)
-        freedom = np.maximum(counts.patients - 1.0, 1.0)
-        half = stdtrit(freedom, 1 - options.alpha / 2) * se
-        low = linear.value - half
-        reasons = tuple(why if why is not None else None if np.isfinite(v) else "no rows" for v, why in zip(linear.value, lacking, strict=True))
-        tables.append(
-            MetricTable(
-                name,
-                linear.value,
-                np.maximum(low, 0.0) if name == "brier" else low,
-                linear.value + half,
-                se,
-                np.array([why is None for why in reasons]),
-                reasons,
-                "Student's t",
-                covariance if data.cluster is not None else None,
-                freedom=freedom,
-            )
-        )
-    return tables
+    benefit = net_benefit_rows(data)
+    tables = [_mean_table("brier", (data.score - data.y) ** 2, data.y.astype(np.int64), data, codes, count, lacking, options)]
+    if isinstance(benefit, str):
+        return [*tables, MetricTable.undefined("net_benefit", count, benefit)]
+    assert data.decision is not None
+    kind = np.where(data.decision == 0, 0, np.where(data.y, 1, 2))
+    return [*tables, _mean_table("net_benefit", benefit, kind, data, codes, count, lacking, options)]
+
+
+def _mean_table(
+    name: str, rows: Floats, stratum: NDArray[np.int64], data: Scored, codes: NDArray[np.int64], count: int, lacking: tuple[str | None, ...], options: AuditOptions
+) -> MetricTable:
+    ends = (0.0, 1.0) if name == "brier" else (-np.inf, 1.0)
+    estimates = group_mean_estimates(rows, codes, count, stratum=stratum, cluster=data.cluster, weight=data.weight, low=ends[0], high=ends[1])
+    low, high = estimates.interval(1 - options.alpha)
+    value = linearise_ratio(rows, np.ones(rows.size), codes, count, data.weight).value
+    reasons = tuple(why if why is not None else None if np.isfinite(v) else "rows of one patient alone" for v, why in zip(estimates.value, lacking, strict=True))
+    judged = np.array([why is None for why in reasons])
+    return MetricTable(name, value, low, high, estimates.se, judged, reasons, MEAN_METHOD, freedom=estimates.df, estimates=estimates)
 
 
 def net_benefit_rows(data: Scored) -> Floats | str:

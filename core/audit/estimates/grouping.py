@@ -25,6 +25,7 @@ class Grouping:
     groups : group names; codes : int64 (n,) into them, -1 where the row takes no part.
     n_missing : rows without a value, counted whether they form a group or not.
     left_out_groups, left_out_rows : intersections that are too small to be looked at.
+    edges : where a numeric attribute was cut into bands, else empty.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Grouping:
     n_missing: int = 0
     left_out_groups: int = 0
     left_out_rows: int = 0
+    edges: tuple[float, ...] = ()
 
     @property
     def depth(self) -> int:
@@ -47,7 +49,7 @@ def groupings(predictions: Predictions, options: AuditOptions) -> Iterator[Group
     """Single attributes first, then pairs, triples, ... down to `options.intersections`."""
     single = {name: _single(attribute, options) for name, attribute in predictions.attributes.items()}
     for name, attribute in single.items():
-        yield Grouping(name, (name,), attribute.names, attribute.codes, predictions.attributes[name].n_missing)
+        yield Grouping(name, (name,), attribute.names, attribute.codes, predictions.attributes[name].n_missing, edges=attribute.edges)
     for depth in range(2, min(options.intersections, len(single)) + 1):
         for names in combinations(single, depth):
             yield _joint(names, [single[name] for name in names], predictions.y, options)

@@ -4,6 +4,9 @@ The first moves with prevalence, the second does not. Neither has a variance for
 standard error is the bootstrap's, and the interval is made on a scale without a bound in reach: the logit for average
 precision (Boyd, Eng and Page 2013), log(1 - area) for the gain curve, which is at most 1 but may be negative. Student's quantile with
 the smaller class's degrees of freedom covers 94 to 95 % where the normal one covers 93 (simulated, 20 to 200 positives).
+
+The gain-scale area has no lower bound: below 0 it says that the model does worse than calling everybody positive, and its size
+says nothing more. There, and where its interval reaches as far below 0 as the scale reaches above, it is not shown.
 """
 
 from __future__ import annotations
@@ -23,10 +26,13 @@ from core.metrics.precision_recall import auprg, average_precision, table_auprg,
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-NAMES = ("average_precision", "auprg")
+PRECISION_METRICS = ("average_precision", "auprg")
 # Standard errors differ from those of the plain bootstrap by a few in a thousand.
 LEVELS = 32
 ENOUGH = 0.9
+LOWEST_LIMIT = -1.0
+BELOW_ZERO = "below 0: worse than calling everybody positive, and how far below says nothing"
+TOO_WIDE = "its interval reaches below -1: too few positives for this measure"
 
 
 def precision_tables(data: Scored, codes: Ints, count: int, lacking: Sequence[str | None], options: AuditOptions) -> list[MetricTable]:
@@ -37,13 +43,24 @@ def precision_tables(data: Scored, codes: Ints, count: int, lacking: Sequence[st
     smaller = np.minimum(*(np.bincount(codes[inside & own], minlength=count) for own in (data.y, ~data.y)))
     freedom = np.maximum(smaller - 1.0, 1.0)
     tables = []
-    for k, (name, value) in enumerate(zip(NAMES, values, strict=True)):
+    for k, (name, value) in enumerate(zip(PRECISION_METRICS, values, strict=True)):
         se = np.where(np.isfinite(value) & (errors[:, k] > 0), errors[:, k], np.nan)
         low, high = _limits(name, value, se, freedom, 1 - options.alpha)
-        reasons = tuple(why or (None if np.isfinite(v) else "no positives or no negatives") for v, why in zip(value, lacking, strict=True))
+        reasons = tuple(why or _not_shown(name, *row) for why, *row in zip(lacking, value, low, strict=True))
+        silent = np.array([name == "auprg" and _not_shown(name, *row) is not None for row in zip(value, low, strict=True)], dtype=bool)
+        value, low, high, se = (np.where(silent, np.nan, v) for v in (value, low, high, se))
         judged = np.array([why is None for why in reasons], dtype=bool)
         tables.append(MetricTable(name, value, low, high, se, judged, reasons, "bootstrap standard error" if options.bootstrap else "none"))
     return tables
+
+
+def _not_shown(name: str, value: float, low: float) -> str | None:
+    """Why a value is undefined or says nothing, or None."""
+    if not np.isfinite(value):
+        return "no positives or no negatives"
+    if name != "auprg":
+        return None
+    return BELOW_ZERO if value < 0 else TOO_WIDE if low < LOWEST_LIMIT else None
 
 
 def _errors(data: Scored, codes: Ints, count: int, options: AuditOptions) -> Floats:

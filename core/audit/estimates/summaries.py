@@ -1,4 +1,8 @@
-"""Fairness summaries of one attribute as point estimates: ES-AUC, worst group, gaps, ratios."""
+"""Fairness summaries of one attribute as point estimates: ES-AUC, worst group, gaps, ratios.
+
+One rule for all of them: a group whose counts do not suffice for a metric is in no summary of that metric, and is named
+with its counts beside every summary that leaves it out, because leaving a group out flatters most summaries.
+"""
 
 from __future__ import annotations
 
@@ -7,31 +11,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.audit.estimates.group_estimates import MetricTable
+from core.audit.estimates.group_estimates import GroupCounts, MetricTable
+from core.audit.wording import class_counts
+from core.metrics.catalogue import CATALOGUE, RATE_SUMMARIES, RATIO_SUMMARIES
 from core.metrics.equity import equity, max_gap, min_ratio
 
-# Short names of the command line contract beside the field's own.
-RATE_SUMMARIES: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "dpd": ("difference", ("selection_rate",)),
-    "dp_ratio": ("ratio", ("selection_rate",)),
-    "deodds": ("difference", ("tpr", "fpr")),
-    "eodds_ratio": ("ratio", ("tpr", "fpr")),
-    "equal_opportunity_difference": ("difference", ("tpr",)),
-    "equal_opportunity_ratio": ("ratio", ("tpr",)),
-}
 ES_AUC_CAVEAT = (
     "ES-AUC falls with the number of groups and counts ranking between groups as unfairness: "
     "read it beside the group AUCs and the gap, and never compare it across attributes."
 )
+TOO_FEW = "fewer than two groups can be judged"
 
 
 @dataclass(frozen=True)
 class Summary:
-    """One number for one attribute, with its bootstrap interval and its permutation null.
+    """One number for one attribute, with its interval and what chance alone would give.
 
-    p_null : share of label-preserving shuffles of the groups with as large a value (as small a one
-        for ES-AUC); null_median, null_q95 : how large it comes out by chance alone with these group
-        sizes (for ES-AUC null_q95 is the 5 % quantile, the unfavourable side).
+    p_null : chance of as large a value (as small a one for ES-AUC) among groups that are alike; null_median,
+        null_q95 : how large it comes out by chance alone with these group sizes (for ES-AUC null_q95 is the 5 %
+        quantile, the unfavourable side).
+    detail : for the worst group its name. excluded : groups that are not judged; left_out : the same in words, with
+        their counts, None where there is none.
     """
 
     metric: str
@@ -44,29 +44,41 @@ class Summary:
     reason: str | None = None
     detail: str | None = None
     excluded: tuple[str, ...] = ()
+    left_out: str | None = None
     null: tuple[float, ...] = ()
 
 
-def point_summaries(overall_auc: float, tables: Mapping[str, MetricTable], groups: tuple[str, ...]) -> tuple[Summary, ...]:
-    """Every summary without its uncertainty.
-
-    Groups in which a quantity is undefined are left out of it and named in `excluded`, because
-    leaving a one-class group out silently flatters ES-AUC.
-    """
-    fair = equity(overall_auc, tables["auc"].value, groups)
-    left_out = f"without {', '.join(fair.excluded)}, where the AUC is undefined" if fair.excluded else None
+def point_summaries(overall_auc: float, tables: Mapping[str, MetricTable], groups: tuple[str, ...], counts: GroupCounts) -> tuple[Summary, ...]:
+    """Every summary without its uncertainty, from the groups that are judged."""
+    fair = equity(overall_auc, tables["auc"].judged_values, groups)
+    excluded, left_out = fair.excluded, without(fair.excluded, groups, counts)
+    reason = fair.reason and (TOO_FEW if fair.max_gap is None else fair.reason)
     result = [
-        Summary("es_auc", fair.es_auc, reason=fair.reason, detail=left_out, excluded=fair.excluded),
-        Summary("max_gap", fair.max_gap, reason=fair.reason, detail=left_out, excluded=fair.excluded),
-        Summary("worst_group_auc", fair.worst_value, reason=None if fair.worst_value is not None else fair.reason, detail=fair.worst_group, excluded=fair.excluded),
+        Summary("es_auc", fair.es_auc, reason=reason, excluded=excluded, left_out=left_out),
+        Summary("max_gap", fair.max_gap, reason=reason, excluded=excluded, left_out=left_out),
+        Summary(
+            "worst_group_auc", fair.worst_value, reason=reason if fair.worst_value is None else None, detail=fair.worst_group, excluded=excluded, left_out=left_out
+        ),
     ]
-    for name, (kind, metrics) in RATE_SUMMARIES.items():
-        values = [float(max_gap(tables[m].value) if kind == "difference" else min_ratio(tables[m].value)) for m in metrics]
-        value = max(values) if kind == "difference" else min(values)
-        excluded = tuple(g for i, g in enumerate(groups) if any(np.isnan(tables[m].value[i]) for m in metrics))
-        if any(np.isnan(v) for v in values):
-            why = next((r for m in metrics for r in tables[m].reason if r), None) if excluded else "the largest rate is 0" if kind == "ratio" else None
-            result.append(Summary(name, None, reason=why or "fewer than two groups have this rate", excluded=excluded))
-        else:
-            result.append(Summary(name, value, excluded=excluded, detail=f"without {', '.join(excluded)}" if excluded else None))
-    return tuple(result)
+    return (*result, *(_of_rates(name, tables, groups, counts) for name in RATE_SUMMARIES))
+
+
+def _of_rates(name: str, tables: Mapping[str, MetricTable], groups: tuple[str, ...], counts: GroupCounts) -> Summary:
+    ratio, metrics = name in RATIO_SUMMARIES, CATALOGUE[name].of
+    shown = [tables[metric].judged_values for metric in metrics]
+    parts = [float(min_ratio(values) if ratio else max_gap(values)) for values in shown]
+    excluded = tuple(group for i, group in enumerate(groups) if any(np.isnan(values[i]) for values in shown))
+    left_out = without(excluded, groups, counts)
+    if not any(np.isnan(parts)):
+        return Summary(name, min(parts) if ratio else max(parts), excluded=excluded, left_out=left_out)
+    few = any(int(np.isfinite(values).sum()) < 2 for values in shown)
+    why = next((reason for metric in metrics for reason in tables[metric].reason if reason), None)
+    return Summary(name, None, reason=(f"{TOO_FEW} ({why})" if why else TOO_FEW) if few else "the largest rate is 0", excluded=excluded, left_out=left_out)
+
+
+def without(excluded: tuple[str, ...], groups: tuple[str, ...], counts: GroupCounts) -> str | None:
+    """The groups that a summary leaves out, with their positives and negatives: `without 1 (8+/3−), 4 (2+/0−)`."""
+    if not excluded:
+        return None
+    place = {name: index for index, name in enumerate(groups)}
+    return "without " + ", ".join(f"{name} ({class_counts(int(counts.n_pos[place[name]]), int(counts.n_neg[place[name]]))})" for name in excluded)

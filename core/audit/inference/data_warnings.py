@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.audit.estimates.group_estimates import MetricTable
 from core.audit.estimates.grouping import Grouping
 from core.audit.estimates.scored import Scored
+from core.audit.inference.pairwise import MAX_PAIRED_GROUPS
+from core.audit.inference.selection_findings import extreme_selection
 from core.audit.input.predictions import AuditFinding, Predictions
 from core.audit.options import AuditOptions
 from core.audit.wording import decimal
 
+if TYPE_CHECKING:
+    from core.audit.result import ModelAudit
+
 LEAK_AUC = 0.999
 LEAK_ROWS = 20
+WRONG_WAY_Z = 4.0
+"""Standard errors below an AUC of one half from which chance no longer explains it."""
+
+
+def of_model(model: ModelAudit) -> tuple[AuditFinding, ...]:
+    """Everything that must be said of one model's scores and groups."""
+    n_pos, n_neg = int(model.counts.n_pos[0]), int(model.counts.n_neg[0])
+    found = [*one_class(model.model, n_pos, n_neg), *leakage(model.data, float(model.tables["auc"].value[0]), n_pos, n_neg)]
+    found += extreme_selection(model.data)
+    for attribute in model.attributes:
+        if attribute.groups:
+            found += group_findings(model.model, attribute.grouping, attribute.tables, model.options)
+    return tuple(found)
 
 
 def leakage(data: Scored, auc: float, n_pos: int, n_neg: int) -> tuple[AuditFinding, ...]:
@@ -28,9 +47,16 @@ def leakage(data: Scored, auc: float, n_pos: int, n_neg: int) -> tuple[AuditFind
     if auc >= LEAK_AUC and min(n_pos, n_neg) >= LEAK_ROWS:
         message = f"{data.model}: an AUC of {decimal(auc, 4)} suggests that the label leaked into the model's inputs"
         return (AuditFinding("perfect_auc", "warning", message, data.y.size, "look for inputs recorded after the diagnosis, or patients in both training and test data"),)
-    if auc <= 1 - LEAK_AUC and min(n_pos, n_neg) >= LEAK_ROWS:
-        message = f"{data.model}: an AUC of {decimal(auc, 4)} means that the scores point the wrong way"
-        return (AuditFinding("inverted_score", "error", message, data.y.size, "use the probability of the positive class"),)
+    # Variance of the AUC of an unrelated score (Mann-Whitney, without ties: the largest).
+    below_chance = (0.5 - auc) / np.sqrt((n_pos + n_neg + 1) / (12 * n_pos * n_neg))
+    if below_chance >= WRONG_WAY_Z:
+        message = f"{data.model}: an AUC of {decimal(auc, 3)} is below .5 far beyond chance: the scores point the wrong way"
+        remedy = "use the probability of the positive class, or check which value of the label is positive"
+        return (AuditFinding("inverted_score", "error", message, data.y.size, remedy),)
+    if values.size == 2:
+        message = f"{data.model}: the score has only two values ({values[0]:g} and {values[1]:g}), as a predicted label has: its AUC, Brier score and calibration say little"
+        remedy = "give the model's probability as the score, and the predicted label as the prediction"
+        return (AuditFinding("score_is_binary", "warning", message, data.y.size, remedy),)
     return ()
 
 
@@ -50,14 +76,18 @@ def group_findings(model: str, grouping: Grouping, tables: Mapping[str, MetricTa
     for g, name in enumerate(grouping.groups):
         why = auc.reason[g]
         if why is not None:
-            note = "" if np.isfinite(auc.value[g]) else "; it is left out of ES-AUC and the gap, which flatters both"
+            note = "; it is left out of ES-AUC, worst group and gap, which flatters them"
             found.append(AuditFinding("not_estimable", "warning", f"{grouping.name} = {name} cannot be judged: {why}{note}", int(size[g]), "more patients of this group"))
             continue
         width = float(auc.high[g] - auc.low[g])
         tolerance = options.tolerance_of("auc")
         if width > tolerance:
             message = f"{model}: the interval of the AUC of {grouping.name} = {name} is {decimal(width)} wide, wider than the tolerance of {decimal(tolerance)}"
-            found.append(AuditFinding("wide_interval", "warning", message, int(size[g]), "more patients of this group, or a wider tolerance"))
+            found.append(AuditFinding("wide_interval", "warning", message, int(size[g]), "more patients of this group"))
+    if int(auc.judged.sum()) > MAX_PAIRED_GROUPS:
+        against = f"'{options.reference[grouping.name]}'" if grouping.name in options.reference else "the best one"
+        message = f"{grouping.name} has {len(grouping.groups)} groups: each is compared with all others together and with {against}, not every two of them"
+        found.append(AuditFinding("many_groups", "info", message, int(size.sum()), "merge groups to see all pairs"))
     if grouping.depth == 1 and len(grouping.groups) < 2:
         found.append(AuditFinding("one_group", "warning", f"{grouping.name} has only one group, so there is nothing to compare", int(size.sum()), "choose another attribute"))
     return tuple(found)

@@ -1,32 +1,51 @@
-"""Differences between groups, each with an interval and a test, corrected for their number.
+"""Differences between groups: which pairs are compared, and each as a test with the intervals that belong to it.
 
-Rates are compared by the studentized permutation test of core.metrics.rate_tests (normal, on effective sizes, where
-rows are weighted or clustered); everything else by the ratio of the difference to its standard error against
-Student's t with Welch's degrees of freedom, which the AUCs of small groups leave for a permutation test
-(core.audit.inference.summary_uncertainty). Intervals join the two groups' own intervals (MOVER), so they stay inside what is possible.
+Of every metric test and interval are one pivot (core.metrics.comparisons, core.metrics.linear_estimates): at any level
+the interval excludes 0 exactly where p is below 1 - level. So whatever level a family asks for, a verdict never
+contradicts its interval.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import stdtr
+from numpy.typing import ArrayLike, NDArray
 
-from core.audit.estimates.group_estimates import RATE_METRICS, MetricTable
-from core.metrics.intervals import difference_interval
-from core.metrics.multiple_testing import adjust
-from core.metrics.rate_tests import pairwise_rates
+from core.audit.estimates.group_estimates import MetricTable
+from core.metrics.calibration_comparison import calibration_comparisons
+from core.metrics.calibration_fit import calibration_fit
+from core.metrics.catalogue import RATE_METRICS, lower_is_better
+from core.metrics.comparisons import METHOD, PairComparisons, compare_pairs
+from core.metrics.estimate import finite_or_none
+from core.metrics.linear_estimates import PairDifferences
+from core.metrics.multiple_testing import compatible_interval
 
-PERMUTED = "studentized permutation"
-TESTED = ("auc", *RATE_METRICS, "brier", "net_benefit")
+if TYPE_CHECKING:
+    from core.audit.result import AttributeAudit
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Limits = tuple[Floats, Floats]
+
+ESTIMATED = ("auc", *RATE_METRICS, "brier", "net_benefit")
+CALIBRATED = ("oe_ratio", "calibration_slope")
+TESTED = (*ESTIMATED, *CALIBRATED)
+"""Metrics whose differences between groups are tested."""
+MAX_PAIRED_GROUPS = 12
+OF_COEFFICIENTS = "jackknife over patients, Welch's t"
 
 
 @dataclass(frozen=True)
 class PairTest:
-    """`difference` is group_a - group_b; p is None where the two cannot be compared."""
+    """`difference` is group_a - group_b, for `oe_ratio` the logarithm of a's O:E over b's; p is None where the two cannot be compared.
+
+    low, high : the interval of this difference alone. p_adjusted and simultaneous belong together: both are corrected for
+    the family that the test belongs to, and the interval excludes 0 exactly where p_adjusted is below alpha.
+    """
 
     metric: str
     group_a: int
@@ -38,69 +57,87 @@ class PairTest:
     p: float | None
     p_adjusted: float | None
     method: str
-    p_holm: float | None = None
+    simultaneous: tuple[float | None, float | None] = (None, None)
 
 
-def pairwise(table: MetricTable, correction: str, permuted: Mapping[tuple[int, int], float] | None = None) -> tuple[PairTest, ...]:
-    """Tests between every two judged groups, corrected within this metric; `permuted` holds p-values that replace ours."""
+@dataclass(frozen=True)
+class Comparisons:
+    """All compared pairs of one metric by one attribute, arrays (T,); NaN where a pair cannot be compared.
+
+    at_p : limits at the levels 1 - p, one p for each pair. shown : bool (T,), the pairs that are listed. joint : what the family's
+    joint distribution is read from, None where that is unknown.
+    """
+
+    metric: str
+    first: Ints
+    second: Ints
+    difference: Floats
+    se: Floats
+    p: Floats
+    at_p: Callable[[ArrayLike], Limits]
+    shown: NDArray[np.bool_]
+    method: str
+    joint: PairComparisons | None = None
+
+    def tests(self, adjusted: Floats, marginal: float, alpha: float) -> tuple[PairTest, ...]:
+        """The listed pairs with their corrected p-values (T,) and the intervals at the level 1 - marginal that belong to these."""
+        low, high = self.at_p(np.full(self.p.size, alpha))
+        wide = compatible_interval(*self.at_p(np.full(self.p.size, marginal)), self.difference, adjusted < alpha)
+        return tuple(
+            PairTest(
+                self.metric, int(self.first[i]), int(self.second[i]), float(self.difference[i]), finite_or_none(low[i]), finite_or_none(high[i]),
+                finite_or_none(self.se[i]), finite_or_none(self.p[i]), finite_or_none(adjusted[i]), self.method,
+                (finite_or_none(wide[0][i]), finite_or_none(wide[1][i])),
+            )
+            for i in np.flatnonzero(self.shown)
+        )  # fmt: skip
+
+
+def comparisons(attribute: AttributeAudit, metric: str) -> Comparisons | None:
+    """The compared pairs of one metric by one attribute, as they stand alone; None where no two groups can be compared."""
+    table = attribute.tables[metric]
+    wanted = attribute.options.reference.get(attribute.name)
+    reference = attribute.groups.index(wanted) if wanted in attribute.groups else None
+    pairs, shown = compared_pairs(table, reference)
+    if not pairs.size:
+        return None
+    if metric in CALIBRATED:
+        return _of_coefficients(attribute, metric, pairs, shown)
+    if table.estimates is None:
+        return None
+    found = compare_pairs(table.estimates, pairs)
+    return Comparisons(metric, found.first, found.second, found.difference, found.se, found.p, found.interval_at_p, shown, METHOD, found)
+
+
+def compared_pairs(table: MetricTable, reference: int | None = None) -> tuple[Ints, NDArray[np.bool_]]:
+    """Pairs (T, 2) of judged groups that are compared, and which of them (T,) are listed.
+
+    All pairs up to `MAX_PAIRED_GROUPS` judged groups. Of more groups, of which a list of all pairs would grow with the square,
+    each is listed against the `reference` group, or against the best one where there is no reference among the
+    judged. The best is found on the same data as the tests: so all pairs are compared, and corrected for, which no
+    choice among them can outwit.
+    """
     judged = np.flatnonzero(table.judged)
-    tests = compare_pairs(table, list(combinations(judged.tolist(), 2)))
-    given = permuted or {}
-    tests = [replace(t, p=given[t.group_a, t.group_b], method=PERMUTED) if (t.group_a, t.group_b) in given else t for t in tests]
-    return correct(tests, correction)
+    if reference is not None and reference in judged and judged.size > MAX_PAIRED_GROUPS:
+        others = judged[judged != reference]
+        return np.stack([others, np.full(others.size, reference)], axis=1), np.ones(others.size, dtype=bool)
+    pairs = np.array(list(combinations(judged.tolist(), 2)), dtype=np.int64).reshape(-1, 2)
+    if judged.size <= MAX_PAIRED_GROUPS:
+        return pairs, np.ones(pairs.shape[0], dtype=bool)
+    value = table.value[judged]
+    best = judged[np.argmin(value) if lower_is_better(table.metric) else np.argmax(value)]
+    return pairs, (pairs == best).any(axis=1)
 
 
-def correct(tests: list[PairTest], correction: str) -> tuple[PairTest, ...]:
-    """The same tests with adjusted p-values; `p_holm` feeds the verdicts whatever the correction."""
-    p = np.array([np.nan if test.p is None else test.p for test in tests])
-    adjusted, strict = adjust(p, correction), adjust(p, "holm")
-    return tuple(replace(test, p_adjusted=_or_none(a), p_holm=_or_none(h)) for test, a, h in zip(tests, adjusted, strict, strict=True))
+def _of_coefficients(attribute: AttributeAudit, metric: str, pairs: Ints, shown: NDArray[np.bool_]) -> Comparisons:
+    """Calibration compared by the ratio of observed to expected events and by the slope."""
+    data = attribute.data
+    fit = calibration_fit(data.y, data.score, attribute.grouping.codes, len(attribute.groups), weight=data.weight, cluster=data.cluster)
+    compared = calibration_comparisons(fit, pairs)
+    found: PairDifferences = compared.log_oe if metric == "oe_ratio" else compared.slope
 
+    def at_p(p: ArrayLike) -> Limits:
+        return found.interval(1 - np.asarray(p, dtype=np.float64))
 
-def compare_pairs(table: MetricTable, pairs: Sequence[tuple[int, int]]) -> list[PairTest]:
-    """Differences of pairs of groups with their intervals and p-values, not yet corrected."""
-    if not pairs:
-        return []
-    if table.metric in RATE_METRICS and table.trials is not None:
-        return _compare_rates(table, pairs)
-    result = []
-    for a, b in pairs:
-        low, high = difference_interval(table.value[a], table.low[a], table.high[a], table.value[b], table.low[b], table.high[b])
-        se, p = _welch(table, a, b)
-        method = "DeLong, Welch" if table.metric == "auc" else "Welch"
-        result.append(PairTest(table.metric, a, b, float(table.value[a] - table.value[b]), _or_none(float(low)), _or_none(float(high)), _or_none(se), _or_none(p), None, method))
-    return result
-
-
-def _compare_rates(table: MetricTable, pairs: Sequence[tuple[int, int]]) -> list[PairTest]:
-    """All pairs at once: the permutation distribution is summed as one array."""
-    assert table.trials is not None
-    a, b = np.array(pairs, dtype=np.int64).T
-    low, high = difference_interval(table.value[a], table.low[a], table.high[a], table.value[b], table.low[b], table.high[b])
-    se = np.hypot(table.se[a], table.se[b])
-    counts = np.nan_to_num(table.value * table.trials)
-    if table.method == "Wilson":
-        p, method = pairwise_rates(np.rint(counts), table.trials, pairs).p, PERMUTED
-    else:
-        p, method = pairwise_rates(counts, table.trials, pairs, effective=table.trials).p, "normal, effective sizes"
-    difference = table.value[a] - table.value[b]
-    return [
-        PairTest(table.metric, int(a[i]), int(b[i]), float(difference[i]), _or_none(low[i]), _or_none(high[i]), _or_none(se[i]), _or_none(p[i]), None, method)
-        for i in range(len(pairs))
-    ]
-
-
-def _welch(table: MetricTable, a: int, b: int) -> tuple[float, float]:
-    own = table.se[[a, b]] ** 2
-    shared = 0.0 if table.covariance is None else float(table.covariance[a, b])
-    variance = float(own.sum() - 2 * shared)
-    difference = float(table.value[a] - table.value[b])
-    if not variance > 0:
-        # Both groups are ranked without a fault: nothing to tell apart, but no evidence either.
-        return np.nan, 1.0 if difference == 0 else np.nan
-    freedom = np.inf if table.freedom is None else own.sum() ** 2 / (own**2 / table.freedom[[a, b]]).sum()
-    return float(np.sqrt(variance)), float(2 * stdtr(min(freedom, 1e9), -abs(difference) / np.sqrt(variance)))
-
-
-def _or_none(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+    first, second = found.pairs.T
+    return Comparisons(metric, first, second, found.difference, found.se, found.p, at_p, shown, OF_COEFFICIENTS)

@@ -1,44 +1,43 @@
-"""What this data could have found: the smallest detectable gap per group, and the patients a stated gap needs.
+"""What this data could have found: the smallest detectable gap per group, and the patients that each of two answers needs.
 
-A verdict of disparity asks for two things: Holm's first step (alpha over the number of pairs), and an
-observed difference of at least the tolerance. A true gap d is called with the stated power when
-d >= max(c s, tolerance) + z s, with s the standard error of the difference, c the critical value of the
-verdict's own test (Student's, with Welch's degrees of freedom) and z the normal quantile of the power.
-A group that is worse by d also has a larger standard error (an AUC of .75 varies more than one of .85),
-so s is taken at the gap, in the unfavourable direction.
-
-This is an approximation: s is itself an estimate, and the permutation that small groups are tested by asks
-for a little more than Student's t. Simulated cohorts at the gap for 80 % were called in 78 to 80 %. So the
-quantile is that of `MARGIN` more: a promise of 80 % is planned for 82 %, and kept (`multifair study audit`).
-With three groups and more, one that is worse than all others has several pairs to show it, and is called more often.
+`disparity` asks that a pair's p hold the family's error rate (its marginal level is given) and that the observed
+difference be at least the tolerance. `no disparity found` asks that every pair's own interval lie within the tolerance.
+Both chances are computed from the pairs' own pivot (core.metrics.planned_power) at the planned gap, prevalence, rows per
+patient and sizes; a promise of 80 % is planned for `MARGIN` more, because variances are estimates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, comb, hypot, isfinite
+from math import ceil, comb
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
+from numpy.typing import NDArray
 
-from core.audit.estimates.group_estimates import RATE_METRICS, GroupCounts, MetricTable
+from core.audit.estimates.group_estimates import GroupCounts, MetricTable
 from core.audit.options import AuditOptions
-from core.metrics.auc_interval import binormal_component
+from core.metrics.comparisons import GroupEstimates
+from core.metrics.planned_power import PlannedGroups, disparity_power, equivalence_power, first_at
+
+Floats = NDArray[np.float64]
 
 METRICS = ("auc", "tpr", "fpr", "selection_rate")
-MARGIN = 0.02
-BISECTIONS = 26
+MARGIN = 0.03
+GAPS = np.geomspace(0.005, 0.98, 18)
+# How many times the present patients are looked at.
+FACTORS = np.geomspace(1.0, 1e5, 19)
 
 
 @dataclass(frozen=True)
 class Power:
-    """One group and metric against the best-known other group.
+    """One group and metric beside all other judged groups.
 
-    detectable : smallest gap that would be called a disparity with the stated power, None if not estimable.
-    gap : the stated gap. more_patients : further patients of this group that it needs, with its present
-        mix of positives and negatives and as many rows each; 0 if there are enough, None if no number of them would do
-        (then `reason` says so) or nothing is estimable.
+    detectable : smallest gap between this group and the others that would be called a disparity with the stated power, None
+        if not even the largest possible one would. gap : the stated gap. more_patients : further patients of this group alone
+        (with its present mix of positives and negatives and as many rows each) with which the stated gap would
+        be called; 0 if there are enough, None if no number of them would do (`reason` says so). to_show_disparity,
+        to_show_none : patients that every group needs at least so that the stated gap of this group would be called,
+        or so that groups alike would be said to be so; None if nothing is estimable.
     """
 
     group: str
@@ -48,114 +47,82 @@ class Power:
     gap: float
     more_patients: int | None
     reason: str | None
+    to_show_disparity: int | None = None
+    to_show_none: int | None = None
 
 
-@dataclass(frozen=True)
-class Pair:
-    """A group beside its reference. own : the group's standard error at a gap; other : the reference's."""
+def power(
+    table: MetricTable,
+    estimates: GroupEstimates | None,
+    counts: GroupCounts,
+    groups: tuple[str, ...],
+    options: AuditOptions,
+    tolerance: float | None = None,
+    critical: float | None = None,
+) -> tuple[Power, ...]:
+    """Power of every group for one metric.
 
-    own: Callable[[float], float]
-    other: float
-    own_freedom: float
-    other_freedom: float
-    comparisons: int
-
-    def se(self, gap: float) -> float:
-        """Standard error of the difference when the group is off by `gap`."""
-        return hypot(self.own(gap), self.other)
-
-    def critical(self, gap: float, options: AuditOptions) -> float:
-        """Two-sided critical value of Holm's first step."""
-        own, other = self.own(gap) ** 2, self.other**2
-        spread = own**2 / self.own_freedom + other**2 / self.other_freedom
-        tail = options.alpha / (2 * max(self.comparisons, 1))
-        return float(-stdtrit((own + other) ** 2 / spread, tail)) if spread > 0 else float(-ndtri(tail))
-
-
-def power(table: MetricTable, counts: GroupCounts, groups: tuple[str, ...], options: AuditOptions) -> tuple[Power, ...]:
-    """Power of every group for one metric."""
-    gap, tolerance = options.stated_gap(table.metric), options.tolerance_of(table.metric)
-    se = planning_se(table)
-    freedom = _freedom(table)
-    usable = np.flatnonzero(table.judged & np.isfinite(se) & (se > 0))
-    comparisons = comb(int(table.judged.sum()), 2)
+    Parameters
+    ----------
+    table : says which groups are judged. estimates : the same groups' values with their limits, None where the metric is undefined
+    tolerance : largest accepted difference, that of the options where None
+    critical : marginal level of a pair's test in the family that the verdict belongs to; Bonferroni's over the pairs of
+        this attribute where None
+    """
+    tolerance = options.tolerance_of(table.metric) if tolerance is None else tolerance
+    gap = 2 * tolerance if options.gap is None else options.gap
+    usable = np.zeros(0, dtype=np.int64)
+    if estimates is not None:
+        usable = np.flatnonzero(table.judged & np.isfinite(estimates.value) & np.isfinite(estimates.se))
+    level = options.alpha / max(comb(usable.size, 2), 1) if critical is None else critical
+    wanted = min(options.power + MARGIN, (1 + options.power) / 2)
+    if estimates is None or usable.size < 2:
+        return tuple(Power(name, table.metric, None, None, gap, None, _why(table, usable, g)) for g, name in enumerate(groups))
+    plan = PlannedGroups.of(estimates, usable)
+    patients = counts.patients[usable].astype(np.float64)
+    none = _all_at_least(patients, lambda factors: equivalence_power(plan, factors, tolerance, options.alpha), wanted)
+    best = usable[np.argsort(estimates.se[usable])]
     result = []
     for g, name in enumerate(groups):
-        others = usable[usable != g]
-        if g not in usable or not others.size:
-            why = table.reason[g] or ("no other group can be judged" if g in usable else "the standard error is not estimable")
-            result.append(Power(name, table.metric, None, None, gap, None, why))
+        if g not in usable:
+            result.append(Power(name, table.metric, None, None, gap, None, _why(table, usable, g)))
             continue
-        r = int(others[np.argmin(se[others])])
-        own = spread_at(table.metric, float(table.value[g]), float(se[g]))
-        pair = Pair(own, float(se[r]), float(freedom[g]), float(freedom[r]), comparisons)
-        more, reason = more_patients(pair, int(counts.patients[g]), gap, tolerance, options)
-        result.append(Power(name, table.metric, groups[r], smallest_gap(pair, tolerance, options), gap, more, reason))
+        place = int(np.searchsorted(usable, g))
+        reference = groups[int(next(r for r in best if r != g))]
+        detectable = _detectable(plan, place, tolerance, level, wanted)
+        more, both, reason = _patients(plan, place, patients, gap, tolerance, level, wanted)
+        result.append(Power(name, table.metric, reference, detectable, gap, more, reason, both, none))
     return tuple(result)
 
 
-def _freedom(table: MetricTable) -> np.ndarray:
-    """Degrees of freedom for planning; a rate's are those of its denominator, for counts are no more exact than means."""
-    if table.freedom is not None:
-        return table.freedom
-    return np.full(table.value.shape, np.inf) if table.trials is None else np.maximum(table.trials - 1.0, 1.0)
+def _why(table: MetricTable, usable: NDArray[np.int64], g: int) -> str:
+    return table.reason[g] or ("no other group can be judged" if g in usable else "the standard error is not estimable")
 
 
-def planning_se(table: MetricTable) -> np.ndarray:
-    """Standard errors for planning: a rate of 0 or 1 gets that of half an event more, not 0."""
-    if table.metric not in RATE_METRICS or table.trials is None:
-        return table.se
-    with np.errstate(invalid="ignore", divide="ignore"):
-        shrunk = (table.value * table.trials + 0.5) / (table.trials + 1)
-        return np.asarray(np.sqrt(shrunk * (1 - shrunk) / table.trials))
+def _detectable(plan: PlannedGroups, place: int, tolerance: float, level: float, wanted: float) -> float | None:
+    centre = plan.common(place)
+    gaps = GAPS[max(centre, 1 - centre) >= GAPS]
+    return first_at(gaps, disparity_power(plan, place, gaps, np.ones((gaps.size, plan.value.size)), tolerance, level), wanted)
 
 
-def spread_at(metric: str, value: float, se: float) -> Callable[[float], float]:
-    """Standard error of a group's estimate as a function of the gap by which it would be off, the worse way."""
-    here = float(_variance(metric, value))
-
-    def at(gap: float) -> float:
-        moved = max(float(_variance(metric, min(max(value + step, 0.0), 1.0))) for step in (-gap, 0.0, gap))
-        return se * (moved / here) ** 0.5 if here > 1e-9 else se
-
-    return at
-
-
-def _variance(metric: str, value: float) -> float:
-    return float(binormal_component(value)) if metric == "auc" else value * (1 - value)
-
-
-def planned_quantile(options: AuditOptions) -> float:
-    """Normal quantile of the power, with the margin that makes it a promise."""
-    return float(ndtri(min(options.power + MARGIN, (1 + options.power) / 2)))
-
-
-def smallest_gap(pair: Pair, tolerance: float, options: AuditOptions) -> float | None:
-    """Smallest true gap called with the stated power, None if even the largest possible one is not."""
-    z = planned_quantile(options)
-
-    def needed(gap: float) -> float:
-        se = pair.se(gap)
-        return max(pair.critical(gap, options) * se, tolerance) + z * se
-
-    if not isfinite(needed(1.0)) or needed(1.0) > 1:
-        return None
-    low, high = 0.0, 1.0
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
-        low, high = (low, middle) if needed(middle) <= middle else (middle, high)
-    return high
-
-
-def more_patients(pair: Pair, patients: int, gap: float, tolerance: float, options: AuditOptions) -> tuple[int | None, str | None]:
-    """Further patients of the group that `gap` needs, or None with the reason."""
+def _patients(
+    plan: PlannedGroups, place: int, patients: Floats, gap: float, tolerance: float, level: float, wanted: float
+) -> tuple[int | None, int | None, str | None]:
+    """Further patients of the group alone, patients that every group needs at least, and the reason where there is none."""
     if gap <= tolerance:
-        return None, f"a gap of {gap:g} is within the tolerance of {tolerance:g}: it is no disparity with any number of patients"
-    z, c = planned_quantile(options), pair.critical(gap, options)
-    allowed = min(gap / (c + z), (gap - tolerance) / z)
-    own, other = pair.own(gap), pair.other
-    if hypot(own, other) <= allowed:
-        return 0, None
-    if other >= allowed:
-        return None, "the group it is compared with is too small as well: both need more patients"
-    return ceil(patients * (own**2 / (allowed**2 - other**2) - 1)), None
+        return None, None, f"a gap of {gap:g} is within the tolerance of {tolerance:g}: it is no disparity with any number of patients"
+    alone = np.ones((FACTORS.size, plan.value.size))
+    alone[:, place] = FACTORS
+    gaps = np.full(FACTORS.size, gap)
+    factor = first_at(FACTORS, disparity_power(plan, place, gaps, alone, tolerance, level), wanted)
+    both = _all_at_least(patients, lambda factors: disparity_power(plan, place, np.full(len(factors), gap), factors, tolerance, level), wanted)
+    if factor is None:
+        return None, both, "the groups it is compared with are too small as well: both need more patients"
+    return (0 if factor <= 1 else ceil(patients[place] * (factor - 1))), both, None
+
+
+def _all_at_least(patients: Floats, power_with, wanted: float) -> int | None:  # type: ignore[no-untyped-def]
+    """Patients that every group needs at least; groups that have more keep them."""
+    least = np.geomspace(max(patients.min() / 50, 4.0), patients.max() * FACTORS[-1], 25)
+    found = first_at(least, power_with(np.maximum(least[:, None], patients) / patients), wanted)
+    return None if found is None else max(ceil(found), ceil(patients.min()) if found <= patients.min() else 0)

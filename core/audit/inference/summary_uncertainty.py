@@ -1,189 +1,115 @@
-"""Uncertainty of the fairness summaries: intervals from the bootstrap, and what chance alone would give.
+"""Uncertainty of the fairness summaries of one attribute: interval, p and what chance alone would give.
 
-A gap between the best and the worst group cannot be negative, so the percentiles of its replicates
-exclude 0 even when there is no gap, and sit above it. Here the groups' own deviations are resampled
-instead: the range of x and the range of y differ by at most the range of x - y, so the observed gap plus
-or minus the 95 % quantile of the range of the deviations covers the true gap with at least 95 %
-confidence. The same bound serves the worst group, ratios (on the log scale) and ES-AUC's sum.
+One construction for all of them (core.metrics.summary_intervals): from the pairs of judged groups, without replicates.
+Everything is made from the groups' estimates with their correlation; so it costs about as much as these.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import ndtr
+from numpy.typing import ArrayLike, NDArray
 
-from core.audit.estimates.group_estimates import GroupCounts, MetricTable
+from core.audit.estimates.group_estimates import MetricTable
 from core.audit.estimates.scored import Scored
-from core.audit.estimates.summaries import RATE_SUMMARIES, Summary
-from core.audit.options import AuditOptions
-from core.metrics.bootstrap import AucReplicates, bootstrap_aucs
-from core.metrics.bootstrap_rates import bootstrap_confusion
-from core.metrics.permutation import AucNull, NullTest, permute_aucs, permute_pairs
-from core.metrics.rate_permutation import permute_rates
-from core.metrics.rates import SUMMARIES, rate
+from core.audit.estimates.summaries import Summary
+from core.metrics.catalogue import RATE_SUMMARIES
+from core.metrics.equity_scaled_interval import es_auc_interval
+from core.metrics.joint_estimates import joint_aucs, joint_rates, selected
+from core.metrics.permutation import NullTest
+from core.metrics.rates import SUMMARIES
+from core.metrics.summary_intervals import Family, SummaryEstimate, largest_difference, smallest_ratio, smallest_value
+from core.metrics.summary_nulls import auc_nulls, rate_nulls
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Interval = tuple[float, float]
 
-# Scores are resampled at this many levels with the ranking inside a level kept: standard errors differ from DeLong's by
-# less than the noise of 40,000 replicates (.4 %), at AUCs from .76 to .95 and prevalences of .05 and .3.
-LEVELS = 32
-# Pairs with as many of each class in both groups are left to DeLong's test, which needs no permutations then.
-FEW = 100
-MAX_PERMUTED_PAIRS = 45
-SAME = 1e-9
+RATES = ("tpr", "fpr", "selection_rate")
+FAMILIES = {"demographic_parity": ("selection_rate",), "equalized_odds": ("tpr", "fpr"), "equal_opportunity": ("tpr",)}
 
 
-def with_intervals(
-    summaries: tuple[Summary, ...], data: Scored, codes: Ints, tables: Mapping[str, MetricTable], overall: float, options: AuditOptions
-) -> tuple[Summary, ...]:
-    """Bootstrap intervals for every summary; whole patients are drawn where patients repeat."""
-    count = tables["auc"].value.size
-    if not options.bootstrap or count < 2 or not (codes >= 0).any():
-        return summaries
-    intervals: dict[str, Interval] = {}
-    if int(np.isfinite(tables["auc"].value).sum()) >= 2:
-        replicates = bootstrap_aucs(
-            data.y, data.score, codes, count, replicates=options.bootstrap, seed=options.seed, cluster=data.cluster, weight=data.weight, max_levels=LEVELS
-        )
-        intervals |= auc_intervals(replicates, overall, tables["auc"].value, options.alpha)
+@dataclass(frozen=True)
+class SummaryUncertainty:
+    """Estimate with interval and null of every summary, by the names of the audit's document."""
+
+    estimates: Mapping[str, SummaryEstimate]
+    nulls: Mapping[str, NullTest]
+
+
+def summary_uncertainty(
+    data: Scored, codes: Ints, count: int, judged: Mapping[str, ArrayLike], level: float = 0.95
+) -> SummaryUncertainty:
+    """All summaries of one attribute.
+
+    Parameters
+    ----------
+    codes : (n,) group of each row, -1 for none
+    judged : (C,) bool per metric ("auc", "tpr", "fpr", "selection_rate"): the groups that enter its summaries
+    """
+    if count < 1 or not (codes >= 0).any():
+        return SummaryUncertainty({}, {})
+    estimates, nulls = _of_aucs(data, codes, count, judged["auc"], level)
     if data.decision is not None:
-        drawn = bootstrap_confusion(
-            data.y, data.decision, codes, count, replicates=options.bootstrap, seed=options.seed, cluster=data.cluster, weight=data.weight
-        )
-        intervals |= rate_intervals(drawn, {name: tables[name].value for name in ("tpr", "fpr", "selection_rate")}, options.alpha)
-    return tuple(_with(summary, intervals.get(summary.metric)) for summary in summaries)
+        more = _of_rates(data, codes, count, {name: np.asarray(judged[name], dtype=bool) for name in RATES}, level)
+        estimates, nulls = estimates | more[0], nulls | more[1]
+    return SummaryUncertainty(estimates, nulls)
 
 
-def _with(summary: Summary, interval: Interval | None) -> Summary:
-    if interval is None or summary.value is None or not np.isfinite(interval).all():
-        return summary
-    return replace(summary, low=float(interval[0]), high=float(interval[1]))
-
-
-def auc_intervals(replicates: AucReplicates, overall: float, groups: Floats, alpha: float) -> dict[str, Interval]:
-    """Intervals of the AUC summaries from replicates (R,) and (R, G)."""
-    known = np.isfinite(groups)
-    value, moves = groups[known], replicates.groups[:, known] - groups[known]
-    gap, reach = float(np.ptp(value)), _quantile(np.ptp(moves, axis=1), 1 - alpha)
-    worst = float(value.min())
-    above, below = _quantile(moves.max(axis=1), 1 - alpha / 2), _quantile(moves.min(axis=1), alpha / 2)
-    overall_moves = replicates.overall - overall
-    spread = float(np.abs(value - overall).sum())
-    drift = _quantile(np.abs(moves - overall_moves[:, None]).sum(axis=1), 1 - alpha)
-    es_auc = overall / (1 + spread)
-    up, down = _quantile(overall_moves, 1 - alpha / 2), _quantile(overall_moves, alpha / 2)
-    low = es_auc - np.hypot(es_auc - overall / (1 + spread + drift), up / (1 + spread))
-    high = es_auc + np.hypot(overall / (1 + max(spread - drift, 0.0)) - es_auc, down / (1 + spread))
-    return {
-        "max_gap": (max(gap - reach, 0.0), min(gap + reach, 1.0)),
-        "worst_group_auc": (max(worst - above, 0.0), min(worst - below, 1.0)),
-        "es_auc": (max(float(low), 0.0), min(float(high), 1.0)),
+def _of_aucs(
+    data: Scored, codes: Ints, count: int, judged: ArrayLike, level: float
+) -> tuple[dict[str, SummaryEstimate], dict[str, NullTest]]:
+    joint = joint_aucs(data.y, data.score, codes, count, cluster=data.cluster, weight=data.weight)
+    groups = selected(joint, np.arange(count))
+    family = Family.of(groups, judged)
+    drawn = auc_nulls(joint, family, judged)
+    estimates = {
+        "es_auc": es_auc_interval(joint, judged, level, family.p),
+        "max_gap": largest_difference(family, level),
+        "worst_group_auc": replace(smallest_value(groups, judged, level), p=family.p),
     }
+    return estimates, {name: drawn[key] for name, key in zip(estimates, ("es_auc", "max_gap", "worst_group"), strict=True) if key in drawn}
 
 
-def rate_intervals(drawn: Floats, observed: Mapping[str, Floats], alpha: float) -> dict[str, Interval]:
-    """Intervals of differences and ratios of rates from confusion tables (R, G, 4)."""
-    result = {}
-    for name, (kind, metrics) in RATE_SUMMARIES.items():
-        sizes, reaches = [], []
-        for metric in metrics:
-            value, replicates = observed[metric], rate(drawn, metric)
-            if kind == "ratio":
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    value, replicates = np.log(value), np.log(replicates)
-            known = np.isfinite(value)
-            if int(known.sum()) < 2 or (kind == "ratio" and np.isneginf(value).any()):
-                break
-            sizes.append(float(np.ptp(value[known])))
-            with np.errstate(invalid="ignore"):
-                # A rate of 0 in a replicate has no logarithm; such replicates count as undefined.
-                reaches.append(np.ptp(replicates[:, known] - value[known], axis=1))
-        else:
-            size, reach = max(sizes), _quantile(np.max(reaches, axis=0), 1 - alpha)
-            low, high = max(size - reach, 0.0), size + reach
-            result[name] = (low, min(high, 1.0)) if kind == "difference" else (float(np.exp(-high)), float(np.exp(-low)))
-    return result
+def _of_rates(
+    data: Scored, codes: Ints, count: int, judged: Mapping[str, NDArray[np.bool_]], level: float
+) -> tuple[dict[str, SummaryEstimate], dict[str, NullTest]]:
+    assert data.decision is not None
+    joint = joint_rates(data.y, data.decision, codes, RATES, count, cluster=data.cluster, weight=data.weight)
+    place = {name: np.arange(count) + i * count for i, name in enumerate(RATES)}
+    families = {
+        title: Family.of(
+            selected(joint, np.concatenate([place[name] for name in names])),
+            np.concatenate([judged[name] for name in names]),
+            blocks=len(names),
+        )
+        for title, names in FAMILIES.items()
+    }
+    estimates = {}
+    for title, family in families.items():
+        estimates[f"{title}_difference"] = largest_difference(family, level)
+        estimates[f"{title}_ratio"] = smallest_ratio(family, level)
+    drawn = rate_nulls({name: selected(joint, own) for name, own in place.items()}, families, judged)
+    short = dict(zip(SUMMARIES, RATE_SUMMARIES, strict=True))
+    return {short[name]: found for name, found in estimates.items()}, {short[name]: test for name, test in drawn.items()}
 
 
-def _quantile(values: Floats, share: float) -> float:
-    """Quantile over the defined replicates; NaN where more than a tenth are undefined."""
-    known = values[np.isfinite(values)]
-    return float(np.quantile(known, share)) if known.size >= 0.9 * values.size else float("nan")
+def with_uncertainty(summaries: tuple[Summary, ...], found: SummaryUncertainty) -> tuple[Summary, ...]:
+    """The point summaries with their intervals and nulls."""
+    return tuple(_with(summary, found.estimates.get(summary.metric), found.nulls.get(summary.metric)) for summary in summaries)
 
 
-def auc_null(data: Scored, codes: Ints, count: int, table: MetricTable, options: AuditOptions) -> AucNull | None:
-    """The permutation null of one attribute's AUCs; None with fewer than two groups, or when not asked for.
-
-    All groups with an AUC take part, so that the null is that of the summaries as shown.
-    """
-    usable = np.isfinite(table.value)
-    if not options.permutations or int(usable.sum()) < 2:
-        return None
-    return permute_aucs(
-        data.y,
-        data.score,
-        codes,
-        count,
-        permutations=options.permutations,
-        seed=options.seed,
-        cluster=data.cluster,
-        weight=data.weight,
-        usable=usable,
-        max_levels=LEVELS,
-    )
-
-
-def permuted_pairs(data: Scored, codes: Ints, counts: GroupCounts, table: MetricTable, options: AuditOptions) -> dict[tuple[int, int], float]:
-    """p-values of AUC differences by studentized permutation, for pairs of judged groups of which one has few patients.
-
-    With `FEW` or more of each class in both groups DeLong's test and the permutation agree, and the pair is left out.
-    """
-    judged = np.flatnonzero(table.judged & (table.se > 0))
-    small = np.minimum(counts.n_pos, counts.n_neg) < FEW
-    pairs = [(int(a), int(b)) for i, a in enumerate(judged) for b in judged[i + 1 :] if small[a] or small[b]]
-    if not options.permutations or not pairs or len(pairs) > MAX_PERMUTED_PAIRS:
-        return {}
-    found = permute_pairs(
-        data.y, data.score, codes, pairs, table.value.size, permutations=options.permutations, seed=options.seed, cluster=data.cluster, weight=data.weight
-    )
-    resolution = 1 / (1 + options.permutations)
-    return {pair: beyond_resolution(float(p), float(z), resolution) for pair, p, z in zip(pairs, found.p, found.z, strict=True) if np.isfinite(p)}
-
-
-def beyond_resolution(p: float, z: float, resolution: float) -> float:
-    """A permutation p-value; where no permutation came near, the normal tail goes on below what they can resolve."""
-    return min(p, 2 * float(ndtr(-abs(z)))) if p <= 1.5 * resolution and np.isfinite(z) else p
-
-
-def rate_null(data: Scored, codes: Ints, count: int, tables: Mapping[str, MetricTable], options: AuditOptions) -> dict[str, NullTest]:
-    """The permutation null of the summaries of rates, by their short names; none without decisions or permutations."""
-    usable = np.all([np.isfinite(tables[name].value) for name in ("tpr", "fpr", "selection_rate")], axis=0)
-    if not options.permutations or data.decision is None or int(usable.sum()) < 2:
-        return {}
-    found = permute_rates(
-        data.y, data.decision, codes, count, permutations=options.permutations, seed=options.seed, cluster=data.cluster, weight=data.weight, usable=usable
-    )
-    return {short: found[name] for name, short in zip(SUMMARIES, RATE_SUMMARIES, strict=True)}
-
-
-def with_null(summaries: tuple[Summary, ...], null: AucNull | None, rates: Mapping[str, NullTest]) -> tuple[Summary, ...]:
-    """The summaries beside their nulls."""
-    tests = dict(rates)
-    if null is not None:
-        tests |= {"es_auc": null.es_auc, "max_gap": null.max_gap, "worst_group_auc": null.worst_group}
-    return tuple(_beside(summary, tests.get(summary.metric)) for summary in summaries)
-
-
-def _beside(summary: Summary, test: NullTest | None) -> Summary:
-    if test is None or test.value is None or summary.value is None or test.p is None:
+def _with(summary: Summary, estimate: SummaryEstimate | None, null: NullTest | None) -> Summary:
+    if estimate is None or estimate.value is None or summary.value is None:
         return summary
-    if summary.metric in RATE_SUMMARIES and abs(test.value - summary.value) > SAME:
-        return summary  # a group lacks one rate but not the others: the null would be that of other groups
-    known = test.null[np.isfinite(test.null)]
-    return replace(summary, p_null=test.p, null_median=test.null_median, null_q95=test.null_q95, null=tuple(known.tolist()))
+    summary = replace(summary, low=estimate.low, high=estimate.high)
+    if null is None or null.value is None or null.p is None:
+        return summary
+    known = null.null[np.isfinite(null.null)]
+    return replace(summary, p_null=null.p, null_median=null.null_median, null_q95=null.null_q95, null=tuple(known.tolist()))
+
+
+def judged_of(tables: Mapping[str, MetricTable]) -> dict[str, NDArray[np.bool_]]:
+    """The groups that enter the summaries of each metric, (C,) bool."""
+    return {name: np.asarray(tables[name].judged) for name in ("auc", *RATES)}

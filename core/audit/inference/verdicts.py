@@ -1,114 +1,207 @@
 """`disparity`, `no disparity found` or `not enough data`, each with its reason in one sentence.
 
-disparity : some pair of groups differs by at least the tolerance, and Holm's correction over all
-    pairs of the attribute leaves less than alpha of chance. In data without any true difference at
-    most alpha of the families (attribute by metric) end here.
-no disparity found : every group is judged, and the interval of every pair lies within the
-    tolerance. Little data makes wide intervals, so it can never end here.
-not enough data : everything else.
+disparity : a difference between two groups is shown (its corrected p is below alpha, which its simultaneous interval
+    says too), and what was observed reaches the tolerance. The sentence says whether it is shown that the difference
+    exceeds the tolerance (the whole simultaneous interval lies beyond it) or not. In data without any true difference
+    at most a share of alpha of the primary families ends here, all attributes and models together.
+no disparity found : every group is judged, and the pointwise interval of every pair lies within the tolerance. Each pair
+    has to pass, so nothing is to be corrected for their number; little data makes wide intervals and can never end here.
+not enough data : everything else, in words that say what is known and what is not.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from core.audit.estimates.group_estimates import MetricTable
 from core.audit.inference.pairwise import PairTest
-from core.audit.options import AuditOptions
-from core.audit.wording import chance, decimal, interval
+from core.audit.inference.prevalence_notes import prevalence_note
+from core.audit.inference.tolerances import Bound
+from core.audit.wording import chance, decimal, interval, sentence
+from core.metrics.catalogue import title
 
-DISPARITY = "disparity"
-NONE_FOUND = "no disparity found"
-NOT_ENOUGH = "not enough data"
-VERDICTS = (DISPARITY, NONE_FOUND, NOT_ENOUGH)
+if TYPE_CHECKING:
+    from core.audit.result import AttributeAudit
 
-TITLES = {
-    "auc": "AUC",
-    "tpr": "sensitivity (TPR)",
-    "fpr": "false positive rate",
-    "ppv": "PPV",
-    "npv": "NPV",
-    "selection_rate": "selection rate",
-    "accuracy": "accuracy",
-    "brier": "Brier score",
-    "ece": "calibration error",
-    "net_benefit": "net benefit",
-}
+Word = Literal["disparity", "no disparity found", "not enough data"]
+DISPARITY: Word = "disparity"
+NONE_FOUND: Word = "no disparity found"
+NOT_ENOUGH: Word = "not enough data"
+VERDICTS: tuple[Word, ...] = (DISPARITY, NONE_FOUND, NOT_ENOUGH)
 FLOOR = 1e-300
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One attribute and metric. `evidence` is -log10 of the smallest Holm p, None without a test."""
+    """One attribute and metric.
+
+    primary : whether it was declared, so that its error is that of the whole primary family.
+    pair : the test that it rests on, the best supported one; None without a test. p : its corrected p.
+    exceeds : for a disparity, whether it is shown that the difference exceeds the tolerance.
+    evidence : -log10 of p. gap : largest minus smallest value among the groups that are judged.
+    """
 
     metric: str
-    verdict: str
+    verdict: Word
     reason: str
-    evidence: float | None
-    p: float | None
-    gap: float | None
+    primary: bool
+    pair: PairTest | None = None
+    exceeds: bool | None = None
+    gap: float | None = None
     group_low: str | None = None
     group_high: str | None = None
 
+    @property
+    def p(self) -> float | None:
+        return None if self.pair is None else self.pair.p_adjusted
 
-def judge(table: MetricTable, tests: Sequence[PairTest], groups: Sequence[str], options: AuditOptions, left_out: str | None = None) -> Verdict:
-    """The verdict of one metric; `left_out` names rows that no group represents."""
-    tolerance = options.tolerance_of(table.metric)
-    title = TITLES.get(table.metric, table.metric)
-    p_values = [test.p_holm for test in tests if test.p_holm is not None]
-    smallest = min(p_values, default=None)
-    evidence = None if smallest is None else float(-np.log10(max(smallest, FLOOR)))
+    @property
+    def evidence(self) -> float | None:
+        return None if self.p is None else float(-np.log10(max(self.p, FLOOR)))
+
+
+def not_comparable(metric: str, primary: bool) -> Verdict:
+    """Of an attribute without any value, or an intersection without any cell that is large enough."""
+    return Verdict(metric, NOT_ENOUGH, f"{sentence(title(metric))} cannot be compared: no group has enough rows.", primary)
+
+
+def judge(attribute: AttributeAudit, metric: str, tests: Sequence[PairTest], tolerance: Bound, primary: bool) -> Verdict:
+    """The verdict of one metric from its corrected tests."""
+    table, groups, grouping = attribute.tables[metric], attribute.groups, attribute.grouping
+    known = sorted((t for t in tests if t.p_adjusted is not None and t.p is not None), key=lambda t: (t.p_adjusted, t.p, -abs(t.difference)))
+    first = known[0] if known else None
     judged = np.flatnonzero(table.judged)
     gap, lowest, highest = None, None, None
     if judged.size >= 2:
         worst, best = judged[np.argmin(table.value[judged])], judged[np.argmax(table.value[judged])]
         gap, lowest, highest = float(table.value[best] - table.value[worst]), groups[worst], groups[best]
 
-    def verdict(word: str, reason: str) -> Verdict:
-        return Verdict(table.metric, word, reason, evidence, smallest, gap, lowest, highest)
+    def verdict(word: Word, reason: str, pair: PairTest | None = first, exceeds: bool | None = None) -> Verdict:
+        return Verdict(metric, word, f"{'' if primary else EXPLORATORY}{reason}", primary, pair, exceeds, gap, lowest, highest)
 
-    real = [t for t in tests if t.p_holm is not None and t.p_holm < options.alpha and abs(t.difference) >= tolerance]
-    if real:
-        first = max(real, key=lambda t: abs(t.difference))
-        high, low = (first.group_a, first.group_b) if first.difference > 0 else (first.group_b, first.group_a)
-        others = "" if len(real) == 1 else ", and 1 more pair differs" if len(real) == 2 else f", and {len(real) - 1} more pairs differ"
-        return verdict(
-            DISPARITY,
-            f"{title} is {decimal(table.value[high])} for {groups[high]} and {decimal(table.value[low])} for {groups[low]}: "
-            f"a difference of {_interval(abs(first.difference), first, high == first.group_a)}, beyond the tolerance of {decimal(tolerance)} "
-            f"and not explained by chance (corrected p {chance(first.p_holm)}){others}.",
-        )
     unjudged = [(groups[g], why) for g, why in enumerate(table.reason) if why is not None]
     if judged.size < 2:
-        if not unjudged:
-            return verdict(NOT_ENOUGH, f"{title}: there is only one group, so nothing to compare.")
-        shared = {why for _, why in unjudged}
-        why = next(iter(shared)) if len(shared) == 1 else "; ".join(f"{name}: {why}" for name, why in unjudged[:3])
-        return verdict(NOT_ENOUGH, f"{title} cannot be compared: fewer than two groups can be judged ({why}).")
-    wide = [t for t in tests if t.low is None or t.high is None or t.low < -tolerance or t.high > tolerance]
+        return verdict(NOT_ENOUGH, _incomparable(metric, unjudged))
+    if tolerance.value is None:
+        return verdict(NOT_ENOUGH, f"{sentence(title(metric))} has no tolerance here: {tolerance.reason}.")
+    shown = [t for t in known if t.p_adjusted is not None and t.p_adjusted < attribute.options.alpha]
+    reaching = [t for t in shown if abs(t.difference) >= tolerance.value and not _within(t, tolerance.value)]
+    if reaching:
+        exceeds = _exceeds(reaching[0], tolerance.value)
+        said = _disparity(table, groups, reaching, tolerance, exceeds)
+        return verdict(DISPARITY, said + prevalence_note(attribute, metric, reaching[0], tolerance.value), reaching[0], exceeds)
+    wide = [t for t in tests if not _within(t, tolerance.value)]
     if wide:
-        widest = max(wide, key=lambda t: np.inf if t.low is None or t.high is None else max(-t.low, t.high))
-        a, b = groups[widest.group_a], groups[widest.group_b]
-        if widest.low is None or widest.high is None:
-            return verdict(NOT_ENOUGH, f"{title}: the difference between {a} and {b} has no interval with this data.")
-        known = " is real, but" if widest.p_holm is not None and widest.p_holm < options.alpha else ""
-        return verdict(
-            NOT_ENOUGH,
-            f"{title}: the difference between {a} and {b}{known} may lie anywhere from {decimal(widest.low)} to {decimal(widest.high)}, "
-            f"so a gap beyond the tolerance of {decimal(tolerance)} is neither shown nor ruled out.",
-        )
+        return verdict(NOT_ENOUGH, _open(metric, groups, wide, shown, tolerance))
+    left_out = [f"{grouping.left_out_rows} rows are in groups too small to look at"] if grouping.left_out_rows else []
     if unjudged or left_out:
-        names = "; ".join([f"{name}: {why}" for name, why in unjudged[:3]] + ([left_out] if left_out else []))
-        return verdict(NOT_ENOUGH, f"{title} differs by less than the tolerance between the groups that can be judged, but not all can be ({names}).")
+        names = "; ".join([f"{name}: {why}" for name, why in unjudged[:3]] + left_out)
+        return verdict(NOT_ENOUGH, f"{sentence(title(metric))} differs by less than the tolerance between the groups that can be judged, but not all can be ({names}).")
+    return verdict(NONE_FOUND, _equivalent(metric, groups, tests, shown, tolerance, attribute.options.alpha))
+
+
+def calibration_verdict(parts: Sequence[Verdict], primary: bool) -> Verdict:
+    """Calibration as a whole, from the verdicts on O:E and on the slope: a disparity of either is one."""
+    for word in (DISPARITY, NOT_ENOUGH):
+        found = [part for part in parts if part.verdict == word]
+        if found:
+            first = min(found, key=lambda part: 2.0 if part.p is None else part.p)
+            return replace(first, metric="ece", reason=_of_calibration(first.reason), primary=primary)
+    return replace(parts[0], metric="ece", reason=_of_calibration(" ".join(part.reason.removeprefix(EXPLORATORY) for part in parts), not primary), primary=primary)
+
+
+EXPLORATORY = "Exploratory: "
+
+
+def _of_calibration(reason: str, exploratory: bool = False) -> str:
+    said = reason.removeprefix(EXPLORATORY)
+    return f"{EXPLORATORY if exploratory or said != reason else ''}Calibration: {said}"
+
+
+def _within(test: PairTest, tolerance: float) -> bool:
+    return test.low is not None and test.high is not None and -tolerance < test.low and test.high < tolerance
+
+
+def _exceeds(test: PairTest, tolerance: float) -> bool:
+    low, high = test.simultaneous
+    return low is not None and high is not None and (low > tolerance or high < -tolerance)
+
+
+def _size(metric: str, value: float | None) -> str:
+    """A difference in words: for O:E, which is compared as a ratio, how many times."""
+    if value is None:
+        return "unknown"
+    return f"{math.exp(value):.2f} times" if metric == "oe_ratio" else decimal(value, _digits(value))
+
+
+def _digits(*values: float | None) -> int:
+    """Three, or as many as show differences that three would round away."""
+    sizes = [abs(value) for value in values if value]
+    return 3 if not sizes or min(sizes) >= 0.001 else 5
+
+
+def _spread(metric: str, size: float, ends: tuple[float | None, float | None]) -> str:
+    low, high = ends
+    if metric == "oe_ratio":
+        return f"{math.exp(size):.2f} times" if low is None or high is None else f"{math.exp(size):.2f} times [{math.exp(low):.2f}, {math.exp(high):.2f}]"
+    return interval(size, low, high, _digits(size))
+
+
+def _disparity(table: MetricTable, groups: Sequence[str], pairs: Sequence[PairTest], tolerance: Bound, exceeds: bool) -> str:
+    first, metric = pairs[0], table.metric
+    high, low = (first.group_a, first.group_b) if first.difference > 0 else (first.group_b, first.group_a)
+    others = "" if len(pairs) == 1 else "; 1 more pair differs" if len(pairs) == 2 else f"; {len(pairs) - 1} more pairs differ"
+    ends, digits = _ends(first), _digits(first.difference)
+    nearest = "" if exceeds or ends[0] is None else f" (it may be as small as {_size(metric, max(ends[0], 0.0))})"
+    beyond = f"that it exceeds the tolerance of {tolerance.words} is {'shown as well' if exceeds else 'not shown'}{nearest}"
+    return (
+        f"{sentence(title(metric))} is {decimal(table.value[high], digits)} for {groups[high]} and {decimal(table.value[low], digits)} for {groups[low]}: "
+        f"a difference of {_spread(metric, abs(first.difference), ends)} is shown (corrected p {chance(first.p_adjusted)}); {beyond}{others}."
+    )
+
+
+def _ends(test: PairTest) -> tuple[float | None, float | None]:
+    """The simultaneous interval of the difference taken as positive."""
+    low, high = test.simultaneous
+    if low is None or high is None:
+        return None, None
+    return (low, high) if test.difference > 0 else (-high, -low)
+
+
+def _incomparable(metric: str, unjudged: Sequence[tuple[str, str]]) -> str:
+    if not unjudged:
+        return f"{sentence(title(metric))}: there is only one group, so nothing to compare."
+    shared = {why for _, why in unjudged}
+    why = next(iter(shared)) if len(shared) == 1 else "; ".join(f"{name}: {why}" for name, why in unjudged[:3])
+    return f"{sentence(title(metric))} cannot be compared: fewer than two groups can be judged ({why})."
+
+
+def _open(metric: str, groups: Sequence[str], wide: Sequence[PairTest], shown: Sequence[PairTest], tolerance: Bound) -> str:
+    """Neither a disparity nor its absence: which pair leaves it open."""
+    if shown:
+        first = shown[0]
+        high, low = (first.group_a, first.group_b) if first.difference > 0 else (first.group_b, first.group_a)
+        return (
+            f"{sentence(title(metric))}: a difference between {groups[high]} and {groups[low]} of {_spread(metric, abs(first.difference), _ends(first))} is shown "
+            f"(corrected p {chance(first.p_adjusted)}), but whether a gap exceeds the tolerance of {tolerance.words} is not known."
+        )
+    widest = max(wide, key=lambda t: math.inf if t.low is None or t.high is None else max(-t.low, t.high))
+    a, b = groups[widest.group_a], groups[widest.group_b]
+    if widest.low is None or widest.high is None:
+        return f"{sentence(title(metric))}: the difference between {a} and {b} has no interval with this data."
+    least, most = (f"{math.exp(end):.2f}" if metric == "oe_ratio" else decimal(end, signed=True) for end in (widest.low, widest.high))
+    return (
+        f"{sentence(title(metric))}: no difference is shown, but {'the ratio of' if metric == 'oe_ratio' else 'that between'} {a} and {b} may lie anywhere from {least} to {most}, "
+        f"so a gap beyond the tolerance of {tolerance.words} is not ruled out."
+    )
+
+
+def _equivalent(metric: str, groups: Sequence[str], tests: Sequence[PairTest], shown: Sequence[PairTest], tolerance: Bound, alpha: float) -> str:
     largest = max(max(-t.low, t.high) for t in tests if t.low is not None and t.high is not None)
-    return verdict(NONE_FOUND, f"{title}: every difference between groups is smaller than {decimal(largest)} with {1 - options.alpha:.0%} confidence, within the tolerance of {decimal(tolerance)}.")
-
-
-def _interval(size: float, test: PairTest, forward: bool) -> str:
-    if test.low is None or test.high is None:
-        return decimal(size)
-    low, high = (test.low, test.high) if forward else (-test.high, -test.low)
-    return interval(size, low, high)
+    real = f" A difference between {groups[shown[0].group_a]} and {groups[shown[0].group_b]} is shown, but it lies within that." if shown else ""
+    return f"{sentence(title(metric))}: every difference between groups is smaller than {_size(metric, largest)} with {1 - alpha:.0%} confidence, within the tolerance of {tolerance.words}.{real}"

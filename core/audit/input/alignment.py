@@ -41,6 +41,9 @@ def align_models(long: Predictions, model: NDArray[np.object_], mapping: Mapping
         decided={str(name): long.decided[column][rows[k]] for k, name in enumerate(names)} if long.decided else {},
     )
     left_out = int((~complete).sum())
+    if long.origin is not None:
+        torn = int(sample.size - rows.size)
+        aligned = replace(aligned, origin=replace(long.origin.without("samples that some model did not score", torn), rows_per_sample=names.size))
     if left_out:
         aligned = aligned.with_findings(
             AuditFinding("unaligned", "warning", f"{left_out} samples are not scored by every model and are left out of all", left_out, "score the same samples with every model")

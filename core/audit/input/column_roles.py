@@ -16,6 +16,11 @@ class Mapping:
 
     Several models come wide (`score` names one column per model, `prediction` as many or none)
     or long (`model` names the column that tells them apart; `id` aligns their rows).
+
+    positive : a value, several joined by `|`, `>=2`, or `contains Effusion`; None to go by known words.
+    uncertain, blank : what uncertain marks and empty cells of the label mean (`exclude`, `negative`, `positive`).
+    merge : groups put together, each as `COLUMN=new:old,old`.
+    sheet, encoding : of the file, where it has several or where it is not recognised.
     """
 
     label: str
@@ -28,10 +33,15 @@ class Mapping:
     weights: str | None = None
     split: str | None = None
     positive: str | None = None
+    uncertain: str = "exclude"
+    blank: str = "exclude"
+    merge: tuple[str, ...] = ()
+    sheet: str | None = None
+    encoding: str | None = None
 
     def __post_init__(self) -> None:
         if not self.score:
-            raise UserError("name the column that holds the score")
+            raise UserError("name the column that holds the score (--score COL), or the predicted label (--prediction COL)")
         if self.model and len(self.score) > 1:
             raise UserError("give several score columns or a model column, not both")
         if self.model and not self.id:
@@ -51,18 +61,24 @@ class Mapping:
 
     def check(self, available: Sequence[str], source: str) -> None:
         """Raise a UserError for the first column that the table does not have."""
-        for column in self.columns:
-            if column in available:
-                continue
-            alike = [name for name in available if name.lower() == column.lower()]
-            close = alike or difflib.get_close_matches(column, available, n=1)
-            hint = f"did you mean '{close[0]}'?" if close else "it has: " + ", ".join(available[:20]) + (" ..." if len(available) > 20 else "")
-            raise UserError(f"{source}: there is no column '{column}'; {hint}")
+        check_columns(self.columns, available, source)
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """JSON-ready; `from_dict` takes it back."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Mapping:
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
         return cls(**plain)
+
+
+def check_columns(wanted: Sequence[str], available: Sequence[str], source: str) -> None:
+    """Raise a UserError for the first wanted column that a table does not have, with the likeliest one that it has."""
+    for column in wanted:
+        if column in available:
+            continue
+        alike = [name for name in available if name.lower() == column.lower()]
+        close = alike or difflib.get_close_matches(column, available, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else "it has: " + ", ".join(available[:20]) + (" ..." if len(available) > 20 else "")
+        raise UserError(f"{source}: there is no column '{column}'; {hint}")

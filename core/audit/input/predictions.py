@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.audit.input.origin import Origin
 from core.errors import UserError
 
 MISSING = "missing"
@@ -35,10 +36,12 @@ class Attribute:
 
     codes : int64 (n,), index into `names`; -1 where the value is missing.
     names : group names, sorted; only names that occur.
+    edges : where a numeric attribute was cut into bands, which then stand in their order; else empty.
     """
 
     names: tuple[str, ...]
     codes: NDArray[np.int64]
+    edges: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, values: Sequence[Any] | NDArray[Any]) -> Attribute:
@@ -61,15 +64,15 @@ class Attribute:
         if not self.n_missing:
             return self
         name = MISSING if MISSING not in self.names else f"({MISSING})"
-        return Attribute((*self.names, name), np.where(self.codes < 0, len(self.names), self.codes))
+        return Attribute((*self.names, name), np.where(self.codes < 0, len(self.names), self.codes), self.edges)
 
-    def take(self, rows: NDArray[Any]) -> Attribute:
+    def take(self, rows: NDArray[Any] | slice) -> Attribute:
         """The rows chosen (mask or indices), with the groups that are left."""
         codes = self.codes[rows]
         left = np.unique(codes[codes >= 0])
         table = np.full(len(self.names) + 1, -1, dtype=np.int64)
         table[left] = np.arange(left.size)
-        return Attribute(tuple(self.names[i] for i in left), table[codes])
+        return Attribute(tuple(self.names[i] for i in left), table[codes], self.edges)
 
     def values(self) -> NDArray[np.object_]:
         return np.array([*self.names, None], dtype=object)[self.codes]
@@ -95,6 +98,7 @@ class Predictions:
     patient : int64 (n,) codes, or None where every row is its own patient.
     weights : float64 (n,) sampling weights, or None.
     split : "train" | "validation" | "test" per row as str (n,), or None.
+    origin : what they were read from, where that was recorded.
     """
 
     sample_id: NDArray[Any]
@@ -107,6 +111,7 @@ class Predictions:
     split: NDArray[Any] | None = None
     findings: tuple[AuditFinding, ...] = ()
     source: str = "predictions"
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         n = len(self.y)

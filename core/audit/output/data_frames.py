@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from core.audit.result import Audit
 
 GROUPS = ["model", "attribute", "group", "n", "n_pos", "n_neg", "metric", "value", "low", "high", "se", "estimable", "reason"]
-TESTS = ["model", "attribute", "metric", "group_a", "group_b", "difference", "low", "high", "p", "p_adjusted", "method"]
+TESTS = ["model", "attribute", "metric", "group_a", "group_b", "difference", "low", "high", "simultaneous_low", "simultaneous_high", "p", "p_adjusted", "method"]
 SUMMARIES = ["model", "attribute", "metric", "value", "low", "high", "p_null", "null_median", "null_q95"]
 VERDICTS = ["model", "attribute", "metric", "verdict", "reason", "evidence"]
 VOLCANO = ["model", "attribute", "group", "metric", "n", "difference", "p", "p_adjusted", "method", "worth_a_look"]
@@ -42,7 +42,7 @@ def tests_frame(audit: Audit) -> pd.DataFrame:
     """Columns `TESTS`."""
     return _frame(
         (
-            (m.model, a.name, t.metric, a.grouping.groups[t.group_a], a.grouping.groups[t.group_b], t.difference, t.low, t.high, t.p, t.p_adjusted, t.method)
+            (m.model, a.name, t.metric, a.grouping.groups[t.group_a], a.grouping.groups[t.group_b], t.difference, t.low, t.high, *t.simultaneous, t.p, t.p_adjusted, t.method)
             for m in audit.models
             for a in m.attributes
             for t in a.tests
@@ -93,7 +93,7 @@ def matrix_frame(audit: Audit, model: str | None = None) -> pd.DataFrame:
 
 def _frame(rows: Iterable[tuple[Any, ...]], columns: list[str]) -> pd.DataFrame:
     frame = pd.DataFrame(list(rows), columns=pd.Index(columns))
-    for column in ("value", "low", "high", "se", "p", "p_adjusted", "p_null", "null_median", "null_q95", "evidence", "difference"):
+    for column in ("value", "low", "high", "simultaneous_low", "simultaneous_high", "se", "p", "p_adjusted", "p_null", "null_median", "null_q95", "evidence", "difference"):
         if column in frame:
             frame[column] = frame[column].astype("float64")
     return frame

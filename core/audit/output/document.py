@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,20 +12,31 @@ from numpy.typing import NDArray
 from core.audit.estimates.group_estimates import GroupCounts, MetricTable
 from core.audit.estimates.operating_point import OperatingPoint
 from core.audit.estimates.summaries import ES_AUC_CAVEAT
+from core.audit.output.schema import VERSION
+from core.audit.provenance import provenance
+from core.metrics.estimate import finite_or_none
 from core.metrics.intervals import logit_interval
 
 if TYPE_CHECKING:
     from core.audit.comparison.compare_models import PairedDifference
     from core.audit.estimates.curves import Curves
+    from core.audit.inference.verdicts import Verdict
     from core.audit.result import AttributeAudit, Audit, ModelAudit
     from core.metrics.cross_group import CrossGroup
 
 
-def document(audit: Audit) -> dict[str, Any]:
+Progress = Callable[[float, str], None]
+"""(share done, what comes next)"""
+
+
+def document(audit: Audit, progress: Progress | None = None) -> dict[str, Any]:
     """The first model at the top level, every model under `models`."""
-    models = {model.model: _model(model) for model in audit.models}
+    models = {}
+    for place, model in enumerate(audit.models):
+        models[model.model] = _model(model, partial(_tell, progress, place, len(audit.models)))
     first = models[audit.models[0].model]
     return {
+        "version": VERSION,
         "source": audit.source,
         "n": audit.n,
         "n_patients": audit.n_patients,
@@ -37,6 +49,7 @@ def document(audit: Audit) -> dict[str, Any]:
         "findings": [finding.to_dict() for finding in audit.findings],
         "options": audit.options.to_dict(),
         "notes": {"es_auc": ES_AUC_CAVEAT},
+        "provenance": provenance(audit).to_dict(),
     }
 
 
@@ -51,23 +64,28 @@ def _over_seeds(audit: Audit) -> dict[str, Any]:
 
     if not methods_of(tuple(model.model for model in audit.models)):
         return {}
-    return {"seeds": [{str(k): number(v) if isinstance(v, float) else v for k, v in row.items()} for row in over_seeds(audit).to_dict("records")]}
+    return {"seeds": [{str(k): finite_or_none(v) if isinstance(v, float) else v for k, v in row.items()} for row in over_seeds(audit).to_dict("records")]}
 
 
-def _model(model: ModelAudit) -> dict[str, Any]:
+def _tell(progress: Progress | None, place: int, models: int, done: float, what: str) -> None:
+    if progress is not None:
+        progress((place + done) / models, what)
+
+
+def _model(model: ModelAudit, tell: Progress) -> dict[str, Any]:
     return {
         "operating_point": _point(model.point),
         "overall": _group(model.counts, model.tables, 0),
-        "attributes": {attribute.name: _attribute(attribute) for attribute in model.attributes},
+        "attributes": _attributes(model, tell),
         "against_rest": [
             {
                 "attribute": t.attribute,
                 "group": t.group,
                 "metric": t.metric,
                 "n": t.n,
-                "difference": number(t.difference),
-                "p": number(t.p),
-                "p_adjusted": number(t.p_adjusted),
+                "difference": finite_or_none(t.difference),
+                "p": finite_or_none(t.p),
+                "p_adjusted": finite_or_none(t.p_adjusted),
                 "method": t.method,
                 "worth_a_look": t.worth_a_look,
             }
@@ -76,57 +94,83 @@ def _model(model: ModelAudit) -> dict[str, Any]:
     }
 
 
+def _attributes(model: ModelAudit, tell: Progress) -> dict[str, Any]:
+    found = {}
+    for place, attribute in enumerate(model.attributes):
+        tell(place / len(model.attributes), f"{model.model}, by {attribute.name}")
+        found[attribute.name] = _attribute(attribute)
+    return found
+
+
 def _attribute(attribute: AttributeAudit) -> dict[str, Any]:
     grouping, names = attribute.grouping, attribute.grouping.groups
     summaries = {s.metric: s for s in attribute.summaries}
     worst = summaries["worst_group_auc"]
     return {
         "attributes": list(grouping.attributes),
-        **{name: number(summary.value) for name, summary in summaries.items()},
+        **{name: finite_or_none(summary.value) for name, summary in summaries.items()},
         "worst_group": worst.detail,
         "summaries": {name: _summary(summary) for name, summary in summaries.items()},
         "excluded": list(summaries["es_auc"].excluded),
         "missing": grouping.n_missing,
+        "bands": list(grouping.edges) or None,
         "left_out": {"groups": grouping.left_out_groups, "rows": grouping.left_out_rows},
         "operating_point": _point(attribute.point),
-        "verdicts": {v.metric: {"verdict": v.verdict, "reason": v.reason, "evidence": number(v.evidence), "p": number(v.p), "gap": number(v.gap)} for v in attribute.verdicts},
+        "verdicts": {v.metric: _verdict(v, names) for v in attribute.verdicts},
         "groups": {name: _group(attribute.counts, attribute.tables, index) for index, name in enumerate(names)},
         "tests": [
             {
                 "metric": test.metric,
                 "group_a": names[test.group_a],
                 "group_b": names[test.group_b],
-                "difference": number(test.difference),
+                "difference": finite_or_none(test.difference),
                 "ci": pair(test.low, test.high),
-                "p": number(test.p),
-                "p_adjusted": number(test.p_adjusted),
+                "simultaneous_ci": pair(*test.simultaneous),
+                "p": finite_or_none(test.p),
+                "p_adjusted": finite_or_none(test.p_adjusted),
                 "method": test.method,
             }
             for test in attribute.tests
         ],
         "power": [
-            {"group": p.group, "metric": p.metric, "reference": p.reference, "detectable": number(p.detectable), "gap": p.gap, "more_patients": p.more_patients, "reason": p.reason}
+            {"group": p.group, "metric": p.metric, "reference": p.reference, "detectable": finite_or_none(p.detectable), "gap": p.gap, "more_patients": p.more_patients, "reason": p.reason}
             for p in attribute.power
         ],
-        **({} if attribute.cross_group is None else {"cross_group_auc": matrix(attribute.cross_group.auc, names), "cross_group": _cross_group(attribute.cross_group, names)}),
-        **({} if attribute.curves is None else {"curves": _curves(attribute.curves)}),
+        **({} if attribute.cross_group is None else {"cross_group_auc": matrix(attribute.cross_group.auc, names), "cross_group": cross_group_rows(attribute.cross_group, names)}),
+        **({} if not attribute.options.curves or attribute.curves is None else {"curves": _curves(attribute.curves)}),
+    }
+
+
+def _verdict(verdict: Verdict, names: tuple[str, ...]) -> dict[str, Any]:
+    """`pair`: the best supported difference, which the verdict rests on."""
+    test = verdict.pair
+    return {
+        "verdict": verdict.verdict,
+        "primary": verdict.primary,
+        "reason": verdict.reason,
+        "evidence": finite_or_none(verdict.evidence),
+        "p": finite_or_none(verdict.p),
+        "exceeds_tolerance": verdict.exceeds,
+        "gap": finite_or_none(verdict.gap),
+        "pair": None if test is None else {"group_a": names[test.group_a], "group_b": names[test.group_b], "difference": finite_or_none(test.difference), "ci": pair(*test.simultaneous)},
     }
 
 
 def _summary(summary: Any) -> dict[str, Any]:
     return {
-        "value": number(summary.value),
+        "value": finite_or_none(summary.value),
         "ci": pair(summary.low, summary.high),
-        "p_null": number(summary.p_null),
-        "null_median": number(summary.null_median),
-        "null_q95": number(summary.null_q95),
+        "p_null": finite_or_none(summary.p_null),
+        "null_median": finite_or_none(summary.null_median),
+        "null_q95": finite_or_none(summary.null_q95),
         "reason": summary.reason,
         "detail": summary.detail,
+        "without": summary.left_out,
     }
 
 
 def _point(point: OperatingPoint) -> dict[str, Any]:
-    return {"threshold": number(point.threshold), "by_group": point.by_group, "source": point.source, "reason": point.reason}
+    return {"threshold": finite_or_none(point.threshold), "by_group": point.by_group, "source": point.source, "reason": point.reason}
 
 
 def _group(counts: GroupCounts, tables: Any, index: int) -> dict[str, Any]:
@@ -144,9 +188,9 @@ def _group(counts: GroupCounts, tables: Any, index: int) -> dict[str, Any]:
     }
     reasons = {}
     for name, table in tables.items():
-        result[name] = number(table.value[index])
+        result[name] = finite_or_none(table.value[index])
         result[f"{name}_ci"] = pair(table.low[index], table.high[index])
-        result[f"{name}_se"] = number(table.se[index]) if result[f"{name}_ci"] is not None else None
+        result[f"{name}_se"] = finite_or_none(table.se[index]) if result[f"{name}_ci"] is not None else None
         if table.reason[index] is not None:
             reasons[name] = table.reason[index]
     result["reasons"] = reasons
@@ -159,12 +203,12 @@ def _difference(row: PairedDifference) -> dict[str, Any]:
         "group": row.group,
         "metric": row.metric,
         "n": row.n,
-        "value_a": number(row.value_a),
-        "value_b": number(row.value_b),
-        "difference": number(row.difference),
+        "value_a": finite_or_none(row.value_a),
+        "value_b": finite_or_none(row.value_b),
+        "difference": finite_or_none(row.difference),
         "ci": pair(row.low, row.high),
-        "p": number(row.p),
-        "p_adjusted": number(row.p_adjusted),
+        "p": finite_or_none(row.p),
+        "p_adjusted": finite_or_none(row.p_adjusted),
         "method": row.method,
         "reason": row.reason,
     }
@@ -172,17 +216,17 @@ def _difference(row: PairedDifference) -> dict[str, Any]:
 
 def matrix(values: NDArray[np.float64], names: tuple[str, ...]) -> dict[str, dict[str, float | None]]:
     """Rows: whose positives; columns: whose negatives."""
-    return {row: {column: number(values[i, j]) for j, column in enumerate(names)} for i, row in enumerate(names)}
+    return {row: {column: finite_or_none(values[i, j]) for j, column in enumerate(names)} for i, row in enumerate(names)}
 
 
-def _cross_group(found: CrossGroup, names: tuple[str, ...]) -> list[dict[str, Any]]:
+def cross_group_rows(found: CrossGroup, names: tuple[str, ...]) -> list[dict[str, Any]]:
     """Every pair with its interval on the logit scale (null at 0 and 1, where there is none)."""
     low, high = logit_interval(found.auc, found.se)
     return [
         {
             "positive": row,
             "negative": column,
-            "value": number(found.auc[i, j]),
+            "value": finite_or_none(found.auc[i, j]),
             "ci": pair(low[i, j], high[i, j]),
             "n_pos": int(found.n_pos[i]),
             "n_neg": int(found.n_neg[j]),
@@ -196,16 +240,11 @@ def _cross_group(found: CrossGroup, names: tuple[str, ...]) -> list[dict[str, An
 def _curves(curves: Curves) -> dict[str, list[dict[str, Any]]]:
     frames = {"reliability": curves.reliability, "decision": curves.decision, "sliding": curves.sliding}
     return {
-        name: [{str(k): number(v) if isinstance(v, float) else v for k, v in row.items()} for row in frame.to_dict("records")]
+        name: [{str(k): finite_or_none(v) if isinstance(v, float) else v for k, v in row.items()} for row in frame.to_dict("records")]
         for name, frame in frames.items()
     }
 
 
-def number(value: float | None) -> float | None:
-    """None for None, NaN and infinities."""
-    return None if value is None or not math.isfinite(value) else float(value)
-
-
 def pair(low: float | None, high: float | None) -> list[float] | None:
-    ends = number(low), number(high)
+    ends = finite_or_none(low), finite_or_none(high)
     return None if ends[0] is None or ends[1] is None else [ends[0], ends[1]]

@@ -7,14 +7,14 @@ import math
 from core.audit.comparison.compare_models import Comparison
 from core.audit.estimates.group_estimates import MetricTable
 from core.audit.estimates.summaries import ES_AUC_CAVEAT, Summary
-from core.audit.inference.verdicts import DISPARITY, NONE_FOUND, NOT_ENOUGH, TITLES
+from core.audit.inference.verdicts import DISPARITY, NONE_FOUND, NOT_ENOUGH
 from core.audit.result import AttributeAudit, Audit, ModelAudit
-from core.audit.wording import chance, decimal
+from core.audit.wording import chance, count, decimal
 from core.audit.wording import interval as spread
+from core.metrics.catalogue import short, title
 
 SIGNS = {DISPARITY: "!!", NONE_FOUND: "ok", NOT_ENOUGH: "? "}
 COLUMNS = ("auc", "tpr", "fpr", "ppv", "selection_rate", "ece")
-THIN = "\u2009"
 WIDTH = 15
 SHOWN = 10
 
@@ -33,17 +33,17 @@ def render(audit: Audit) -> str:
 
 
 def _model(model: ModelAudit, several: bool) -> list[str]:
-    title = f"Model {model.model}: " if several else ""
+    head = f"Model {model.model}: " if several else ""
     point = model.point
     at = f"threshold {point.threshold:.4g} ({point.source})" if point.threshold is not None else point.reason or point.source
     auc = interval(model.tables["auc"], 0)
-    lines = ["", f"{title}AUC {auc}, {count(int(model.counts.n_pos[0]))} positives / {count(int(model.counts.n_neg[0]))} negatives; operating point: {at}"]
+    lines = ["", f"{head}AUC {auc}, {count(int(model.counts.n_pos[0]))} positives / {count(int(model.counts.n_neg[0]))} negatives; operating point: {at}"]
     for attribute in model.attributes:
         lines += _attribute(attribute)
     marked = [test for test in model.against_rest if test.worth_a_look]
     if marked:
         lines += ["", f"Groups worth a look, each against all others ({len(model.against_rest)} tests, Benjamini-Hochberg over all of them):"]
-        lines += [f"  {t.attribute} = {t.group}: {TITLES.get(t.metric, t.metric)} {decimal(t.difference, 3, True)} (n = {count(t.n)}, corrected p {chance(t.p_adjusted)})" for t in marked[:SHOWN]]
+        lines += [f"  {t.attribute} = {t.group}: {title(t.metric)} {decimal(t.difference, 3, True)} (n = {count(t.n)}, corrected p {chance(t.p_adjusted)})" for t in marked[:SHOWN]]
     return lines
 
 
@@ -79,7 +79,7 @@ def _attribute(attribute: AttributeAudit) -> list[str]:
     if not grouping.groups:
         return [*lines, f"  no group is large enough ({grouping.left_out_groups} groups with {count(grouping.left_out_rows)} rows left out)"]
     width = max(12, *(len(name) for name in grouping.groups))
-    lines += ["", "  " + "group".ljust(width) + "n".rjust(10) + "pos / neg".rjust(18) + "".join(_short(c).rjust(WIDTH + 8) for c in COLUMNS if c in attribute.tables)]
+    lines += ["", "  " + "group".ljust(width) + "n".rjust(10) + "pos / neg".rjust(18) + "".join(short(c).rjust(WIDTH + 8) for c in COLUMNS if c in attribute.tables)]
     for index, name in enumerate(grouping.groups):
         classes = f"{count(int(attribute.counts.n_pos[index]))} / {count(int(attribute.counts.n_neg[index]))}"
         cells = "".join(interval(attribute.tables[c], index).rjust(WIDTH + 8) for c in COLUMNS if c in attribute.tables)
@@ -100,7 +100,8 @@ def _summary(summary: Summary) -> str:
         text += f" [{decimal(summary.low)}, {decimal(summary.high)}]"
     if summary.null_q95 is not None and summary.p_null is not None:
         text += f"; chance alone reaches {decimal(summary.null_q95)} in 5 of 100 (p {chance(summary.p_null)})"
-    return text + (f"  ({summary.detail})" if summary.detail else "")
+    notes = [note for note in (summary.detail, summary.left_out) if note]
+    return text + (f"  ({'; '.join(notes)})" if notes else "")
 
 
 def interval(table: MetricTable, index: int) -> str:
@@ -113,10 +114,3 @@ def interval(table: MetricTable, index: int) -> str:
     return f"{decimal(value)} [{decimal(low)}, {decimal(high)}]"
 
 
-def count(value: int | None) -> str:
-    """Thousands parted by thin spaces."""
-    return "-" if value is None else f"{value:,}".replace(",", THIN)
-
-
-def _short(metric: str) -> str:
-    return {"selection_rate": "selected"}.get(metric, metric.upper())

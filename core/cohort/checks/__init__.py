@@ -10,12 +10,14 @@ import pandas as pd
 from core.cohort.checks import groups, leakage, missing, structure
 from core.cohort.checks.base import Check, CheckInput, CheckResult, SetAside
 from core.cohort.schema import Finding, Roles
-from core.cohort.splits import WORDS
+from core.tables.splits import split_word
 
 CHECKS: tuple[Check, ...] = (
     leakage.ConstantLabel(),
     leakage.LabelMissing(),
     leakage.LabelNotBinary(),
+    leakage.LabelUncertain(),
+    leakage.LabelLists(),
     structure.DuplicateIds(),
     structure.PatientInTwoSplits(),
     structure.UnusableFiles(),
@@ -28,12 +30,18 @@ CHECKS: tuple[Check, ...] = (
     groups.IdAsFeature(),
     groups.TinyGroups(),
     groups.ManyGroups(),
+    groups.SimilarGroups(),
+    groups.UnknownAsGroup(),
+    groups.SpreadsheetDate(),
     groups.ConstantAttribute(),
     groups.AttributeVaries(),
     missing.AttributeMissing(),
     structure.SplitImbalance(),
+    structure.PatientIdsAlike(),
+    structure.PatientFromPath(),
     structure.NoPatientId(),
     structure.FewPatients(),
+    groups.ReadAsNumber(),
     groups.ConstantColumns(),
     groups.AttributesKeptOut(),
 )
@@ -53,7 +61,7 @@ def findings_of(results: Sequence[CheckResult]) -> list[Finding]:
 def check(table: pd.DataFrame, roles: Roles, **known: Any) -> list[Finding]:
     """What is wrong with a table under these roles; `known` as in `CheckInput`."""
     if roles.split is not None and "split" not in known:
-        known["split"] = [WORDS.get(str(v).lower()) for v in table[roles.split]]
+        known["split"] = [split_word(v) for v in table[roles.split]]
     return findings_of(run_checks(CheckInput(table, roles, **known)))
 
 

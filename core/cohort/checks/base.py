@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.cohort.labels import parse_label
+from core.cohort.patients import same_patients
 from core.cohort.schema import Finding, Roles, Severity
+from core.tables.labels import LabelRule, apply_rule, distinct, stated_rule
 
 Outcome = Literal["passed", "failed", "not applicable"]
 
@@ -47,20 +48,32 @@ class CheckInput:
     blank: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     """Per file modality: rows whose pixels are all the same."""
     set_aside: Sequence[SetAside] = ()
+    labels: pd.Series | None = None
+    """The label of every row of the user's table, also of those set aside; None where none is."""
 
     @cached_property
     def y(self) -> NDArray[np.float64]:
-        """1 positive, 0 negative, NaN where the label is missing."""
-        return parse_label(self.table[self.roles.label], self.roles.positive)
+        """1 positive, 0 negative, NaN where the label is missing or uncertain and such rows are set aside."""
+        return apply_rule(self.table[self.roles.label], self.label_rule)
+
+    @cached_property
+    def label_rule(self) -> LabelRule:
+        """What the values of the label mean."""
+        return stated_rule(self.roles.positive, distinct(self.all_labels.unique()), self.roles.uncertain, self.roles.blank)  # type: ignore[arg-type]
+
+    @property
+    def all_labels(self) -> pd.Series:
+        """The label column with the rows that are set aside."""
+        return self.table[self.roles.label] if self.labels is None else self.labels
 
     @cached_property
     def patients(self) -> NDArray[np.object_]:
-        """Patient of each row; a row without one is a patient of its own."""
+        """Patient of each row; a row without one is a patient of its own. 0007, 7 and 7.0 are one patient (and a finding says so)."""
         own = np.array([f"row {i + 1}" for i in range(len(self.table))], dtype=object)
         if self.roles.patient_id is None:
             return own
         values = self.table[self.roles.patient_id].to_numpy(dtype=object)
-        return np.where(pd.isna(values), own, values)
+        return np.where(pd.isna(values), own, same_patients(values))
 
 
 @dataclass(frozen=True)

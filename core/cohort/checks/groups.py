@@ -6,6 +6,8 @@ import numpy as np
 
 from core.cohort.checks.base import Check, CheckInput, counted, listed
 from core.cohort.schema import Finding
+from core.tables.groups import group_findings
+from core.tables.numbers import parse_numbers
 
 MIN_PER_CLASS = 10
 MAX_GROUPS = 20
@@ -47,6 +49,40 @@ class ManyGroups(_NeedsAttribute):
     def find(self, data: CheckInput) -> list[Finding]:
         counts = {a: int(data.table[a].nunique()) for a in data.roles.attributes}
         return [self.finding(f"{a} has {n} different values", len(data.table), [a]) for a, n in counts.items() if n > MAX_GROUPS]
+
+
+class SimilarGroups(_NeedsAttribute):
+    code = "similar-groups"
+    title = "Groups that look like one"
+    severity = "warning"
+    remedy = "Say which are one group (--merge COLUMN=new:old,old)."
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        return [f for a in data.roles.attributes for f in group_findings(data.table[a], a) if f.code == self.code]
+
+
+class UnknownAsGroup(SimilarGroups):
+    code = "unknown-as-group"
+    title = "Values that say that the group is not known"
+    remedy = "Count them as missing (--merge COLUMN=:old,old)."
+
+
+class SpreadsheetDate(SimilarGroups):
+    code = "spreadsheet-date"
+    title = "Groups that a spreadsheet turned into dates"
+    remedy = "Give the group its name back (--merge COLUMN=new:old)."
+
+
+class ReadAsNumber(Check):
+    code = "read-as-number"
+    title = "Features with values that are not plain numbers"
+    severity = "info"
+    remedy = "Check that they are read as they are meant."
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        columns = [c for m in data.roles.modalities if m.kind == "tabular" for c in m.columns]
+        read = [parse_numbers(data.table[c], c) for c in columns]
+        return [finding for column in read if column is not None for finding in column.findings]
 
 
 class ConstantAttribute(_NeedsAttribute):
@@ -131,7 +167,7 @@ class IdAsFeature(Check):
                 continue
             for column in modality.columns:
                 values = data.table[column].dropna()
-                texts = not values.astype(str).str.fullmatch(r"[-+\d.,eE\s]*").all()
+                texts = parse_numbers(values) is None
                 tokens = column.lower().replace("-", "_").split("_")
                 if len(values) >= MIN_PER_CLASS and values.nunique() > 0.5 * len(values) and (texts or "id" in tokens):
                     named.append(column)

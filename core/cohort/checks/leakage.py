@@ -11,14 +11,17 @@ from numpy.typing import NDArray
 
 from core.cohort.checks.base import Check, CheckInput, counted
 from core.cohort.schema import Finding
-from core.cohort.tables import to_number
 from core.metrics.auc import auc
+from core.tables.column_names import MATCHED, tidy
+from core.tables.labels import label_findings
+from core.tables.numbers import to_number
 
 AUC_LIMIT = 0.95
 Z_LIMIT = 3.5
 PURE_P = 1e-6
 """A value with one label only is suspicious when chance would do that less often than this."""
 PURE_SHARE = 0.05
+FOLDS = 5
 MAX_LEVELS = 50
 
 
@@ -30,31 +33,45 @@ class Leak:
     rows: int
 
 
-def column_leak(values: pd.Series, y: NDArray[np.float64], patients: NDArray[np.object_]) -> Leak | None:
+def leak_groups(table: pd.DataFrame, patient: str | None) -> NDArray[np.object_]:
+    """Per row what must stay on one side of a fold: the matched set where the table names one, else the patient, else the row."""
+    matched = next((c for c in table.columns if tidy(c) in MATCHED and 1 < table[c].nunique() < len(table)), None)
+    column = matched or patient
+    own = np.array([f"row {i + 1}" for i in range(len(table))], dtype=object)
+    if column is None:
+        return own
+    values = table[column].to_numpy(dtype=object)
+    return np.where(pd.isna(values), own, values)
+
+
+def column_leak(values: pd.Series, y: NDArray[np.float64], groups: NDArray[np.object_], seed: int = 0) -> Leak | None:
     """Whether this column alone predicts the label better than an honest feature would.
 
     Two signs: an AUC of at least .95 by itself (levels of a category scored on
-    the other half of the patients), or a value shared by many rows of which
-    every one has the same label. Missing values are left to the missingness
-    checks. Columns that name rows rather than describe them never qualify.
+    the other folds, `FOLDS` random ones that keep `groups` whole), or a value shared by
+    many rows of which every one has the same label. Missing values are left to the
+    missingness checks. Columns that name rows rather than describe them never qualify.
     """
     known = values.notna().to_numpy() & ~np.isnan(y)
-    values, y, patients = values[known], y[known], patients[known]
+    values, y, groups = values[known], y[known], groups[known]
     n_pos, n_neg = int((y == 1).sum()), int((y == 0).sum())
     if min(n_pos, n_neg) < 5 or values.nunique() < 2:
         return None
     numbers = to_number(values)
     n_levels = values.nunique()
-    if numbers is not None:
-        score: NDArray[np.float64] | None = numbers.to_numpy(dtype=float)
-    else:
-        score = _crossfit(values, y, patients) if n_levels <= max(MAX_LEVELS, len(values) // 10) else None
-    if score is not None:
-        ranking = auc(y, score)
-        strength = max(ranking, 1 - ranking)
-        z = (strength - 0.5) / math.sqrt((n_pos + n_neg + 1) / (12 * n_pos * n_neg))
-        if strength >= AUC_LIMIT and z >= Z_LIMIT:
-            return Leak(f"alone it predicts the label with AUC {f'{strength:.3f}'.removeprefix('0')}", len(values))
+    strength = 0.0
+    if numbers is not None and numbers.notna().any():
+        # A number has no direction of its own: small may mean ill.
+        read = numbers.notna().to_numpy()
+        if 0 < y[read].sum() < read.sum():
+            ranking = auc(y[read], numbers.to_numpy(dtype=float)[read])
+            strength = max(ranking, 1 - ranking)
+    elif numbers is None and n_levels <= max(MAX_LEVELS, len(values) // 10):
+        # A cross-fitted score has one: below one half it only repeats that folds differ from each other.
+        strength = auc(y, _crossfit(values, y, groups, seed))
+    z = (strength - 0.5) / math.sqrt((n_pos + n_neg + 1) / (12 * n_pos * n_neg))
+    if strength >= AUC_LIMIT and z >= Z_LIMIT:
+        return Leak(f"alone it predicts the label with AUC {f'{strength:.3f}'.removeprefix('0')}", len(values))
     return _pure_value(values, y) if n_levels <= MAX_LEVELS else None
 
 
@@ -71,18 +88,24 @@ def _pure_value(values: pd.Series, y: NDArray[np.float64]) -> Leak | None:
     return best
 
 
-def _crossfit(values: pd.Series, y: NDArray[np.float64], patients: NDArray[np.object_]) -> NDArray[np.float64]:
-    """Each row's level scored by that level's share of positives among the other half of the patients."""
-    order = {p: i % 2 for i, p in enumerate(dict.fromkeys(patients))}
-    half = np.array([order[p] for p in patients])
-    levels = values.to_numpy(dtype=object)
-    score = np.empty(len(y))
-    for side in (0, 1):
-        other, own = half != side, half == side
-        base = float(y[other].mean()) if other.any() else 0.5
-        grouped = pd.Series(y[other]).groupby(levels[other])
-        rate = (grouped.sum() + base) / (grouped.count() + 1)
-        score[own] = pd.Series(levels[own]).map(rate).fillna(base).to_numpy(dtype=float)
+def _crossfit(values: pd.Series, y: NDArray[np.float64], groups: NDArray[np.object_], seed: int) -> NDArray[np.float64]:
+    """Each row's level scored by that level's share of positives in the other folds, less the share of those folds as a whole.
+
+    The difference counts, not the share: where the folds' shares differ by chance (in matched pairs they
+    differ exactly opposite to the left-out fold), the share itself would rank the folds, not the levels.
+    """
+    codes, uniques = pd.factorize(groups)
+    fold = np.random.default_rng(seed).permutation(len(uniques))[codes] % FOLDS
+    levels, names = pd.factorize(values)
+    score = np.zeros(len(y))
+    for number in range(FOLDS):
+        other, own = fold != number, fold == number
+        if not other.any() or not own.any():
+            continue
+        base = float(y[other].mean())
+        n = np.bincount(levels[other], minlength=len(names))
+        positive = np.bincount(levels[other], weights=y[other], minlength=len(names))
+        score[own] = ((positive + base) / (n + 1) - base)[levels[own]]
     return score
 
 
@@ -90,15 +113,16 @@ class LabelLeakage(Check):
     code = "label-leakage"
     title = "A column gives the label away"
     severity = "warning"
-    remedy = "Leave it out, as is done unless you name it as a feature: it records what was done or known after the diagnosis."
+    remedy = "Leave it out if it records what was done or known after the diagnosis; nothing is taken away unless you say so."
 
     def find(self, data: CheckInput) -> list[Finding]:
         found = []
+        groups = leak_groups(data.table, None) if data.roles.patient_id is None else leak_groups(data.table.assign(**{data.roles.patient_id: data.patients}), data.roles.patient_id)
         skip = {data.roles.label, data.roles.sample_id, data.roles.patient_id, *(m.columns[0] for m in data.roles.modalities if m.kind in ("image", "volume"))}
         for column in data.table.columns:
             if column in skip:
                 continue
-            leak = column_leak(data.table[column], data.y, data.patients)
+            leak = column_leak(data.table[column], data.y, groups)
             if leak is None:
                 continue
             used = [m.name for m in data.roles.modalities if column in m.columns]
@@ -130,20 +154,32 @@ class LabelNotBinary(Check):
     remedy = "Check that all other values mean negative; drop rows that mean neither."
 
     def find(self, data: CheckInput) -> list[Finding]:
-        values = data.table[data.roles.label].dropna()
-        kinds = sorted({str(v).lower() for v in values.unique()})
-        if len(kinds) <= 2:
-            return []
-        shown = ", ".join(kinds[:6])
-        return [self.finding(f"{data.roles.label} has {len(kinds)} values ({shown}); {data.roles.positive!r} counts as positive, the others as negative", len(values), [data.roles.label])]
+        return [f for f in label_findings(data.all_labels, data.label_rule, data.roles.label) if f.code == self.code]
+
+
+class LabelUncertain(LabelNotBinary):
+    code = "label-uncertain"
+    title = "Some labels are uncertain"
+    remedy = "Say what uncertain means with --uncertain exclude, negative or positive."
+
+
+class LabelLists(LabelNotBinary):
+    code = "label-lists"
+    title = "Cells of the label list several findings"
+    remedy = "If every row with the finding should count, say --positive 'contains FINDING'."
 
 
 class LabelMissing(Check):
     code = "label-missing"
     title = "Rows without a label"
     severity = "warning"
-    remedy = "They are set aside. Fill in the label, or confirm that they do not differ from the others."
+    remedy = "They are set aside. Fill in the label; where a blank means that nothing was mentioned, say so with --blank negative."
 
     def find(self, data: CheckInput) -> list[Finding]:
-        n = int(np.isnan(data.y).sum()) + sum(s.code == self.code for s in data.set_aside)
+        rule = data.label_rule
+        if rule.blank != "exclude":
+            n = int(data.all_labels.isna().sum())
+            return [self.finding(f"{counted(n, 'row')} without a label: counted as {rule.blank}", n, [data.roles.label], remedy="Check that a blank means that.")] if n else []
+        aside = sum(s.code == self.code for s in data.set_aside)
+        n = aside if data.labels is not None else int(data.table[data.roles.label].isna().sum()) + aside
         return [self.finding(f"{counted(n, 'row')} without a label: set aside", n, [data.roles.label])] if n else []

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from core.cohort.checks.base import Check, CheckInput, counted, listed
+from core.cohort.patients import PATH_PATIENT
 from core.cohort.schema import Finding
 
 MIN_PATIENTS = 30
@@ -37,7 +38,7 @@ class PatientInTwoSplits(Check):
     code = "patient-in-two-splits"
     title = "A patient is in two splits"
     severity = "error"
-    remedy = "All rows of such a patient are moved to the earliest of train, validation, test; mend the split column so that patients stay whole."
+    remedy = "A test set is never changed: rows of its patients elsewhere are set aside, and a patient in training and validation is kept in training. Mend the split column so that patients stay whole."
 
     def applies(self, data: CheckInput) -> str | None:
         if data.split is None:
@@ -50,10 +51,15 @@ class PatientInTwoSplits(Check):
             if split is not None:
                 splits[patient].add(split)
         both = [p for p, s in splits.items() if len(s) > 1]
-        if not both:
-            return []
-        rows = int(np.isin(data.patients.astype(str), both).sum())
-        return [self.finding(f"{counted(len(both), 'patient')} in more than one split: {listed(both)}", rows, [str(data.roles.split or data.roles.patient_id)])]
+        aside = [s for s in data.set_aside if s.code == self.code]
+        found = []
+        columns = [str(data.roles.split or data.roles.patient_id)]
+        if both:
+            rows = int(np.isin(data.patients.astype(str), both).sum())
+            found.append(self.finding(f"{counted(len(both), 'patient')} in more than one split: {listed(both)}", rows, columns))
+        if aside:
+            found.append(self.finding(f"{counted(len(aside), 'row')} of training or validation belong to patients of the test set: set aside ({listed([s.sample_id for s in aside])})", len(aside), columns))
+        return found
 
 
 class SplitImbalance(Check):
@@ -147,6 +153,42 @@ class NoPatientId(Check):
             return [self.finding("no patient column: every row counts as a patient of its own", len(data.table))]
         gap = int(data.table[data.roles.patient_id].isna().sum())
         return [self.finding(f"{counted(gap, 'row')} without a patient: each counts as a patient of its own", gap, [data.roles.patient_id])] if gap else []
+
+
+class PatientIdsAlike(Check):
+    code = "patient-ids-alike"
+    title = "One patient's id is written in several ways"
+    severity = "warning"
+    remedy = "They are taken as one patient, whose rows stay in one split. If they are different patients, give them ids that differ in more than zeros or case."
+
+    def applies(self, data: CheckInput) -> str | None:
+        return None if data.roles.patient_id else "no patient column"
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        written = data.table[data.roles.patient_id]
+        ways: dict[str, dict[str, None]] = defaultdict(dict)
+        for way, patient in zip(written, data.patients, strict=True):
+            if isinstance(way, str):
+                ways[patient][way] = None
+        several = [list(v) for v in ways.values() if len(v) > 1]
+        if not several:
+            return []
+        rows = int(written.isin([w for v in several for w in v]).sum())
+        return [self.finding(f"{counted(len(several), 'patient')} written in several ways: {listed([' = '.join(v) for v in several], 3)}; each is taken as one", rows, [str(data.roles.patient_id)])]
+
+
+class PatientFromPath(Check):
+    code = "patient-from-path"
+    title = "Patients are read from paths"
+    severity = "info"
+    remedy = "If the folders are no patients, name the patient column (--patient)."
+
+    def applies(self, data: CheckInput) -> str | None:
+        return None if (data.roles.patient_id or "").startswith(PATH_PATIENT) else "patients have a column of their own, or none"
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        patients = data.table[data.roles.patient_id].dropna()
+        return [self.finding(f"{str(data.roles.patient_id).removeprefix(PATH_PATIENT)} names {counted(patients.nunique(), 'patient')} ({listed(list(dict.fromkeys(patients)), 3)}); each keeps its rows in one split", len(patients), [str(data.roles.patient_id)])]
 
 
 class FewPatients(Check):

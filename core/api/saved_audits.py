@@ -1,0 +1,91 @@
+"""Audits kept in the workspace: made once, named by their content, reopened by their id."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Mapping as Dictionary
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.api.audits import audit_predictions
+from core.audit.input.column_roles import Mapping
+from core.audit.options import AuditOptions
+from core.audit.output.document import Progress
+from core.audit.output.schema import read_document
+from core.errors import UserError, known_as
+from core.versions import now
+from core.workspace import Workspace, read_json, write_json
+
+
+@dataclass(frozen=True)
+class SavedAudit:
+    """One folder of the workspace's audits: the file, mapping.json, audit.json."""
+
+    folder: Path
+
+    @property
+    def audit_id(self) -> str:
+        return self.folder.name
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """name, created, mapping, options."""
+        return dict(read_json(self.folder / "mapping.json"))
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What `multifair audit --json` prints, of this version or an earlier one."""
+        return read_document(self.folder / "audit.json")
+
+
+def make(workspace: Workspace, file: Path, name: str, mapping: Mapping, options: AuditOptions, progress: Progress | None = None) -> SavedAudit:
+    """Audit `file`, which its user calls `name`, and keep it; the same file, mapping and options answer at once.
+
+    `progress` is told the share done and what comes next.
+
+    Raises
+    ------
+    UserError
+        For a file or choices that do not fit, naming row or column.
+    """
+    chosen = {"mapping": mapping.to_dict(), "options": options.to_dict()}
+    folder = workspace.audits / _identity(file, chosen)
+    if not (folder / "audit.json").exists():
+        try:
+            result = audit_predictions(file, columns=mapping, options=options, source=name, progress=progress).document
+        except UserError as error:
+            raise known_as(error, file, name) from error
+        folder.mkdir(exist_ok=True)
+        shutil.copyfile(file, folder / f"predictions{file.suffix.lower()}")
+        write_json(folder / "mapping.json", {"name": name, "created": now().isoformat(timespec="minutes"), **chosen})
+        write_json(folder / "audit.json", result)
+    return SavedAudit(folder)
+
+
+def find(workspace: Workspace, audit_id: str | None) -> SavedAudit | None:
+    """The audit of an id from the URL; None when it names none."""
+    if not audit_id or not re.fullmatch(r"[0-9a-f]{12}", audit_id):
+        return None
+    folder = workspace.audits / audit_id
+    return SavedAudit(folder) if (folder / "audit.json").is_file() else None
+
+
+def saved(workspace: Workspace) -> list[SavedAudit]:
+    """Every audit, newest first."""
+    found = [SavedAudit(path) for path in workspace.audits.iterdir() if (path / "audit.json").is_file()]
+    return sorted(found, key=lambda a: (a.folder / "audit.json").stat().st_mtime_ns, reverse=True)
+
+
+def _identity(file: Path, chosen: Dictionary[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(chosen, sort_keys=True, ensure_ascii=False).encode())
+    try:
+        with file.open("rb") as stream:
+            while part := stream.read(1 << 20):
+                digest.update(part)
+    except OSError as error:
+        raise UserError(f"{file.name}: cannot be read ({error.strerror}); upload it again") from error
+    return digest.hexdigest()[:12]

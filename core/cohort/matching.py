@@ -1,0 +1,133 @@
+"""Which file each row of a column means, without ever giving a row another row's file."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from core.cohort import images, volumes
+from core.cohort.schema import Finding
+from core.cohort.sources import ImageSource, Resolved, loose_parts, safe_name
+from core.errors import UserError
+from core.tables.finding import counted, listed
+
+MEDIA = (*images.SUFFIXES, *volumes.VOLUME_SUFFIXES)
+_SEVERAL = re.compile(r"\.\w{2,5}[\"'\]]*\s*[;,|]\s*[\[\"']*[\w./\\-]+\.\w{2,5}")
+_WEB = re.compile(r"^\w+://", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Per reference the file it means or why there is none, and what a reader must know about it."""
+
+    files: list[Resolved]
+    findings: tuple[Finding, ...] = ()
+
+
+def match_files(source: ImageSource, references: Sequence[str | None], column: str) -> Matches:
+    """Match every reference of a column to a file of the source.
+
+    A file fits when its whole relative path ends the reference, or the reference, whole, ends the
+    path of exactly one file. Folders that all references of the column begin with, and that the
+    source does not have, say nothing about a row: they are left out, with a finding. A file that
+    the references of several rows would fit belongs to the one that names it in full, else to none.
+    """
+    files = [Resolved(None) if r is None else _one(source, r) for r in references]
+    prefix = _common_folders([r for r in references if r is not None])
+    shortened = 0
+    if prefix:
+        for place, (reference, found) in enumerate(zip(references, files, strict=True)):
+            if reference is None or found.name is not None or _SEVERAL.search(reference):
+                continue
+            again = source.resolve("/".join((loose_parts(reference) or [""])[prefix:]))
+            if again.name is not None:
+                files[place], shortened = again, shortened + 1
+    files = _unclaimed(references, files)
+    findings = [*_shared(references, files, column)]
+    if shortened:
+        folders = "/".join((loose_parts(next(r for r in references if r)) or [])[:prefix])
+        findings.append(Finding("paths-shortened", "info", f"{column}: all paths begin with '{folders}', which the files' folder does not have; it is left out", shortened, "Nothing to do when the files lie below the folder that was named.", (column,)))
+    return Matches(files, tuple(findings))
+
+
+def names_several(reference: str) -> bool:
+    """Whether one cell names several files (`front.png;side.png`)."""
+    return bool(_SEVERAL.search(reference))
+
+
+def is_web_address(reference: str) -> bool:
+    return bool(_WEB.match(reference.strip()))
+
+
+def share_found(source: ImageSource, references: Sequence[str]) -> tuple[float, str | None]:
+    """The share of the references that mean a file of pictures or volumes, and such a file's name."""
+    found = [r.name for r in match_files(source, references, "").files if r.name and r.name.lower().endswith(MEDIA)]
+    return len(found) / max(len(references), 1), found[0] if found else None
+
+
+def unused_files(source: ImageSource, used: Iterable[str | None], *, named: bool) -> list[Finding]:
+    """A finding when the source holds pictures or volumes that no row uses. `named`: the user pointed at the source."""
+    try:
+        there = [name for name in source.names() if name.lower().endswith(MEDIA)]
+    except UserError:
+        return []
+    taken = {volumes.split_key(name)[0] for name in used if name is not None}
+    unused = [name for name in there if name not in taken]
+    if not unused or (taken and not named):
+        return []
+    what = "no row uses any of them" if len(unused) == len(there) else f"{len(unused)} of them are used by no row"
+    message = f"{counted(len(there), 'file')} of pictures or volumes: {what} ({listed(unused, 3)})"
+    return [Finding("unused-files", "warning" if not taken else "info", message, 0, "If they belong to the rows, name the column that says which file is whose (--image NAME=COL or --volume NAME=COL).")]
+
+
+def _one(source: ImageSource, reference: str) -> Resolved:
+    if is_web_address(reference):
+        return Resolved(None, "a web address, not a file; nothing is downloaded")
+    found = source.resolve(reference)
+    if found.name is None and names_several(reference):
+        return Resolved(None, "names several files: make one row, or one column, for each")
+    return found
+
+
+def _common_folders(references: Sequence[str]) -> int:
+    """How many folders all references begin with; 0 when some have none."""
+    distinct = list(dict.fromkeys(references))
+    if len(distinct) < 2:
+        return 0
+    parts = [loose_parts(r) for r in distinct]
+    known = [p[:-1] for p in parts if p is not None]
+    return sum(1 for _ in itertools.takewhile(lambda level: len(set(level)) == 1, zip(*known, strict=False))) if len(known) > 1 else 0
+
+
+def _unclaimed(references: Sequence[str | None], files: list[Resolved]) -> list[Resolved]:
+    """No file for two different references: the one that names it in full keeps it."""
+    claims: dict[str, set[str]] = defaultdict(set)
+    for reference, found in zip(references, files, strict=True):
+        if reference is not None and found.name is not None:
+            claims[found.name].add(reference.strip())
+    contested = {name: wanted for name, wanted in claims.items() if len(wanted) > 1}
+    if not contested:
+        return files
+    kept = list(files)
+    for place, (reference, found) in enumerate(zip(references, files, strict=True)):
+        if reference is None or found.name not in contested or safe_name(reference) == found.name:
+            continue
+        in_full = [r for r in contested[found.name] if safe_name(r) == found.name]
+        other = in_full or sorted(contested[found.name] - {reference.strip()})
+        kept[place] = Resolved(None, f"the file that fits is named by another row as well ('{other[0][:80]}')")
+    return kept
+
+
+def _shared(references: Sequence[str | None], files: Sequence[Resolved], column: str) -> list[Finding]:
+    rows: dict[str, int] = defaultdict(int)
+    for found in files:
+        if found.name is not None:
+            rows[found.name] += 1
+    shared = [name for name, n in rows.items() if n > 1]
+    if not shared:
+        return []
+    count = sum(rows[name] for name in shared)
+    return [Finding("shared-file", "warning", f"{column}: {counted(len(shared), 'file')} named by several rows ({listed(shared, 3)})", count, "Fine when rows describe parts of one picture; else one of them names another's file. Rows of one picture should have one patient.", (column,))]

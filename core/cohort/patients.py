@@ -1,0 +1,86 @@
+"""Whose row is it? Patients that are named in paths only, and ids that are one patient written in several ways."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from core.tables import column_names as usual
+from core.tables.column_names import tidy
+
+PATH_PATIENT = "patient in "
+"""What a column of patients that were read from the paths of another column begins with."""
+_NAMED = re.compile(r"^(?:(?:patient|subject|sub|subj|participant|pat|case|person)[-_ ]?[\w-]*\d[\w-]*|p\d{3,})$", re.IGNORECASE)
+
+
+def add_path_patients(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with a column of the patients that its paths name, where no column of its own does.
+
+    A folder such as `patient00001`, `sub-01` or `p10000032` counts when every path has one at the
+    same depth; of several depths the one with the most different names. Ids that end in a side
+    (`RET001OD`, `RET001OS`) name the patient in front of it.
+    """
+    if any(tidy(column) in usual.PATIENT for column in table.columns):
+        return table
+    for column in table.columns:
+        values = table[column].dropna().astype(str)
+        if len(values) < max(2, 0.9 * len(table)) or not values.str.contains(r"[/\\]").mean() > 0.9:
+            continue
+        found = _patients(values)
+        if found is not None:
+            return _with(table, column, found)
+    for column in table.columns:
+        values = table[column].dropna().astype(str)
+        if tidy(column) in usual.SAMPLE and len(values) == len(table):
+            found = _eyes(values)
+            if found is not None:
+                return _with(table, column, found)
+    return table
+
+
+def _with(table: pd.DataFrame, column: str, patients: pd.Series) -> pd.DataFrame:
+    filled = patients.reindex(table.index).astype(object)
+    return table.assign(**{f"{PATH_PATIENT}{column}": filled.where(filled.notna(), None)})
+
+
+def _eyes(names: pd.Series) -> pd.Series | None:
+    """The patients of ids that end in an eye or side (`RET001OD`, `17_left`); None where sides do not come in pairs."""
+    parts = names.str.replace(r"\.\w{2,5}$", "", regex=True).str.extract(_SIDE)
+    if parts[0].isna().any() or parts[1].str.lower().nunique() < 2:
+        return None
+    return parts[0] if parts[0].nunique() <= 0.8 * len(parts) else None
+
+
+_SIDE = re.compile(r"^(.+?)[-_ ]?(od|os|left|right|l|r)$", re.IGNORECASE)
+
+
+def _patients(paths: pd.Series) -> pd.Series | None:
+    parts = paths.str.replace("\\", "/", regex=False).str.split("/")
+    folders = parts.map(lambda p: p[:-1])
+    depth = int(folders.map(len).min())
+    best: pd.Series | None = None
+    for level in range(depth):
+        names = folders.map(lambda p, level=level: p[level])
+        if names.map(lambda n: bool(_NAMED.match(n))).all() and names.nunique() > 1 and (best is None or names.nunique() > best.nunique()):
+            best = names
+    return best
+
+
+def same_patients(values: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Ids in one way of writing: 0007, 7 and 7.0 as the first of them, and words without regard to case."""
+    first: dict[str, str] = {}
+    one_way = {}
+    for value in dict.fromkeys(values):
+        key = _plain(str(value))
+        one_way[value] = first.setdefault(key, value)
+    return np.array([one_way[v] for v in values], dtype=object)
+
+
+def _plain(value: str) -> str:
+    text = value.strip().casefold()
+    if re.fullmatch(r"\d+(\.0+)?", text):
+        return str(int(text.split(".")[0]))
+    return text

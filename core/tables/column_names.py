@@ -1,0 +1,47 @@
+"""What columns of patients' tables are usually called, for guessing what each one is."""
+
+from __future__ import annotations
+
+import re
+
+PATIENT = (
+    "patient_id", "patient", "patientid", "subject_id", "subject", "subjectid", "participant_id", "participant", "mrn", "pid", "case_id", "empi", "person_id", "pat_id",
+    "patient_no", "patient_number", "patient_nr", "ptid", "eid", "anonymized_patient_id",
+)  # fmt: skip
+SAMPLE = ("sample_id", "id", "image_id", "img_id", "study_id", "exam_id", "scan_id", "record_id", "uid", "filename", "file", "dicom_id", "isic_id", "id_code")
+LABEL = (
+    "label", "y", "target", "y_true", "truth", "true_label", "ground_truth", "groundtruth", "gt", "outcome", "class", "disease", "malignant", "glaucoma", "event", "death", "diagnosis",
+    "diagnostic", "dx", "observed", "case", "mortality", "hospital_expire_flag", "diabetic_retinopathy", "benign_malignant",
+)  # fmt: skip
+SPLIT = ("split", "set", "use", "partition", "subset", "dataset", "data_split", "train_test", "train_val_test", "phase", "usage")
+MODEL = ("model", "model_name", "method", "classifier", "algorithm")
+SCORE = ("score", "prob", "probability", "y_score", "risk", "p", "pred_proba", "confidence", "logit", "proba", "p1", "prob_1", "probability_1", "y_prob", "y_proba", "phat", "p_hat")
+PREDICTION = ("prediction", "predicted", "pred", "y_pred", "decision", "y_hat", "yhat", "predicted_label", "pred_label")
+WEIGHTS = ("weight", "weights", "sample_weight", "sampling_weight")
+MATCHED = ("matched_set", "match_id", "matched_id", "matchid", "pair_id", "pair", "matched_pair", "stratum", "riskset", "risk_set", "set_id", "matching_group")
+SENSITIVE = frozenset(
+    {
+        *("sex", "gender", "race", "ethnicity", "ethnic", "hispanic", "fitzpatrick", "fitspatrick", "nationality"),
+        *("language", "religion", "insurance", "marital", "maritalstatus", "disability", "income", "education", "deprivation"),
+        *("skin", "skintype", "skintone", "skincolor", "ageband", "agegroup", "agebin", "agecat"),
+        *("geschlecht", "sexe", "sexo", "sesso"),
+    }
+)
+FILE_FACTS = frozenset(["width", "height", "filename", "filesize", "license", "licence", "url", "source", "camera", "device", "md5", "sha256", "checksum"])
+
+
+def tidy(column: str) -> str:
+    """`Patient ID`, `patientId` and `patient-id` as `patient_id`."""
+    return re.sub(r"[^\w]+", "_", re.sub(r"([a-z])([A-Z])", r"\1_\2", column).lower()).strip("_")
+
+
+def words_of(column: str) -> set[str]:
+    """The words of a column's name, and the whole name as one."""
+    name = tidy(column)
+    return {w for w in name.split("_") if w} | {name}
+
+
+def names_sensitive(column: str) -> bool:
+    """Whether the name is that of a sensitive attribute; "skin" only by itself, not in "skin cancer"."""
+    joined = re.sub(r"[^a-z]", "", column.lower())
+    return bool(words_of(column) & (SENSITIVE - {"skin"})) or joined in SENSITIVE

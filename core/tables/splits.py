@@ -1,0 +1,46 @@
+"""Words and numbers by which tables say which rows are for training, validation and test."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+SPLITS = ("train", "validation", "test")
+WORDS = {
+    "train": "train", "training": "train", "tr": "train", "trn": "train", "fit": "train", "development": "train", "derivation": "train", "discovery": "train", "learn": "train",
+    "validation": "validation", "validate": "validation", "validating": "validation", "valid": "validation", "val": "validation", "dev": "validation", "tune": "validation",
+    "tuning": "validation",
+    "test": "test", "testing": "test", "te": "test", "tst": "test", "holdout": "test", "hold-out": "test", "held-out": "test", "heldout": "test", "external": "test",
+    "external validation": "test", "external test": "test",
+    "trainset": "train", "train set": "train", "testset": "test", "test set": "test", "validation set": "validation", "valset": "validation", "val set": "validation",
+}  # fmt: skip
+"""Lower case -> split."""
+MOST_FOLDS = 20
+
+
+def split_word(value: object) -> str | None:
+    """`train`, `validation` or `test` for a word that means it, None for any other."""
+    return WORDS.get(re.sub(r"[\s_]+", " ", str(value).strip().lower()))
+
+
+def are_splits(values: Iterable[object]) -> bool:
+    """Whether the distinct values are split words that include training and test."""
+    meant = {split_word(value) for value in values}
+    return None not in meant and {"train", "test"} <= meant
+
+
+def fold_number(value: object) -> int | None:
+    """The number of a cross-validation fold (`3`, `fold 3`, `3.0`), None for anything else."""
+    match = re.fullmatch(r"(?:fold|split|cv)?[\s_-]*(\d{1,2})(?:\.0)?", str(value).strip().lower())
+    return int(match[1]) if match else None
+
+
+def folds(values: Iterable[object]) -> list[int] | None:
+    """The numbers of cross-validation folds, in order: two to twenty consecutive whole numbers from 0 or 1; None for anything else."""
+    numbers = {fold_number(value) for value in values}
+    if None in numbers:
+        return None
+    ordered = sorted(n for n in numbers if n is not None)
+    if not 2 <= len(ordered) <= MOST_FOLDS or ordered[0] not in (0, 1) or ordered != list(range(ordered[0], ordered[0] + len(ordered))):
+        return None
+    return ordered

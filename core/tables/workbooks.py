@@ -1,0 +1,170 @@
+"""Tables kept in files of other programs: spreadsheets, Parquet, Stata, SAS, SPSS."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core.errors import UserError
+from core.tables.finding import Finding, listed
+
+SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
+STATISTICS = (".dta", ".sas7bdat", ".xpt", ".sav", ".zsav", ".por")
+PARQUET = (".parquet", ".pq")
+MAX_UNPACKED = 1 << 30
+"""Bytes that a workbook may unpack to."""
+MAX_RATIO = 200
+
+
+def read_parquet(path: Path, source: str, columns: list[str] | None) -> pa.Table:
+    """The table as stored. Raises UserError."""
+    try:
+        # Not through a data set: a folder name such as "split=train" must not become a column.
+        file = pq.ParquetFile(path)
+        table = file.read(columns=columns, use_pandas_metadata=False)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise UserError(f"{source}: not a readable Parquet file ({_first_line(error)})") from None
+    index = [name for name in table.column_names if name.startswith("__index_level_")]
+    return table.drop_columns(index) if index else table
+
+
+def parquet_names(path: Path, source: str) -> list[str]:
+    """Column names, without reading the rows. Raises UserError."""
+    try:
+        return [name for name in pq.read_schema(path).names if not name.startswith("__index_level_")]
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise UserError(f"{source}: not a readable Parquet file ({_first_line(error)})") from None
+
+
+def read_spreadsheet(path: Path, source: str, sheet: str | None) -> tuple[pd.DataFrame, str, tuple[Finding, ...]]:
+    """The chosen sheet as written (text, numbers, dates), its name, and a finding where others were passed over.
+
+    `sheet`: its name, or its number from 1; when None the only one that holds a table, else the first of them is read and the others are named.
+    Raises UserError.
+    """
+    _refuse_bomb(path, source)
+    try:
+        with pd.ExcelFile(path, engine="calamine") as book:
+            names = [str(name) for name in book.sheet_names]
+            chosen = _chosen(names, sheet, source)
+            filled = {name: frame for name in chosen if (frame := _sheet(book, name)) is not None}
+    except UserError:
+        raise
+    except ImportError:
+        raise UserError(f"{source}: to read spreadsheets install the package python-calamine, or save the sheet as CSV") from None
+    except Exception as error:  # noqa: BLE001 - the library raises errors of its own for every kind of damage
+        raise UserError(f"{source}: not a readable spreadsheet ({_first_line(error)}); save the sheet as CSV") from None
+    if not filled:
+        raise UserError(f"{source}: {'the sheet ' + repr(sheet) + ' is' if sheet else 'its sheets are'} empty")
+    name, frame = next(iter(filled.items()))
+    others = [other for other in filled if other != name]
+    if not others:
+        return frame, name, ()
+    return frame, name, (Finding("sheet-chosen", "warning", f"the workbook has several sheets; '{name}' is read, not {listed(others)}", 0, f"Choose another with --sheet '{others[0]}'."),)
+
+
+def sheet_names(path: Path) -> list[str]:
+    """Names of a workbook's sheets. Raises UserError."""
+    _refuse_bomb(path, path.name)
+    try:
+        with pd.ExcelFile(path, engine="calamine") as book:
+            return [str(name) for name in book.sheet_names]
+    except Exception as error:  # noqa: BLE001 - the library raises errors of its own for every kind of damage
+        raise UserError(f"{path.name}: not a readable spreadsheet ({_first_line(error)}); save the sheet as CSV") from None
+
+
+def _chosen(names: list[str], sheet: str | None, source: str) -> list[str]:
+    if sheet is None:
+        return names
+    if sheet in names:
+        return [sheet]
+    if sheet.isdigit() and 1 <= int(sheet) <= len(names):
+        return [names[int(sheet) - 1]]
+    raise UserError(f"{source}: there is no sheet '{sheet}'; it has: {', '.join(names)}")
+
+
+def _sheet(book: pd.ExcelFile, name: str) -> pd.DataFrame | None:
+    """The cells below the first row that names at least two columns; None for an empty sheet or a mere text."""
+    cells: pd.DataFrame = pd.read_excel(book, sheet_name=name, header=None, dtype=object)
+    cells = cells.dropna(how="all").dropna(how="all", axis=1)
+    if not len(cells):
+        return None
+    # Titles above a table fill one cell; the header is the first row that fills most.
+    filled = cells.notna().sum(axis=1).to_numpy()
+    start = int((filled >= max(1, 0.6 * filled.max())).argmax())
+    frame = cells.iloc[start + 1 :].reset_index(drop=True)
+    frame.columns = pd.Index(["" if pd.isna(v) else _cell_text(v) for v in cells.iloc[start]])
+    return frame
+
+
+def _refuse_bomb(path: Path, source: str) -> None:
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            total = sum(info.file_size for info in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise UserError(f"{source}: not a readable workbook ({_first_line(error)})") from None
+    if total > MAX_UNPACKED or total > max(MAX_RATIO * path.stat().st_size, 64 << 20):
+        raise UserError(f"{source}: unpacks to {total >> 20} MiB, far more than a table would; save the sheet as CSV")
+
+
+def read_statistics(path: Path, source: str) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
+    """A Stata, SAS or SPSS file; coded values under their labels where the file has labels. Raises UserError."""
+    suffix = path.suffix.lower()
+    readers: dict[str, Callable[[], Any]] = {
+        ".dta": lambda: pd.read_stata(path, convert_categoricals=True),
+        ".sas7bdat": lambda: pd.read_sas(path, format="sas7bdat", encoding="infer"),
+        ".xpt": lambda: pd.read_sas(path, format="xport", encoding="utf-8"),
+    }
+    try:
+        frame = readers[suffix]() if suffix in readers else pd.read_spss(path)
+    except ImportError:
+        raise UserError(f"{source}: to read SPSS files install the package pyreadstat (pip install 'multifair-dashboard[spss]'), or save the table as CSV") from None
+    except Exception as error:  # noqa: BLE001 - damaged files fail in these readers in every way
+        raise UserError(f"{source}: not a readable {suffix} file ({_first_line(error)}); save the table as CSV") from None
+    coded = [str(c) for c in frame.columns if isinstance(frame[c].dtype, pd.CategoricalDtype)]
+    finding = Finding("value-labels", "info", f"values are read under the labels that the file gives them in {listed(coded)}", len(frame), "Export without labels if the codes themselves are wanted.", tuple(coded))
+    return frame, (finding,) if coded else ()
+
+
+def as_arrow(frame: pd.DataFrame) -> list[pa.ChunkedArray]:
+    """Each column as numbers where all of it is, else as text with null where there is nothing."""
+    return [_column(frame.iloc[:, place]) for place in range(frame.shape[1])]
+
+
+def _column(values: pd.Series) -> pa.ChunkedArray:
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(object)
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        return pa.chunked_array([pa.array(values, from_pandas=True)])
+    texts = [None if _nothing(v) else _cell_text(v) for v in values]
+    return pa.chunked_array([pa.array(texts, pa.string())])
+
+
+def _nothing(value: Any) -> bool:
+    return value is None or value is pd.NaT or (isinstance(value, float) and value != value)
+
+
+def _cell_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    text = str(value)
+    return text.removesuffix(" 00:00:00").strip()
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0][:200] if text else type(error).__name__
+
+

@@ -1,0 +1,72 @@
+"""Groups that look like one are proposed as one; nothing is changed by it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from core.errors import UserError
+from core.tables.groups import group_findings, merge_text, merged, parse_merges, propose_groups
+
+
+def proposals(column: str, *values: str) -> dict[str | None, set[str]]:
+    """Name -> members, for one row of each value."""
+    return {p.name: set(p.members) for p in propose_groups(pd.Series(list(values), dtype=object), column)}
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "name", "members"),
+    [
+        ("sex", ["F", "F", "f", "Female", "female", "M"], "F", {"F", "f", "Female", "female"}),
+        ("sex", ["weiblich", "weiblich", "femme", "mann", "女"], "weiblich", {"weiblich", "femme", "女"}),
+        ("race", ["White", "White", "White or Caucasian", "Black"], "White", {"White", "White or Caucasian"}),
+        ("race", ["Black", "Black", "Black or African American", "W"], "Black", {"Black", "Black or African American"}),
+        ("site", ["St. Mary", "St. Mary", "st mary ", "ST-MARY", "other"], "St. Mary", {"St. Mary", "st mary ", "ST-MARY"}),
+        ("skin", ["1", "1", "1.0", "01", "2"], "1", {"1", "1.0", "01"}),
+        ("race", ["Métis", "Métis", "MÃ©tis", "Noir"], "Métis", {"Métis", "MÃ©tis"}),
+        ("race", ["Métis", "Métis", "Metis", "Noir"], "Métis", {"Métis", "Metis"}),
+        ("age", ["20-29", "Oct-19", "30-49"], "10-19", {"Oct-19"}),
+        ("age", ["20-29", "9-May", "30-49"], "5-9", {"9-May"}),
+        ("age", ["20-29", "2019-10-01", "30-49"], "10-19", {"2019-10-01"}),
+        ("age", ["20-29", "10月19日"], "10-19", {"10月19日"}),
+        ("fitzpatrick", ["1", "2", "3", "4", "5", "6", "-1"], None, {"-1"}),
+        ("sex", ["1", "2", "9"], None, {"9"}),
+        ("race", ["white", "black", "Patient declined to answer", "unknown"], None, {"Patient declined to answer", "unknown"}),
+    ],
+)
+def test_proposed(column: str, values: list[str], name: str | None, members: set[str]):
+    assert proposals(column, *values)[name] == members
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("sex", ["F", "M"]),
+        ("race", ["W", "B", "A"]),
+        ("bands", ["<40", "40-59", "60+"]),
+        ("blood", ["A+", "A-", "B+"]),
+        ("skin", ["1", "2", "3", "4"]),
+        ("age", [str(v) for v in range(20, 100)]),
+        ("grade", ["Grade I", "Grade II"]),
+        ("ethnicity", ["hispanic", "not hispanic"]),
+    ],
+)
+def test_different_groups_stay_different(column: str, values: list[str]):
+    assert proposals(column, *values) == {}
+
+
+def test_a_finding_says_how_to_merge_and_the_merge_does_it():
+    values = pd.Series(["F", "F", "f", "M", "unknown"], dtype=object)
+    findings = group_findings(values, "sex")
+    assert {f.code for f in findings} == {"similar-groups", "unknown-as-group"}
+    texts = [merge_text("sex", p) for p in propose_groups(values, "sex")]
+    assert all(any(text in f.remedy for f in findings) for text in texts)
+    changes = parse_merges(texts, {"sex": list(values.unique())})
+    assert merged(values, changes["sex"]).tolist() == ["F", "F", "F", "M", None]
+    assert values.tolist() == ["F", "F", "f", "M", "unknown"]
+
+
+@pytest.mark.parametrize(("text", "message"), [("sex", "write COLUMN=new:old"), ("sex=F", "write COLUMN=new:old"), ("age=a:b", "no column 'age'"), ("sex=F:x", "never holds 'x'")])
+def test_merges_that_do_not_fit(text: str, message: str):
+    with pytest.raises(UserError, match=message):
+        parse_merges([text], {"sex": ["F", "f"]})

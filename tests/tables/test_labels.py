@@ -1,0 +1,92 @@
+"""What the values of a label mean: known pairs, else asked; never the alphabet."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.errors import UserError
+from core.tables.labels import (
+    PAIRS,
+    LabelRule,
+    apply_rule,
+    grades,
+    joined_findings,
+    known_positive,
+    label_findings,
+    positive_choices,
+    rule_for,
+)
+
+
+def meaning(values: list[str | None], **said: str) -> list[float | None]:
+    """Per value 1, 0 or None (set aside) under the rule that is said."""
+    series = pd.Series(values, dtype=object)
+    y = apply_rule(series, rule_for(series.unique(), "y", "t.csv", **said))
+    return [None if np.isnan(v) else v for v in y]
+
+
+@pytest.mark.parametrize(("low", "high"), PAIRS)
+def test_known_pairs_need_no_word(low: str, high: str):
+    assert known_positive([high, low]) == high
+    assert meaning([low.upper(), high.title()]) == [0, 1]
+
+
+@pytest.mark.parametrize("values", [["mild", "severe"], ["A", "B"], ["0", "1", "2"], ["1", "2"], ["0", "1", "2", "3", "4"], ["glaucoma", "amd"], ["NEV", "BCC"], ["Effusion", "Effusion|Edema", "Edema|Nodule"]])
+def test_all_else_is_asked(values: list[str]):
+    assert known_positive(values) is None
+    with pytest.raises(UserError, match=r"t\.csv: column 'y' holds .*which value is positive"):
+        rule_for(values, "y", "t.csv")
+
+
+def test_a_third_word_is_negative_and_said():
+    values = ["benign", "malignant", "non-neoplastic"]
+    assert meaning(values) == [0, 1, 0]
+    (finding,) = label_findings(values, rule_for(values, "y", "t.csv"), "y")
+    assert finding.code == "label-not-binary" and "'non-neoplastic'" in finding.message
+
+
+@pytest.mark.parametrize(("uncertain", "minus_one"), [("exclude", None), ("negative", 0), ("positive", 1)])
+@pytest.mark.parametrize(("blank", "empty"), [("exclude", None), ("negative", 0)])
+def test_uncertain_and_blank(uncertain: str, minus_one: float | None, blank: str, empty: float | None):
+    assert meaning(["1.0", "0.0", "-1.0", None], uncertain=uncertain, blank=blank) == [1, 0, minus_one, empty]
+
+
+def test_minus_one_is_a_class_where_there_is_no_zero():
+    assert meaning(["-1", "1"]) == [0, 1]
+
+
+def test_grades():
+    values = ["0", "1", "2", "3", "4"]
+    assert grades(values) == [0, 1, 2, 3, 4] and grades(["0", "1", "5"]) is None
+    assert meaning(values, positive=">=2") == [0, 0, 1, 1, 1]
+    assert meaning(values, positive="> 2") == [0, 0, 0, 1, 1]
+    assert meaning(values, positive="3|4") == [0, 0, 0, 1, 1]
+    assert ">=2" in positive_choices(values)
+    with pytest.raises(UserError, match="holds no number from 5 on"):
+        rule_for(values, "y", "t.csv", ">=5")
+
+
+def test_lists_of_findings():
+    values = ["No Finding", "Effusion", "Edema|Effusion", "Edema|Pleural Effusion", "Nodule|Edema"]
+    assert joined_findings(values)[0] == "Edema"
+    # A finding is the whole word between the bars: "Pleural Effusion" is another one.
+    assert meaning(values, positive="Effusion") == [0, 1, 1, 0, 0]
+    assert meaning(values, positive="contains Edema") == [0, 0, 1, 1, 1]
+    with pytest.raises(UserError, match="no cell of column 'y' contains 'Mass'"):
+        rule_for(values, "y", "t.csv", "contains Mass")
+    assert joined_findings(["a/b", "c"]) == []
+
+
+def test_a_value_that_never_occurs_is_refused():
+    with pytest.raises(UserError, match="never holds 'none'; it holds 2 values"):
+        rule_for(["a", "b"], "y", "t.csv", "none")
+
+
+def test_rules_survive_as_text():
+    values = ["0", "1", "2"]
+    for rule in (LabelRule(("2",)), LabelRule(("1", "2")), LabelRule(at_least=1.0)):
+        assert rule_for(values, "y", "t", str(rule)) == rule
+    with pytest.raises(UserError, match="must be one of"):
+        LabelRule(("1",), uncertain="perhaps")  # type: ignore[arg-type]

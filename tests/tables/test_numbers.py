@@ -1,0 +1,95 @@
+"""Numbers as people write them are numbers, and what was read otherwise than written is said."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.tables.numbers import NumberColumn, parse_numbers
+
+PLAIN = [f"{x:.1f}" for x in np.arange(1, 21, 0.7)]
+
+
+def parse(*values: str | None) -> NumberColumn | None:
+    return parse_numbers(pd.Series(list(values), dtype=object), "crp")
+
+
+def last(*values: str) -> tuple[list[float], list[bool], str]:
+    """The values after `PLAIN`, their flags, and what the findings say."""
+    read = parse(*PLAIN, *values)
+    assert read is not None
+    n = len(PLAIN)
+    assert read.values[:n].tolist() == [float(v) for v in PLAIN] and not read.flagged[:n].any()
+    return read.values[n:].tolist(), read.flagged[n:].tolist(), " ".join(f.message for f in read.findings)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("<5", 5), ("< 0.5", 0.5), ("≤5", 5), ("> 89", 89), (">=90", 90), ("90+", 90), ("89 or older", 89), ("1,234.5", 1234.5), ("12 mg/l", 12), ("1 250", 1250)],
+)
+def test_one_text_among_numbers_is_read_flagged_and_said(text: str, value: float):
+    values, flagged, said = last(text)
+    assert (values, flagged) == ([value], [True])
+    assert text in said
+
+
+@pytest.mark.parametrize("text", [".", "-", "n.d.", "#DIV/0!", "unknown", "haemolysed", "-999", "-99", "9999", "-9"])
+def test_marks_and_codes_for_no_value_are_missing_and_said(text: str):
+    values, flagged, said = last(text, text)
+    assert np.isnan(values).all() and all(flagged)
+    assert text in said
+
+
+def test_a_rare_word_is_missing_and_said_but_a_frequent_one_makes_categories():
+    values, _, said = last("sample lost")
+    assert np.isnan(values).all() and "sample lost" in said
+    assert parse(*PLAIN, *["high"] * 5) is None
+
+
+@pytest.mark.parametrize(
+    ("texts", "values"),
+    [
+        (["0,5", "1,25", "3"], [0.5, 1.25, 3]),
+        (["1.234,5", "1.234", "900"], [1234.5, 1234, 900]),
+        (["1,234", "2,500", "900"], [1234, 2500, 900]),
+        (["058Y", "006M", "026W"], [58, 0.5, 26 * 7 / 365.25]),
+        (["58 years", "6 months"], [58, 0.5]),
+        (["12%", "40 %"], [0.12, 0.4]),
+        (["70 kg", "81.5 kg"], [70, 81.5]),
+        (["True", "False"], [1, 0]),
+        (["1e3", "-2"], [1000, -2]),
+    ],
+)
+def test_columns_in_one_notation(texts: list[str], values: list[float]):
+    read = parse(*texts)
+    assert read is not None
+    assert read.values.tolist() == pytest.approx(values)
+
+
+@pytest.mark.parametrize("texts", [["20-29", "30-49", "50+"], ["1+", "2+", "neg"], ["70 kg", "154 lb"], ["a", "b"], ["1", "x"], ["1", "2", "unknown"], ["1", "inf"], ["A+", "B-"]])
+def test_categories_stay_categories(texts: list[str]):
+    assert parse(*texts) is None
+
+
+def test_codes_are_values_where_others_lie_around_them():
+    # Minus nine is a base excess; 99 is an age.
+    assert not parse(*[str(v) for v in range(-20, 20)]).flagged.any()  # type: ignore[union-attr]
+    assert not parse(*[str(v) for v in range(60, 100)], "99").flagged.any()  # type: ignore[union-attr]
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.floats(-1e6, 1e6).filter(lambda v: v not in (-1.0, -9.0)), min_size=1, max_size=40))
+def test_plain_numbers_are_themselves(numbers: list[float]):
+    read = parse(*[repr(v) for v in numbers])
+    assert read is not None
+    assert read.values[~read.flagged].tolist() == [v for v, f in zip(numbers, read.flagged, strict=True) if not f]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.text(max_size=12) | st.none(), min_size=1, max_size=30))
+def test_no_text_breaks_the_parser(texts: list[str | None]):
+    read = parse(*texts)
+    assert read is None or (len(read.values) == len(texts) and not np.isinf(read.values).any())
