@@ -47,6 +47,7 @@ from dashboard.findings import show_findings
 from dashboard.lazy_tabs import evidence
 from dashboard.number_table import NOTHING
 from dashboard.specs import drawing_spec
+from dashboard.threshold_control import threshold_control
 
 
 def audit_view(document: Mapping[str, Any]) -> None:
@@ -195,9 +196,9 @@ def _sliding(document: Mapping[str, Any], model: str, attribute: str) -> None:
     """What a threshold does to each group, as the reader slides it."""
     curve = curve_table(document, model, attribute, "sliding")
     point = models(document)[model]["attributes"][attribute].get("operating_point") or {}
-    cuts = sorted(curve["threshold"].unique())
-    usual = min(cuts, key=lambda cut: abs(cut - (point.get("threshold") if point.get("threshold") is not None else cuts[len(cuts) // 2])))
-    chosen = float(st.select_slider("Predicted positive from a score of", cuts, usual, key=f"audit-slide-{model}-{attribute}", format_func=lambda cut: decimal(cut)))
+    cuts = sorted(map(float, curve["threshold"].unique()))
+    usual = point.get("threshold") if point.get("threshold") is not None else cuts[len(cuts) // 2]
+    chosen = threshold_control(f"audit-slide-{model}-{attribute}", cuts, usual)
     chart_block(sliding(curve, attribute, chosen), key="audit-sliding")
     here = at_threshold(curve, chosen)
     shown = pd.DataFrame({"group": here["group"], "rows selected": here["selected"].map(count), **{short(rate): here[rate].map(decimal) for rate in ("tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy")}})

@@ -9,6 +9,7 @@ from typing import TypeVar
 import pandas as pd
 import streamlit as st
 
+from core.charts.group_names import group_label, labelled
 from core.charts.text import count, listing, plural
 from core.results.cache import memoised
 from core.store import Store
@@ -39,6 +40,15 @@ class View:
     groups: tuple[str, ...]
     runs: pd.DataFrame
     finished: pd.DataFrame
+
+    @property
+    def group_labels(self) -> tuple[str, ...]:
+        """`groups` as charts write them: a bare number carries its attribute."""
+        return tuple(group_label(self.attribute or "", group) for group in self.groups)
+
+    def labelled(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """A table by group of this attribute, its groups written so too."""
+        return labelled(frame, self.attribute or "")
 
     @property
     def run_ids(self) -> list[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
-from core.results.rows import OPTIONS
 
 from core.charts.text import listing, plural
 from core.cohort.cohort import Cohort
+from core.results.run_audits import OPTIONS
 from dashboard.escape import md
 
 NEEDED = min(OPTIONS.min_positives, OPTIONS.min_negatives)

@@ -15,7 +15,7 @@ STYLE = """
 [class*="st-key-block-"] h2, [class*="st-key-block-"] h3, .st-key-tour h2, .st-key-report-contents h2 { padding: .9rem 0 .15rem 0; font-size: 1.12rem; line-height: 1.35; }
 [class*="st-key-block-"] [data-testid="stVegaLiteChart"] { overflow: visible; }
 #vg-tooltip-element table tr td.key { opacity: .7; font-weight: 400; }
-.st-key-threshold, .st-key-epochs { max-width: 36rem; }
+.st-key-epochs { max-width: 36rem; }
 [class*="st-key-method-"] label p { font-weight: 600; }
 [data-testid="stMain"] a[aria-label="Link to heading"] { display: none; }
 [data-testid="stSidebarNav"] a:focus-visible, [data-testid="stElementToolbar"] button:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }

@@ -10,6 +10,7 @@ import pandas as pd
 
 from core.charts import grammar as alt
 from core.charts.figure import Figure, Panel, Width, nothing
+from core.charts.group_names import group_order
 from core.charts.parts import HATCH, decimal_axis, domain, interval_texts, tooltips, with_gutter
 from core.charts.text import decimal, interval, positives
 from core.charts.theme import Look
@@ -22,8 +23,8 @@ NO_DIRECTION = frozenset({"selection_rate", "calibration_intercept", "calibratio
 
 
 def group_palette(look: Look, groups: Iterable[str]) -> dict[str, str]:
-    """Colours of groups in sorted order; the group of missing values is grey and shifts nobody's colour."""
-    known = sorted({str(g) for g in groups} - set(MISSING_GROUPS))
+    """Colours of groups in their fixed order; the group of missing values is grey and shifts nobody's colour."""
+    known = group_order({str(g) for g in groups} - set(MISSING_GROUPS))
     return {**look.group_colors(known), **dict.fromkeys(MISSING_GROUPS, look.no_estimate)}
 
 
@@ -38,7 +39,8 @@ def metric_forest(groups: pd.DataFrame, overall: pd.DataFrame, attribute: str, m
     metric : the metric's key.
     """
     name = f"{metric}_by_group"
-    frame = groups.reset_index(drop=True).copy()
+    place = {name: at for at, name in enumerate(group_order(set(groups["group"].astype(str)) - set(MISSING_GROUPS)))}
+    frame = groups.sort_values("group", key=lambda names: names.astype(str).map(place).fillna(len(place)), kind="stable").reset_index(drop=True)
     known = frame["estimable"].astype(bool) & frame["value"].notna()
     if not known.any():
         return nothing(name, f"{short(metric)} cannot be estimated in any group by {attribute}: too few positives or negatives.")

@@ -21,6 +21,7 @@ from core.charts.parts import (
     tooltips,
     with_gutter,
 )
+from core.charts.seeds import gaps, over_seeds
 from core.charts.theme import Look
 
 ROW = 34
@@ -32,11 +33,19 @@ RIDGE_HEAD, RIDGE_TOP, RIDGE_BASE = 0.16, 0.34, 0.9
 """...and where in it the words, the top and the foot of the histogram are."""
 
 
-def forest(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str], attribute: str) -> Figure:
+def forest(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str], attribute: str, seeds: Mapping[str, str] | None = None) -> Figure:
     """Groups down, AUC and interval across, counts at the right; one panel per run.
 
     `frame`: run_id, group (missing: everybody), value, low, high, n_pos, n_neg, reason.
+    `seeds`: run id -> id of its method, for a panel per method: the mean, the range over seeds, and each seed as a
+    faint dot. `names` are then those of the methods.
     """
+    single = frame[:0]
+    if seeds is not None:
+        single = frame[frame["run_id"].isin(list(seeds)) & frame["value"].notna()].assign(run_id=lambda part: part["run_id"].map(dict(seeds)))
+        single["who"] = single["group"].fillna(_everybody(groups))
+        spans = gaps(frame, seeds)
+        frame = over_seeds(frame, seeds)
     rows = frame[frame["run_id"].isin(list(names))].copy()
     if rows.empty or rows["value"].notna().sum() == 0:
         return nothing("group-auc", f"No group of {attribute} has enough positives and negatives in the test split for an AUC.")
@@ -48,12 +57,15 @@ def forest(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str],
     rows["why"] = [reason if isinstance(reason, str) else "" for reason in rows["reason"]]
     limits = share_domain([rows["low"], rows["high"], rows["value"]])
     columns = {"run": "Run", "who": attribute, "value": "AUC", "low": "Low", "high": "High", "n_pos": "Positive", "n_neg": "Negative", "why": "Why not estimable"}
-    panels = tuple(Panel(partial(_forest_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), groups, limits), name) for run_id, name in names.items() if (rows["run_id"] == run_id).any())
+    panels = tuple(Panel(partial(_forest_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), single[single["run_id"] == run_id].reset_index(drop=True), groups, limits), name) for run_id, name in names.items() if (rows["run_id"] == run_id).any())
     title = forest_finding(rows, names)
+    if seeds is not None:
+        told = [f"{text.decimal(row['low'])} to {text.decimal(row['high'])} under {names[row['run_id']]}" for row in spans.to_dict("records") if row["seeds"] > 1 and row["run_id"] in names]
+        title += f". In single seeds the gap is {text.listing(told, 3)}" if told else ""
     return Figure(
         name="group-auc", title=title, alt=f"Forest plot of AUC by {attribute}, a row per group with its interval and counts, one panel per run. {title}.",
         data=rows[list(columns)], table=columns, panels=panels, columns=min(3, max(1, len(panels))), terms=("group_auc", "interval"),
-        note="Test split, 95 % intervals. The line is the AUC of everybody. At the right: positives and negatives." + (" Hatched: too few for an estimate." if rows["value"].isna().any() else ""),
+        note=("Test split, 95 % intervals. " if seeds is None else "Test split. Dots: means over seeds; lines: from the lowest to the highest seed; faint: each seed. ") + "Dashed: the AUC of everybody. At the right: positives and negatives." + (" Hatched: too few for an estimate." if rows["value"].isna().any() else ""),
     )  # fmt: skip
 
 
@@ -86,7 +98,7 @@ def forest_finding(rows: pd.DataFrame, names: Mapping[str, str]) -> str:
     return text.sentence(best[1])
 
 
-def _forest_panel(rows: pd.DataFrame, groups: Sequence[str], limits: list[float], look: Look, width: Width) -> Any:
+def _forest_panel(rows: pd.DataFrame, single: pd.DataFrame, groups: Sequence[str], limits: list[float], look: Look, width: Width) -> Any:
     together = _everybody(groups)
     order = [*groups, together]
     colors = {**look.group_colors(groups), together: look.text}
@@ -108,6 +120,8 @@ def _forest_panel(rows: pd.DataFrame, groups: Sequence[str], limits: list[float]
     layers = [reference_line(look, float(whole["value"].iloc[0]), "x")] if not whole.empty else []
     if rows["value"].isna().any():
         layers.append(missing)
+    if len(single):
+        layers.append(alt.Chart(single[["who", "value"]]).mark_point(size=28, opacity=0.35, aria=False).encode(y=y, x=at, color=colored("who", colors)))
     return alt.layer(*layers, halo, rule, dots, numbers, counts).properties(width=width, height=(ROW + 8) * len(order))
 
 

@@ -36,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
                 "summary": card.summary,
                 "inference_needs": card.inference_needs,
                 "limits": card.limits,
+                "departures": card.departures,
                 "step_cost": costs.ratios.get(name),
             }
         )
@@ -45,8 +46,8 @@ def run(args: argparse.Namespace) -> int:
     for entry in rows:
         cost = "not measured" if entry["step_cost"] is None else f"{entry['step_cost']:.2f} x erm"
         print(f"{entry['name']} ({entry['family']}; {cost}) - {entry['title']}")
-        for key in ("summary", "paper", "inference_needs", "limits"):
-            heading = {"summary": "", "paper": "paper: ", "inference_needs": "at inference: ", "limits": "limits: "}[key]
+        for key in ("summary", "paper", "inference_needs", "limits", "departures"):
+            heading = {"summary": "", "paper": "paper: ", "inference_needs": "at inference: ", "limits": "limits: ", "departures": "differs from the published: "}[key]
             print(textwrap.fill(heading + str(entry[key]), 110, initial_indent="    ", subsequent_indent="      "))
     print(f"\nStep cost: {costs.conditions}")
     return 0

@@ -43,13 +43,12 @@ def run(args: argparse.Namespace) -> int:
     from core.store import Store
     from core.workspace import Workspace
 
-    seeds, settings = parse_seeds(args.seeds), parse_settings((f"--set {pair}", pair) for pair in args.settings)
     workspace = Workspace.open(args.workspace)
-    share = _share(args, workspace) if args.launcher == "ray" else None
+    seeds, settings = parse_seeds(args.seeds), parse_settings((f"--set {pair}", pair) for pair in args.settings)
     try:
         runs = train_methods(
             args.cohort, args.method, attribute=args.attribute, seeds=seeds, preset=args.preset, settings=settings,
-            device=args.device, fresh=args.fresh, priority=args.priority, launcher=args.launcher, share=share, wait=not args.detach, workspace=workspace, progress=progress,
+            device=args.device, fresh=args.fresh, priority=args.priority, launcher=args.launcher, share=_share(args, workspace) if args.launcher == "ray" else None, wait=not args.detach, workspace=workspace, progress=progress,
         )  # fmt: skip
     except KeyboardInterrupt:
         progress("The runs go on without this command: see multifair queue and multifair cancel.")
@@ -102,7 +101,7 @@ def _answer(store: Any, handle: Any, spec: Any) -> dict[str, Any]:
         "run_id": handle.run_id,
         "key": handle.key,
         "method": spec["method"],
-        "modality": spec["settings"].get("modality") if spec["method"] == "unimodal" else None,
+        "modality": spec["settings"].get("modality"),
         "seed": spec["seed"],
         "attribute": spec["attribute"],
         "status": status["status"],

@@ -47,8 +47,8 @@ class RatioMoments:
     """
 
     def __init__(self, hit: Floats, column: Ints, count: int, cluster: tuple[Ints, int] | None, weight: Floats | None) -> None:
-        inside = column >= 0
         w = np.ones(column.size) if weight is None else weight
+        inside = (column >= 0) & (w > 0)
         g, own = column[inside], w[inside]
         self.n = np.bincount(g, minlength=count)
         self.total = np.bincount(g, own, count)
@@ -186,13 +186,19 @@ def _stratified(ratio: RatioMoments, rows: Floats, index: Ints, stratum: Ints, p
         overall = np.nan_to_num(total.sum(axis=0) / held.sum(axis=0))
         means = np.nan_to_num(total / held)
     drawn = (n * means + FEW * overall) / (n + FEW)
-    shares, remaining = [], ratio.variance.copy()
+    shares = []
     for kind in range(1, kinds):
         share = RatioMoments((stratum == kind).astype(np.float64), index, count, patients, weight)
         size = share.n.astype(np.float64) if patients is None and weight is None else _effective_size(share)
         shares.append((drawn[:, kind] - drawn[:, 0], WilsonLimits(share.value, size)))
-    limits = ShareLimits(ratio.value, tuple(shares), np.zeros(count))
+    limits = ShareLimits(ratio.value, tuple(shares), np.zeros(count), np.ones(count))
     observed = replace(limits, shares=tuple((means[:, k + 1] - means[:, 0], own) for k, (_, own) in enumerate(shares)))
-    remaining = remaining - np.square(observed.share_se())
+    of_shares = np.square(observed.share_se())
+    remaining = ratio.variance - of_shares
+    scale = np.ones(count)
+    if patients is not None:
+        # Rows of one patient that offset each other: drawn towards 1 as design effects are towards their largest value.
+        seen = np.minimum(np.divide(ratio.variance, of_shares, out=np.ones(count), where=of_shares > 0), 1.0)
+        scale = np.sqrt((ratio.informative * seen + PRIOR) / (ratio.informative + PRIOR))
     # What is left by rounding where nothing varies within strata.
-    return replace(limits, within=np.sqrt(np.where(remaining > ROUNDING * ratio.variance, remaining, 0.0)))
+    return replace(limits, within=np.sqrt(np.where(remaining > ROUNDING * ratio.variance, remaining, 0.0)), scale=scale)

@@ -77,7 +77,11 @@ def _aucs(made: Predictions) -> tuple[AucCovariance, NDArray[np.int64]]:
 def _without_difference(rng: np.random.Generator, name: str, settings: CohortSettings, repetitions: int) -> list[Line]:
     made = _many(rng, settings, repetitions)
     result, pairs = _aucs(made)
-    lines = [line("size of a pair: auc", name, compare_pairs(auc_estimates(result), pairs).p < LEVEL, None, SIZE[1])]
+    found = compare_pairs(auc_estimates(result), pairs)
+    lines = [
+        line("size of a pair: auc", name, found.p < LEVEL, None, SIZE[1]),
+        line("size of a pair: auc by DeLong's normal test", name, _delong_p(result, pairs, found.difference) < LEVEL),
+    ]
     if isinstance(settings.prevalence, tuple):
         return lines  # rates and means of all rows differ where prevalence does
     for metric, estimates in _others(made).items():
@@ -104,11 +108,15 @@ def _with_difference(rng: np.random.Generator, name: str, settings: CohortSettin
     result, pairs = _aucs(_many(rng, replace(settings, auc=(first, worse)), repetitions))
     found = compare_pairs(auc_estimates(result), pairs)
     low, high = found.interval(1 - LEVEL)
-    variance = np.diagonal(result.covariance)[pairs].sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        plain = 2 * ndtr(-np.abs(found.difference) / np.sqrt(variance))
     return [
         line("coverage of a pair: auc", name, (low <= first - worse) & (first - worse <= high), 0.93, None),
         line("power of a pair: auc", name, found.p < LEVEL),
-        line("power of a pair: auc by DeLong's normal test, whatever its size", name, plain < LEVEL),
+        line("power of a pair: auc by DeLong's normal test, whatever its size", name, _delong_p(result, pairs, found.difference) < LEVEL),
     ]
+
+
+def _delong_p(result: AucCovariance, pairs: NDArray[np.int64], difference: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The test that takes DeLong's (Obuchowski's) standard error for known."""
+    variance = np.diagonal(result.covariance)[pairs].sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(2 * ndtr(-np.abs(difference) / np.sqrt(variance)))

@@ -19,7 +19,7 @@ from core.cohort import Cohort
 from core.errors import UserError
 from core.methods import get
 from core.methods.base import Context
-from core.methods.sources import source_hash
+from core.methods.source import source_digest
 from core.training.evaluate import ranking_metrics
 from core.training.presets import make_spec
 from core.training.spec import TrainSpec
@@ -114,7 +114,7 @@ class Runner:
     def outcome(self, entry: Entry, seed: int, chosen: Mapping[str, Any]) -> Outcome:
         """The result from disk, or a training."""
         spec = self.spec(entry, seed, chosen)
-        text = json.dumps([self.cohort.cohort_id, spec.to_dict(), source_hash(get(entry.method))], sort_keys=True)
+        text = json.dumps([self.cohort.cohort_id, spec.to_dict(), source_digest(entry.method)], sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()[:16]
         scores, facts = self.folder / f"{key}.npy", self.folder / f"{key}.json"
         if not facts.is_file() or self.fresh:

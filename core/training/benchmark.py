@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from core.methods import get
+from core.methods import get, reference
 from core.training.engine import Engine
 from core.training.presets import make_spec
 from core.training.probe import ConflictProbe, probe_rows
@@ -77,7 +77,7 @@ def step_cost(method: str = "multifair", steps: int = 100, batch_size: int = 32,
     """
     place = torch.device(device)
     cohort = BenchmarkCohort(8 * batch_size)
-    spec = make_spec("erm", attribute="group", settings={"batch_size": batch_size})
+    spec = make_spec(reference(), attribute="group", settings={"batch_size": batch_size})
     other = make_spec(method, attribute="group", settings={"batch_size": batch_size, **_needed(method)})
     plain, compared, watched = (_Stepper(cohort, s, place, watch) for s, watch in ((spec, False), (other, False), (spec, True)))
     warmup, defaults = TelemetrySpec().update_every, TelemetrySpec()

@@ -102,7 +102,7 @@ def test_two_models_are_compared_and_a_threshold_slides(monkeypatch: pytest.Monk
     open_tab(app, "Threshold")
     curve = pd.DataFrame(kept.document["models"]["score"]["attributes"]["race"]["curves"]["sliding"])
     cut = sorted(curve["threshold"].unique())[30]
-    app.select_slider(key="audit-slide-score-race").set_value(cut)
+    app.select_slider(key="audit-slide-score-race-slider").set_value(cut)
     calm(app.run())
     rates = next(table.value for table in app.dataframe if {"rows selected", "selected", "TPR", "group"} <= set(table.value.columns)).set_index("group")
     here = curve[curve["threshold"] == cut].set_index("group")
@@ -174,8 +174,7 @@ def test_uncertain_labels_are_left_out_on_the_page_too(monkeypatch: pytest.Monke
     assert chosen(app)["Value that means positive"] == "1"
     assert chosen(app)["-1 (uncertain) means"] == "exclude"
     quick(app)
-    next(b for b in app.button if b.label == "Audit").click()
-    calm(app.run())
+    start(app)
     [kept] = saved(workspace)
     assert kept.document["overall"]["n"] == 360
     assert "label_uncertain" in {f["code"] for f in kept.document["findings"]}
