@@ -4,7 +4,7 @@ folders, so a closed tab or a restarted server loses nothing."""
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,8 @@ from core.charts.training_curves import training_curves
 from core.errors import UserError
 from core.runs.dead_runs import settle
 from core.runs.estimate import QueueItem, queue_state
-from core.runs.queue import cancel, ensure_worker, move, retry
+from core.runs.queue import cancel, ensure_worker, move, pause, resume, retry, retry_failed
+from core.runs.queue_settings import queue_settings
 from dashboard import state
 from dashboard.chart_block import chart_block
 from dashboard.escape import md
@@ -58,6 +59,7 @@ def _live(cohort_id: str) -> None:
         st.rerun(scope="app")
     runs = store.runs()
     st.markdown(f"## {_heading(items)}")
+    _pausing(items)
     rows = _rows([item.run_id for item in items])
     there = {item.run_id: item for item in items}
     ended = {str(row["run_id"]): row for row in runs[runs["run_id"].isin(rows)].to_dict("records")}
@@ -69,7 +71,7 @@ def _live(cohort_id: str) -> None:
             elif run_id in ended:
                 _ended(ended[run_id])
     own = runs[runs["cohort_id"] == cohort_id]
-    _failed(own[~own["run_id"].isin(rows)])
+    _failed(own[~own["run_id"].isin(rows)], cohort_id)
     _curves(own, items)
 
 
@@ -95,6 +97,17 @@ def _heading(items: Sequence[QueueItem]) -> str:
     ends = f", done in about {duration(longest)}" if all(s is not None for s in left) else ""
     running = sum(1 for item in items if item.position == 0)
     return f"{plural(running, 'run')} under way, {len(items) - running} waiting{ends}"
+
+
+def _pausing(items: Sequence[QueueItem]) -> None:
+    """Pause and go on, while something waits or the queue is paused."""
+    workspace = state.workspace()
+    if queue_settings(workspace).paused:
+        st.caption("Paused: nothing more is started. What runs goes on to its end.")
+        if st.button("Go on", icon=":material/play_arrow:", key="queue-resume"):
+            _do(resume)
+    elif any(item.position for item in items) and st.button("Pause", icon=":material/pause:", key="queue-pause", type="tertiary", help="Start nothing more; what runs goes on to its end."):
+        _do(pause)
 
 
 def _item(item: QueueItem, waiting: int) -> None:
@@ -161,12 +174,15 @@ def _device(run_id: str) -> str:
     return words
 
 
-def _failed(runs: pd.DataFrame) -> None:
+def _failed(runs: pd.DataFrame, cohort_id: str) -> None:
     """Failed and cancelled runs with the reason, and a button that tries them again."""
     part = runs[runs["status"].isin(["failed", "cancelled"])].sort_values("finished", ascending=False)
     if part.empty:
         return
     with st.container(key="queue-failed", gap="small"):
+        failed = part.loc[part["status"] == "failed", "run_id"]
+        if len(failed) > 1 and st.button(f"Try all {len(failed)} failed runs again", icon=":material/replay:", key="retry-all"):
+            _do(partial(retry_failed, cohort_id=cohort_id))
         for row in part.head(FAILED_SHOWN).to_dict("records"):
             _failed_row(row)
         if len(part) > FAILED_SHOWN:
@@ -197,9 +213,9 @@ def _curves(runs: pd.DataFrame, items: Sequence[QueueItem]) -> None:
         go_to("groups")
 
 
-def _do(action: object, run_id: str) -> None:
+def _do(action: Callable[..., object], *run_id: str) -> None:
     try:
-        action(state.workspace(), run_id)  # type: ignore[operator]
+        action(state.workspace(), *run_id)
     except UserError as error:
         st.session_state["_queue_problem"] = str(error)
     st.rerun(scope="app")

@@ -15,7 +15,7 @@ from core.errors import DamagedFile, UserError
 from core.locks import holding, is_held
 from core.runs import processes
 from core.runs.dead_runs import LAUNCHERS, launcher_lock, launcher_of, settle
-from core.runs.folder import RunFolder, find, folders, new_status, rank
+from core.runs.folder import RunFolder, described, find, folders, new_status, rank
 from core.runs.queue_settings import change_settings, parallel, queue_settings, set_parallel, threads_per_job, wake
 from core.runs.spec import RunSpec
 from core.workspace import Workspace, write_json
@@ -127,16 +127,15 @@ def retry(workspace: Workspace, run_id: str, fresh: bool = False, start: bool = 
     return RunHandle(folder.run_id, named["key"], folder.read_status()["status"], cached=False)
 
 
-def retry_failed(workspace: Workspace, fresh: bool = False, start: bool = True) -> list[RunHandle]:
-    """Queue every failed run again, the oldest first; runs whose spec.json is damaged are left out."""
+def retry_failed(workspace: Workspace, fresh: bool = False, start: bool = True, cohort_id: str | None = None) -> list[RunHandle]:
+    """Queue every failed run (of one cohort) again, the oldest first; runs whose spec.json is damaged are left out."""
     settle(workspace)
-    failed = [(status["created"], folder) for folder in folders(workspace) if (status := folder.read_status())["status"] == "failed"]
-    handles = []
-    for _, folder in sorted(failed, key=lambda item: (item[0], item[1].run_id)):
-        try:
-            handles.append(retry(workspace, folder.run_id, fresh, start=False))
-        except DamagedFile:
-            continue
+    failed = []
+    for folder, named in described(workspace):
+        status = folder.read_status()
+        if status["status"] == "failed" and cohort_id in (None, named["spec"]["cohort_id"]):
+            failed.append((status["created"], folder.run_id))
+    handles = [retry(workspace, run_id, fresh, start=False) for _, run_id in sorted(failed)]
     if start and handles:
         ensure_worker(workspace)
     return handles

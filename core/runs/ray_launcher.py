@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -31,6 +32,7 @@ from core.workspace import Workspace
 JOB_MODULE = "core.runs.job"
 LAUNCHER = "ray"
 LOOK_SECONDS = 1.0
+ANSWER_SECONDS = 5.0
 CANCEL_GRACE_SECONDS = 15.0
 PR_SET_PDEATHSIG = 1
 
@@ -39,10 +41,20 @@ def check(address: str | None) -> None:
     """Raises UserError when Ray is not installed here or the cluster does not answer."""
     ray = _ray()
     try:
+        _knock(address)
         ray.init(address=address or "auto", log_to_driver=False, logging_level="ERROR")
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise UserError(f"no Ray cluster answers at {address or 'RAY_ADDRESS or this machine'} ({' '.join(str(error).split())[:160]}); start one with: ray start --head") from None
     ray.shutdown()
+
+
+def _knock(address: str | None) -> None:
+    """Raises OSError or ValueError when nothing listens at HOST:PORT, which Ray itself would try for minutes."""
+    if address is None or address == "auto":
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS):
+        pass
 
 
 def main(root: str) -> int:

@@ -97,11 +97,12 @@ def client(root: str) -> None:
     with Store.open(workspace) as store:
         while True:
             try:
-                submit(workspace, specs)
+                # First, because asking again goes on from the checkpoint, and a torn one would fail for ever.
                 for folder in folders(workspace):
                     status = folder.read_status()
                     if status["status"] == "failed" and "checkpoint" in str(status["reason"]):
                         retry(workspace, folder.run_id, fresh=True)
+                submit(workspace, specs)
                 store.refresh()
                 done = store.runs(status="done")["run_id"]
                 if {spec.run_id for spec in specs} <= set(done):

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core.cohort.ingest import ingest
 from core.runs import queue
 from core.runs.folder import folders
+from core.runs.queue_settings import queue_settings
 from core.runs.spec import plan
 from core.workspace import Workspace
 from dashboard.train_form import duration, makespan
@@ -79,6 +80,23 @@ def test_cancel_and_try_again(monkeypatch: pytest.MonkeyPatch, workspace: Worksp
     app.button(key=f"retry-{handle.run_id}").click()
     calm(app.run())
     assert folder.read_status()["status"] == "queued"
+
+
+def test_the_queue_is_paused_and_goes_on_and_all_failed_runs_are_tried_again(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, cohort) -> None:
+    handles = queue.submit(workspace, plan(cohort, ["erm"], "sex", (1, 2, 3)), start=False)
+    app = calm(open_page(monkeypatch, workspace.root, "train"))
+    button(app, "Pause").click()
+    calm(app.run())
+    assert queue_settings(workspace).paused and "Paused: nothing more is started" in words(app)
+    button(app, "Go on").click()
+    calm(app.run())
+    assert not queue_settings(workspace).paused
+    for handle in handles[:2]:
+        queue.find(workspace, handle.run_id).update_status(status="failed", reason="x", started=1.0, finished=2.0)
+    calm(app.run())
+    button(app, "Try all 2 failed runs again").click()
+    calm(app.run())
+    assert {f.read_status()["status"] for f in folders(workspace)} == {"queued"}
 
 
 def test_waiting_runs_change_places(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, cohort) -> None:

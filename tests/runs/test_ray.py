@@ -101,3 +101,5 @@ def test_a_cluster_that_does_not_answer_is_one_message() -> None:
     pytest.importorskip("ray", reason="the distributed extra is not installed")
     with pytest.raises(UserError, match=r"no Ray cluster answers at 127\.0\.0\.1:9"):
         check("127.0.0.1:9")
+    with pytest.raises(UserError, match="no Ray cluster answers at nowhere"):
+        check("nowhere")
