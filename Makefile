@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 ## Open the dashboard on the sample cohort.
 app: $(STAMP)
 	$(BIN)/multifair sample
-	$(BIN)/streamlit run dashboard/app.py
+	$(BIN)/multifair app
 
 ## Run the checks and every test, those in a real browser included.
 test: $(STAMP) browser check

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.charts import grammar as alt
+from core.methods.card import LAST_PLACE
+from core.methods.source import cards
 
 FONT = '"Inter", "Source Sans", "Source Sans 3", "Segoe UI", "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
 
@@ -22,40 +24,9 @@ OKABE_ITO_DARK = ("#3A9BDC", "#E69F00", "#1DB98C", "#DD8FBB", "#F0743A", "#7CC8F
 MODALITY_LIGHT = ("#5B4FCF", "#B8326B", "#0F8B8D", "#8F6A00", "#4B5D7A", "#A6431B")
 MODALITY_DARK = ("#9D94FF", "#F07BAA", "#3CC4C0", "#D9B34A", "#9FB3D1", "#F0935F")
 
-METHOD_ORDER = (
-    "erm",
-    "multifair-plus",
-    "multifair",
-    "multifair-released",
-    "unimodal",
-    "late-fusion",
-    "joint",
-    "ogm-ge",
-    "cggm",
-    "agm",
-    "pmr",
-    "mmpareto",
-    "opm",
-    "g-blending",
-    "reweighing",
-    "group-dro",
-    "adversarial",
-    "fin",
-    "fis",
-    "sinkhorn",
-    "threshold-optimizer",
-)
-"""Fixes each method's colour and place in lists. A method that is not named here is
-shown like any other: it takes the colours in turn, after these."""
-
-METHOD_LIGHT = (
-    "#4A4F57", "#6A2FB5", "#3D5BD9", "#8FA3E8", "#9A9FA8", "#7A8B3A", "#B0862B", "#117733", "#44AA99", "#2F8AA8",
-    "#882255", "#AA4499", "#C2607A", "#A35C2E", "#5F6B1E", "#0E6E6E", "#93306B", "#6F4E37", "#53789E", "#B04A3A", "#7D6AA8",
-)  # fmt: skip
-METHOD_DARK = (
-    "#B9BEC7", "#B98CF5", "#8CA2FF", "#66739F", "#878D97", "#B5C76A", "#E0B65A", "#4FBF7A", "#6FD3C2", "#67BEDB",
-    "#D9719F", "#DB84CB", "#EE98AC", "#DE9A6A", "#A8B55A", "#49B5B5", "#D56FAA", "#BE9577", "#8FB4DA", "#EE8A7A", "#B7A5E2",
-)  # fmt: skip
+SPARE_LIGHT = ("#53789E", "#A35C2E", "#5F6B1E", "#7D6AA8")
+SPARE_DARK = ("#8FB4DA", "#DE9A6A", "#A8B55A", "#B7A5E2")
+"""For methods without a colour on their card, in turn."""
 
 FAMILY_SHAPES: Mapping[str, str] = {"none": "circle", "balance": "triangle-up", "fairness": "square", "both": "diamond"}
 FAMILY_NAMES: Mapping[str, str] = {
@@ -64,6 +35,26 @@ FAMILY_NAMES: Mapping[str, str] = {
     "fairness": "group fairness",
     "both": "balance and fairness",
 }
+
+
+CONTRAST = 4.5
+"""Least contrast of text with its ground (WCAG 2.2, success criterion 1.4.3)."""
+INKS = ("#FFFFFF", "#0C0F14")
+
+
+def rgb(color: str) -> tuple[float, ...]:
+    return tuple(int(color[i : i + 2], 16) for i in (1, 3, 5))
+
+
+def contrast(first: Sequence[float], second: Sequence[float]) -> float:
+    """Contrast ratio of two colours, from 1 to 21 (WCAG 2.2, relative luminance of sRGB)."""
+
+    def luminance(color: Sequence[float]) -> float:
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in color)]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    light, dark = sorted((luminance(first), luminance(second)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
 
 
 @dataclass(frozen=True)
@@ -83,15 +74,34 @@ class Look:
     no_estimate: str
     groups: tuple[str, ...]
     modalities: tuple[str, ...]
-    methods: tuple[str, ...]
     diverging: tuple[str, str, str]
     """Worse (negative), nothing, better (positive)."""
     sequential: tuple[str, str]
 
-    @property
-    def on_strong(self) -> tuple[float, str]:
-        """Numbers in heat maps: from which share of the scale on they change colour, and to which."""
-        return (0.75, "#FFFFFF") if self.mode == "light" else (0.85, "#0C0F14")
+    def readable(self, color: str) -> str:
+        """`color` as text on the background: mixed with the text's colour until its contrast is CONTRAST."""
+        ground, ink = rgb(self.background), rgb(self.text)
+        for step in range(21):
+            mixed = tuple(round(c + (t - c) * step / 20) for c, t in zip(rgb(color), ink, strict=True))
+            if contrast(mixed, ground) >= CONTRAST:
+                return color if step == 0 else "#{:02X}{:02X}{:02X}".format(*mixed)
+        return self.text
+
+    def ink_on(self, value: float, limits: tuple[float, float, float]) -> str:
+        """Colour of a number in the heat map's cell of `value`: light or dark, whichever is read better."""
+        low, middle, high = limits
+        end, span = (self.diverging[0], middle - low) if value < middle else (self.diverging[2], high - middle)
+        share = min(1.0, abs(value - middle) / span) if span else 0.0
+        cell = tuple(m + (e - m) * share for m, e in zip(rgb(self.diverging[1]), rgb(end), strict=True))
+        return max(INKS, key=lambda ink: contrast(rgb(ink), cell))
+
+    def strong_from(self, end: int) -> float:
+        """From which share of the diverging scale on towards its `end` (0 or 2) a number takes the ink of INKS that
+        it does not have in the middle, and 1 where it never does."""
+        limits = (-1.0, 0.0, 1.0)
+        sign = -1 if end == 0 else 1
+        usual = self.ink_on(0.0, limits)
+        return next((step / 100 for step in range(101) if self.ink_on(sign * step / 100, limits) != usual), 1.0)
 
     def group_colors(self, groups: Sequence[str]) -> dict[str, str]:
         """Colour per group; `groups` is the attribute's full list in its fixed (sorted) order."""
@@ -102,29 +112,34 @@ class Look:
         return {name: self.modalities[i % len(self.modalities)] for i, name in enumerate(modalities)}
 
     def method_color(self, method: str) -> str:
-        return self.methods[method_rank(method) % len(self.methods)]
+        """The card's colour; a method without one takes a spare colour, always the same."""
+        light = self.mode == "light"
+        card = cards().get(method)
+        if card is not None and card.colour is not None:
+            return card.colour[0 if light else 1]
+        spare = SPARE_LIGHT if light else SPARE_DARK
+        return spare[sum(map(ord, method)) % len(spare)]
 
 
 LIGHT = Look(
     mode="light", background="#FFFFFF", text="#1B1F27", muted="#5B6472", faint="#98A0AD", grid="#E9ECF1",
     accent="#3549B8", better="#1F6FB5", worse="#C7650A", neutral="#F2F3F6", no_estimate="#B4BAC4",
-    groups=OKABE_ITO_LIGHT, modalities=MODALITY_LIGHT, methods=METHOD_LIGHT,
+    groups=OKABE_ITO_LIGHT, modalities=MODALITY_LIGHT, 
     diverging=("#C7650A", "#F5F6F8", "#1F6FB5"), sequential=("#EEF2FA", "#2F4FA8"),
 )  # fmt: skip
 DARK = Look(
     mode="dark", background="#12151B", text="#E8EBF0", muted="#A3ACBA", faint="#6C7685", grid="#252B36",
     accent="#93A6FF", better="#62AEEA", worse="#F0A04B", neutral="#232935", no_estimate="#59626F",
-    groups=OKABE_ITO_DARK, modalities=MODALITY_DARK, methods=METHOD_DARK,
+    groups=OKABE_ITO_DARK, modalities=MODALITY_DARK, 
     diverging=("#E08A2E", "#262C38", "#4C9FE0"), sequential=("#1E2736", "#7FA6F5"),
 )  # fmt: skip
 LOOKS: Mapping[str, Look] = {"light": LIGHT, "dark": DARK}
 
 
 def method_rank(method: str) -> int:
-    """Place of a method in lists and palettes; unknown names follow the known ones, stably."""
-    if method in METHOD_ORDER:
-        return METHOD_ORDER.index(method)
-    return len(METHOD_ORDER) + sum(map(ord, method)) % len(METHOD_LIGHT)
+    """Place of a method in lists, from its card; unknown names follow the known ones, stably."""
+    card = cards().get(method)
+    return LAST_PLACE + sum(map(ord, method)) if card is None else card.order
 
 
 def color_scale(colors: Mapping[str, str]) -> alt.Scale:

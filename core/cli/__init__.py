@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from core import __version__
-from core.errors import UserError
+from core.errors import UserError, storage_problem
 
-COMMANDS: tuple[str, ...] = ("audit", "bench", "cancel", "cohorts", "doctor", "ingest", "ingest_fairvision", "methods", "queue", "report", "results", "retry", "runs", "sample", "schema", "simulate", "store", "study", "train")
+COMMANDS: tuple[str, ...] = ("app", "audit", "bench", "cancel", "cohorts", "delete", "doctor", "export", "ingest", "ingest_fairvision", "methods", "queue", "report", "results", "retry", "runs", "sample", "schema", "simulate", "store", "study", "torture", "train", "trash", "tune")
 
 
 def common(parser: argparse.ArgumentParser) -> None:
@@ -48,11 +48,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     try:
         return int(args.run(args))
+    except BrokenPipeError:
+        return 0
     except UserError as error:
         print(f"multifair: {error}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        problem = storage_problem(error)
+        if problem is None:
+            raise
+        print(f"multifair: {problem}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("multifair: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        return 0

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
-from core.cli import common, emit
+from core.cli import common, emit, progress
 
 
 def add_parser(subparsers: Any) -> None:
@@ -16,10 +16,13 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from core.cohort.cohort import list_cohorts
+    from core.cohort_folders import damaged_cohorts, list_cohorts
     from core.workspace import Workspace
 
-    found = list_cohorts(Workspace.open(args.workspace))
+    workspace = Workspace.open(args.workspace)
+    found = list_cohorts(workspace)
+    for problem in damaged_cohorts(workspace):
+        progress(f"multifair: {problem}")
     if args.json:
         emit([asdict(c) | {"modalities": list(c.modalities), "attributes": list(c.attributes)} for c in found])
     elif not found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import shlex
 import shutil
 from typing import Any
 
@@ -26,8 +27,9 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from core.workspace import Workspace
 
-    report: dict[str, Any] = {"multifair": __version__, "python": platform.python_version(), "system": platform.platform(), "packages": versions(), "hardware": hardware(), "browser": browser(), "workspace": workspace_state(Workspace.open(args.workspace))}
-    report["problems"] = problems(report)
+    workspace = Workspace.open(args.workspace)
+    report: dict[str, Any] = {"multifair": __version__, "python": platform.python_version(), "system": platform.platform(), "packages": versions(), "hardware": hardware(), "browser": browser(), "workspace": workspace_state(workspace)}
+    report["problems"] = [*problems(report), *damage(workspace)]
     if args.json:
         emit(report)
         return 0
@@ -63,25 +65,51 @@ def browser() -> str | None:
 
 
 def workspace_state(workspace: Any) -> dict[str, Any]:
-    """Where it is, whether it can be written to, how many cohorts and runs, free space in GiB."""
-    runs = [f for f in workspace.runs.iterdir() if (f / "status.json").is_file()]
-    cohorts = [f for f in workspace.cohorts.iterdir() if (f / "manifest.json").is_file()]
+    """Where it is, whether it can be written to and who may read it, how many cohorts and runs, sizes in GB."""
+    from core.runs.disk_usage import disk_usage
+
+    usage = disk_usage(workspace)
+    runs = [f for f in workspace.entries(workspace.runs) if (f / "status.json").is_file()]
+    cohorts = [f for f in workspace.entries(workspace.cohorts) if (f / "manifest.json").is_file()]
     return {
         "path": str(workspace.root),
-        "writable": os.access(workspace.root, os.W_OK),
+        "writable": workspace.writable,
+        "open_to_others": len(workspace.open_paths()),
         "cohorts": len(cohorts),
         "runs": len(runs),
+        "disk_used_gb": round(usage.total / 1e9, 6),
+        "in_trash_gb": round(usage.other.get("trash", 0) / 1e9, 6),
         "disk_free_gib": round(shutil.disk_usage(workspace.root).free / 2**30, 1),
     }
+
+
+def damage(workspace: Any) -> list[str]:
+    """Every file of the workspace that is not what it should be, with what to do."""
+    from core.cohort_folders import damaged_cohorts
+    from core.runs.folder import damaged, folders
+    from core.runs.queue_settings import settings_problem
+
+    found = [str(error) for error in [*damaged_cohorts(workspace), *damaged(workspace)]]
+    for folder in folders(workspace):
+        status = folder.read_status()
+        if str(status["reason"] or "").startswith("damaged: "):
+            found.append(f"run {folder.run_id} is {status['reason']}")
+        elif status["status"] == "done" and not folder.has_predictions():
+            found.append(f"run {folder.run_id} is damaged: predictions.parquet is missing or cut off; {folder.remedy()}")
+    problem = settings_problem(workspace)
+    return found if problem is None else [*found, problem]
 
 
 def problems(report: dict[str, Any]) -> list[str]:
     """What would stop someone from working, each with a remedy."""
     found = [f"package {name} is missing: run make setup" for name, version in report["packages"].items() if version is None and name not in OPTIONAL]
-    if not report["workspace"]["writable"]:
-        found.append(f"the workspace {report['workspace']['path']} cannot be written to: choose another with --workspace")
-    if report["workspace"]["disk_free_gib"] < 1:
-        found.append(f"less than 1 GiB free at {report['workspace']['path']}")
+    place = report["workspace"]
+    if not place["writable"]:
+        found.append(f"the workspace {place['path']} cannot be written to: its results can be read, but to train choose another with --workspace")
+    if place["open_to_others"]:
+        found.append(f"{place['open_to_others']} folders and files of the workspace are open to other accounts: {shlex.join(['chmod', '-R', 'go=', place['path']])} closes them")
+    if place["disk_free_gib"] < 1:
+        found.append(f"less than 1 GiB free at {place['path']}")
     if report["hardware"]["memory_free_gib"] < 1:
         found.append("less than 1 GiB of memory free")
     return found

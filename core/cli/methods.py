@@ -17,18 +17,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    from core.methods import get, names
     from core.methods.cost import known_costs
+    from core.methods.source import cards
 
     if args.measure:
         from core.study.step_cost import measure_and_store
 
         measure_and_store(progress)
     costs = known_costs()
-    cards: list[dict[str, Any]] = []
-    for name in names():
-        card = get(name).card
-        cards.append(
+    rows: list[dict[str, Any]] = []
+    for name, card in cards().items():
+        rows.append(
             {
                 "name": name,
                 "title": card.title,
@@ -37,17 +36,18 @@ def run(args: argparse.Namespace) -> int:
                 "summary": card.summary,
                 "inference_needs": card.inference_needs,
                 "limits": card.limits,
+                "departures": card.departures,
                 "step_cost": costs.ratios.get(name),
             }
         )
     if args.json:
-        emit(cards)
+        emit(rows)
         return 0
-    for entry in cards:
+    for entry in rows:
         cost = "not measured" if entry["step_cost"] is None else f"{entry['step_cost']:.2f} x erm"
         print(f"{entry['name']} ({entry['family']}; {cost}) - {entry['title']}")
-        for key in ("summary", "paper", "inference_needs", "limits"):
-            heading = {"summary": "", "paper": "paper: ", "inference_needs": "at inference: ", "limits": "limits: "}[key]
+        for key in ("summary", "paper", "inference_needs", "limits", "departures"):
+            heading = {"summary": "", "paper": "paper: ", "inference_needs": "at inference: ", "limits": "limits: ", "departures": "differs from the published: "}[key]
             print(textwrap.fill(heading + str(entry[key]), 110, initial_indent="    ", subsequent_indent="      "))
     print(f"\nStep cost: {costs.conditions}")
     return 0

@@ -67,6 +67,44 @@ def _add_comparison(studies: argparse._SubParsersAction[argparse.ArgumentParser]
     real.add_argument("--attribute", metavar="NAME", help="sensitive attribute (default: the cohort's first)")
     real.add_argument("--preset", default="quick", choices=("quick", "standard", "paper"))
     real.set_defaults(run=run_cohort)
+    _add_contest(studies)
+
+
+def _add_contest(studies: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    contest = studies.add_parser("contest", help="methods and rivals on several planted draws, under both protocols and optimizers; goes on where it was stopped")
+    common(contest)
+    contest.add_argument("--scenarios", nargs="+", default=["default"], metavar="NAME", help="see multifair simulate (default: default)")
+    contest.add_argument("--draws", nargs="+", type=int, default=[505, 606], metavar="N", help="seeds of the cohorts (default: 505 606)")
+    contest.add_argument("--seeds", default="1", metavar="N | A,B,C", help="a number N means the seeds 1 to N (default 1)")
+    contest.add_argument("--methods", nargs="+", default=[], metavar="NAME", help="default: all; see multifair methods")
+    contest.add_argument("--protocols", nargs="+", default=["a", "b"], metavar="a|b", help="a: fits may use validation; b: validation only selects (default: both)")
+    contest.add_argument("--optimizers", nargs="+", default=["adamw"], metavar="adamw|sgd")
+    contest.add_argument("--selection", default="auc", metavar="RULE", help="how the kept epoch is chosen: auc, worst_group, es_auc, minimax_pareto, no_harm")
+    contest.add_argument("--budget", type=int, default=1, metavar="N", help="trainings per row for its tuning (default 1: the defaults)")
+    contest.add_argument("--out", metavar="DIR", help="folder for the tables (default: sample_data/results in this directory)")
+    contest.set_defaults(run=run_contest)
+
+
+def run_contest(args: argparse.Namespace) -> int:
+    import torch
+
+    from core.study.contest import STEM, Contest, run
+    from core.workspace import Workspace
+
+    torch.set_num_threads(1)
+    contest = Contest(
+        tuple(args.scenarios), tuple(args.draws), _seeds(args), tuple(args.methods), tuple(args.protocols), tuple(args.optimizers), args.selection, args.budget
+    )
+    out = _out(args)
+    run(Workspace.open(args.workspace), contest, out, progress)
+    progress(f"tables: {out / STEM}_runs.csv, _trials.csv, _draws.csv, _differences.csv, {STEM}.md")
+    if args.json:
+        import pandas as pd
+
+        emit(records(pd.read_csv(out / f"{STEM}_differences.csv")))
+    else:
+        print((out / f"{STEM}.md").read_text(encoding="utf-8"))
+    return 0
 
 
 def run_planted(args: argparse.Namespace) -> int:

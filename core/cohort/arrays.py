@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from core.cohort.decode import Decoder, decode_all
 from core.cohort.images import decode_image, resize
-from core.cohort.lock import locked
 from core.cohort.sources import ImageSource, reopen
 from core.cohort.volumes import SUFFIXES as ARRAY_SUFFIXES
 from core.cohort.volumes import decode_plane, decode_volume, split_key
 from core.errors import UserError
+from core.locks import holding
 from core.workspace import read_json
 
 MIN_SIZE, MAX_SIZE = 8, 1024
@@ -59,7 +59,7 @@ def file_array(folder: Path, files: Mapping[str, Any], modality: str, size: int 
     path = array_path(folder, modality, size)
     if not path.is_file():
         # Two runs that begin together must not decode into one file.
-        with _lock, locked(path.with_suffix(".lock")):
+        with _lock, holding(path.with_suffix(".lock")):
             if not path.is_file():
                 _make(path, folder, files, modality, size)
     return np.load(path, mmap_mode="r", allow_pickle=False)

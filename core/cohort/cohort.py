@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -15,34 +14,33 @@ from numpy.typing import NDArray
 from core.cohort import tabular, text
 from core.cohort.arrays import MIN_SIZE, file_array
 from core.cohort.guess import column_roles
-from core.cohort.schema import Finding, Modality, Roles, stored_name
+from core.cohort.schema import RESERVED, Finding, Modality, Roles, stored_name
+from core.cohort_folders import (
+    CohortSummary,
+    add_alias,
+    damaged_file,
+    find_cohort,
+    free_name,
+    in_short,
+    list_cohorts,
+    read_manifest,
+    summary_of,
+)
 from core.errors import UserError
-from core.workspace import Workspace, read_json, write_json
+from core.workspace import Workspace, read_json
 
-ALIASES = "names.json"
 Arrays = dict[str, Any]
 
-
-@dataclass(frozen=True)
-class CohortSummary:
-    """One line of a list of cohorts."""
-
-    cohort_id: str
-    name: str
-    n: int
-    n_patients: int
-    created: str
-    """ISO 8601, UTC."""
-    modalities: tuple[str, ...]
-    attributes: tuple[str, ...]
+__all__ = ["Cohort", "CohortSummary", "add_alias", "free_name", "list_cohorts", "load", "now"]
 
 
 class Cohort:
     """One saved cohort. Everything is read when first asked for."""
 
     def __init__(self, folder: Path) -> None:
+        """Raises DamagedFile when the folder's manifest is not what it should be."""
         self.folder = folder
-        self.manifest: dict[str, Any] = read_json(folder / "manifest.json")
+        self.manifest: dict[str, Any] = read_manifest(folder)
         self.cohort_id: str = self.manifest["cohort_id"]
         self.name: str = self.manifest["name"]
         self.roles = Roles.from_dict(self.manifest["roles"])
@@ -92,7 +90,13 @@ class Cohort:
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row per sample: sample_id, patient_id, y (int8), split, attributes (str or None), all other columns."""
-        table = pd.read_parquet(self.folder / "table.parquet")
+        try:
+            table = pd.read_parquet(self.folder / "table.parquet")
+        except (OSError, ValueError) as error:
+            raise damaged_file(self.folder, "table.parquet", f"cannot be read ({in_short(error)})") from None
+        lacking = [name for name in (*RESERVED, *self.roles.attributes) if name not in table.columns]
+        if lacking:
+            raise damaged_file(self.folder, "table.parquet", f"has no column {lacking[0]!r}")
         for attribute in self.roles.attributes:
             values = [str(v) if isinstance(v, str) else None for v in table[attribute]]
             # pandas would infer its own text type, in which None becomes NaN.
@@ -188,46 +192,12 @@ class Cohort:
             raise UserError(f"cohort {self.name!r} has no sensitive attribute {attribute!r}; it has: {', '.join(self.roles.attributes) or 'none'}")
 
     def summary(self) -> CohortSummary:
-        return CohortSummary(self.cohort_id, self.name, self.n, self.n_patients, self.manifest["created"], self.modality_names, self.roles.attributes)
+        return summary_of(self.manifest)
 
 
 def load(workspace: Workspace, id_or_name: str) -> Cohort:
     """The cohort with this id, name or unambiguous start of an id. UserError lists the known ones."""
-    names = _names(workspace)
-    known = list_cohorts(workspace)
-    exact = [c for c in known if c.cohort_id == id_or_name]
-    named = [c for c in known if c.name == id_or_name or names.get(id_or_name) == c.cohort_id]
-    start = [c for c in known if len(id_or_name) >= 4 and c.cohort_id.startswith(id_or_name)]
-    for found in (exact, named, start):
-        if len(found) == 1:
-            return Cohort(workspace.cohorts / found[0].cohort_id)
-    listing = ", ".join(f"{c.name} ({c.cohort_id})" for c in known) or "none yet; make one with multifair ingest or multifair sample"
-    raise UserError(f"no cohort {id_or_name!r}; known cohorts: {listing}")
-
-
-def list_cohorts(workspace: Workspace) -> list[CohortSummary]:
-    """All whole cohorts, newest first."""
-    folders = [f for f in workspace.cohorts.iterdir() if not f.name.startswith(".") and (f / "manifest.json").is_file()]
-    return sorted((Cohort(f).summary() for f in folders), key=lambda c: (c.created, c.cohort_id), reverse=True)
-
-
-def free_name(workspace: Workspace, wanted: str) -> str:
-    """`wanted`, or with a number when another cohort has that name."""
-    taken = {c.name for c in list_cohorts(workspace)} | set(_names(workspace))
-    name, number = wanted, 2
-    while name in taken:
-        name, number = f"{wanted} ({number})", number + 1
-    return name
-
-
-def add_alias(workspace: Workspace, name: str, cohort_id: str) -> None:
-    """Let a cohort that exists already be found by a further name."""
-    write_json(workspace.cohorts / ALIASES, _names(workspace) | {name: cohort_id})
-
-
-def _names(workspace: Workspace) -> dict[str, str]:
-    path = workspace.cohorts / ALIASES
-    return read_json(path) if path.is_file() else {}
+    return Cohort(find_cohort(workspace, id_or_name))
 
 
 def now() -> str:

@@ -19,7 +19,6 @@ from core.cohort.decode import Progress, silent
 from core.cohort.files import FileModality, collect, decode_modality
 from core.cohort.guess import column_roles, guess_roles
 from core.cohort.layouts import layout_finding
-from core.cohort.lock import locked
 from core.cohort.manifest import read_manifest
 from core.cohort.matching import unused_files
 from core.cohort.preparation import prepared, prepared_for
@@ -27,6 +26,7 @@ from core.cohort.schema import Finding, Roles, stored_name, validate
 from core.cohort.sources import ImageSource, open_source
 from core.cohort.splits import cut_validation, make_split, parse_split, rows_of_test_patients
 from core.errors import UserError
+from core.locks import holding
 from core.tables.join import join_files
 from core.tables.numbers import to_number
 from core.tables.reader import is_table, read
@@ -115,7 +115,7 @@ def ingest_table(
     used = [name for modality in collected.values() for name in modality.names]
     found = (*found, *layout_finding(table.columns), *(f for modality in collected.values() for f in modality.findings), *unused_files(source, used, named=named))
     cohort_id = _content_id(table, roles, collected, size=size, seed=seed)
-    with locked(workspace.cohorts / f".{cohort_id}.lock"):
+    with holding(workspace.cohorts / f".{cohort_id}.lock"):
         final = workspace.cohorts / cohort_id
         if not (final / "manifest.json").is_file():
             building = workspace.cohorts / f".building-{cohort_id}"

@@ -45,6 +45,19 @@ def group_means(values: Tensor, group: Tensor, n_groups: int) -> tuple[Tensor, T
     return (values[:, None] * member).sum(0) / count.clamp_min(1), count
 
 
+def balanced_draw(cell: Tensor, generator: torch.Generator) -> Tensor:
+    """(N,) positions drawn with replacement so that every value of `cell` (N,) comes equally often; a value below 0 (unknown) as often as it is.
+
+    Read on the host, once an epoch.
+    """
+    values, place, count = torch.unique(cell.cpu(), return_inverse=True, return_counts=True)
+    known = values >= 0
+    if not bool(known.any()):
+        return torch.randperm(len(cell), generator=generator)
+    share = torch.where(known, count[known].sum() / known.sum(), count).to(torch.float64)
+    return torch.multinomial((share / count)[place], len(cell), replacement=True, generator=generator)
+
+
 def true_class_confidence(logits: Tensor, y: Tensor, present: Tensor) -> Tensor:
     """(M,) mean probability that each modality classifier gives the true class, over the samples that have it."""
     chosen = logits.softmax(-1).gather(-1, y[:, None, None].expand(-1, logits.shape[1], 1)).squeeze(-1)

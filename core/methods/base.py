@@ -6,33 +6,22 @@ loop in `core.training` calls these hooks and knows no method by name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from core.methods.card import Card
 from core.models.batch import Batch, Fused, cross_entropy
 
 if TYPE_CHECKING:
     from core.models.network import Network
 
-Family = Literal["none", "balance", "fairness", "both"]
 SearchSpace = Mapping[str, tuple[Any, ...]]
-
-
-@dataclass(frozen=True)
-class Card:
-    """What a reader must know of a method before choosing it."""
-
-    title: str
-    family: Family
-    paper: str
-    summary: str
-    """One plain sentence: what it does."""
-    inference_needs: str = "the modalities"
-    limits: str = "none known"
 
 
 @dataclass(frozen=True)
@@ -51,7 +40,10 @@ class Context:
     device: torch.device
     generator: torch.Generator
     """On the CPU; the only source of a method's randomness."""
-    selection: Literal["auc"] = "auc"
+    train_y: Tensor | None = None
+    """(n_train,) classes in the order of the training rows: what `epoch_rows` speaks of."""
+    train_group: Tensor | None = None
+    """(n_train,) groups, -1 where unknown."""
 
 
 @dataclass
@@ -85,11 +77,13 @@ class Step:
 
 
 class Evaluated(Protocol):
-    """Outputs on n validation samples: features (n, M, D) as the fusion gets them, modality
-    classifiers' logits (n, M, K), present (n, M), y (n,), group (n,) with -1 for unknown."""
+    """Outputs on n samples: features (n, M, D) as the fusion gets them, what `fused` gave for them,
+    modality classifiers' logits (n, M, K), present (n, M), y (n,), group (n,) with -1 for unknown."""
 
     @property
     def features(self) -> Tensor: ...
+    @property
+    def fused(self) -> Fused: ...
     @property
     def modality_logits(self) -> Tensor: ...
     @property
@@ -112,17 +106,22 @@ class EpochView:
     train_modality_losses: Tensor
     validation_fused_loss: float
     validation_modality_losses: Tensor
-    validation: Evaluated | None = None
-    """The outputs themselves, for methods that fit their fusion on validation."""
+    training: Callable[[], Evaluated] | None = None
+    """Evaluates the training rows, in their order: costs an epoch without its backward passes."""
+
+
+class Predict(Protocol):
+    """Scores (N,), group names (N,) (None where unknown) and a seed to labels 0 or 1, int8 (N,)."""
+
+    def __call__(self, scores: NDArray[np.float64], groups: Sequence[str | None] | NDArray[Any], seed: int) -> NDArray[np.int8]: ...
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Predicted labels from scores, fitted on validation. `randomised` says whether two
-    calls can differ; `needs_group` whether the sensitive attribute is needed at inference."""
+    """Predicted labels from scores, fitted on held-out patients. `randomised` says whether two
+    seeds can differ; `needs_group` whether the sensitive attribute is needed at inference."""
 
-    predict: Any
-    """Callable (scores (N,), groups (N,) of names, seed) -> int (N,)."""
+    predict: Predict
     randomised: bool
     needs_group: bool
 
@@ -144,6 +143,26 @@ class Method:
     search_space: ClassVar[SearchSpace] = {}
     """Candidate values per setting for hyperparameter search (equal budgets for all)."""
 
+    study_rows: ClassVar[Mapping[str, Mapping[str, Any]]] = {"": {}}
+    """Rows of a study that this method stands for: settings by what is added to its name."""
+
+    inert_under_adamw: ClassVar[tuple[str, ...]] = ()
+    """Settings that only multiply an encoder's whole gradient by a constant, which AdamW divides out:
+    searching them there would spend the method's budget on nothing."""
+
+    uses_group: ClassVar[bool] = False
+    """True: `fused` reads the sensitive attribute, which is then needed at inference."""
+
+    fits_held_out: ClassVar[bool] = False
+    """True: `fit` sets what `fused` computes from patients that no gradient has seen."""
+
+    fits_decision: ClassVar[bool] = False
+    """True: `fit_decision` gives a rule."""
+
+    folds_agree: ClassVar[bool] = True
+    """What `fit` reads means the same in another network of the same training (logits do, features do not):
+    then folds of the training patients can be pooled where validation may not be fitted on."""
+
     def __init__(self, settings: Method.Settings, context: Context) -> None:
         # ValueError here means that the method does not support such a cohort; the user is shown it.
         self.settings: Any = settings
@@ -162,6 +181,16 @@ class Method:
     def modalities(cls, settings: Method.Settings, available: tuple[str, ...]) -> tuple[str, ...]:
         """The modalities that the network is built with."""
         return available
+
+    @classmethod
+    def variants(cls, available: tuple[str, ...]) -> Mapping[str, Mapping[str, Any]]:
+        """The runs that asking for this method stands for: settings by what is added to its title (nothing: \"\")."""
+        return {"": {}}
+
+    @classmethod
+    def searched(cls, optimizer: str) -> SearchSpace:
+        """`search_space` without what has no effect under this optimizer."""
+        return {key: values for key, values in cls.search_space.items() if optimizer != "adamw" or key not in cls.inert_under_adamw}
 
     def extra_modules(self) -> nn.Module | None:
         """Further trainable parts (an adversary's head), optimised with the network."""
@@ -197,14 +226,34 @@ class Method:
     def after_step(self, step: Step) -> None:
         """Bookkeeping after the optimizer's step; no host synchronisation (`.item()`) here."""
 
-    refits_fusion: ClassVar[bool] = False
-    """True: `on_epoch_end` changes what `fused` computes, so validation is fused again after it."""
+    def fit(self, held_out: Evaluated) -> None:
+        """Set what `fused` computes from held-out patients, after every epoch; only where `fits_held_out`."""
 
     def on_epoch_end(self, view: EpochView) -> None:
         """Adapt between epochs."""
 
-    def fit_decision(self, scores: Any, y: Any, groups: Any) -> Decision | None:
-        """A rule from scores to predicted labels, fitted on validation; None: a threshold does."""
+    def total_epochs(self, epochs: int) -> int:
+        """Epochs of the whole training where plain training takes `epochs`: more for methods in stages."""
+        return epochs
+
+    def epoch_rows(self, epoch: int) -> Tensor | None:
+        """(any number,) positions among the training rows, in the order of the coming epoch; None: all of them once, shuffled."""
+        return None
+
+    def restarts(self, epoch: int) -> bool:
+        """True: after this epoch the network begins anew from its first weights, and no earlier epoch can be the one that is kept."""
+        return False
+
+    def averaging(self, epoch: int) -> float | None:
+        """Share with which the weights at the end of this epoch enter a running average that is then evaluated and kept; None: none."""
+        return None
+
+    def rate(self, scheduled: float, epoch: int) -> float:
+        """What the learning rates are multiplied by, given the schedule's own factor."""
+        return scheduled
+
+    def fit_decision(self, scores: NDArray[np.float64], y: NDArray[np.int64], groups: NDArray[Any]) -> Decision | None:
+        """A rule from scores to predicted labels, fitted on held-out patients; None: a threshold does."""
         return None
 
     def state(self) -> dict[str, Tensor]:

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from core.methods.arithmetic import balancing_factors, last_layer_gradient
-from core.methods.base import Card, Context, Method, SearchSpace, Step, register
+from core.methods.base import Context, Method, SearchSpace, Step, register
+from core.methods.card import Card
 
 
 @register
@@ -33,9 +34,14 @@ class CGGM(Method):
         family="balance",
         paper="Guo et al., Classifier-guided Gradient Modulation for Enhanced Multimodal Learning, NeurIPS 2024",
         summary="Speeds up the modality whose classifier improves least and turns the fused gradient towards it.",
-        limits="changes of accuracy from one batch to the next are mostly noise; knows nothing of the sensitive attribute",
+        limits="changes of accuracy from one batch to the next are mostly noise; rho changes nothing under AdamW, which divides a constant factor out "
+        "(it does under optimizer=sgd); knows nothing of the sensitive attribute",
+        departures="the cosine is between gradients, as the paper says; between weights in the official program. B is kept in [0, bound]; a large bound undoes it",
+        order=80,
+        colour=("#44AA99", "#6FD3C2"),
     )
     search_space: ClassVar[SearchSpace] = {"rho": (1.0, 1.3, 2.0), "weight": (0.05, 0.1, 0.2)}
+    inert_under_adamw = ("rho",)
 
     @dataclass(frozen=True)
     class Settings(Method.Settings):
@@ -87,4 +93,4 @@ class CGGM(Method):
         self._direction = state["direction"].to(self.context.device)
 
     def series(self) -> dict[str, Tensor]:
-        return {"balance": self._balance}
+        return {"balance": self._balance, "factor": self.settings.rho * self._balance}

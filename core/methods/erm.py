@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from core.methods.base import Card, Method, register
+from core.methods.base import Method, register
+from core.methods.card import Card
 
 
 @register
@@ -15,4 +16,8 @@ class ERM(Method):
         family="none",
         paper="Vapnik, Principles of risk minimization, NeurIPS 1991",
         summary="Trains the fused network on the average loss of all patients.",
+        order=0,
+        colour=("#4A4F57", "#B9BEC7"),
+        default=True,
+        role="reference",
     )

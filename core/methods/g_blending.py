@@ -9,7 +9,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from core.methods.base import Card, Context, EpochView, Method, SearchSpace, Step, register
+from core.methods.base import Context, EpochView, Method, SearchSpace, Step, register
+from core.methods.card import Card
 
 
 def blend(generalisation: Tensor, overfitting: Tensor) -> Tensor:
@@ -39,8 +40,12 @@ class GBlending(Method):
         paper="Wang et al., What makes training multi-modal classification networks hard?, CVPR 2020",
         summary="Blends the fused and the modality losses by their ratio of generalisation to overfitting, measured between epochs.",
         limits="uses validation losses to set its weights, so validation figures are slightly optimistic; knows nothing of the sensitive attribute",
+        order=130,
+        colour=("#A35C2E", "#DE9A6A"),
     )
     joint_classifiers = True
+    fits_held_out = True
+    folds_agree = False
     search_space: ClassVar[SearchSpace] = {"super_epoch": (1, 2, 4)}
 
     @dataclass(frozen=True)

@@ -9,14 +9,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from core.methods.arithmetic import group_means
-from core.methods.base import Card, Context, Method, SearchSpace, Step, register
+from core.methods.arithmetic import balanced_draw, group_means
+from core.methods.base import Context, Method, SearchSpace, Step, register
+from core.methods.card import Card
 from core.models.batch import cross_entropy
 
 
 @register
 class GroupDRO(Method):
-    """L = sum_g q_g L_g, with q_g <- q_g exp(rate L_g) / Z after every training batch.
+    """L = sum_g q_g L_g, with q_g <- q_g exp(rate L_g) / Z after every training batch of group-balanced draws.
 
     A group that is absent from a batch adds nothing to the loss and keeps its weight up to
     the normalisation. q is updated on training batches only, never on validation.
@@ -28,13 +29,18 @@ class GroupDRO(Method):
         family="fairness",
         paper="Sagawa et al., Distributionally Robust Neural Networks for Group Shifts, ICLR 2020",
         summary="Moves weight to the group with the highest loss while training.",
-        limits="patients of unknown group are not learned from (unless a whole batch is unknown); can overfit a small group",
+        limits="patients of unknown group are not learned from (unless a whole batch is unknown); can overfit a small group; needs strong weight decay (its paper)",
+        departures="groups are those of the sensitive attribute; the paper's are pairs of attribute and label. balanced=false draws batches as they come",
+        order=150,
+        colour=("#0E6E6E", "#49B5B5"),
     )
     search_space: ClassVar[SearchSpace] = {"rate": (0.003, 0.01, 0.03, 0.1)}
 
     @dataclass(frozen=True)
     class Settings(Method.Settings):
         rate: float = 0.01
+        balanced: bool = True
+        """Every group is drawn equally often, with replacement, as published."""
 
     def __init__(self, settings: Method.Settings, context: Context) -> None:
         super().__init__(settings, context)
@@ -48,6 +54,11 @@ class GroupDRO(Method):
         known = counts.sum() > 0
         self._q = torch.where(known, raised / raised.sum(), self._q)
         return torch.where(known, (self._q.to(means.dtype) * means).sum(), losses.mean())
+
+    def epoch_rows(self, epoch: int) -> Tensor | None:
+        if not self.settings.balanced or self.context.train_group is None:
+            return None
+        return balanced_draw(self.context.train_group, self.context.generator)
 
     def state(self) -> dict[str, Tensor]:
         return {"q": self._q}

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from core.methods.base import Card, Method, SearchSpace, Step, register
+from core.methods.base import Method, SearchSpace, Step, register
+from core.methods.card import Card
 
 
 @register
@@ -21,6 +22,8 @@ class Joint(Method):
         paper="Wang et al., What makes training multi-modal classification networks hard?, CVPR 2020 (its multi-head baseline)",
         summary="Adds each modality's own classification loss, so that no encoder can rest while another one learns.",
         limits="knows nothing of the sensitive attribute",
+        order=60,
+        colour=("#B0862B", "#E0B65A"),
     )
     joint_classifiers = True
     search_space: ClassVar[SearchSpace] = {"weight": (0.3, 1.0, 3.0)}

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
 
-from core.methods.base import Card, Method, SearchSpace, Step, register
+from core.methods.base import Method, SearchSpace, Step, register
+from core.methods.card import Card
 from core.models.batch import Fused
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class LateFusion(Method):
         paper="Kittler et al., On combining classifiers, IEEE TPAMI 1998 (mean rule)",
         summary="Trains one classifier per modality and averages their logits.",
         limits="modalities cannot interact; has no fused last layer, so fused-gradient telemetry is not available",
+        order=50,
+        colour=("#7A8B3A", "#B5C76A"),
     )
     joint_classifiers = True
     search_space: ClassVar[SearchSpace] = {"independent": (True, False)}

@@ -12,7 +12,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from core.methods.base import Card, Method, SearchSpace, Step, register
+from core.methods.base import Method, SearchSpace, Step, register
+from core.methods.card import Card
 
 
 def pareto_direction(fused: Tensor, unimodal: Tensor) -> tuple[Tensor, Tensor]:
@@ -47,10 +48,14 @@ class MMPareto(Method):
         family="balance",
         paper="Wei and Hu, MMPareto: Boosting Multimodal Learning with Innocent Unimodal Assistance, ICML 2024",
         summary="Trains encoders on the fused and on their own loss, in a direction that hurts neither, with enlarged steps.",
-        limits="two backward passes a step; knows nothing of the sensitive attribute",
+        limits="two backward passes a step; magnify changes nothing under AdamW, which divides a constant factor out (it does under optimizer=sgd); "
+        "knows nothing of the sensitive attribute",
+        order=110,
+        colour=("#AA4499", "#DB84CB"),
     )
     joint_classifiers = True
     search_space: ClassVar[SearchSpace] = {"magnify": (1.0, 1.5, 2.0)}
+    inert_under_adamw = ("magnify",)
 
     @dataclass(frozen=True)
     class Settings(Method.Settings):

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from core.methods.arithmetic import balancing_factors, clip_gradients, last_layer_gradient
-from core.methods.base import Card, Context, Method, Step, register
-from core.methods.rolling import RollingScores, cell_weights, surrogate_group_aucs
+from core.methods.base import Context, Method, Step, register
+from core.methods.card import Card
+from core.methods.rolling import RollingScores, cell_weights, score_rows, surrogate_group_aucs
 
 
 @register
@@ -30,8 +31,13 @@ class MultiFair(Method):
         family="both",
         paper="MultiFair, arXiv 2510.07328, IEEE TMI 2026",
         summary="Slows the modality that learns fastest, speeds up what serves weak groups, and aligns each modality's gradient with the fused one.",
-        limits="two classes; AdamW divides out a persistent scaling of gradients, so the modulation is weaker than its factors say",
+        limits="AdamW divides out a persistent scaling of gradients, so the modulation is weaker than its factors say and rho changes nothing (it does under optimizer=sgd)",
+        departures="AUCs of the last 512 training samples instead of one batch, smoothed; f clamped; groups without enough of both classes skipped: estimates that a batch of 32 cannot give",
+        order=20,
+        colour=("#3D5BD9", "#8CA2FF"),
+        default=True,
     )
+    inert_under_adamw = ("rho",)
     search_space: ClassVar = {"lam": (0.05, 0.15, 0.3), "kappa": (0.25, 0.5, 1.0), "eta": (0.3, 0.5), "tau": (0.04, 0.07)}
 
     @dataclass(frozen=True)
@@ -58,11 +64,11 @@ class MultiFair(Method):
 
     def __init__(self, settings: Method.Settings, context: Context) -> None:
         super().__init__(settings, context)
-        if context.n_classes != 2:
-            raise ValueError(f"multifair needs two classes, not {context.n_classes}: its AUCs are of a binary label")
         count, device = len(context.modalities), context.device
         # The fused score is one more column beside the modality classifiers' scores.
-        self._recent = RollingScores(self.settings.buffer, count + 1, len(context.groups), device)
+        self._columns = 1 if context.n_classes == 2 else context.n_classes
+        """Score rows of each of them: one against the rest, where there are more than two classes."""
+        self._recent = RollingScores(self.settings.buffer, (count + 1) * self._columns, len(context.groups), device)
         self._auc = torch.full((count,), torch.nan, device=device)
         self._change = torch.zeros(count, device=device)
         self._gap = torch.zeros((), device=device)
@@ -73,9 +79,9 @@ class MultiFair(Method):
     def loss(self, step: Step) -> Tensor:
         batch, features = step.batch, step.features.float()
         valid = torch.cat([batch.present, torch.ones_like(batch.present[:, :1])], 1)
-        cells = cell_weights(valid, batch.y, batch.group, len(self.context.groups))
+        cells = cell_weights(valid, batch.y, batch.group, len(self.context.groups), self.context.n_classes)
         logits = step.network.classify(features, detach_weights=True)
-        fairness = self.fairness_loss(logits, cells[:-1])
+        fairness = self.fairness_loss(logits, cells[: -self._columns])
         aucs = self._observe(step, cells)
         balance = self._balance(aucs[:-1, 0])
         gate = self._gate(aucs[-1, 1:])
@@ -98,13 +104,13 @@ class MultiFair(Method):
     def fairness_loss(self, logits: Tensor, cells: Tensor) -> Tensor:
         """F_G: mean over modalities and groups of |A_mg - Abar_m|, groups without a pair skipped; a scalar.
 
-        `logits` (N, M, K) come from attached features, `cells` (M, 2, 1 + C, N) say who is
+        `logits` (N, M, K) come from attached features, `cells` (R, 2, 1 + C, N) of their score rows say who is
         where. Pairs are completed by the samples of the buffer, which is why this runs
         before the batch is pushed there.
         """
-        recent = self._recent
-        margin = (logits[..., 1] - logits[..., 0]).T
-        aucs, known = surrogate_group_aucs(margin, cells[:, :, 1:], recent.score[:-1], recent.cells[:-1, :, 1:], self.settings.temperature)
+        recent, own = self._recent, slice(None, -self._columns)
+        aucs, known = surrogate_group_aucs(score_rows(logits), cells[:, :, 1:], recent.score[own], recent.cells[own, :, 1:], self.settings.temperature)
+        aucs, known = self._over_classes(aucs, known)
         mean = aucs.sum(1, keepdim=True) / known.sum(1, keepdim=True).clamp_min(1)
         return torch.where(known, aucs - mean, 0.0).abs().sum() / known.sum().clamp_min(1)
 
@@ -112,8 +118,16 @@ class MultiFair(Method):
     def _observe(self, step: Step, cells: Tensor) -> Tensor:
         """Push the batch and read the buffer: AUCs (M + 1, 1 + C), modalities first, fused last."""
         logits = torch.cat([step.modality_logits, step.fused.logits[:, None]], dim=1)
-        self._recent.push((logits[..., 1] - logits[..., 0]).T, cells)
-        return self._recent.aucs(self.settings.min_per_class)
+        self._recent.push(score_rows(logits), cells)
+        aucs = self._recent.aucs(self.settings.min_per_class)
+        return aucs if self._columns == 1 else aucs.unflatten(0, (-1, self._columns)).nanmean(1)
+
+    def _over_classes(self, aucs: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean of one against the rest over the classes that are known, (S, C) from (S K, C), and whether there is any."""
+        if self._columns == 1:
+            return aucs, known
+        several, there = aucs.unflatten(0, (-1, self._columns)), known.unflatten(0, (-1, self._columns))
+        return torch.where(there, several, 0.0).sum(1) / there.sum(1).clamp_min(1), there.any(1)
 
     @torch.no_grad()
     def _balance(self, auc: Tensor) -> Tensor:

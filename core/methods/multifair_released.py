@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
-from core.methods.base import Card, Context, Method, SearchSpace, Step, register
+from core.methods.base import Context, Method, SearchSpace, Step, register
+from core.methods.card import Card
 from core.models.batch import Fused
 
 if TYPE_CHECKING:
@@ -43,8 +44,12 @@ class MultiFairReleased(Method):
         paper="MultiFair, arXiv 2510.07328: its released program",
         summary="The published program's arithmetic with its defects, to show what they cost.",
         limits="exactly two modalities and two classes; reads group 1 as male and group 0 as female and ignores all others; "
-        "AUCs of single batches; AdamW divides its scaling out",
+        "AUCs of single batches; AdamW divides its scaling out, and rho changes nothing there",
+        departures="the momentum of the running group AUCs and the AUC before the first step are not documented and chosen here",
+        order=30,
+        colour=("#8FA3E8", "#66739F"),
     )
+    inert_under_adamw = ("rho",)
     search_space: ClassVar[SearchSpace] = {"rho": (1.0, 1.2, 1.5), "eta": (0.3, 0.5), "tau": (0.04, 0.07)}
 
     @dataclass(frozen=True)
@@ -107,7 +112,8 @@ class MultiFairReleased(Method):
         deviation = self._group_auc.mean(1, keepdim=True) - self._group_auc
         # Equal to 1 + sum pi_g (...) where a recognised group is in the batch, and 1 where none is.
         self._fairness_factor = 1 + (share * self.settings.eta * deviation / self.settings.tau).sum(1)
-        gap = torch.stack([batch_auc(fused, y, group == g).nan_to_num(UNKNOWN_AUC) for g in (FEMALE, MALE)])
+        gap = torch.stack([batch_auc(fused, y, group == g) for g in (FEMALE, MALE)])
+        # The gap to a group without an AUC in this batch is NaN, which exceeds nothing: the gate stays closed.
         self._gate = ((gap[0] - gap[1]).abs() > self.settings.tau).to(probability.dtype)
 
     def factors(self) -> Tensor:

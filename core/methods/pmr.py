@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from core.methods.base import Card, Context, Method, SearchSpace, Step, register
+from core.methods.base import Context, Method, SearchSpace, Step, register
+from core.methods.card import Card
 from core.models.batch import cross_entropy
 
 
@@ -31,7 +32,10 @@ class PMR(Method):
         family="balance",
         paper="Fan et al., PMR: Prototypical Modal Rebalance for Multimodal Learning, CVPR 2023",
         summary="Adds a loss that draws the features of slower modalities to the prototype of their class.",
-        limits="without the paper's entropy term for early training; knows nothing of the sensitive attribute",
+        limits="knows nothing of the sensitive attribute",
+        departures="without the entropy term of the paper's first epochs, whose length is tuned per data set; prototypes move with every batch, in the official program once an epoch",
+        order=100,
+        colour=("#882255", "#D9719F"),
     )
     search_space: ClassVar[SearchSpace] = {"alpha": (0.3, 1.0, 3.0)}
 
@@ -39,7 +43,7 @@ class PMR(Method):
     class Settings(Method.Settings):
         alpha: float = 1.0
         momentum: float = 0.2
-        """Share of the new batch mean in a prototype."""
+        """Share of the old prototype that is kept, as in the official program."""
 
     def __init__(self, settings: Method.Settings, context: Context) -> None:
         super().__init__(settings, context)
@@ -55,7 +59,7 @@ class PMR(Method):
         count = member.sum(0)
         mean = torch.einsum("nmk,nmd->mkd", member, step.features) / count.clamp_min(1)[..., None]
         here = count > 0
-        moved = self._prototypes + self.settings.momentum * (mean - self._prototypes)
+        moved = mean + self.settings.momentum * (self._prototypes - mean)
         fresh = torch.where(self._seen[..., None], moved, mean)
         self._prototypes = torch.where(here[..., None], fresh, self._prototypes)
         self._seen = self._seen | here

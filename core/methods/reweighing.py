@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.methods.base import Card, Context, Method, Step, register
+from core.methods.base import Context, Method, Step, register
+from core.methods.card import Card
 from core.models.batch import cross_entropy
 
 
@@ -20,6 +21,8 @@ class Reweighing(Method):
         paper="Kamiran and Calders, Data preprocessing techniques for classification without discrimination, KAIS 2012",
         summary="Weights patients so that the label no longer depends on the group in the training data.",
         limits="does nothing when every group has the same prevalence, however different its discrimination is",
+        order=140,
+        colour=("#5F6B1E", "#A8B55A"),
     )
 
     def __init__(self, settings: Method.Settings, context: Context) -> None:

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from core.methods.arithmetic import group_membership
-from core.methods.base import Card, Method, SearchSpace, Step, register
+from core.methods.base import Method, SearchSpace, Step, register
+from core.methods.card import Card
 
 
 def transport_cost(cost: Tensor, a: Tensor, b: Tensor, epsilon: float, iterations: int) -> Tensor:
@@ -65,6 +66,8 @@ class Sinkhorn(Method):
         paper="Luo et al., FairCLIP: Harnessing Fairness in Vision-Language Learning, CVPR 2024 (its distance, on the fused logit)",
         summary="Pulls the distribution of the scores in each group towards that of everybody.",
         limits="equal score distributions are wrong where groups differ in prevalence",
+        order=190,
+        colour=("#B04A3A", "#EE8A7A"),
     )
     search_space: ClassVar[SearchSpace] = {"weight": (0.01, 0.1, 0.3, 1.0)}
 

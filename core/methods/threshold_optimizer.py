@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from core.methods.base import Card, Context, Decision, Method, SearchSpace, register
+from core.methods.base import Context, Decision, Method, SearchSpace, register
+from core.methods.card import Card
 
 EVERYBODY = ""
 """Stands for the rule fitted on all patients, used for unknown groups and those too small for their own."""
@@ -47,7 +48,10 @@ class ThresholdOptimizer(Method):
         inference_needs="the modalities and the sensitive attribute",
         limits="two classes only; randomised; no scores of its own, so its AUC is the base model's; "
         "a group without enough of both labels in validation gets the rule of everybody",
+        order=200,
+        colour=("#7D6AA8", "#B7A5E2"),
     )
+    fits_decision = True
     search_space: ClassVar[SearchSpace] = {"constraint": ("equalized_odds", "demographic_parity")}
 
     @dataclass(frozen=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from core.methods.base import Card, Method, register
+from core.methods.base import Method, register
+from core.methods.card import Card
 
 
 @register
@@ -19,12 +22,20 @@ class Unimodal(Method):
         summary="Trains one modality alone, on the average loss of all patients.",
         inference_needs="its one modality",
         limits="needs the setting `modality` where a cohort has several",
+        order=40,
+        colour=("#9A9FA8", "#878D97"),
+        default=True,
     )
 
     @dataclass(frozen=True)
     class Settings(Method.Settings):
         modality: str | None = None
         """Which modality; may be left out where there is only one."""
+
+    @classmethod
+    def variants(cls, available: tuple[str, ...]) -> Mapping[str, Mapping[str, Any]]:
+        """One run per modality."""
+        return {name: {"modality": name} for name in available}
 
     @classmethod
     def modalities(cls, settings: Method.Settings, available: tuple[str, ...]) -> tuple[str, ...]:

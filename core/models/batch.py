@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -34,11 +35,26 @@ class Batch:
 
 @dataclass(frozen=True)
 class Fused:
-    """The fused classifier's output: logits (N, K) and, where its last layer is
-    linear, that layer's input (N, D); None where there is no such layer."""
+    """The fused classifier's output."""
 
     logits: Tensor
+    """(N, K)"""
     last_input: Tensor | None
+    """(N, D), what the last layer reads where that is linear; None where there is no such layer."""
+    experts: Tensor | None = None
+    """(N, E, K) logits of the classifiers that are mixed, where the decision is a mixture of some."""
+    group_logits: Tensor | None = None
+    """(N, C) logits of the sensitive group, where the method infers it."""
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Fused:
+        """The same with `change` applied to every tensor there is."""
+        return Fused(*(None if value is None else change(value) for value in (self.logits, self.last_input, self.experts, self.group_logits)))  # type: ignore[arg-type]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Fused]) -> Fused:
+        """Several batches as one; what one of them lacks is lacking."""
+        columns = zip(*((one.logits, one.last_input, one.experts, one.group_logits) for one in parts), strict=True)
+        return cls(*(None if any(value is None for value in column) else torch.cat(column) for column in columns))  # type: ignore[arg-type]
 
 
 def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:

@@ -3,8 +3,21 @@
 from core.runs.dead_runs import settle, worker_lives
 from core.runs.estimate import QueueItem, expected_seconds, queue_state
 from core.runs.folder import RunFolder, find, folders
-from core.runs.queue import RunHandle, cancel, ensure_worker, move, parallel, retry, set_parallel, submit
+from core.runs.queue import (
+           RunHandle,
+           cancel,
+           ensure_worker,
+           move,
+           parallel,
+           pause,
+           resume,
+           retry,
+           retry_failed,
+           set_parallel,
+           set_priority,
+           submit,
+)
 from core.runs.spec import RunSpec, plan
 
 __all__ = ["QueueItem", "RunFolder", "RunHandle", "RunSpec", "cancel", "ensure_worker", "expected_seconds", "find", "folders",
-           "move", "parallel", "plan", "queue_state", "retry", "set_parallel", "settle", "submit", "worker_lives"]  # fmt: skip
+           "move", "parallel", "pause", "plan", "queue_state", "resume", "retry", "retry_failed", "set_parallel", "set_priority", "settle", "submit", "worker_lives"]  # fmt: skip

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from core.runs.folder import folders
-from core.runs.identity import canonical_json
-from core.runs.queue import parallel
-from core.runs.spec import RunSpec
+from core.runs.folder import described, rank
+from core.runs.queue_settings import parallel
+from core.runs.spec import RunSpec, canonical_json
 from core.workspace import Workspace
 
 
@@ -37,10 +36,10 @@ class Pace:
 
     def __init__(self, workspace: Workspace) -> None:
         self._seen: dict[tuple[str, ...], list[float]] = {}
-        for folder in folders(workspace):
+        for folder, named in described(workspace):
             status = folder.read_status()
-            if status["status"] == "done" and status["attempt"] == 1 and status["started"] is not None:
-                spec = folder.read_spec()["spec"]
+            if status["status"] == "done" and status["attempt"] == 1:
+                spec = named["spec"]
                 seconds = (status["finished"] - status["started"]) / spec["budget"]["epochs"]
                 for like in _likes(spec):
                     self._seen.setdefault(like, []).append(seconds)
@@ -64,12 +63,12 @@ def queue_state(workspace: Workspace) -> list[QueueItem]:
     pace = Pace(workspace)
     running: list[tuple[dict[str, Any], dict[str, Any], bool]] = []
     queued: list[tuple[dict[str, Any], dict[str, Any], bool]] = []
-    for folder in folders(workspace):
+    for folder, named in described(workspace):
         status = folder.read_status()
         if status["status"] in ("running", "queued"):
-            (running if status["status"] == "running" else queued).append((status, folder.read_spec(), folder.cancel_flag.exists()))
+            (running if status["status"] == "running" else queued).append((status, named, folder.cancel_flag.exists()))
     running.sort(key=lambda item: (item[0]["started"], item[1]["run_id"]))
-    queued.sort(key=lambda item: (item[0]["order"], item[1]["run_id"]))
+    queued.sort(key=lambda item: (-rank(item[0]), item[0]["order"], item[1]["run_id"]))
     items = [_item(status, named, flagged, 0, _left(status, named, pace)) for status, named, flagged in running]
     # Places become free as runs end; unknown lengths make everything behind them unknown.
     known = [item.seconds_left for item in items if item.seconds_left is not None]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import time
 from pathlib import Path
 
-from core.errors import UserError
+from core.errors import UserError, command, storage_problem
+from core.locks import Lock
 from core.runs.environment import describe
 from core.runs.folder import RunFolder
-from core.runs.journal_writer import JournalSink
-from core.runs.locks import Lock
+from core.runs.memory import peak_bytes
 from core.runs.processes import started_at
 from core.runs.reasons import out_of_memory_kills
 from core.workspace import Workspace, write_json
@@ -29,12 +30,14 @@ def main(path: str) -> int:
         return 0
     pid = os.getpid()
     folder.update_status(
-        status="running", pid=pid, pid_created=started_at(pid), started=time.time(), finished=None, reason=None, oom_kills=out_of_memory_kills()
+        status="running", host=socket.gethostname(), pid=pid, pid_created=started_at(pid), started=time.time(), finished=None, reason=None, oom_kills=out_of_memory_kills()
     )
     try:
         status = _train(folder)
-    except UserError as error:
-        reason = str(error)
+    except Exception as error:
+        reason = str(error) if isinstance(error, UserError) else storage_problem(error)
+        if reason is None:
+            raise
         print(reason, flush=True)
         _settle(folder, "failed", reason)
         return 1
@@ -49,6 +52,8 @@ def _train(folder: RunFolder) -> str:
     import torch
 
     from core import cohort as cohorts
+    from core.methods.source import source_digest
+    from core.runs.journal_writer import JournalSink
     from core.runs.spec import RunSpec
     from core.training import device as devices
     from core.training.train import train
@@ -56,7 +61,10 @@ def _train(folder: RunFolder) -> str:
     threads = int(os.environ.get(THREADS_VARIABLE, "1"))
     torch.set_num_threads(threads)
     workspace = Workspace.open(folder.path.parent.parent)
-    spec = RunSpec.from_dict(folder.read_spec()["spec"])
+    named = folder.read_spec()
+    spec = RunSpec.from_dict(named["spec"])
+    if named.get("source", source_digest(spec.train.method)) != source_digest(spec.train.method):
+        raise UserError(f"the method {spec.train.method} has changed since this run was asked for: ask for it anew with {command('train')}")
     device = folder.read_status().get("requested_device") or "auto"
     write_json(folder.environment, describe(devices.describe(devices.choose(device)), threads))
     sink = JournalSink(folder)
@@ -77,7 +85,7 @@ def _train(folder: RunFolder) -> str:
 
 def _settle(folder: RunFolder, status: str, reason: str | None) -> None:
     progress = folder.read_status()["progress"] | {"seconds_left": None}
-    folder.update_status(status=status, reason=reason, finished=time.time(), pid=None, pid_created=None, progress=progress)
+    folder.update_status(status=status, reason=reason, finished=time.time(), pid=None, pid_created=None, progress=progress, peak_bytes=peak_bytes())
 
 
 if __name__ == "__main__":

@@ -6,17 +6,20 @@ asked for the runs ends. It goes when nothing is left to do.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-from core.runs import processes
-from core.runs.dead_runs import settle_dead, worker_lock
-from core.runs.folder import RunFolder, folders
+from core.locks import Lock
+from core.runs import memory, processes
+from core.runs.dead_runs import launcher_of, settle_dead, worker_lock
+from core.runs.folder import RunFolder, described, folders
 from core.runs.job import THREADS_VARIABLE
-from core.runs.locks import Lock
-from core.runs.queue import WAKE, parallel, threads_per_job, waiting
+from core.runs.queue import waiting
+from core.runs.queue_settings import WAKE, parallel, queue_settings, threads_per_job
 from core.workspace import Workspace
 
 JOB_MODULE = "core.runs.job"
@@ -24,6 +27,7 @@ TICK_SECONDS = 0.2
 SCAN_SECONDS = 3.0
 CANCEL_GRACE_SECONDS = 15.0
 START_TRIES = 10
+UNFINISHED_SECONDS = 600.0
 
 
 def main(root: str) -> int:
@@ -36,12 +40,20 @@ def main(root: str) -> int:
         time.sleep(TICK_SECONDS / 4)
     else:
         return 0
+    _remove_unfinished(workspace)
     while True:
         Worker(workspace).run()
         lock.release()
         # Whoever queued a run while the lock was still ours has relied on us.
-        if not waiting(workspace) or not lock.acquire():
+        if queue_settings(workspace).paused or not waiting(workspace, "local") or not lock.acquire():
             return 0
+
+
+def _remove_unfinished(workspace: Workspace) -> None:
+    """Run folders that somebody began long ago and never put in their place."""
+    for path in workspace.runs.glob(".new-*"):
+        if abs(time.time() - path.stat().st_mtime) > UNFINISHED_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 class Worker:
@@ -55,7 +67,7 @@ class Worker:
         self._woken: int | None = None
 
     def run(self) -> None:
-        """Until no run is queued and none runs."""
+        """Until no run is queued, or the queue is paused, and none runs."""
         while True:
             ended = self._reap()
             if ended or self._due():
@@ -80,30 +92,61 @@ class Worker:
         self._woken, self._scanned = woken, time.monotonic()
         return True
 
-    def _settle_and_count(self) -> int:
-        """Settle runs left by an earlier worker, end jobs that ignore being cancelled."""
-        running = set(self.children)
+    def _settle_and_count(self) -> dict[str, dict[str, Any]]:
+        """Settle runs left by an earlier worker, end jobs that ignore being cancelled; status by run_id of what runs."""
+        running: dict[str, dict[str, Any]] = {}
         for folder in folders(self.workspace):
             status = folder.read_status()
+            if launcher_of(status) != "local":
+                continue
+            if folder.run_id in self.children:
+                running[folder.run_id] = status
             if status["status"] != "running" or (folder.run_id not in self.children and settle_dead(folder)):
                 continue
-            running.add(folder.run_id)
+            running[folder.run_id] = status
             if folder.cancel_flag.exists() and time.time() - folder.cancel_flag.stat().st_mtime > CANCEL_GRACE_SECONDS:
                 processes.end_group(status["pid"], status["pid_created"], JOB_MODULE)
-        return len(running)
+        return running
 
-    def _start(self, running: int) -> int:
+    def _start(self, running: dict[str, dict[str, Any]]) -> int:
         """Fill the free places; returns how many runs are queued or have just been started."""
-        queue = [folder for folder in waiting(self.workspace) if folder.run_id not in self.children]
+        settings = queue_settings(self.workspace)
+        queue = [] if settings.paused else [folder for folder in waiting(self.workspace, "local") if folder.run_id not in self.children]
+        free = max(0, parallel(self.workspace) - len(running))
+        if queue and free:
+            self._start_some(queue[:free], running, settings.memory_gb)
+        return len(queue)
+
+    def _start_some(self, queue: list[RunFolder], running: dict[str, dict[str, Any]], memory_gb: float | None) -> None:
+        """Start runs in their order until the next one would not fit into memory."""
+        known = list(described(self.workspace))
+        specs = {folder.run_id: named["spec"] for folder, named in known}
+        peaks = memory.peaks_by_kind((named["spec"], folder.read_status()) for folder, named in known)
+        taken = [self._memory_of(run_id, status, specs, peaks) for run_id, status in running.items()]
+        limit = None if memory_gb is None else memory_gb * 1e9
+        for folder in queue:
+            needed = self._needed(folder.run_id, specs, peaks)
+            if not memory.fits(needed, taken, limit, memory.available_bytes()):
+                return
+            self._launch(folder)
+            taken.append((needed, 0))
+
+    def _memory_of(self, run_id: str, status: dict[str, Any], specs: dict[str, Any], peaks: dict[str, int]) -> tuple[int, int]:
+        pid = self.children[run_id][0].pid if run_id in self.children else status["pid"]
+        return self._needed(run_id, specs, peaks), 0 if pid is None else memory.process_bytes(pid)
+
+    def _needed(self, run_id: str, specs: dict[str, Any], peaks: dict[str, int]) -> int:
+        # A run whose specification is damaged ends as soon as it begins.
+        return memory.expected_bytes(specs[run_id], peaks) if run_id in specs else 0
+
+    def _launch(self, folder: RunFolder) -> None:
         threads = str(threads_per_job(self.workspace))
         # Every numerical library has its own idea of how many threads to take.
         environment = {name: threads for name in (THREADS_VARIABLE, "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
         # Threads that wait sleep instead of spinning: the dashboard needs the cores too.
         environment["OMP_WAIT_POLICY"] = "PASSIVE"
-        for folder in queue[: max(0, parallel(self.workspace) - running)]:
-            attempt = folder.read_status()["attempt"]
-            self.children[folder.run_id] = processes.start(JOB_MODULE, [str(folder.path)], folder.log, environment), attempt
-        return len(queue)
+        attempt = folder.read_status()["attempt"]
+        self.children[folder.run_id] = processes.start(JOB_MODULE, [str(folder.path)], folder.log, environment), attempt
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,11 +13,13 @@ import pyarrow.parquet as pq
 
 from core.workspace import Workspace, read_json
 
+log = logging.getLogger(__name__)
+
 
 def refresh_cohorts(cursor: duckdb.DuckDBPyConnection, workspace: Workspace) -> bool:
     """Add new cohorts and drop those whose folder is gone; says whether there were any."""
     known = {row[0] for row in cursor.execute("SELECT cohort_id FROM cohorts").fetchall()}
-    there = {path.name: path for path in workspace.cohorts.iterdir() if not path.name.startswith(".") and (path / "manifest.json").exists()}
+    there = {path.name: path for path in workspace.entries(workspace.cohorts) if not path.name.startswith(".") and (path / "manifest.json").exists()}
     gone = sorted(known - set(there))
     if gone:
         cursor.execute("BEGIN")
@@ -24,9 +27,18 @@ def refresh_cohorts(cursor: duckdb.DuckDBPyConnection, workspace: Workspace) -> 
         cursor.execute("DELETE FROM attributes WHERE cohort_id IN (SELECT unnest(?))", [gone])
         cursor.execute("COMMIT")
     new = sorted(set(there) - known)
-    for cohort_id in new:
-        _add(cursor, cohort_id, there[cohort_id])
-    return bool(gone or new)
+    added = [cohort_id for cohort_id in new if _added(cursor, cohort_id, there[cohort_id])]
+    return bool(gone or added)
+
+
+def _added(cursor: duckdb.DuckDBPyConnection, cohort_id: str, folder: Path) -> bool:
+    """False when the cohort is damaged: that must not hide the others. `core.cohort` says what is wrong with it."""
+    try:
+        _add(cursor, cohort_id, folder)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        log.warning("The cohort folder %s cannot be read and is passed over: %s: %s", folder, type(error).__name__, error)
+        return False
+    return True
 
 
 def _created(value: str) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -23,7 +24,7 @@ def open_database(path: Path) -> duckdb.DuckDBPyConnection:
     """
     about = path.with_suffix(".json")
     wanted = {"schema": SCHEMA_VERSION, "duckdb": duckdb.__version__}
-    if path.exists() and about.exists() and read_json(about) == wanted:
+    if path.exists() and _note(about) == wanted:
         try:
             return duckdb.connect(str(path), config=dict(_CONFIG))
         except duckdb.Error as error:
@@ -37,6 +38,14 @@ def open_database(path: Path) -> duckdb.DuckDBPyConnection:
     connection.execute("COMMIT")
     write_json(about, wanted)
     return connection
+
+
+def _note(about: Path) -> Any:
+    """What was written beside the cache; None when that is missing or damaged."""
+    try:
+        return read_json(about)
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def delete_database(path: Path) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from core.errors import DamagedFile
 from core.runs.folder import RunFolder
+from core.runs.listing import run_row
 from core.store.journal import EPOCH_COLUMNS, TELEMETRY_KEY, JournalPart, head_mark, read_part
 from core.store.schema import RUN_TABLES
 
@@ -34,18 +34,25 @@ _PREDICTIONS = pa.schema(
 
 
 Marks = tuple[str | None, str | None, str | None]
-"""Of a run's status, journal and predictions; unchanged marks mean no news."""
+"""Of a run's status, journal and predictions; unchanged marks mean no news, to the next process too."""
 
 
 @dataclass(frozen=True)
 class Source:
     """How far a run folder has been read."""
 
-    status_mark: str
+    status_mark: str | None
+    journal_mark: str | None
+    predictions_mark: str | None
     journal_head: str | None
     journal_offset: int
     journal_skipped: int
-    predictions_mark: str | None
+    predictions_read: bool
+    """False when the file with this mark could not be read."""
+
+    @property
+    def marks(self) -> Marks:
+        return self.status_mark, self.journal_mark, self.predictions_mark
 
 
 def file_mark(path: Path | str) -> str | None:
@@ -61,11 +68,6 @@ def marks_of(folder: RunFolder) -> Marks:
     return file_mark(folder.status_file), file_mark(folder.journal), file_mark(folder.predictions)
 
 
-def utc(seconds: float | None) -> datetime | None:
-    """Unix seconds as naive UTC, the only kind of time in the database."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
-
-
 @dataclass
 class Batch:
     """Rows of several runs, written in one transaction."""
@@ -79,7 +81,6 @@ class Batch:
     predictions: list[tuple[str, pa.Table | None]] = field(default_factory=list)
     """None: the run has none (any more)"""
     rows: int = 0
-    seen: dict[str, Marks] = field(default_factory=dict)
 
     def add(self, folder: RunFolder, known: Source | None, marks: Marks) -> bool:
         """Read what is new in `folder`; nothing is written yet.
@@ -89,6 +90,9 @@ class Batch:
         """
         try:
             self._read(folder, known, marks)
+        except DamagedFile:
+            # `core.runs.folder.damaged` lists it for whoever asks.
+            return False
         except (OSError, ValueError, KeyError) as error:
             log.warning("The run folder %s cannot be read and is passed over: %s: %s", folder.path, type(error).__name__, error)
             return False
@@ -97,16 +101,21 @@ class Batch:
     def _read(self, folder: RunFolder, known: Source | None, marks: Marks) -> None:
         # Marks are taken before the files are read, so that a change in between is news next
         # time; the status before the journal, so that a run shown as done has its whole journal.
-        status_mark, _, predictions_mark = marks
-        row = _run_row(folder.read_spec(), folder.read_status())
+        predictions_mark = marks[2]
+        row = run_row(folder.read_spec(), folder.read_status())
         head = head_mark(folder.journal)
         continues = known is not None and known.journal_head == head and _size(folder.journal) >= known.journal_offset
         start = known.journal_offset if known is not None and continues else 0
         part = read_part(folder.journal, start)
-        changed = known is None or known.predictions_mark != predictions_mark
-        predictions = _read_predictions(folder.run_id, folder.predictions) if changed and predictions_mark else None
+        changed = known is None or known.predictions_mark != predictions_mark or not known.predictions_read
+        predictions, readable = None, True
+        try:
+            if changed and predictions_mark:
+                predictions = _read_predictions(folder.run_id, folder.predictions)
+        except (OSError, ValueError, KeyError) as error:
+            readable = False
+            row |= {"status": "failed", "reason": f"damaged: predictions.parquet {_why(error)}; {folder.remedy()}"}
         # From here on nothing can fail: the batch gets all of the run or nothing.
-        self.seen[folder.run_id] = marks
         self.runs.append(row)
         if known is not None and not continues:
             self.afresh.append(folder.run_id)
@@ -116,7 +125,7 @@ class Batch:
             self.predictions.append((folder.run_id, predictions))
             self.rows += 0 if predictions is None else predictions.num_rows
         skipped = part.skipped + (known.journal_skipped if known is not None and continues else 0)
-        self.sources[folder.run_id] = Source(status_mark or "", head, part.offset, skipped, predictions_mark)
+        self.sources[folder.run_id] = Source(*marks, head, part.offset, skipped, readable)
 
     def write(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """All of it or nothing."""
@@ -145,8 +154,8 @@ class Batch:
         cursor.unregister("new_sources")
 
     def _write_journals(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        epochs = _columns(_EPOCHS, ((run_id, epoch, *values) for run_id, part, _ in self.journals for epoch, values in part.epochs.items()))
-        telemetry = _columns(_TELEMETRY, ((run_id, *key, *values) for run_id, part, _ in self.journals for key, values in part.telemetry.items()))
+        epochs = _table(_EPOCHS, [(run_id, [(epoch,) for epoch in part.epochs], part.epochs.values()) for run_id, part, _ in self.journals])
+        telemetry = _table(_TELEMETRY, [(run_id, part.telemetry, part.telemetry.values()) for run_id, part, _ in self.journals])
         older = [run_id for run_id, _, may_repeat in self.journals if may_repeat]
         cursor.register("new_epochs", epochs)
         cursor.register("new_telemetry", telemetry)
@@ -188,43 +197,43 @@ _RUNS = pa.schema(
      ("epoch", pa.int64()), ("epochs", pa.int64()), ("seconds_left", pa.float64()), ("attempt", pa.int64()), ("order", pa.float64())]
 )  # fmt: skip
 _SOURCES = pa.schema(
-    [("run_id", pa.string()), ("status_mark", pa.string()), ("journal_head", pa.string()), ("journal_offset", pa.int64()),
-     ("journal_skipped", pa.int64()), ("predictions_mark", pa.string())]
+    [("run_id", pa.string()), ("status_mark", pa.string()), ("journal_mark", pa.string()), ("predictions_mark", pa.string()),
+     ("journal_head", pa.string()), ("journal_offset", pa.int64()), ("journal_skipped", pa.int64()), ("predictions_read", pa.bool_())]
 )  # fmt: skip
 
 
-def _run_row(named: Mapping[str, Any], status: Mapping[str, Any]) -> dict[str, Any]:
-    spec = named["spec"]
-    progress = status.get("progress") or {}
-    started, finished = status["started"], status["finished"]
-    return {
-        **{name: named[name] for name in ("run_id", "key", "label", "family")},
-        **{name: spec.get(name) for name in ("cohort_id", "method", "attribute", "seed", "preset")},
-        **{name: json.dumps(spec.get(name) or {}, sort_keys=True, ensure_ascii=False) for name in ("settings", "network", "budget")},
-        **{name: status.get(name) for name in ("status", "reason", "device", "attempt", "order")},
-        **{name: progress.get(name) for name in ("epoch", "epochs", "seconds_left")},
-        "created": utc(status["created"]),
-        "started": utc(started),
-        "finished": utc(finished),
-        "seconds": finished - started if finished is not None and started is not None else None,
-    }
-
-
-def _columns(schema: pa.Schema, rows: Any) -> pa.Table:
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+def _table(schema: pa.Schema, parts: Iterable[tuple[str, Collection[tuple[Any, ...]], Collection[tuple[Any, ...]]]]) -> pa.Table:
+    """Rows of several runs, each given as (run_id, keys, values), as columns of `schema`."""
+    columns: list[list[Any]] = [[] for _ in schema]
+    for run_id, keys, values in parts:
+        if keys:
+            columns[0] += [run_id] * len(keys)
+            for column, items in zip(columns[1:], (*zip(*keys, strict=True), *zip(*values, strict=True)), strict=True):
+                column.extend(items)
     return pa.table([pa.array(column, type=item.type) for column, item in zip(columns, schema, strict=True)], schema=schema)
 
 
 def _read_predictions(run_id: str, path: Path) -> pa.Table:
-    with pq.ParquetFile(path) as file:
-        table = file.read(columns=[name for name in _PREDICTIONS.names if name in file.schema_arrow.names])
+    if not path.is_file():
+        raise ValueError("no regular file")
+    # Files of a few hundred rows: threads and read-ahead would cost more than they save.
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        lacking = [name for name in ("sample_id", "split", "y", "score") if name not in file.schema_arrow.names]
+        if lacking:
+            raise ValueError(f"no column {lacking[0]}")
+        table = file.read(columns=[name for name in _PREDICTIONS.names if name in file.schema_arrow.names], use_threads=False)
     n = table.num_rows
     arrays = [table[f.name].cast(f.type) if f.name in table.column_names else pa.nulls(n, f.type) for f in _PREDICTIONS]
     return pa.table([pa.repeat(pa.scalar(run_id), n), pa.array(range(n), pa.int32()), *arrays], names=["run_id", "position", *_PREDICTIONS.names])
 
 
+def _why(error: Exception) -> str:
+    """In a few words of one line, whatever the library said."""
+    return f"cannot be read ({' '.join(str(error).split())[:120] or type(error).__name__})"
+
+
 def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+    return path.stat().st_size if path.is_file() else 0
 
 
 def forget(cursor: duckdb.DuckDBPyConnection, run_ids: list[str]) -> None:

@@ -14,6 +14,9 @@ EPOCH_COLUMNS = ("epoch", "train_loss", "validation_loss", "validation_auc", "se
 TELEMETRY_KEY = ("epoch", "name", "modality", "modality_b", "group", "group_b", "stat")
 TELEMETRY_VALUES = ("value", "low", "high", "n")
 
+_NUMBER = frozenset({int, float, type(None)})
+_TEXT = frozenset({str, type(None)})
+
 
 @dataclass
 class JournalPart:
@@ -26,7 +29,7 @@ class JournalPart:
     telemetry: dict[tuple[Any, ...], tuple[Any, ...]] = field(default_factory=dict)
     """TELEMETRY_KEY -> TELEMETRY_VALUES"""
     skipped: int = 0
-    """Whole lines that are not JSON objects: the remains of a killed writer."""
+    """Whole lines that are no events: the remains of a killed writer, or a damaged file."""
 
 
 def read_part(path: Path, offset: int = 0) -> JournalPart:
@@ -37,28 +40,34 @@ def read_part(path: Path, offset: int = 0) -> JournalPart:
     run that was resumed from a checkpoint repeats an epoch; its second telling counts.
     """
     part = JournalPart(offset)
-    if not path.exists():
+    if not path.is_file():
         return part
     for after, line in whole_lines(path, offset):
         part.offset = after
         try:
-            event = json.loads(line)
-        except json.JSONDecodeError:
+            _take(json.loads(line), part)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             part.skipped += 1
-            continue
-        if not isinstance(event, dict):
-            part.skipped += 1
-            continue
-        kind = event.get("event")
-        if kind == "epoch":
-            part.epochs[int(event["epoch"])] = tuple(event.get(name) for name in EPOCH_COLUMNS[1:])
-        elif kind == "telemetry":
-            epoch = int(event["epoch"])
-            for row in event["rows"]:
-                get = row.get
-                key = (epoch, get("name"), get("modality"), get("modality_b"), get("group"), get("group_b"), get("stat") or "mean")
-                part.telemetry[key] = (get("value"), get("low"), get("high"), get("n"))
     return part
+
+
+def _take(event: Any, part: JournalPart) -> None:
+    """Put one event where it belongs; raises when it is not what the journal's writer writes."""
+    kind = event["event"]
+    if kind == "epoch":
+        values = tuple(event.get(name) for name in EPOCH_COLUMNS[1:])
+        if not _NUMBER.issuperset(map(type, values)):
+            raise TypeError("an epoch holds no numbers")
+        part.epochs[int(event["epoch"])] = values
+    elif kind == "telemetry":
+        epoch, rows = int(event["epoch"]), {}
+        for row in event["rows"]:
+            get = row.get
+            key = (epoch, get("name"), get("modality"), get("modality_b"), get("group"), get("group_b"), get("stat") or "mean")
+            rows[key] = values = (get("value"), get("low"), get("high"), get("n"))
+            if not (_TEXT.issuperset(map(type, key[1:])) and _NUMBER.issuperset(map(type, values))):
+                raise TypeError("telemetry is named by texts and holds numbers")
+        part.telemetry.update(rows)
 
 
 def head_mark(path: Path) -> str | None:
@@ -66,7 +75,7 @@ def head_mark(path: Path) -> str | None:
 
     A run started afresh begins a new journal; its mark differs, so its rows are read anew.
     """
-    if not path.exists():
+    if not path.is_file():
         return None
     with path.open("rb") as file:
         line = file.readline()

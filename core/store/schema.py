@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 TABLES = """
 CREATE TABLE runs (
@@ -12,8 +12,8 @@ CREATE TABLE runs (
     network VARCHAR, budget VARCHAR, epoch BIGINT, epochs BIGINT, seconds_left DOUBLE, attempt BIGINT, "order" DOUBLE
 );
 CREATE TABLE sources (
-    run_id VARCHAR PRIMARY KEY, status_mark VARCHAR, journal_head VARCHAR, journal_offset BIGINT,
-    journal_skipped BIGINT, predictions_mark VARCHAR
+    run_id VARCHAR PRIMARY KEY, status_mark VARCHAR, journal_mark VARCHAR, predictions_mark VARCHAR,
+    journal_head VARCHAR, journal_offset BIGINT, journal_skipped BIGINT, predictions_read BOOLEAN
 );
 CREATE TABLE epochs (
     run_id VARCHAR, epoch BIGINT, train_loss DOUBLE, validation_loss DOUBLE, validation_auc DOUBLE, seconds DOUBLE

@@ -35,7 +35,6 @@ class Store:
         self._connection = connection
         self._writing = threading.RLock()
         self._sources: dict[str, ingest.Source] = {}
-        self._seen: dict[str, ingest.Marks] = {}
         self._news = 0
         self._load_sources()
 
@@ -46,7 +45,7 @@ class Store:
         Raises UserError when too many programs use the workspace at once.
         """
         place = workspace if isinstance(workspace, Workspace) else Workspace.open(workspace)
-        slot = acquire(place.root)
+        slot = acquire(place)
         try:
             store = cls(place, slot, open_database(slot.database))
         except BaseException:
@@ -90,9 +89,10 @@ class Store:
             for folder in folders(self.workspace):
                 there.add(folder.run_id)
                 marks = ingest.marks_of(folder)
-                if self._seen.get(folder.run_id) == marks:
+                known = self._sources.get(folder.run_id)
+                if known is not None and known.marks == marks:
                     continue
-                if not batch.add(folder, self._sources.get(folder.run_id), marks):
+                if not batch.add(folder, known, marks):
                     continue
                 news += 1
                 if batch.rows > ingest.ROWS_PER_TRANSACTION:
@@ -104,7 +104,6 @@ class Store:
                 ingest.forget(cursor, gone)
                 for run_id in gone:
                     self._sources.pop(run_id)
-                    self._seen.pop(run_id, None)
             if cohorts or news or gone:
                 self._news += 1
             return news + len(gone)
@@ -115,7 +114,7 @@ class Store:
             self._connection.close()
             delete_database(self.database)
             self._connection = open_database(self.database)
-            self._sources, self._seen = {}, {}
+            self._sources = {}
             return self.refresh()
 
     def runs(self, cohort_id: str | None = None, status: str | Sequence[str] | None = None) -> pd.DataFrame:
@@ -242,7 +241,6 @@ class Store:
         if batch.sources:
             batch.write(cursor)
             self._sources.update(batch.sources)
-            self._seen.update(batch.seen)
 
     def _load_sources(self) -> None:
         rows = self._cursor().execute("SELECT * FROM sources").fetchall()

@@ -11,16 +11,15 @@ import pandas as pd
 
 from core.cohort import Cohort
 from core.errors import UserError
-from core.methods import names
+from core.methods import names, ours, reference
 from core.study.runner import Entry, Outcome, Runner, entries
 from core.study.search import CRITERION, LEARNING_RATES, Tuned, tune
 from core.study.summary import candidates_tried, differences, tidy
 from core.study.table import markdown
 from core.tables.csv_export import csv_text
+from core.training.presets import PRESETS
 from core.workspace import write_atomic
 
-REFERENCE = "erm"
-OURS = "multifair-plus"
 Told = Callable[[str], None]
 
 
@@ -35,6 +34,9 @@ class Plan:
     budget: int
     base: Mapping[str, Any]
     conditions: tuple[str, ...]
+    preset: str = "quick"
+    """Whose network and budget the settings of `base` are put on."""
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,10 @@ def study(cohort: Cohort, plan: Plan, cache: Path, out: Path, stem: str, told: T
     goes on where it was.
     """
     check(plan)
-    runner = Runner(cohort, plan.attribute, plan.base, cache, fresh)
-    rate = float(plan.base["lr"])
-    rows = _trainable(runner, entries(cohort, plan.methods), told)
-    tuned = {row.label: tune(runner, row, rate, plan.budget, plan.seeds[0], told) for row in rows}
+    runner = Runner(cohort, plan.attribute, plan.base, cache, fresh, preset=plan.preset, device=plan.device)
+    rate, ratio = rates(plan)
+    rows = trainable(runner, entries(cohort, plan.methods), told)
+    tuned = {row.label: tune(runner, row, rate, plan.budget, plan.seeds[0], told, ratio=ratio) for row in rows}
     outcomes: dict[str, list[Outcome]] = {row.label: [] for row in rows}
     result: Result | None = None
     for seed in plan.seeds:
@@ -79,7 +81,14 @@ def study(cohort: Cohort, plan: Plan, cache: Path, out: Path, stem: str, told: T
     return result
 
 
-def _trainable(runner: Runner, rows: list[Entry], told: Told) -> list[Entry]:
+def rates(plan: Plan) -> tuple[float, float]:
+    """The plan's learning rate, and the modality classifiers' rate over it."""
+    budget = PRESETS[plan.preset].budget
+    rate = float(plan.base.get("lr", budget.lr))
+    return rate, float(plan.base.get("classifier_lr", budget.classifier_lr)) / rate
+
+
+def trainable(runner: Runner, rows: list[Entry], told: Told) -> list[Entry]:
     """Rows whose method can train this cohort; the others are named with their own reason."""
     kept = []
     for row in rows:
@@ -93,21 +102,21 @@ def _trainable(runner: Runner, rows: list[Entry], told: Told) -> list[Entry]:
 
 
 def _summarise(runner: Runner, plan: Plan, outcomes: dict[str, list[Outcome]], tuned: dict[str, Tuned]) -> Result:
-    labels = list(outcomes)
-    pairs = [(label, REFERENCE) for label in labels if label != REFERENCE and REFERENCE in labels]
-    if OURS in labels:
-        pairs += [(OURS, label) for label in labels if label not in (OURS, REFERENCE)]
+    labels, base, own = list(outcomes), reference(), ours()
+    pairs = [(label, base) for label in labels if label != base and base in labels]
+    if own in labels:
+        pairs += [(own, label) for label in labels if label not in (own, base)]
     table = tidy(runner, outcomes, tuned)
     compared = differences(runner, outcomes, pairs)
-    rates = ", ".join(f"{m:g}" for m in LEARNING_RATES)
+    multiples = ", ".join(f"{m:g}" for m in LEARNING_RATES)
     conditions = [
         *plan.conditions,
         f"seeds {', '.join(str(one.seed) for one in next(iter(outcomes.values())))}; means (standard deviation) over seeds on the test split",
-        f"tuning: at most {plan.budget} trainings per method (its defaults first, then a random sample of its search space and of the learning rates times {rates}), "
+        f"tuning: at most {plan.budget} trainings per method (its defaults first, then a random sample of its search space and of the learning rates times {multiples}), "
         f"seed {plan.seeds[0]}, chosen by {CRITERION} on validation; the epoch kept is the one with the best validation AUC, for every method alike",
         "differences are paired: 95 % Student interval over seeds, then 95 % bootstrap interval over test patients for the mean of the seeds",
     ]
-    return Result(table, compared, candidates_tried(tuned), markdown(plan.title, conditions, table, compared, REFERENCE))
+    return Result(table, compared, candidates_tried(tuned), markdown(plan.title, conditions, table, compared, base))
 
 
 def _write(result: Result, out: Path, stem: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import time
 from collections.abc import Mapping
@@ -20,8 +19,8 @@ from core.cohort import Cohort
 from core.errors import UserError
 from core.methods import get
 from core.methods.base import Context
-from core.metrics.auc import auc, group_aucs
-from core.metrics.equity import es_auc, max_gap, worst
+from core.methods.source import source_digest
+from core.training.evaluate import ranking_metrics
 from core.training.presets import make_spec
 from core.training.spec import TrainSpec
 from core.training.train import train
@@ -37,7 +36,9 @@ class Entry:
     method: str
     label: str
     fixed: Mapping[str, Any]
-    """Settings that make it this row and are not tuned (a unimodal run's modality)."""
+    """Settings that make it this row and are not tuned (the modality of a run on one modality)."""
+    space: Mapping[str, tuple[Any, ...]] | None = None
+    """What is searched in the place of the method's own search space."""
 
 
 @dataclass(frozen=True)
@@ -49,36 +50,44 @@ class Outcome:
     chosen: Mapping[str, Any]
     """What was tuned, by name; empty: the defaults."""
     score: NDArray[np.float64]
+    """(n,)"""
     seconds: float
     best_epoch: int
+    modality_score: NDArray[np.float64] | None = None
+    """(M, n) of each modality's own classifier, NaN where a sample lacks it."""
 
 
-def entries(cohort: Cohort, methods: tuple[str, ...]) -> list[Entry]:
-    """One row per method; `unimodal` gives one per modality. A method that cannot train this cohort is left out by its own word."""
+def entries(cohort: Cohort, methods: tuple[str, ...], several: bool = False) -> list[Entry]:
+    """One row per method and variant on this cohort (a method for one modality has one per modality).
+
+    With `several` also the further rows that a method's file names for studies. A method that cannot train
+    this cohort is left out later, by its own word.
+    """
     rows = []
     for name in methods:
-        if name == "unimodal":
-            rows += [Entry(name, f"unimodal: {m}", {"modality": m}) for m in cohort.modality_names]
-        else:
-            get(name)
-            rows.append(Entry(name, name, {}))
+        for variant, settings in get(name).variants(tuple(cohort.modality_names)).items():
+            further = get(name).study_rows if several else {"": {}}
+            for row, more in further.items():
+                label = ": ".join(part for part in (name, variant, row) if part)
+                rows.append(Entry(name, label, {**settings, **more}))
     return rows
 
 
 class Runner:
     """Trains specifications on one cohort and keeps every result, so that a study can go on after a stop.
 
-    The key holds the cohort, the specification and the text of the method's own file: a
-    changed method trains anew. Changes elsewhere in the program are not seen; `fresh` helps.
+    The key holds the cohort, the specification and the text of the method's file and of what it imports
+    from core/methods: a changed method trains anew. Changes elsewhere are not seen; `fresh` helps.
     """
 
-    def __init__(self, cohort: Cohort, attribute: str, base: Mapping[str, Any], folder: Path, fresh: bool = False) -> None:
+    def __init__(self, cohort: Cohort, attribute: str, base: Mapping[str, Any], folder: Path, fresh: bool = False, *, preset: str = "quick", device: str = "cpu") -> None:
+        self.preset, self.device = preset, device
         self.cohort, self.attribute, self.base, self.folder, self.fresh = cohort, attribute, dict(base), folder, fresh
         self.trained = 0
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def spec(self, entry: Entry, seed: int, chosen: Mapping[str, Any]) -> TrainSpec:
-        return make_spec(entry.method, "quick", self.attribute, seed, {**self.base, **entry.fixed, **chosen})
+        return make_spec(entry.method, self.preset, self.attribute, seed, {**self.base, **entry.fixed, **chosen})
 
     def probe(self, entry: Entry) -> None:
         """Raise UserError, with its own reason, where the method cannot train this cohort."""
@@ -105,38 +114,30 @@ class Runner:
     def outcome(self, entry: Entry, seed: int, chosen: Mapping[str, Any]) -> Outcome:
         """The result from disk, or a training."""
         spec = self.spec(entry, seed, chosen)
-        source = inspect.getsource(inspect.getmodule(get(entry.method)))  # type: ignore[arg-type]
-        text = json.dumps([self.cohort.cohort_id, spec.to_dict(), source], sort_keys=True)
+        text = json.dumps([self.cohort.cohort_id, spec.to_dict(), source_digest(entry.method)], sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()[:16]
         scores, facts = self.folder / f"{key}.npy", self.folder / f"{key}.json"
         if not facts.is_file() or self.fresh:
             sink = _Sink()
             started = time.process_time()
-            train(self.cohort, spec, sink, device="cpu")
+            train(self.cohort, spec, sink, device=self.device)
             seconds = time.process_time() - started
             np.save(scores, sink.scores(), allow_pickle=False)
+            np.save(self.folder / f"{key}.modalities.npy", sink.modality_scores(), allow_pickle=False)
             write_json(facts, {"label": entry.label, "seed": seed, "chosen": dict(chosen), "seconds": seconds, "best_epoch": sink.best_epoch()})
             self.trained += 1
         known = read_json(facts)
-        return Outcome(entry, seed, chosen, np.load(scores, allow_pickle=False), known["seconds"], known["best_epoch"])
+        own = self.folder / f"{key}.modalities.npy"
+        modalities = np.load(own, allow_pickle=False) if own.is_file() else None
+        return Outcome(entry, seed, chosen, np.load(scores, allow_pickle=False), known["seconds"], known["best_epoch"], modalities)
 
     def metrics(self, outcome: Outcome, split: str) -> dict[str, float]:
-        """AUC, ES-AUC, worst-group AUC and gap on one split; NaN where not estimable.
-
-        The AUC is of every sample; ES-AUC sets the groups against the samples whose group is known.
-        """
-        rows = self.cohort.rows(split)
-        y, score, group = self.cohort.y[rows], outcome.score[rows], self.cohort.group_index(self.attribute)[rows]
-        names = self.cohort.groups(self.attribute)
-        whole, parts = auc(y, score), group_aucs(y, score, group, len(names))
-        known = group >= 0
-        return {
-            "auc": whole,
-            "es_auc": float(es_auc(auc(y[known], score[known]), parts)),
-            "worst_group_auc": float(worst(parts)),
-            "max_gap": float(max_gap(parts)),
-            **{f"auc[{name}]": float(value) for name, value in zip(names, parts, strict=True)},
-        }
+        """AUC, ES-AUC, worst-group AUC and gap on one split, as in `ranking_metrics`; NaN where not estimable."""
+        rows, names = self.cohort.rows(split), self.cohort.groups(self.attribute)
+        found = ranking_metrics(self.cohort.y[rows], outcome.score[rows], self.cohort.group_index(self.attribute)[rows], names)
+        values = {"auc": found.auc, "es_auc": found.es_auc, "worst_group_auc": found.worst_group_auc, "max_gap": found.max_gap}
+        values |= {f"auc[{name}]": found.judged.get(name) for name in names}
+        return {name: float("nan") if value is None else value for name, value in values.items()}
 
 
 class _Sink:
@@ -157,6 +158,12 @@ class _Sink:
         if self._frame is None:
             raise UserError("the training ended without predictions")
         return self._frame["score"].to_numpy(dtype=np.float64)
+
+    def modality_scores(self) -> NDArray[np.float64]:
+        """(M, n)"""
+        assert self._frame is not None
+        columns = [name for name in self._frame.columns if name.startswith("score__")]
+        return self._frame[columns].to_numpy(dtype=np.float64).T
 
     def best_epoch(self) -> int:
         return -max(self._aucs)[1] if self._aucs else 0

@@ -31,31 +31,36 @@ class Tuned:
     tried: tuple[tuple[Mapping[str, Any], float], ...]
 
 
-def candidates(method: str, rate: float, budget: int, seed: int = 0) -> list[dict[str, Any]]:
+def candidates(method: str, rate: float, budget: int, seed: int = 0, optimizer: str = "adamw", entry: Entry | None = None, ratio: float = 2.0) -> list[dict[str, Any]]:
     """At most `budget` different choices: the defaults first, then a random sample of the grid.
 
-    The grid is the method's search space times the learning rates. Methods share the
-    learning rates of the sample, so that none is luckier there than another.
+    The grid is the method's search space, without what changes nothing under this optimizer and without what
+    makes the row of `entry`, times the learning rates. Methods share the learning rates of the sample, so that
+    none is luckier there than another. `ratio` is the modality classifiers' rate over the network's.
     """
-    space = get(method).search_space
+    space = dict(get(method).searched(optimizer) if entry is None or entry.space is None else entry.space)
+    for key in entry.fixed if entry is not None else ():
+        space.pop(key, None)
     grid = [dict(zip(space, values, strict=True)) for values in itertools.product(*space.values())]
     defaults = get(method).parse_settings({})
-    first = {key: getattr(defaults, key) for key in space}
+    first = {key: getattr(defaults, key, values[0]) for key, values in space.items()}
     rest = [point for point in grid if point != first]
     random.Random(f"{seed} {method}").shuffle(rest)
-    chosen = [{**first, **_rate(rate, 0)}]
+    chosen = [{**first, **_rate(rate, 0, ratio)}]
     for i in range(1, min(budget, len(grid) * len(LEARNING_RATES))):
         point = rest[(i - 1) % len(rest)] if rest else first
-        one = {**point, **_rate(rate, i % len(LEARNING_RATES))}
+        one = {**point, **_rate(rate, i % len(LEARNING_RATES), ratio)}
         if one not in chosen:
             chosen.append(one)
     return chosen
 
 
-def tune(runner: Runner, entry: Entry, rate: float, budget: int, seed: int, told: Callable[[str], None]) -> Tuned:
+def tune(
+    runner: Runner, entry: Entry, rate: float, budget: int, seed: int, told: Callable[[str], None], optimizer: str = "adamw", ratio: float = 2.0
+) -> Tuned:
     """Train every candidate with one seed and keep the best by the criterion on validation."""
     tried = []
-    for choice in candidates(entry.method, rate, budget):
+    for choice in candidates(entry.method, rate, budget, 0, optimizer, entry, ratio):
         outcome: Outcome = runner.outcome(entry, seed, choice)
         value = runner.metrics(outcome, "validation")[CRITERION]
         tried.append((choice, value))
@@ -64,6 +69,6 @@ def tune(runner: Runner, entry: Entry, rate: float, budget: int, seed: int, told
     return Tuned(entry, best[0], best[1], tuple(tried))
 
 
-def _rate(rate: float, index: int) -> dict[str, float]:
+def _rate(rate: float, index: int, ratio: float) -> dict[str, float]:
     chosen = rate * LEARNING_RATES[index]
-    return {"lr": chosen, "classifier_lr": 2 * chosen}
+    return {"lr": chosen, "classifier_lr": ratio * chosen}

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 
 from core.errors import UserError
-from core.methods import get, names
+from core.methods import get, names, reference
 from core.methods.base import Context, Step
 from core.methods.cost import FILE
 from core.models.batch import Batch
@@ -28,7 +28,7 @@ class Stepper:
     def __init__(self, name: str, batch: Batch, names_: tuple[str, ...]) -> None:
         torch.manual_seed(0)
         cls = get(name)
-        settings = cls.parse_settings({"modality": names_[0]} if name == "unimodal" else {})
+        settings = cls.parse_settings(next(iter(cls.variants(names_).values())))
         used = cls.modalities(settings, names_)
         shapes = {m: ModalityShape("image", (1, SIZE, SIZE)) for m in used}
         self.network: Network = build(NetworkSpec(width=WIDTH, image_size=SIZE), shapes, 2)
@@ -70,20 +70,20 @@ def measure(told: Callable[[str], None], rounds: int = ROUNDS) -> dict[str, floa
     torch.set_num_threads(1)
     modalities = ("first", "second")
     batch = _batch(modalities)
-    reference = Stepper("erm", batch, modalities)
+    plain = Stepper(reference(), batch, modalities)
     ratios = {}
     try:
         for name in names():
             own = Stepper(name, batch, modalities)
-            for one in (own, reference):
+            for one in (own, plain):
                 one.step()
             found = []
             for _ in range(rounds):
                 # Neighbours in time share the machine's mood; their ratio is steadier than either.
-                pair = [_seconds(own), _seconds(reference)]
+                pair = [_seconds(own), _seconds(plain)]
                 found.append(pair[0] / pair[1])
             ratios[name] = round(statistics.median(found), 3)
-            told(f"{name}: {ratios[name]:.2f} x erm")
+            told(f"{name}: {ratios[name]:.2f} x {reference()}")
     finally:
         torch.set_num_threads(before)
     return ratios

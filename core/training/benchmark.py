@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from core.methods import get
-from core.training.engine import N_CLASSES, Engine
+from core.methods import get, reference
+from core.training.engine import Engine
 from core.training.presets import make_spec
 from core.training.probe import ConflictProbe, probe_rows
 from core.training.spec import TelemetrySpec, TrainSpec
@@ -77,7 +77,7 @@ def step_cost(method: str = "multifair", steps: int = 100, batch_size: int = 32,
     """
     place = torch.device(device)
     cohort = BenchmarkCohort(8 * batch_size)
-    spec = make_spec("erm", attribute="group", settings={"batch_size": batch_size})
+    spec = make_spec(reference(), attribute="group", settings={"batch_size": batch_size})
     other = make_spec(method, attribute="group", settings={"batch_size": batch_size, **_needed(method)})
     plain, compared, watched = (_Stepper(cohort, s, place, watch) for s, watch in ((spec, False), (other, False), (spec, True)))
     warmup, defaults = TelemetrySpec().update_every, TelemetrySpec()
@@ -105,7 +105,7 @@ class _Stepper:
         self._rows = self._engine.epoch_order()[: spec.budget.batch_size]
         data, network = self._engine.data, self._engine.network
         self._telemetry = StepTelemetry(network.modalities, data.groups, device) if watch else None
-        self._probe = ConflictProbe(network, self._engine.method, data, probe_rows(data, 0, N_CLASSES))
+        self._probe = ConflictProbe(network, self._engine.method, data, probe_rows(data, 0, self._engine.n_classes))
 
     def seconds(self, index: int) -> float:
         engine = self._engine

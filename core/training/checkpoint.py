@@ -14,7 +14,7 @@ import torch
 from core.errors import UserError
 from core.training.spec import TrainSpec
 
-FORMAT = 1
+FORMAT = 2
 
 
 def save(path: Path, spec: TrainSpec, state: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from core.metrics.auc import auc
-from core.training.evaluate import Evaluator, Outputs
+from core.training.evaluate import Evaluator, Outputs, log_odds
 from core.training.rows import Row, row
 from core.training.shapley import shapley_weights
 
@@ -21,11 +21,6 @@ PERMUTATIONS = 3
 LEVEL = 0.95
 MIN_RESAMPLES = 0.9
 """An interval needs this share of resamples in which both classes are present."""
-
-
-def margin(logits: Tensor) -> np.ndarray:
-    """(n,) log-odds of the positive class: ranks like its probability, without its saturation."""
-    return (logits[:, 1] - logits[:, 0]).double().cpu().numpy()
 
 
 @dataclass(frozen=True)
@@ -61,14 +56,28 @@ class ResampledAUC:
         self._weight = np.concatenate([np.ones((len(y), 1)), drawn[:, patient].T], axis=1)
 
     def __call__(self, scores: np.ndarray, has: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """`scores` (R, n), samples outside `has` (n,) left out.
+        """`scores` (R, n), or (R, n, K) with a column per class: then the mean AUC of one against the rest.
+        Samples outside `has` (n,) are left out.
 
         Returns AUCs (1 + C, R), NaN where a class is absent; resampled AUCs (1 + C, R, B);
         and sample counts (1 + C,).
         """
         members = self.scopes.member if has is None else self.scopes.member & has
-        areas = np.stack([[weighted_aucs(self.y[m], score[m], self._weight[m]) for score in scores] for m in members])
+        areas = np.stack([[self._aucs(score[m], m) for score in scores] for m in members])
         return areas[..., 0], areas[..., 1:], members.sum(1)
+
+    def whole(self, score: np.ndarray) -> float:
+        """AUC of everybody from one score (n,) or (n, K), without resamples."""
+        if score.ndim == 1:
+            return auc(self.y, score)
+        return float(np.mean([auc((self.y == k).astype(np.int64), column) for k, column in enumerate(score.T)]))
+
+    def _aucs(self, score: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        y, weight = self.y[inside], self._weight[inside]
+        if score.ndim == 1:
+            return weighted_aucs(y, score, weight)
+        # A class that a resample lacks makes its mean unknown: leaving it out would compare other classes.
+        return np.mean([weighted_aucs((y == k).astype(np.int64), column, weight) for k, column in enumerate(score.T)], axis=0)
 
 
 def weighted_aucs(y: np.ndarray, score: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -107,34 +116,38 @@ def contribution_rows(
 ) -> list[Row]:
     """Shapley contributions, take-away and unimodal AUCs, and the permutation cross-check.
 
-    v(S) = AUC(S) - .5 with the modalities outside S replaced by `mean` (M, D); v(nothing)
-    is 0 because all samples then have one score. `patients` (n,) are those of `outputs`.
+    v(S) = AUC(S) - .5 with the modalities outside S replaced by `mean` (M, D). Where the method reads the
+    sensitive attribute at inference, that is one more player, unknown for everybody when it is not in S:
+    so v(nothing) is 0, because all samples then have one score, and what the attribute itself gives is not
+    counted as a modality's. `patients` (n,) are those of `outputs`.
     """
     y = outputs.y.cpu().numpy()
     scopes = Scopes.of(outputs, groups)
     measure = ResampledAUC(y, patients, scopes, resamples, rng)
-    coalitions, weights = shapley_weights(len(modalities), rng)
-    scores = np.stack([margin(evaluator.keeping(outputs, mean, keep)) for keep in coalitions])
+    count = len(modalities)
+    told = evaluator.method.uses_group and len(groups) > 1
+    coalitions, weights = shapley_weights(count + told, rng)
+    scores = np.stack([log_odds(evaluator.keeping(outputs, mean, kept[:count], not told or kept[-1])) for kept in coalitions])
     point, copies, counts = measure(scores)
+    players: list[tuple[str, str | None]] = [("", modality) for modality in modalities] + [("_attribute", None)] * told
+    everything = coalitions.index((True,) * (count + told))
     rows: list[Row] = []
     for s, group in enumerate(scopes.names):
         phi, phi_copies = weights @ (point[s] - 0.5), weights @ (copies[s] - 0.5)
         ratio, ratio_copies = _share(phi), _share(phi_copies)
         n = int(counts[s])
-        everything = coalitions.index((True,) * len(modalities))
         low, high = interval(copies[s, everything])
         rows.append(row("take_away.auc", point[s, everything], group=group, low=low, high=high, n=n))
-        for m, modality in enumerate(modalities):
-            without = coalitions.index(tuple(k != m for k in range(len(modalities))))
-            for name, value, copy in (
-                ("contribution.phi", phi[m], phi_copies[m]),
-                ("contribution.ratio", ratio[m], ratio_copies[m]),
-                ("take_away.auc", point[s, without], copies[s, without]),
-            ):
+        for p, (suffix, modality) in enumerate(players):
+            measured = [(f"contribution.phi{suffix}", phi[p], phi_copies[p]), (f"contribution.ratio{suffix}", ratio[p], ratio_copies[p])]
+            if modality is not None:
+                without = coalitions.index(tuple(k != p for k in range(count + told)))
+                measured.append(("take_away.auc", point[s, without], copies[s, without]))
+            for name, value, copy in measured:
                 low, high = interval(copy) if np.isfinite(value) else (None, None)
                 rows.append(row(name, value, modality=modality, group=group, low=low, high=high, n=n))
     rows += _unimodal_rows(measure, outputs, modalities)
-    rows += _permutation_rows(evaluator, outputs, modalities, y, point[0, coalitions.index((True,) * len(modalities))], rng)
+    rows += _permutation_rows(evaluator, outputs, modalities, measure, point[0, everything], rng)
     return rows
 
 
@@ -148,7 +161,7 @@ def _unimodal_rows(measure: ResampledAUC, outputs: Outputs, modalities: Sequence
     rows = []
     present = outputs.present.cpu().numpy()
     for m, modality in enumerate(modalities):
-        point, copies, counts = measure(margin(outputs.modality_logits[:, m])[None], present[:, m])
+        point, copies, counts = measure(log_odds(outputs.modality_logits[:, m])[None], present[:, m])
         for s, group in enumerate(measure.scopes.names):
             low, high = interval(copies[s, 0])
             rows.append(row("unimodal.auc", point[s, 0], modality=modality, group=group, low=low, high=high, n=int(counts[s])))
@@ -156,17 +169,18 @@ def _unimodal_rows(measure: ResampledAUC, outputs: Outputs, modalities: Sequence
 
 
 def _permutation_rows(
-    evaluator: Evaluator, outputs: Outputs, modalities: Sequence[str], y: np.ndarray, full: float, rng: np.random.Generator
+    evaluator: Evaluator, outputs: Outputs, modalities: Sequence[str], measure: ResampledAUC, full: float, rng: np.random.Generator
 ) -> list[Row]:
     """How much AUC is lost when one modality's features change hands between patients."""
     rows = []
+    y = measure.y
     for m, modality in enumerate(modalities):
         lost = []
         for _ in range(PERMUTATIONS):
             order = torch.from_numpy(rng.permutation(len(y))).to(outputs.features.device)
             features, present = outputs.features.clone(), outputs.present.clone()
             features[:, m], present[:, m] = features[order, m], present[order, m]
-            scores = margin(evaluator.fuse(features, present, outputs.group))
-            lost.append(full - auc(y, scores))
+            scores = log_odds(evaluator.fuse(features, present, outputs.group).logits)
+            lost.append(full - measure.whole(scores))
         rows.append(row("contribution.permutation", float(np.mean(lost)), modality=modality, n=len(y)))
     return rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,6 +17,8 @@ from core.models.spec import Kind, ModalityShape
 
 Stored = Tensor | np.ndarray
 SPLITS = ("train", "validation", "test")
+HELD_OUT = "held out"
+"""Training patients whom no gradient sees."""
 
 
 class CohortLike(Protocol):
@@ -60,6 +62,8 @@ class Data:
     patients: np.ndarray
     """(n,) patient index, for clustered resampling."""
     device: torch.device
+    n_classes: int = 2
+    """K: two, or one more than the largest class index."""
 
     def batch(self, index: Tensor) -> Batch:
         """The samples at `index` (int64, on the device)."""
@@ -77,6 +81,13 @@ class Data:
             inputs[name] = taken.get("", taken)  # type: ignore[arg-type]
         pick = index.to(self.device)
         return Batch(inputs, self.present[pick], self.y[pick], self.group[pick], pick)
+
+    def without(self, positions: np.ndarray) -> Data:
+        """The same with the training rows at `positions` in a split of their own, "held out"."""
+        train = self.rows["train"]
+        out = torch.zeros(len(train), dtype=torch.bool, device=train.device)
+        out[torch.from_numpy(positions).to(train.device)] = True
+        return replace(self, rows={**self.rows, "train": train[~out], HELD_OUT: train[out]})
 
     def label_counts(self, n_classes: int) -> Tensor:
         """(C, K) training samples per group and class; those of unknown group are in none."""
@@ -136,6 +147,7 @@ def load(
         rows={name: torch.from_numpy(index).to(device) for name, index in rows.items()},
         patients=patients,
         device=device,
+        n_classes=max(2, int(y.max()) + 1),
     )
 
 

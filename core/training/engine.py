@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -11,14 +12,14 @@ from torch import Tensor, nn
 from core.errors import UserError
 from core.methods import get
 from core.methods.base import Context, Method, Step
-from core.models.batch import Batch, Fused
+from core.models.batch import Batch
 from core.models.network import build
+from core.training.augment import augmented
 from core.training.data import Data
 from core.training.device import autocast
 from core.training.spec import TrainSpec
 from core.training.updates import EncoderUpdates
 
-N_CLASSES = 2
 WARMUP_SHARE = 0.05
 
 
@@ -34,7 +35,8 @@ class Engine:
         self.data = data
         self.spec = spec
         torch.manual_seed(spec.seed)
-        self.network = build(spec.network, data.shapes, N_CLASSES).to(data.device)
+        self.n_classes = data.n_classes
+        self.network = build(spec.network, data.shapes, self.n_classes).to(data.device)
         self.generator = torch.Generator().manual_seed(spec.seed)
         self.method_generator = torch.Generator().manual_seed(spec.seed + 1)
         self.n_train = len(data.rows["train"])
@@ -45,14 +47,28 @@ class Engine:
         self.parameters = self.network.main_parameters()
         if self.extra is not None:
             self.parameters += [p for p in self.extra.parameters() if p.requires_grad]
-        # The fused kernel spares hundreds of small operations a step.
-        self.optimizer = torch.optim.AdamW(self.parameters, lr=budget.lr, weight_decay=budget.weight_decay, fused=True)
-        self.classifier_optimizer = torch.optim.AdamW(
-            self.network.classifier_parameters(), lr=budget.classifier_lr, weight_decay=budget.classifier_weight_decay, fused=True
-        )
+        self._make_optimizers()
         self.updates = EncoderUpdates(self.network)
         self.steps_done = 0
+        self.stage_start = 0
+        """Steps done when the present stage began; a method in one stage has only this."""
+        self.stage_steps = self.steps_per_epoch * self.method.total_epochs(budget.epochs)
+        """Steps of the present stage, over which the learning rate is scheduled."""
+        self.average: dict[str, Tensor] | None = None
+        """The running average of the network's state, where the method keeps one."""
+        self.epoch = 0
         self.network.train()
+
+    def _make_optimizers(self) -> None:
+        budget = self.spec.budget
+        self.optimizer = self._optimizer(self.parameters, budget.lr, budget.weight_decay)
+        self.classifier_optimizer = self._optimizer(self.network.classifier_parameters(), budget.classifier_lr, budget.classifier_weight_decay)
+
+    def _optimizer(self, parameters: Iterable[nn.Parameter], lr: float, weight_decay: float) -> torch.optim.Optimizer:
+        # The fused kernels spare hundreds of small operations a step.
+        if self.spec.budget.optimizer == "sgd":
+            return torch.optim.SGD(parameters, lr=lr, momentum=self.spec.budget.momentum, weight_decay=weight_decay, fused=True)
+        return torch.optim.AdamW(parameters, lr=lr, weight_decay=weight_decay, fused=True)
 
     def _method(self) -> Method:
         spec, data = self.spec, self.data
@@ -60,24 +76,63 @@ class Engine:
         context = Context(
             modalities=self.network.modalities,
             groups=data.groups,
-            n_classes=N_CLASSES,
-            group_label_counts=data.label_counts(N_CLASSES),
+            n_classes=self.n_classes,
+            group_label_counts=data.label_counts(self.n_classes),
             n_train=self.n_train,
             steps_per_epoch=self.steps_per_epoch,
             epochs=spec.budget.epochs,
             feature_dim=spec.network.width,
             device=data.device,
             generator=self.method_generator,
+            train_y=data.y[data.rows["train"]],
+            train_group=data.group[data.rows["train"]],
         )
         try:
             return cls(cls.parse_settings(spec.settings), context)
         except ValueError as error:  # A method says so when it does not support this cohort.
             raise UserError(str(error)) from error
 
-    def epoch_order(self) -> Tensor:
-        """The training rows in a new random order, on the device."""
-        order = torch.randperm(self.n_train, generator=self.generator)
+    def epoch_order(self, epoch: int = 0) -> Tensor:
+        """The rows of the coming epoch in their order, on the device: the method's, or all training rows shuffled."""
+        order = self.method.epoch_rows(epoch)
+        if order is None:
+            order = torch.randperm(self.n_train, generator=self.generator)
+        remaining = self.method.total_epochs(self.spec.budget.epochs) - epoch
+        self.stage_steps = self.steps_done - self.stage_start + remaining * math.ceil(len(order) / self.spec.budget.batch_size)
         return self.data.rows["train"][order.to(self.data.device)]
+
+    def restart(self) -> None:
+        """The network's first weights again, and optimizers that remember nothing; the method keeps what it has learned."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.spec.seed)
+            first = build(self.spec.network, self.data.shapes, self.n_classes).state_dict()
+        self.network.load_state_dict(first)
+        self._make_optimizers()
+        self.stage_start, self.average = self.steps_done, None
+
+    @torch.no_grad()
+    def average_in(self, share: float) -> None:
+        """average <- average + share (weights - average), running statistics of the encoders included."""
+        state = self.network.state_dict()
+        if self.average is None:
+            self.average = {name: value.detach().clone() for name, value in state.items()}
+            return
+        for name, value in state.items():
+            if value.is_floating_point():
+                self.average[name].lerp_(value, share)
+            else:
+                self.average[name].copy_(value)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The network with the averaged weights, where there are any; afterwards with its own again."""
+        if self.average is None:
+            yield
+            return
+        own = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+        self.network.load_state_dict(self.average)
+        yield
+        self.network.load_state_dict(own)
 
     def forward(self, batch: Batch, epoch: int) -> tuple[Step, Tensor]:
         """The step as the method sees it, and the features that the fusion got."""
@@ -88,14 +143,14 @@ class Engine:
             fused = method.fused(network, transformed, batch.present, batch.group)
             seen = features if method.joint_classifiers else features.detach()
             modality_logits = network.classify(seen).float()
-        last_input = fused.last_input.float() if fused.last_input is not None else None
-        step = Step(network, batch, features, Fused(fused.logits.float(), last_input), modality_logits, epoch, self.steps_done)
+        step = Step(network, batch, features, fused.map(Tensor.float), modality_logits, epoch, self.steps_done)
         return step, transformed
 
     def step(self, rows: Tensor, epoch: int, measure_update: bool = False) -> tuple[Step, Tensor, Tensor | None]:
         """Train on `rows`; the step, the fusion's input, and (M,) |delta theta_m| / |theta_m| where measured."""
         method = self.method
-        batch = self._augmented(self.data.batch(rows))
+        self.epoch = epoch
+        batch = augmented(self.data.batch(rows), self.data.shapes, self.spec.budget.augment, self.generator)
         step, transformed = self.forward(batch, epoch)
         loss = method.loss(step)
         factors = method.feature_gradient_factors(step)
@@ -117,7 +172,7 @@ class Engine:
         return step, transformed, relative
 
     def _update(self, step: Step, measure: bool) -> Tensor | None:
-        rate = self.rate(self.steps_done)
+        rate = self.method.rate(self.rate(self.steps_done - self.stage_start), self.epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = self.spec.budget.lr * rate
         for group in self.classifier_optimizer.param_groups:
@@ -133,25 +188,14 @@ class Engine:
         return self.updates.relative(before) if measure else None
 
     def rate(self, step: int) -> float:
-        """What the learning rates are multiplied by at `step`: linear warm-up, then half a cosine."""
+        """What the learning rates are multiplied by at `step` of the stage: linear warm-up, then half a cosine."""
         if self.spec.budget.schedule == "constant":
             return 1.0
-        total = self.steps_per_epoch * self.spec.budget.epochs
+        total = self.stage_steps
         warmup = max(1, round(WARMUP_SHARE * total))
         if step < warmup:
             return (step + 1) / (warmup + 1)
         return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
-
-    def _augmented(self, batch: Batch) -> Batch:
-        if self.spec.budget.augment == "none":
-            return batch
-        inputs: dict[str, Tensor | dict[str, Tensor]] = dict(batch.inputs)
-        for name, shape in self.data.shapes.items():
-            pixels = inputs[name]
-            if shape.kind in ("image", "volume") and isinstance(pixels, Tensor):
-                mirror = torch.rand(len(batch), generator=self.generator) < 0.5
-                inputs[name] = torch.where(mirror.to(pixels.device)[:, None, None, None], pixels.flip(3), pixels)
-        return Batch(inputs, batch.present, batch.y, batch.group, batch.index)
 
     def state(self) -> dict[str, object]:
         """All that the next step depends on, as tensors and plain values."""
@@ -168,7 +212,8 @@ class Engine:
                 "loop": self.generator.get_state(),
                 "method": self.method_generator.get_state(),
             },
-            "steps_done": self.steps_done,
+            "average": self.average or {},
+            "counts": {"steps_done": torch.tensor(self.steps_done), "stage_start": torch.tensor(self.stage_start)},
         }
 
     def load_state(self, state: Mapping[str, object]) -> None:
@@ -186,6 +231,5 @@ class Engine:
             torch.cuda.set_rng_state(random["cuda"].cpu(), self.data.device)
         self.generator.set_state(random["loop"].cpu())
         self.method_generator.set_state(random["method"].cpu())
-        steps = state["steps_done"]
-        assert isinstance(steps, int)
-        self.steps_done = steps
+        self.average = {name: value.to(self.data.device) for name, value in parts["average"].items()} or None
+        self.steps_done, self.stage_start = int(parts["counts"]["steps_done"]), int(parts["counts"]["stage_start"])

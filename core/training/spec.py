@@ -9,6 +9,11 @@ from typing import Any, Literal
 from core.errors import UserError
 from core.models.spec import NetworkSpec
 
+SELECTIONS = ("auc", "worst_group", "es_auc", "minimax_pareto", "no_harm")
+SINCE = {"optimizer": "adamw", "momentum": 0.9, "selection": "auc", "fit_on": "validation", "folds": 3, "evaluation_batch": None}
+"""Fields of a budget that came later, with the value that every run before them had: left out of a
+specification where they have it, so that those runs keep their keys."""
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -24,8 +29,21 @@ class Budget:
     schedule: Literal["constant", "cosine"] = "cosine"
     clip: float | None = None
     """Norm to which the gradient of all parameters is clipped; None: not."""
-    augment: Literal["none", "flip"] = "none"
-    """`flip`: random mirror images of images and volumes in training."""
+    augment: Literal["none", "flip", "strong"] = "none"
+    """`flip`: random mirror images of images and volumes in training. `strong`: also shifts by up to an
+    eighth of the edge, brightness and contrast by up to a fifth, and one erased square of a quarter of the edge."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    momentum: float = 0.9
+    """Of SGD."""
+    selection: Literal["auc", "worst_group", "es_auc", "minimax_pareto", "no_harm"] = "auc"
+    """By what the kept epoch is chosen on validation (core/training/selection.py)."""
+    fit_on: Literal["validation", "training"] = "validation"
+    """Where methods that fit more than weights by gradients do so: `validation` (protocol a), or
+    `training`, cross-fitted or on a part held out from it, so that validation only selects (protocol b)."""
+    folds: int = 3
+    """Of the cross-fit under fit_on=training; one of them is the part held out where folds cannot be pooled."""
+    evaluation_batch: int | None = None
+    """Samples evaluated at once; None: 256 for small encoders, batch_size for any other."""
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:
@@ -34,8 +52,17 @@ class Budget:
             raise UserError(f"learning rates must be positive, not {self.lr} and {self.classifier_lr}")
         if self.schedule not in ("constant", "cosine"):
             raise UserError(f"schedule is 'constant' or 'cosine', not {self.schedule!r}")
-        if self.augment not in ("none", "flip"):
-            raise UserError(f"augment is 'none' or 'flip', not {self.augment!r}")
+        for name, known in (("augment", ("none", "flip", "strong")), ("optimizer", ("adamw", "sgd")), ("selection", SELECTIONS), ("fit_on", ("validation", "training"))):
+            if getattr(self, name) not in known:
+                raise UserError(f"{name} is {' or '.join(repr(k) for k in known)}, not {getattr(self, name)!r}")
+        if not 0 <= self.momentum < 1 or self.folds < 2:
+            raise UserError(f"momentum ({self.momentum}) lies in [0, 1) and folds ({self.folds}) are at least 2")
+        if self.evaluation_batch is not None and self.evaluation_batch < 1:
+            raise UserError(f"evaluation_batch is at least 1, not {self.evaluation_batch}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON, without what is as it was before it could be chosen."""
+        return {key: value for key, value in asdict(self).items() if key not in SINCE or value != SINCE[key]}
 
 
 @dataclass(frozen=True)
@@ -81,7 +108,7 @@ class TrainSpec:
             "seed": self.seed,
             "preset": self.preset,
             "network": self.network.to_dict(),
-            "budget": asdict(self.budget),
+            "budget": self.budget.to_dict(),
             "precision": self.precision,
             "telemetry": asdict(self.telemetry),
         }

@@ -6,7 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -18,18 +18,19 @@ from torch import Tensor
 from core.errors import UserError
 from core.methods import get
 from core.methods.base import EpochView
-from core.metrics.auc import auc
 from core.metrics.estimate import finite_or_none
 from core.training import checkpoint as checkpoints
 from core.training import device as devices
-from core.training.contribution import contribution_rows, margin
-from core.training.data import CohortLike, Data, load
-from core.training.engine import N_CLASSES, Engine
-from core.training.evaluate import Evaluator, Outputs
+from core.training import held_out
+from core.training.contribution import contribution_rows
+from core.training.data import HELD_OUT, CohortLike, Data, load
+from core.training.engine import Engine
+from core.training.evaluate import Evaluator, Outputs, RankingMetrics, evaluation_batch, log_odds, ranking_metrics
 from core.training.inputs import prepare
 from core.training.meter import Meter
 from core.training.predict import mean_features, predictions_frame
 from core.training.probe import ConflictProbe, probe_rows
+from core.training.selection import better
 from core.training.spec import TrainSpec
 from core.training.telemetry import StepTelemetry
 
@@ -67,7 +68,8 @@ def train(
     ----------
     resume : a checkpoint of the same specification to go on from (bit for bit on the CPU)
     should_stop : asked a few times a second; True ends the training as cancelled
-    checkpoint : file replaced after every epoch; its "best" holds the best epoch's weights
+    checkpoint : file replaced after every epoch; its "best" holds the kept epoch's weights, and after the
+        end it holds nothing else
     cache : folder for frozen features, shared by all runs on the cohort
     device : auto, cpu, cuda or cuda:N
 
@@ -83,6 +85,8 @@ def train(
         raise UserError(str(error)) from None
     arrays = prepare(cohort, spec.network, names, cache, place)
     data = load(cohort, arrays, names, spec.attribute, place, devices.room(place))
+    if held_out.place(method, spec) == "part":
+        data = data.without(held_out.folds(data, spec.budget.folds, spec.seed)[0])
     return _Training(cohort, Engine(data, spec), sink, should_stop, checkpoint).run(resume)
 
 
@@ -95,42 +99,56 @@ class _Training:
         self._should_stop = should_stop
         self._asked = 0.0
         self._reported = 0.0
-        self.evaluator = Evaluator(engine.network, engine.method, engine.data, engine.spec.precision)
+        self.evaluator = Evaluator(engine.network, engine.method, engine.data, engine.spec.precision, evaluation_batch(engine.spec))
         # A group is what the attribute says; without one there is nothing to compare.
         self.groups = self.data.groups if self.spec.attribute is not None else ()
         self.telemetry = StepTelemetry(engine.network.modalities, self.groups, self.data.device)
         self.probe: ConflictProbe | None = None
         if self.spec.telemetry.enabled and self.groups:
-            self.probe = ConflictProbe(engine.network, engine.method, self.data, probe_rows(self.data, self.spec.seed, N_CLASSES))
+            self.probe = ConflictProbe(engine.network, engine.method, self.data, probe_rows(self.data, self.spec.seed, engine.n_classes))
+        self.epochs = engine.method.total_epochs(self.spec.budget.epochs)
+        self.place = held_out.place(type(engine.method), self.spec)
+        self.folds: list[Outputs] | None = None
+        """After every epoch, what other networks say about the training patients they have not seen."""
         self.epoch = 0
-        self.best_auc = -math.inf
+        self.kept: RankingMetrics | None = None
+        self.kept_epoch = 0
         self.best: dict[str, dict[str, Tensor]] | None = None
 
     def run(self, resume: Path | None) -> Literal["done", "cancelled"]:
         if resume is not None:
             self._restore(checkpoints.load(resume, self.spec))
-        epochs, steps = self.spec.budget.epochs, self.engine.steps_per_epoch
+        steps = self.engine.steps_per_epoch
         described = devices.describe(self.data.device)
-        self._emit("start", epochs=epochs, steps=epochs * steps, device=described, threads=torch.get_num_threads())
+        self._emit("start", epochs=self.epochs, steps=self.epochs * steps, device=described, threads=torch.get_num_threads())
+        if self.place == "folds" and self.folds is None and self.epoch < self.epochs:
+            self.folds = held_out.out_of_fold(self.data, self.spec, lambda: self._stop(ask=False))
+            if self.folds is None:
+                return self._cancelled()
         if self.epoch == 0 and self.spec.telemetry.baseline:
             self._baseline()
         begun, first = time.monotonic(), self.engine.steps_done
-        while self.epoch < epochs:
+        while self.epoch < self.epochs:
             if not self._one_epoch(begun, first):
-                self._emit("end", status="cancelled", reason="cancelled by the user")
-                return "cancelled"
+                return self._cancelled()
         assert self.best is not None
         self._load_weights(self.best)
-        self.sink.predictions(predictions_frame(self.cohort, self.engine, self.evaluator))
+        self.sink.predictions(predictions_frame(self.cohort, self.engine, self.evaluator, self._fitting_rows()))
+        if self.path is not None:
+            checkpoints.save(self.path, self.spec, {"epoch": self.epoch, "best": self.best, "finished": True})
         self._emit("end", status="done", reason=None)
         return "done"
+
+    def _cancelled(self) -> Literal["cancelled"]:
+        self._emit("end", status="cancelled", reason="cancelled by the user")
+        return "cancelled"
 
     def _one_epoch(self, begun: float, first: int) -> bool:
         """Train and measure one epoch; False when asked to stop."""
         engine, telemetry = self.engine, self.spec.telemetry
         started = time.monotonic()
         meter = Meter(len(engine.network.modalities), self.spec.network.width, self.data.device)
-        for i, rows in enumerate(engine.epoch_order().split(self.spec.budget.batch_size)):
+        for i, rows in enumerate(engine.epoch_order(self.epoch).split(self.spec.budget.batch_size)):
             if self._stop(ask=i == 0):
                 return False
             done = engine.steps_done
@@ -142,39 +160,82 @@ class _Training:
                 if self.probe is not None and done % telemetry.probe_every == 0:
                     self.probe.measure()
             self._progress(begun, first)
-        outputs = self.evaluator.run(self.data.rows["validation"])
-        self._finish_epoch(meter, outputs, started)
+        share = engine.method.averaging(self.epoch)
+        if share is not None:
+            engine.average_in(share)
+        with engine.averaged():
+            self._finish_epoch(meter, self.evaluator.run(self.data.rows["validation"]), started)
+        if engine.method.restarts(self.epoch):
+            engine.restart()
+            self.kept = self.best = None
+        self.epoch += 1
+        if self.path is not None:
+            checkpoints.save(self.path, self.spec, self._state())
         return True
 
     def _finish_epoch(self, meter: Meter, outputs: Outputs, started: float) -> None:
         train_loss, modality_losses, mean = meter.read()
         if not math.isfinite(train_loss):
             raise UserError(f"the training loss of {self.spec.method} is no longer a number in epoch {self.epoch}: lower the learning rate (lr={self.spec.budget.lr})")
-        validation_loss = float(outputs.loss())
-        area = auc(outputs.y.cpu().numpy(), margin(outputs.logits))
-        self.engine.method.on_epoch_end(EpochView(self.epoch, train_loss, modality_losses, validation_loss, outputs.modality_losses(), outputs))
-        if self.engine.method.refits_fusion:
-            outputs = replace(outputs, logits=self.evaluator.fuse(outputs.features, outputs.present, outputs.group))
-            validation_loss = float(outputs.loss())
-            area = auc(outputs.y.cpu().numpy(), margin(outputs.logits))
-        if area > self.best_auc:
-            self.best_auc, self.best = area, self._weights()
+        method = self.engine.method
+        fitting = self._fitting(outputs)
+        if method.fits_held_out:
+            method.fit(fitting)
+        seen = outputs if self.place == "validation" else fitting
+        method.on_epoch_end(
+            EpochView(self.epoch, train_loss, modality_losses, float(seen.loss()), seen.modality_losses(), lambda: self.evaluator.run(self.data.rows["train"]))
+        )
+        if method.fits_held_out:
+            outputs = replace(outputs, fused=self.evaluator.fuse(outputs.features, outputs.present, outputs.group))
+        found = self._metrics(outputs)
+        if better(found, self.kept, self.spec.budget.selection):
+            self.kept, self.kept_epoch, self.best = found, self.epoch, self._weights()
         measured = [*self.telemetry.rows(), *(self.probe.rows() if self.probe else [])]
         if self.spec.telemetry.enabled:
             measured += self._contribution(outputs, mean, self.epoch)
-        seconds = time.monotonic() - started
-        self._emit("epoch", epoch=self.epoch, train_loss=train_loss, validation_loss=finite_or_none(validation_loss), validation_auc=finite_or_none(area), seconds=seconds)
+        self._emit_epoch(self.epoch, train_loss, outputs, found, time.monotonic() - started)
         if measured:
             self._emit("telemetry", epoch=self.epoch, rows=measured)
-        self.epoch += 1
-        if self.path is not None:
-            checkpoints.save(self.path, self.spec, {**self.engine.state(), "epoch": self.epoch, "best_auc": self.best_auc, "best": self.best})
+
+    def _fitting(self, validation: Outputs) -> Outputs:
+        """The outputs that a method may fit on after the present epoch."""
+        if self.place == "validation":
+            return validation
+        if self.place == "part":
+            return self.evaluator.run(self.data.rows[HELD_OUT])
+        assert self.folds is not None
+        # A method in stages has more epochs than a fold's network: its last ones see the folds' last.
+        return self.folds[min(self.epoch, len(self.folds) - 1)]
+
+    def _fitting_rows(self) -> Outputs | None:
+        """The outputs that a decision rule is fitted on; None: those of validation."""
+        if self.place == "validation":
+            return None
+        if self.place == "part":
+            return self.evaluator.run(self.data.rows[HELD_OUT])
+        return None if self.folds is None else self.folds[min(self.kept_epoch, len(self.folds) - 1)]
+
+    def _metrics(self, outputs: Outputs) -> RankingMetrics:
+        return ranking_metrics(outputs.y.cpu().numpy(), log_odds(outputs.logits), outputs.group.cpu().numpy(), self.groups)
+
+    def _emit_epoch(self, epoch: int, train_loss: float | None, outputs: Outputs, found: RankingMetrics, seconds: float) -> None:
+        self._emit(
+            "epoch",
+            epoch=epoch,
+            train_loss=train_loss,
+            validation_loss=finite_or_none(float(outputs.loss())),
+            validation_auc=found.auc,
+            validation_es_auc=found.es_auc,
+            validation_worst_group_auc=found.worst_group_auc,
+            validation_max_gap=found.max_gap,
+            left_out=dict(found.left_out),
+            seconds=seconds,
+        )
 
     def _baseline(self) -> None:
         """Epoch -1: the untrained network on validation."""
         outputs = self.evaluator.run(self.data.rows["validation"])
-        area = auc(outputs.y.cpu().numpy(), margin(outputs.logits))
-        self._emit("epoch", epoch=-1, train_loss=None, validation_loss=finite_or_none(float(outputs.loss())), validation_auc=finite_or_none(area), seconds=0.0)
+        self._emit_epoch(-1, None, outputs, self._metrics(outputs), 0.0)
         if self.spec.telemetry.enabled:
             train = self.data.rows["train"]
             spread = torch.linspace(0, len(train) - 1, min(BASELINE_ROWS, len(train)), device=train.device).long()
@@ -202,9 +263,24 @@ class _Training:
             engine.extra.load_state_dict(weights["extra"])
         engine.method.load_state(weights["method"])
 
+    def _state(self) -> dict[str, Any]:
+        return {
+            **self.engine.state(),
+            "epoch": self.epoch,
+            "kept": asdict(self.kept) if self.kept is not None else None,
+            "kept_epoch": self.kept_epoch,
+            "best": self.best,
+            "folds": held_out.packed(self.folds) if self.folds is not None else None,
+        }
+
     def _restore(self, state: dict[str, Any]) -> None:
+        self.epoch, self.best = state["epoch"], state["best"]
+        if state.get("finished"):
+            return
         self.engine.load_state(state)
-        self.epoch, self.best_auc, self.best = state["epoch"], state["best_auc"], state["best"]
+        self.kept = RankingMetrics(**state["kept"]) if state["kept"] is not None else None
+        self.kept_epoch = state["kept_epoch"]
+        self.folds = held_out.unpacked(state["folds"], self.data.device) if state["folds"] is not None else None
 
     def _stop(self, ask: bool) -> bool:
         """Whether to stop; asked when `ask` says so, and a few times a second."""
@@ -219,7 +295,7 @@ class _Training:
         if now - self._reported < PROGRESS_SECONDS:
             return
         self._reported = now
-        done, steps = self.engine.steps_done, self.engine.steps_per_epoch * self.spec.budget.epochs
+        done, steps = self.engine.steps_done, self.engine.steps_per_epoch * self.epochs
         seconds_left = (now - begun) / max(1, done - first) * (steps - done)
         self._emit("progress", epoch=self.epoch, step=done, steps=steps, seconds_left=round(seconds_left, 1))
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from core.locks import holding
 from core.runs.dead_runs import worker_lock
-from core.runs.locks import holding
 from core.store import Store
 from core.workspace import Workspace
 from tests.browser.helpers import ARGUMENTS, Watch, browser_path, dashboard

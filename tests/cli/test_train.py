@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from core.cli import main
-from core.cli.train import parse_seeds, parse_settings
+from core.cli.train import parse_seeds
 from core.errors import UserError
 from core.runs import find, folders
+from core.runs.setting_types import parse_settings
 from core.workspace import Workspace
 from tests.factories import FakeWorkspace
 from tests.runs.conftest import TINY, Tiny, eventually, tiny, tiny_template
@@ -38,15 +39,15 @@ def test_other_seeds_are_refused(text: str) -> None:
 
 
 def test_settings_are_read_as_numbers_where_they_are() -> None:
-    assert parse_settings(["lr=1e-3", "epochs=5", "clip=null", "augment=flip", "encoder.note=hf:a=b"]) == {
+    assert parse_settings(("--set", pair) for pair in ["lr=1e-3", "epochs = 5", "clip=null", "augment=flip", "encoder.note=hf:a=b"]) == {
         "lr": 1e-3, "epochs": 5, "clip": None, "augment": "flip", "encoder.note": "hf:a=b"
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("pairs", [["lr"], ["=3"], ["lr=1", "lr=2"], ["lr=NaN"], ["lr=Infinity"]])
+@pytest.mark.parametrize("pairs", [["lr"], ["=3"], ["lr="], ["lr=1", "lr=2"], ["lr=NaN"], ["lr=Infinity"], ["lr=[NaN]"], ["lr=1e999"]])
 def test_settings_that_say_nothing_are_refused(pairs: list[str]) -> None:
-    with pytest.raises(UserError):
-        parse_settings(pairs)
+    with pytest.raises(UserError, match="line"):
+        parse_settings(("line", pair) for pair in pairs)
 
 
 @pytest.mark.parametrize(
@@ -103,8 +104,14 @@ def test_detach_returns_at_once_and_cancel_and_retry_follow(tiny: Tiny, capsys: 
     eventually(lambda: tiny.status(run_id)["status"] == "done")
     code, _, err = call(capsys, "cancel", *words, run_id)
     assert code == 2 and "is done already" in err
-    code, _, err = call(capsys, "retry", *words, run_id)
-    assert code == 2 and "is done: only a failed or cancelled run" in err
+    code, _, err = call(capsys, "retry", *words)
+    assert code == 2 and "--failed" in err
+    code, out, _ = call(capsys, "queue", *words, "--pause")
+    assert code == 0 and json.loads(out) == []
+    code, out, _ = call(capsys, "retry", *words, run_id)
+    assert code == 0 and json.loads(out)[0]["status"] == "queued"
+    code, out, _ = call(capsys, "retry", *words, "--failed")
+    assert code == 0 and json.loads(out) == []
 
 
 def test_a_failed_run_is_said_and_1(tiny: Tiny, capsys: pytest.CaptureFixture[str]) -> None:
@@ -147,8 +154,11 @@ def test_the_queue_is_ordered_and_cancelled_from_the_command_line(tiny: Tiny, ca
     words = ["--workspace", str(tiny.workspace.root), "--json"]
     code, out, _ = call(capsys, "queue", *words, "--move", two, "1", "--parallel", "1")
     assert code == 0 and [item["run_id"] for item in json.loads(out)] == [two, one]
-    code, _, err = call(capsys, "queue", *words, "--parallel", "many")
-    assert code == 2 and "not a whole number" in err
+    for flag, value, message in (("--parallel", "many", "not a whole number"), ("--memory", "much", "not a number of gigabytes"), ("--memory", "0", "from 0.1 to")):
+        code, _, err = call(capsys, "queue", *words, flag, value)
+        assert code == 2 and message in err
+    code, out, _ = call(capsys, "queue", *words, "--memory", "4", "--priority", one, "high", "--pause")
+    assert code == 0 and [item["run_id"] for item in json.loads(out)] == [one, two]
     code, _, err = call(capsys, "cancel", *words)
     assert code == 2 and "--all" in err
     code, out, _ = call(capsys, "cancel", *words, "--all")

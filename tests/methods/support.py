@@ -15,7 +15,7 @@ from torch import Tensor
 
 from core.methods import get
 from core.methods.base import Context, EpochView, Method, Step
-from core.models.batch import Batch
+from core.models.batch import Batch, Fused
 from core.models.network import Network, build
 from core.models.spec import ModalityShape, NetworkSpec
 
@@ -74,6 +74,8 @@ def context(n_modalities: int = 2, n_classes: int = 2, n_groups: int = 2, seed: 
         feature_dim=WIDTH,
         device=torch.device("cpu"),
         generator=torch.Generator().manual_seed(seed),
+        train_y=torch.arange(int(counts.sum())) % n_classes,
+        train_group=(torch.arange(int(counts.sum())) // n_classes) % n_groups,
     )
 
 
@@ -82,6 +84,7 @@ class Shown:
     """What a method is shown of validation."""
 
     features: Tensor
+    fused: Fused
     modality_logits: Tensor
     present: Tensor
     y: Tensor
@@ -170,9 +173,28 @@ class Bench:
         with torch.no_grad():
             step = self.forward(data)
             own, fused = step.modality_losses(), float(step.fused_loss())
-            shown = Shown(self.method.transform(step.features, data, False), step.modality_logits, data.present, data.y, data.group)
-        self.method.on_epoch_end(EpochView(self.epoch, 0.9 * fused, 0.9**self.epoch * own, fused, own, shown))
+            shown = self.shown(data)
+        if self.method.fits_held_out:
+            self.method.fit(shown)
+        self.method.on_epoch_end(EpochView(self.epoch, 0.9 * fused, 0.9**self.epoch * own, fused, own, lambda: self.shown(self.training)))
         self.epoch += 1
+
+    @torch.no_grad()
+    def shown(self, data: Batch) -> Shown:
+        """Outputs in evaluation mode, as the loop shows them to a method."""
+        net, method = self.network, self.method
+        net.eval()
+        encoded = net.encode(data.inputs, data.present)
+        features = method.transform(encoded, data, False)
+        fused = method.fused(net, features, data.present, data.group)
+        net.train()
+        return Shown(features, fused, net.classify(encoded), data.present, data.y, data.group)
+
+    @property
+    def training(self) -> Batch:
+        """The training rows that the context speaks of."""
+        count = int(self.context.n_train)
+        return batch(count, self.n_modalities, self.n_classes, self.n_groups, seed=900)
 
     def run(self, steps: int, first: int = 0, n: int = 16, missing: bool = False) -> Tensor:
         """Take steps on different batches, an epoch after each; all weights afterwards as one vector."""

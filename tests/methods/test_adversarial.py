@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from core.methods.adversarial import ReverseGradient
+from core.methods.adversarial import ReverseGradient, projected
 from tests.methods.support import Bench, batch, table
 
 
@@ -44,3 +44,33 @@ def test_making_the_head_draws_nothing_from_the_global_generator() -> None:
     torch.manual_seed(0)
     bench.rebuild(bench.context)
     assert torch.equal(torch.rand(1), expected)
+
+
+def test_projection_by_hand() -> None:
+    g, a = torch.tensor([3.0, 4.0]), torch.tensor([2.0, 0.0])
+    found = projected(g, a, 0.5)
+    torch.testing.assert_close(found, torch.tensor([0.0, 4.0]) - 0.5 * a)
+    assert projected(g, None, 0.5) is g
+
+
+def test_projected_step_never_helps_the_head_to_first_order() -> None:
+    bench = Bench("adversarial", {"update": "projection", "strength": 0.1})
+    data = batch()
+    bench.main.zero_grad()
+    step = bench.forward(data)
+    loss = bench.method.loss(step)
+    _, of_group = step.cache["adversarial"]
+    network = bench.network.main_parameters()
+    against = torch.autograd.grad(of_group, network, retain_graph=True, allow_unused=True)
+    bench.method.backward(step, loss)
+    for parameter, adversary in zip(network, against, strict=True):
+        if adversary is not None and adversary.any():
+            # Descending along the parameter's gradient raises the head's loss: their product is -strength |a|^2.
+            torch.testing.assert_close((parameter.grad * adversary).sum(), -0.1 * adversary.square().sum(), rtol=1e-3, atol=1e-6)
+
+
+def test_conditional_head_is_told_the_label() -> None:
+    bench = Bench("adversarial", {"conditional": True, "strength": 0.0}, n_classes=3)
+    head = bench.method.extra_modules()
+    assert head[0].in_features == 8 + 3
+    bench.run(2)

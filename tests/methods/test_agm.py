@@ -37,10 +37,19 @@ def test_an_additive_network_gives_each_modality_its_own_part(monkeypatch: pytes
 
 def test_factor_by_hand() -> None:
     bench = Bench("agm", {"alpha": 2.0, "cap": 0.1})
-    bench.method.load_state({"mean_strength": torch.tensor([1.0, 1.0]), "steps": torch.tensor(1e9)})
+    bench.method.load_state({"mean_loss": torch.tensor([0.9, 0.6]), "steps": torch.tensor(4.0)})
     step = bench.forward(batch())
-    strength = bench.method.strengths(bench.method.shapley_logits(step), step.batch.y)
+    loss = bench.method.losses(bench.method.shapley_logits(step), step.batch.y).tolist()
     factors = bench.method.feature_gradient_factors(step)
-    for r, factor in zip(strength.tolist(), factors.tolist(), strict=True):
-        assert factor == pytest.approx(exp(2.0 * min(1.0 - r, 0.1)), rel=1e-4)
-    assert float(strength.log().sum()) == pytest.approx(0, abs=1e-5)
+    for m, factor in enumerate(factors.tolist()):
+        reference = exp((0.6 - 0.9) * (1 if m == 0 else -1))
+        assert factor == pytest.approx(exp(2.0 * min(reference - exp(loss[1 - m] - loss[m]), 0.1)), rel=1e-4)
+    torch.testing.assert_close(bench.method.state()["mean_loss"], torch.tensor([0.8 * 0.9 + 0.2 * loss[0], 0.8 * 0.6 + 0.2 * loss[1]]))
+
+
+def test_the_reference_is_of_mean_losses_and_not_the_mean_of_strengths() -> None:
+    """Losses (2, 0) and then (0, 2): their means are equal, so the reference is 1; the mean of exp(-2) and exp(2) would be 3.8."""
+    bench = Bench("agm")
+    means = torch.tensor([[2.0, 0.0], [0.0, 2.0]]).mean(0)
+    torch.testing.assert_close(bench.method.strengths(means), torch.ones(2))
+    assert bench.method.settings.cap == 10.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from core.models.batch import cross_entropy
@@ -27,6 +29,16 @@ def test_absent_group_is_not_raised() -> None:
     bench.method.loss(step)
     raised = torch.exp(0.5 * step.fused_loss().detach())
     torch.testing.assert_close(bench.method.state()["q"], torch.stack([raised, torch.tensor(1.0)]) / (raised + 1))
+
+
+def test_batches_are_group_balanced_unless_asked_otherwise() -> None:
+    bench = Bench("group-dro")
+    group = torch.tensor([0] * 900 + [1] * 90 + [-1] * 10)
+    bench.rebuild(replace(bench.context, train_group=group))
+    drawn = group[bench.method.epoch_rows(0)]
+    counts = torch.stack([(drawn == g).sum() for g in (0, 1, -1)]) / len(group)
+    torch.testing.assert_close(counts, torch.tensor([0.495, 0.495, 0.01]), atol=0.05, rtol=0)
+    assert Bench("group-dro", {"balanced": False}).method.epoch_rows(0) is None
 
 
 def test_worse_group_gains_weight_over_time() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.methods.base import Context, Step
 from core.methods.multifair import MultiFair, direction_loss
-from core.methods.rolling import RollingScores, cell_weights, surrogate_group_aucs
+from core.methods.rolling import RollingScores, cell_weights, score_rows, surrogate_group_aucs
 from core.models.batch import Batch
 from core.models.network import Network, build
 from core.models.spec import ModalityShape, NetworkSpec
@@ -293,9 +293,27 @@ def test_state_comes_back() -> None:
     assert first.loss(step).item() == second.loss(step).item()
 
 
-def test_more_than_two_classes_are_refused() -> None:
-    context = a_context(2, 2)
-    with pytest.raises(ValueError, match="two classes"):
-        MultiFair(MultiFair.Settings(), Context(**{**context.__dict__, "n_classes": 3}))
+def test_three_classes_are_one_against_the_rest() -> None:
+    """A_m and A_mg are scikit-learn's macro one-vs-rest AUCs over the buffer, here one batch."""
+    bench = Bench("multifair", {"min_per_class": 2}, n_classes=3)
+    data = batch(96, n_classes=3)
+    step = bench.forward(data)
+    bench.method.loss(step)
+    probability = step.modality_logits.detach().softmax(-1).double()
+    for m in (0, 1):
+        whole = roc_auc_score(data.y, probability[:, m], multi_class="ovr", average="macro")
+        assert float(bench.method.state()["auc"][m]) == pytest.approx(whole)
+        for g in (0, 1):
+            inside = data.group == g
+            part = roc_auc_score(data.y[inside], probability[inside, m], multi_class="ovr", average="macro")
+            assert float(bench.method.series()["group_auc"][m, g]) == pytest.approx(part)
+
+
+def test_one_against_the_rest_with_two_classes_is_the_binary_margin() -> None:
+    logits = torch.randn(6, 2, 2)
+    torch.testing.assert_close(score_rows(logits), (logits[..., 1] - logits[..., 0]).T)
+    three = torch.randn(6, 2, 3)
+    odds = three.softmax(-1)
+    torch.testing.assert_close(score_rows(three), (odds / (1 - odds)).log().flatten(1).T)
 
 

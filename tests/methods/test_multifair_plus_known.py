@@ -10,9 +10,8 @@ from tests.methods.support import Bench, batch
 def test_the_recorded_group_sets_the_weights() -> None:
     bench = Bench("multifair-plus-known")
     method = bench.method
-    features, present = torch.zeros(3, 2, 4), torch.ones(3, 2, dtype=torch.bool)
     counts = method.context.group_label_counts.sum(1)
-    q = method._group_probability(features, present, torch.tensor([1, 0, -1]))
+    q = method.group_probability(None, torch.tensor([1, 0, -1]))
     torch.testing.assert_close(q[0], torch.nn.functional.one_hot(torch.tensor(1), len(counts)).float())
     torch.testing.assert_close(q[1], torch.nn.functional.one_hot(torch.tensor(0), len(counts)).float())
     torch.testing.assert_close(q[2], counts.float() / counts.sum())

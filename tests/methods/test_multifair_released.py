@@ -115,6 +115,18 @@ def test_defect_surrogate_calls_chance_a_third_and_an_absent_group_strong() -> N
     assert bool((absent > seen).all())
 
 
+def test_gate_stays_closed_where_a_group_has_no_auc() -> None:
+    """The published step compares the two groups' AUCs; an absent group has none, and at a 5 % minority most batches lack one."""
+    bench = Bench(NAME, {"tau": 1e-6})
+    data = batch(16)
+    bench.gradients(take(data, (data.group == 0).nonzero().squeeze(1)))
+    assert bench.method.series()["gate"] == 0
+    bench.gradients(take(data, ((data.group == 0) | (data.y == 1)).nonzero().squeeze(1)))
+    assert bench.method.series()["gate"] == 0
+    bench.gradients(data)
+    assert bench.method.series()["gate"] == 1
+
+
 def test_defect_balance_wanders_and_the_gate_opens_without_a_gap() -> None:
     """Stationary classifiers, no difference between groups, batches of 32."""
     generator = torch.Generator().manual_seed(0)

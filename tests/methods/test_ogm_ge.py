@@ -55,3 +55,11 @@ def test_noise_has_the_gradients_own_spread() -> None:
     noise = torch.stack(draws)
     assert float(noise.std() / plain.std(correction=0)) == pytest.approx(1, abs=0.03)
     assert abs(float(noise.mean() / plain.std(correction=0))) < 0.03
+
+
+def test_fused_confidence_is_the_fused_networks_with_one_modality_kept() -> None:
+    bench = Bench("ogm-ge", {"confidence": "fused", "noise": False})
+    step = bench.forward(batch())
+    for m, kept in enumerate(([True, False], [False, True])):
+        alone = bench.network.fuse(step.features.detach(), step.batch.present & torch.tensor(kept)).logits
+        torch.testing.assert_close(bench.method.modality_logits(step)[:, m], alone)

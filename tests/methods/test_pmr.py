@@ -16,7 +16,7 @@ def test_prototypes_are_exponential_means() -> None:
     mean = first.features.detach()[first.batch.y == 1].mean(0)
     torch.testing.assert_close(bench.method.state()["prototypes"][:, 1], mean)
     second = bench.step(batch(8, seed=1))
-    moved = 0.8 * mean + 0.2 * second.features.detach()[second.batch.y == 1].mean(0)
+    moved = 0.2 * mean + 0.8 * second.features.detach()[second.batch.y == 1].mean(0)
     torch.testing.assert_close(bench.method.state()["prototypes"][:, 1], moved)
 
 
@@ -30,7 +30,7 @@ def test_absent_class_keeps_its_prototype() -> None:
 
 
 def test_only_the_slower_modality_is_pulled() -> None:
-    bench = Bench("pmr", {"alpha": 3.0, "momentum": 0.0})
+    bench = Bench("pmr", {"alpha": 3.0, "momentum": 1.0})
     data = batch(2, n_groups=1)
     prototypes = torch.zeros(2, 2, 8)
     prototypes[:, 1, 0] = 1.0

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import psutil
 
+from core.locks import Lock, holding, is_held
 from core.runs import processes, reasons
-from core.runs.locks import Lock, holding, is_held
 from tests.runs.conftest import eventually
 
 WAITS = "import sys; print('up', flush=True); sys.stdin.read()"
@@ -52,7 +52,7 @@ def test_only_our_own_jobs_are_ended() -> None:
 
 def test_a_lock_goes_with_its_holder(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    code = f"import sys; from pathlib import Path; from core.runs.locks import Lock; l = Lock(Path({str(path)!r})); assert l.acquire(); {WAITS}"
+    code = f"import sys; from pathlib import Path; from core.locks import Lock; l = Lock(Path({str(path)!r})); assert l.acquire(); {WAITS}"
     process = child(code)
     assert is_held(path)
     assert not Lock(path).acquire()

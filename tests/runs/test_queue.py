@@ -9,13 +9,15 @@ import psutil
 import pytest
 
 from core.errors import UserError
+from core.locks import holding
 from core.runs import cancel, find, folders, move, parallel, plan, queue_state, retry, set_parallel, settle, submit
 from core.runs.folder import RunFolder, new_status
-from core.runs.locks import holding
-from core.runs.queue import threads_per_job, waiting
+from core.runs.memory import UNKNOWN_RUN_BYTES, expected_bytes, fits, peaks_by_kind
+from core.runs.queue import pause, resume, retry_failed, set_priority, waiting
+from core.runs.queue_settings import change_settings, settings_problem, threads_per_job
 from core.store.journal import read_part
 from tests.factories import FakeWorkspace, fake_run, fake_workspace
-from tests.runs.conftest import Tiny
+from tests.runs.conftest import Tiny, eventually
 
 
 def dead_pid() -> tuple[int, float]:
@@ -62,15 +64,15 @@ def test_a_done_run_answers_from_the_cache_and_a_changed_setting_does_not(tiny: 
     (spec,), (other,) = tiny.plan("erm"), tiny.plan("erm", lr=0.002)
     submit(tiny.workspace, [spec], start=False)
     folder = find(tiny.workspace, spec.run_id)
-    folder.predictions.write_bytes(b"there")
-    folder.update_status(status="done")
+    folder.predictions.write_bytes(b"PAR1 there PAR1")
+    folder.update_status(status="done", started=1.0, finished=2.0)
     assert [(h.status, h.cached) for h in submit(tiny.workspace, [spec, other], start=False)] == [("done", True), ("queued", False)]
 
 
 def test_a_done_run_without_its_predictions_is_made_again(tiny: Tiny) -> None:
     (spec,) = tiny.plan("erm")
     submit(tiny.workspace, [spec], start=False)
-    find(tiny.workspace, spec.run_id).update_status(status="done")
+    find(tiny.workspace, spec.run_id).update_status(status="done", started=1.0, finished=2.0)
     assert submit(tiny.workspace, [spec], start=False)[0].status == "queued"
 
 
@@ -123,7 +125,7 @@ def test_retry_keeps_the_checkpoint_unless_told_otherwise(tiny: Tiny) -> None:
         retry(tiny.workspace, spec.run_id, fresh=fresh, start=False)
         assert folder.checkpoint.exists() is not fresh and folder.journal.exists() is not fresh
         assert folder.read_status()["status"] == "queued"
-    with pytest.raises(UserError, match="is queued: only a failed or cancelled run"):
+    with pytest.raises(UserError, match="is queued: only a run that has ended"):
         retry(tiny.workspace, spec.run_id)
 
 
@@ -145,9 +147,86 @@ def test_the_order_of_the_queue_can_be_changed(tiny: Tiny) -> None:
     assert move(tiny.workspace, one, 3) == [four, two, one, three]
     assert move(tiny.workspace, four, 99) == [two, one, three, four]
     assert [(i.run_id, i.position) for i in queue_state(tiny.workspace)] == [(two, 1), (one, 2), (three, 3), (four, 4)]
-    find(tiny.workspace, one).update_status(status="done")
+    find(tiny.workspace, one).update_status(status="done", started=1.0, finished=2.0)
     with pytest.raises(UserError, match="is done, not queued"):
         move(tiny.workspace, one, 1)
+
+
+def test_a_higher_priority_goes_first_and_moving_takes_the_neighbours_priority(tiny: Tiny) -> None:
+    one, two, three = (h.run_id for h in submit(tiny.workspace, tiny.plan("erm", seeds=(1, 2, 3)), start=False))
+    (late,) = (h.run_id for h in submit(tiny.workspace, tiny.plan("erm", seeds=(4,)), start=False, priority="high"))
+    assert [f.run_id for f in waiting(tiny.workspace)] == [late, one, two, three]
+    assert set_priority(tiny.workspace, one, "low") == [late, two, three, one]
+    assert move(tiny.workspace, one, 1) == [one, late, two, three]
+    assert move(tiny.workspace, late, 3) == [one, two, late, three]
+    assert move(tiny.workspace, one, 4) == [two, late, three, one]
+    with pytest.raises(UserError, match="low, normal, high"):
+        set_priority(tiny.workspace, one, "urgent")
+    retried = find(tiny.workspace, one)
+    retried.update_status(status="failed", priority=1)
+    retry(tiny.workspace, one, start=False)
+    assert retried.read_status()["priority"] == 1
+
+
+def test_a_paused_queue_starts_nothing_and_no_worker_for_nothing(tiny: Tiny) -> None:
+    pause(tiny.workspace)
+    submit(tiny.workspace, tiny.plan("erm"))
+    assert not tiny.processes("core.runs.worker") and not (tiny.workspace.root / "queue.log").exists()
+    # A worker that runs already ends, although something waits.
+    assert subprocess.run([sys.executable, "-m", "core.runs.worker", str(tiny.workspace.root)], check=False, timeout=90).returncode == 0
+    assert [status["status"] for status in (f.read_status() for f in folders(tiny.workspace))] == ["queued"]
+    resume(tiny.workspace)
+    run_id = next(folders(tiny.workspace)).run_id
+    eventually(lambda: tiny.status(run_id)["status"] == "done")
+    assert tiny.status(run_id)["peak_bytes"] > 50_000_000
+
+
+def test_every_failed_run_is_tried_again(tiny: Tiny) -> None:
+    handles = submit(tiny.workspace, tiny.plan("erm", seeds=(1, 2, 3)), start=False)
+    for handle, word in zip(handles, ("failed", "failed", "cancelled"), strict=True):
+        find(tiny.workspace, handle.run_id).update_status(status=word)
+    assert [h.run_id for h in retry_failed(tiny.workspace, start=False)] == sorted(h.run_id for h in handles[:2])
+    assert find(tiny.workspace, handles[2].run_id).read_status()["status"] == "cancelled"
+
+
+def test_a_done_run_is_trained_again_from_the_start_and_its_predictions_are_kept(tiny: Tiny) -> None:
+    (spec,) = tiny.plan("erm")
+    submit(tiny.workspace, [spec], start=False)
+    folder = find(tiny.workspace, spec.run_id)
+    for again in (lambda: retry(tiny.workspace, spec.run_id, start=False), lambda: submit(tiny.workspace, [spec], start=False, fresh=True)):
+        folder.predictions.write_bytes(b"PAR1 there PAR1")
+        folder.checkpoint.write_bytes(b"tensors")
+        folder.update_status(status="done", started=1.0, finished=2.0)
+        assert submit(tiny.workspace, [spec], start=False)[0].cached
+        again()
+        status = folder.read_status()
+        assert status["status"] == "queued" and not folder.checkpoint.exists() and not folder.predictions.exists()
+        assert (folder.path / f"predictions.attempt{status['attempt'] - 1}.parquet").read_bytes() == b"PAR1 there PAR1"
+
+
+def test_settings_of_the_queue_survive_each_other_and_damage(tiny: Tiny) -> None:
+    change_settings(tiny.workspace, memory_gb=2.5)
+    set_parallel(tiny.workspace, 3)
+    pause(tiny.workspace)
+    assert (parallel(tiny.workspace), settings_problem(tiny.workspace)) == (3, None)
+    with pytest.raises(UserError, match=r"from 0\.1 to"):
+        change_settings(tiny.workspace, memory_gb=0.0)
+    for text in ("", "[]", "{", '{"parallel": "two"}', '{"paused": 1}'):
+        (tiny.workspace.root / "queue.json").write_text(text, encoding="utf-8")
+        assert parallel(tiny.workspace) >= 1
+        assert "queue's settings are damaged" in str(settings_problem(tiny.workspace))
+
+
+def test_a_run_waits_until_it_fits_into_memory() -> None:
+    gb = 10**9
+    assert fits(8 * gb, [], limit=gb, available=0), "alone it is tried in any case"
+    assert fits(2 * gb, [(1 * gb, 1 * gb)], limit=None, available=3 * gb)
+    assert not fits(2 * gb, [(1 * gb, 0)], limit=None, available=3 * gb), "what the first has not taken yet is kept for it"
+    assert not fits(2 * gb, [(2 * gb, 2 * gb)], limit=3.5 * gb, available=90 * gb)
+    assert fits(1 * gb, [(2 * gb, 2 * gb)], limit=3.5 * gb, available=90 * gb)
+    spec = {"cohort_id": "a", "network": {"width": 8}, "budget": {"batch_size": 32}}
+    peaks = peaks_by_kind([(spec, {"peak_bytes": 3 * gb}), (spec, {"peak_bytes": 2 * gb}), (spec, {}), ({**spec, "cohort_id": "b"}, {"peak_bytes": 9 * gb})])
+    assert expected_bytes(spec, peaks) == 3 * gb and expected_bytes({**spec, "cohort_id": "c"}, peaks) == UNKNOWN_RUN_BYTES
 
 
 def test_a_run_that_a_job_has_taken_is_not_taken_twice(tiny: Tiny) -> None:

@@ -147,15 +147,7 @@ def test_a_run_with_a_damaged_status_is_shown_as_failed(fake: FakeWorkspace) -> 
     (fake.workspace.runs / fake.run_ids[0] / "status.json").write_text("{", encoding="utf-8")
     with Store.open(fake.workspace) as store:
         row = store.runs().set_index("run_id").loc[fake.run_ids[0]]
-        assert row["status"] == "failed" and "status.json is damaged" in row["reason"]
-
-
-@pytest.mark.parametrize("name", ["spec.json", "predictions.parquet"])
-def test_a_damaged_run_folder_does_not_hide_the_others(fake: FakeWorkspace, name: str, caplog: pytest.LogCaptureFixture) -> None:
-    (fake.workspace.runs / fake.run_ids[0] / name).write_text("{", encoding="utf-8")
-    with Store.open(fake.workspace) as store:
-        assert set(store.runs()["run_id"]) == set(fake.run_ids[1:])
-        assert fake.run_ids[0] in caplog.text
+        assert row["status"] == "failed" and str(row["reason"]).startswith("damaged: status.json")
 
 
 def test_two_programs_on_one_workspace_show_the_same(fake: FakeWorkspace) -> None:

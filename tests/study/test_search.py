@@ -16,7 +16,7 @@ from core.study.search import LEARNING_RATES, candidates, tune
 def test_defaults_come_first_and_nothing_is_tried_twice(name: str) -> None:
     found = candidates(name, 1e-3, 4)
     defaults = get(name).parse_settings({})
-    space = get(name).search_space
+    space = get(name).searched("adamw")
     assert found[0] == {**{key: getattr(defaults, key) for key in space}, "lr": 1e-3, "classifier_lr": 2e-3}
     assert len(found) <= 4
     assert all(found.count(one) == 1 for one in found)

@@ -27,7 +27,8 @@ def resumed_equals_whole(path: Path, cohort: SyntheticCohort, spec: TrainSpec) -
     assert first.events[-1]["status"] == "cancelled" and first.frame is None
     torch.manual_seed(99)  # what the process drew in the meantime must not matter
     train(cohort, spec, second, resume=path, device="cpu")
-    assert [e["epoch"] for e in second.of("epoch")] == [2]
+    # A method in stages has more epochs than the budget names.
+    assert [e["epoch"] for e in second.of("epoch")] == list(range(2, whole.of("start")[0]["epochs"]))
     assert whole.frame is not None and second.frame is not None
     assert whole.frame.equals(second.frame)
     assert whole.of("telemetry")[-1]["rows"] == second.of("telemetry")[-1]["rows"]

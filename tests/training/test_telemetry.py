@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
+from core.methods import get, names
 from core.methods.arithmetic import true_class_confidence
 from core.models.batch import Fused, cross_entropy
 from core.training.contribution import Scopes, contribution_rows, weighted_aucs
@@ -130,6 +132,41 @@ def test_contributions_sum_to_the_fused_auc(engine: Engine) -> None:
     (overall,) = (r for r in rows if r["name"] == "take_away.auc" and r["modality"] is None and r["group"] is None)
     assert overall["value"] == pytest.approx(reference)
     assert overall["low"] < overall["value"] < overall["high"]
+
+
+@pytest.mark.parametrize("method", [name for name in names() if get(name).uses_group])
+def test_what_the_attribute_gives_is_the_attributes(method: str) -> None:
+    """Nothing kept, the group unknown as well: one score for all, so v(nothing) is 0 and the shares sum to the whole."""
+    torch.set_num_threads(1)
+    spec = make_spec(method, attribute="site", settings={"width": 16})
+    engine = Engine(as_data(SyntheticCohort(n=240, n_groups=2), spec, torch.device("cpu")), spec)
+    for rows in engine.epoch_order().split(32):
+        engine.step(rows, 0)
+    # The group alone predicts: half of a rule that adds to the logits of one group.
+    evaluator = Evaluator(engine.network, engine.method, engine.data, "fp32")
+    plain = engine.method.fused
+
+    def told(network: Any, features: torch.Tensor, present: torch.Tensor, group: torch.Tensor) -> Fused:
+        fused = plain(network, features, present, group)
+        return replace(fused, logits=fused.logits + 2.0 * torch.stack([-(group == 1).float(), (group == 1).float()], 1))
+
+    engine.method.fused = told  # type: ignore[method-assign]
+    outputs = evaluator.run(engine.data.rows["validation"])
+    mean = mean_features(outputs, torch.arange(len(outputs.y)))
+    nothing = evaluator.keeping(outputs, mean, (False, False), keep_group=False)
+    torch.testing.assert_close(nothing, nothing[:1].expand_as(nothing))
+    assert not torch.allclose(evaluator.keeping(outputs, mean, (False, False)), nothing)
+    rows = contribution_rows(evaluator, outputs, mean, engine.network.modalities, engine.data.groups, engine.data.patients[outputs.rows.numpy()], 20, np.random.default_rng(0))
+    for group in (None, "g0"):
+        phi = {r["modality"]: r["value"] for r in rows if r["name"] in ("contribution.phi", "contribution.phi_attribute") and r["group"] == group}
+        (full,) = (r["value"] for r in rows if r["name"] == "take_away.auc" and r["modality"] is None and r["group"] == group)
+        assert set(phi) == {"photo", "labs", None} and sum(phi.values()) == pytest.approx(full - 0.5)
+        shares = [r["value"] for r in rows if r["name"] in ("contribution.ratio", "contribution.ratio_attribute") and r["group"] == group]
+        assert sum(shares) == pytest.approx(1)
+    # Within a group the attribute is the same for all and gives nothing.
+    (inside,) = (r["value"] for r in rows if r["name"] == "contribution.phi_attribute" and r["group"] == "g0")
+    (overall,) = (r["value"] for r in rows if r["name"] == "contribution.phi_attribute" and r["group"] is None)
+    assert overall != 0 and abs(inside) < 0.2
 
 
 def test_nothing_kept_means_one_score_for_all(engine: Engine) -> None:

