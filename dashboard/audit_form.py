@@ -141,6 +141,9 @@ def _columns(draft: Draft, head: pd.DataFrame) -> dict[str, Any]:
             model = one("Name of the model", guess.model)
             split = one("Split", guess.split, help_text="Test rows are audited; thresholds are chosen on validation rows.")
             weights = one("Sampling weights", None)
+    with st.expander("Why these columns", icon=":material/help:"):
+        rows = [{"Column": c, "Why": guess.reasons.get(c, "not recognised: not used unless you choose it")} for c in columns]
+        st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", alt="What each column was taken for, and why")
     return {
         "label": label, "unclear": meaning.unclear, "positive": meaning.positive, "uncertain": meaning.uncertain, "blank": meaning.blank, "score": tuple(score), "attributes": tuple(attributes), "id": identity, "patient": patient,
         "prediction": (prediction,) if prediction else (), "model": model, "split": split, "weights": weights,

@@ -22,7 +22,7 @@ from core.cohort.sources import ImageSource, Unreadable, open_source
 from core.errors import UserError
 from core.tables.groups import merge_text, propose_groups
 from dashboard import state
-from dashboard.draft import TABLES, Draft
+from dashboard.draft import TABLES, Draft, readable_roots
 from dashboard.escape import md
 from dashboard.findings import show_findings
 from dashboard.label_editor import LabelChoice, label_editor
@@ -74,14 +74,15 @@ def _files(draft: Draft | None) -> Draft | None:
                 "Images or volumes: many files, or one zip",
                 accept_multiple_files="directory" if folder else True,
                 key=f"images-{turn}-{'folder' if folder else 'files'}",
-                help="DICOM, PNG, JPEG, TIFF, NPZ, NPY. Names must match the paths in the table; folders in front of them may be left out.",
+                help="DICOM, NIfTI, PNG, JPEG, TIFF, NPZ, NPY. Names must match the paths in the table; folders in front of them may be left out.",
             )
             st.toggle("Choose a whole folder", key="upload-folder")
         if table is not None or files:
             draft = draft or _begin()
             _keep(draft, table, files if isinstance(files, list) else [files] if files else [])
     with server, st.form("on-server", border=False):
-        st.caption("For large cohorts: the files stay where they are and are read from there.")
+        below = ", ".join(map(str, readable_roots()))
+        st.caption(md(f"For large cohorts: the files stay where they are and are read from there. Folders below {below} can be named."))
         path = st.text_input("Table", placeholder="/data/clinic/cohort.csv", key="server-table")
         where = st.text_input("Folder or zip with the images (empty: the table's own folder)", placeholder="/data/clinic/images", key="server-images")
         if st.form_submit_button("Use these files") and path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import shutil
@@ -112,8 +113,9 @@ class Draft:
         self.remember(images=str(root) if root.is_dir() else None, left_out=left_out)
 
     def point_to(self, table: str, images: str) -> None:
-        """Use files that lie on this machine already, where they are. UserError names what is not there."""
+        """Use files that lie on this machine already, where they are, below the `readable_roots`. UserError names what is not there."""
         table_path = Path(table).expanduser()
+        _below_roots(table_path, Path(images).expanduser() if images else table_path)
         if not table_path.is_file():
             raise UserError(f"{table}: no such file on the machine that runs the dashboard")
         if not is_table(table_path.name):
@@ -133,6 +135,21 @@ class Draft:
 
     def discard(self) -> None:
         shutil.rmtree(self.folder)
+
+
+def readable_roots() -> list[Path]:
+    """Folders below which the server reads what a page names: those of $MULTIFAIR_ROOTS, else the home and the working directory."""
+    named = os.environ.get("MULTIFAIR_ROOTS")
+    roots = named.split(os.pathsep) if named else [str(Path.home()), str(Path.cwd())]
+    return [Path(root).expanduser().resolve() for root in roots if root]
+
+
+def _below_roots(*paths: Path) -> None:
+    roots = readable_roots()
+    for path in paths:
+        if not any(path.resolve().is_relative_to(root) for root in roots):
+            allowed = ", ".join(map(str, roots))
+            raise UserError(f"{path}: the dashboard reads only below {allowed}; put the files there, or start it with the environment variable MULTIFAIR_ROOTS naming further folders")
 
 
 def copy(upload: Upload | IO[bytes], path: Path) -> None:

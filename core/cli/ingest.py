@@ -38,6 +38,7 @@ def add_parser(subparsers: Any) -> None:
         parser.add_argument(f"--{kind}", metavar=form, action="append", default=[], help=f"{kind} modality (repeat for more)")
     parser.add_argument("--merge", metavar="COL=NEW:OLD,OLD", action="append", default=[], help="put groups together; nothing before the colon counts them as missing (repeat for more)")
     parser.add_argument("--bins", metavar="COL=X,Y", action="append", default=[], help="bands of a numeric column as a sensitive attribute, for example age=18,40,65 (repeat for more)")
+    parser.add_argument("--layout", metavar="NAME", help="the table is that of a well-known cohort: chexpert, mimic-cxr, nih, isic, ham10000, pad-ufes, fitzpatrick17k, papila, odir, brset, aptos or rsna (recognised by itself; with this, columns that repeat its label are dropped)")
     parser.add_argument("--join", metavar="FILE:ID", action="append", default=[], help="another table with facts on the same ID, or with the same columns for further rows (repeat for more)")
     parser.add_argument("--sheet", metavar="NAME", help="sheet of a workbook, by its name or number")
     parser.add_argument("--encoding", metavar="NAME", help="encoding of a text table, where it is not recognised")
@@ -80,7 +81,7 @@ def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None, dict[str
     modalities = [_modality(kind, text) for kind in ("image", "volume", "text", "tabular") for text in getattr(args, kind)]
     if args.manifest:
         return *_on_manifest(args, modalities), None
-    flags = (args.id, args.patient, args.label, args.positive, args.uncertain, args.blank, args.split, args.attribute, modalities, args.drop, args.merge, args.bins)
+    flags = (args.id, args.patient, args.label, args.positive, args.uncertain, args.blank, args.split, args.attribute, modalities, args.drop, args.merge, args.bins, args.layout)
     if not any(f not in (None, [], ()) for f in flags):
         return None, None, None
     table = find_table(args.table)
@@ -89,7 +90,7 @@ def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None, dict[str
     frame = prepared(joined.table.frame, args.merge, args.bins, source)
     guess = guess_roles(
         frame, source, label=args.label, positive=args.positive, uncertain=args.uncertain or "exclude", blank=args.blank or "exclude", sample_id=args.id,
-        patient_id=args.patient or joined.stacked_by, split=args.split, attributes=args.attribute, modalities=modalities, dropped=args.drop,
+        patient_id=args.patient or joined.stacked_by, split=args.split, attributes=args.attribute, modalities=modalities, dropped=args.drop, layout=args.layout,
     )  # fmt: skip
     return replace(guess.roles, merge=tuple(args.merge), bins=tuple(args.bins)), None, guess.reasons
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from core.cohort import images, volumes
 from core.cohort.checks.leakage import column_leak, leak_groups
-from core.cohort.layouts import sibling_findings
+from core.cohort.label_tables import sibling_findings
+from core.cohort.layouts import layout_named, named_like, recognised
 from core.cohort.matching import is_web_address, share_found, unread_format
 from core.cohort.patients import PATH_PATIENT
 from core.cohort.schema import Modality, Roles
@@ -63,6 +64,7 @@ def guess_roles(
     attributes: Iterable[str] = (),
     modalities: Iterable[Modality] = (),
     dropped: Iterable[str] = (),
+    layout: str | None = None,
 ) -> RoleGuess:
     """`propose_roles`, refusing where something has to be answered.
 
@@ -73,7 +75,7 @@ def guess_roles(
     """
     guess = propose_roles(
         table, files, fixed=fixed, label=label, positive=positive, uncertain=uncertain, blank=blank, sample_id=sample_id, patient_id=patient_id, split=split,
-        attributes=attributes, modalities=modalities, dropped=dropped,
+        attributes=attributes, modalities=modalities, dropped=dropped, layout=layout,
     )  # fmt: skip
     if guess.question is not None:
         raise UserError(guess.question)
@@ -97,17 +99,25 @@ def propose_roles(
     attributes: Iterable[str] = (),
     modalities: Iterable[Modality] = (),
     dropped: Iterable[str] = (),
+    layout: str | None = None,
 ) -> RoleGuess:
     """Guess the roles of all columns that are not given.
 
     A given attribute or modality keeps its columns; further ones are guessed
     from the columns left over, kind by kind: naming an image modality still
-    lets the tabular one be guessed. `split=""` means: make splits. What cannot
+    lets the tabular one be guessed. `split=""` means: make splits. `layout`: a well-known
+    cohort (`core.cohort.layouts`), whose columns that repeat the label are dropped. What cannot
     be guessed is a question, not an obstacle to the rest. Raises UserError for
     columns that the table does not have.
     """
     if fixed is not None:
         return RoleGuess(fixed, {c: "as given" for c in table.columns}, _parts(fixed, table.columns))
+    known = recognised(table.columns) if layout is None else layout_named(layout, table.columns)
+    if label is None and known is not None and known.label is not None:
+        label = named_like(known.label, table.columns)
+    if layout is not None and known is not None:
+        repeats = (named_like(c, table.columns) for c in known.repeats)
+        dropped = [*dropped, *(c for c in repeats if c is not None and c != label)]
     given = {"label": label, "sample id": sample_id, "patient id": patient_id, "split": split or None}
     attributes, named = list(attributes), tuple(modalities)
     _require(table, [*given.values(), *attributes, *dropped, *(c for m in named for c in m.columns)])

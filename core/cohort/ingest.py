@@ -18,6 +18,7 @@ from core.cohort.checks import CheckInput, SetAside, findings_of, run_checks
 from core.cohort.decode import Progress, silent
 from core.cohort.files import FileModality, collect, decode_modality
 from core.cohort.guess import column_roles, guess_roles
+from core.cohort.layouts import layout_finding
 from core.cohort.manifest import read_manifest
 from core.cohort.matching import unused_files
 from core.cohort.preparation import prepared, prepared_for
@@ -112,7 +113,7 @@ def ingest_table(
         progress(f"reading the files of {len(table)} rows")
     collected = collect(table, roles, source)
     used = [name for modality in collected.values() for name in modality.names]
-    found = (*found, *(f for modality in collected.values() for f in modality.findings), *unused_files(source, used, named=named))
+    found = (*found, *layout_finding(table.columns), *(f for modality in collected.values() for f in modality.findings), *unused_files(source, used, named=named))
     cohort_id = _content_id(table, roles, collected, size=size, seed=seed)
     with holding(workspace.cohorts / f".{cohort_id}.lock"):
         final = workspace.cohorts / cohort_id

@@ -15,6 +15,7 @@ import pytest
 
 from core.cli import main
 from core.cohort import load
+from core.cohort.layouts import NAMES
 from core.workspace import Workspace
 from tests.cohort.helpers import write_cohort
 
@@ -168,6 +169,13 @@ def test_adapters_refuse_an_empty_folder(call, tmp_path: Path):
 def test_help_is_quick_and_loads_no_network_library():
     code = "import sys, core.cli; core.cli.build_parser(); sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_help_names_every_layout(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["ingest", "--help"])
+    said = "".join(capsys.readouterr().out.split())
+    assert all(name in said for name in NAMES)
 
 
 def test_tables_are_joined_and_their_rows_stay_with_their_patient(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

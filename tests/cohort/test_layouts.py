@@ -11,7 +11,9 @@ import pytest
 
 from core.cohort.guess import guess_roles
 from core.cohort.ingest import ingest
-from core.cohort.layouts import sibling_findings
+from core.cohort.label_tables import sibling_findings
+from core.cohort.layouts import LAYOUTS as KNOWN
+from core.cohort.layouts import layout_finding, recognised
 from core.cohort.preparation import prepared
 from core.cohort.sources import open_source
 from core.errors import UserError
@@ -139,6 +141,32 @@ def test_every_file_goes_to_its_row(tmp_path: Path, workspace: Workspace, make):
 def test_what_is_not_said_is_one_question(tmp_path: Path):
     with pytest.raises(UserError, match=r"which value is positive.*grade"):
         guess_roles(read_table(aptos(tmp_path)), open_source(tmp_path), label="diagnosis")
+
+
+@pytest.mark.parametrize("make", [row[0] for row in LAYOUTS], ids=lambda v: v.__name__)
+def test_each_is_recognised_by_itself(tmp_path: Path, make):
+    columns = list(read_table(make(tmp_path)).columns)
+    layout = recognised(columns)
+    assert layout is not None and layout.name == make.__name__.replace("_", "-").replace("mimic", "mimic-cxr")
+    (finding,) = layout_finding(columns)
+    assert layout.licence in finding.message and "traps" in finding.message
+
+
+def test_every_layout_is_tested_and_no_other_table_is_taken_for_one():
+    assert len(KNOWN) == len(LAYOUTS)
+    assert recognised(["patient_id", "sex", "age", "label"]) is None
+
+
+def test_columns_that_repeat_the_label_are_dropped_when_the_layout_is_named(tmp_path: Path):
+    path = isic(tmp_path)
+    table = read_table(path).assign(benign_malignant=[("benign", "malignant")[v] for v in BINARY])
+    source = open_source(tmp_path)
+    assert "benign_malignant" in guess_roles(table, source).roles.feature_columns
+    assert "benign_malignant" in guess_roles(table, source, layout="isic").roles.dropped
+    with pytest.raises(UserError, match="--layout nih: the table has no column 'Image Index'"):
+        guess_roles(table, source, layout="nih")
+    with pytest.raises(UserError, match="known are chexpert"):
+        guess_roles(table, source, layout="mnist")
 
 
 def test_siblings_are_only_what_answers_the_same_question():

@@ -10,8 +10,10 @@ from streamlit.testing.v1 import AppTest
 from core.cohort.cohort import list_cohorts, load
 from core.cohort.composition import group_counts
 from core.cohort.ingest import ingest
+from core.errors import UserError
 from core.workspace import Workspace
 from dashboard.datasheet import split_counts
+from dashboard.draft import Draft
 from tests.pages.analysis import calm, drawn, open_page, words
 from tests.pages.small import small_cohort
 
@@ -151,3 +153,17 @@ def test_groups_that_look_alike_are_put_together_only_when_ticked(monkeypatch: p
     calm(app.run())
     [summary] = list_cohorts(workspace)
     assert set(load(workspace, summary.cohort_id).table["sex"]) == groups
+
+
+def test_the_server_reads_only_below_the_folders_that_were_named(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, tmp_path: Path) -> None:
+    for folder in ("shared", "private"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "t.csv").write_text("id,label\n1,0\n")
+    monkeypatch.setenv("MULTIFAIR_ROOTS", str(tmp_path / "shared"))
+    draft = Draft.new(workspace)
+    draft.point_to(str(tmp_path / "shared" / "t.csv"), "")
+    assert draft.table == (tmp_path / "shared" / "t.csv").resolve()
+    (tmp_path / "shared" / "link.csv").symlink_to(tmp_path / "private" / "t.csv")
+    for table, images in (("private/t.csv", ""), ("shared/../private/t.csv", ""), ("shared/link.csv", ""), ("shared/t.csv", "private")):
+        with pytest.raises(UserError, match="reads only below"):
+            draft.point_to(str(tmp_path / table), str(tmp_path / images) if images else "")
