@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shlex
+from pathlib import Path
 
 _STORAGE = {
     errno.ENOSPC: "the disk is full; free some space and try again",
@@ -53,6 +54,11 @@ class DamagedFile(UserError):
     def __init__(self, owner: str, file: str, why: str, remedy: str) -> None:
         super().__init__(f"{owner} is damaged: {file} {why}; {remedy}")
         self.owner, self.file, self.why, self.remedy = owner, file, why, remedy
+
+
+def known_as(error: UserError, file: Path, name: str) -> UserError:
+    """The error with the file's name as its user knows it, not as it lies on the server."""
+    return UserError(str(error).replace(str(file), name).replace(file.name, name))
 
 
 class NotEstimable(ValueError):

@@ -23,6 +23,7 @@ FOLDERS = ("audits", "cache", "cohorts", "reports", "runs", "trash", "uploads")
 PRIVATE_UMASK = 0o077
 OTHERS = 0o077
 """Permission bits of everybody but the owner."""
+PARQUET_MARK = b"PAR1"
 STILL_NS = 2_000_000_000
 """A file that changed less than this ago is not remembered: the clock of a file system is coarse, and
 a second change within one tick, to the same size, would go unnoticed."""
@@ -192,6 +193,17 @@ def read_json_remembered(path: Path, check: Callable[[Any], T]) -> T:
             _remembered.clear()
         _remembered[name] = mark, value
     return value
+
+
+def is_whole_parquet(path: Path) -> bool:
+    """Whether the file begins and ends as every Parquet file does; one that was cut off lacks its end."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(len(PARQUET_MARK))
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - len(PARQUET_MARK)))
+        return size > 2 * len(PARQUET_MARK) and head == PARQUET_MARK == file.read()
 
 
 def whole_lines(path: Path, offset: int = 0) -> Iterator[tuple[int, bytes]]:

@@ -12,10 +12,20 @@ if str(ROOT) not in sys.path:
 
 import streamlit as st  # noqa: E402
 
+from dashboard import address  # noqa: E402
 from dashboard.components import frame  # noqa: E402
 from dashboard.navigation import navigation  # noqa: E402
 
-st.set_page_config(page_title="MultiFair", page_icon=str(Path(__file__).with_name("icon.png")), layout="wide", initial_sidebar_state="auto")
+ABOUT = "**MultiFair** audits and compares multimodal medical classifiers for fairness. Nothing leaves this machine."
+
+# Before the navigation, which would fetch the icon of a page without one from Google's fonts. The entry of our
+# own brings the menu with the theme (system, light, dark), which is hidden without one.
+st.set_page_config(page_icon=str(Path(__file__).with_name("icon.png")), layout="wide", initial_sidebar_state="auto", menu_items={"About": ABOUT})
 page = navigation()
+st.set_page_config(page_title=f"{page.title} · MultiFair")
 frame()
-page.run()
+try:
+    page.run()
+finally:
+    # Also for a page that stopped early.
+    address.write()

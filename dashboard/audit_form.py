@@ -8,20 +8,22 @@ from typing import Any, Literal
 import pandas as pd
 import streamlit as st
 
-from core.api.saved_audits import SavedAudit, make
+from core.api.saved_audits import SavedAudit, find
 from core.audit import AuditOptions, Mapping, Target
 from core.audit.input.guess_columns import guess_columns
-from core.charts.text import plural
-from core.errors import UserError
-from dashboard import state
+from core.charts.text import percent, plural, sentence
+from core.errors import UserError, known_as
+from dashboard import audit_job, state
 from dashboard.draft import Draft
 from dashboard.escape import md
 from dashboard.label_editor import LabelChoice, label_editor
 from dashboard.page_advice import on_page
 from dashboard.table_reading import choose_and_read
+from dashboard.train_form import duration
 from dashboard.uploads import free
 
 HEAD_ROWS = 5000
+LOOK_SECONDS = 0.5
 MISSING: dict[Literal["group", "exclude"], str] = {"exclude": "left out (and counted)", "group": "a group of their own"}
 POINTS = {"a threshold": None, "a sensitivity of": "sensitivity", "a specificity of": "specificity", "a share selected of": "selection_rate", "Youden's best": "youden"}
 
@@ -45,10 +47,16 @@ def audit_form() -> SavedAudit | None:
             st.markdown(f":material/table: **{md(draft.state['table_name'])}**")
     if draft is None or draft.table is None:
         return None
+    job = audit_job.look(draft.folder)
+    if job is not None and job.state == "done":
+        return find(state.workspace(), job.audit_id)
+    if job is not None and job.state == "running":
+        _running(draft)
+        return None
     try:
         choices = choose_and_read(draft.table, draft.token)
     except UserError as error:
-        st.error(md(on_page(str(error))), icon=":material/error:")
+        st.error(md(on_page(str(known_as(error, draft.table, str(draft.state["table_name"]))))), icon=":material/error:")
         return None
     with st.container(border=True, key="audit-columns"):
         st.markdown("## 2 · Columns")
@@ -58,27 +66,43 @@ def audit_form() -> SavedAudit | None:
             st.dataframe(head.head(5), hide_index=True, width="stretch", alt="First rows of the file")
     with st.container(border=True, key="audit-choices"):
         st.markdown("## 3 · Choices")
+        if job is not None and job.error:
+            st.error(md(job.error), icon=":material/error:")
         try:
             options = _options()
             mapping = _mapping(chosen)
         except UserError as error:
             st.error(md(on_page(str(error))), icon=":material/error:")
             return None
-        if not st.button("Audit", type="primary", icon=":material/fact_check:", key="start-audit"):
-            return None
-        with st.status("Auditing: estimates, tests, verdicts") as place:
-            try:
-                result = make(state.workspace(), draft.table, str(draft.state["table_name"]), mapping, options)
-            except UserError as error:
-                place.update(label="The file could not be audited", state="error")
-                st.session_state["_audit_problem"] = str(error)
-                st.rerun()
-            return result
+        if st.button("Audit", type="primary", icon=":material/fact_check:", key="start-audit"):
+            audit_job.start(state.workspace(), draft.folder, draft.table, str(draft.state["table_name"]), mapping, options)
+            st.rerun()
+    return None
+
+
+def _running(draft: Draft) -> None:
+    """How far the audit is, and the way to end it. It goes on when the tab is closed; the link finds it again."""
+    with st.container(border=True, key="audit-running"):
+        st.markdown("## 3 · The audit is running")
+        st.fragment(_progress, run_every=LOOK_SECONDS, key="audit-progress")(draft)
+        if st.button("Cancel", icon=":material/close:", key="cancel-audit"):
+            audit_job.cancel(draft.folder)
+            st.rerun()
+        st.caption("It goes on when you close this tab; the address of this page finds it again.")
+
+
+def _progress(draft: Draft) -> None:
+    job = audit_job.look(draft.folder)
+    if job is None or job.state != "running":
+        st.rerun(scope="app")
+    left = f", about {duration(job.seconds_left)} left" if job.seconds_left is not None else ""
+    st.progress(min(1.0, job.share), text=md(f"{percent(job.share)} · {sentence(job.doing)} · {duration(job.seconds)} so far{left}"))
 
 
 def _keep(draft: Draft | None, upload: Any) -> None:
     try:
         kept = draft or Draft.new(state.workspace())
+        audit_job.cancel(kept.folder)
         kept.keep_table(upload)
         st.query_params["file"] = kept.token
     except UserError as error:

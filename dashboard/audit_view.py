@@ -39,7 +39,7 @@ from core.report.audit_tables import (
     verdicts_table,
 )
 from core.report.of_audit import group_text, headline, pair_text, power_text, rest_text, summary_text, worst_verdict
-from dashboard import state
+from dashboard import address, state
 from dashboard.chart_block import chart_block
 from dashboard.components import answer, finding_tag, how_to_read, section, too_little_data
 from dashboard.escape import md
@@ -47,12 +47,14 @@ from dashboard.findings import show_findings
 from dashboard.lazy_tabs import evidence
 from dashboard.number_table import NOTHING
 from dashboard.specs import drawing_spec
+from dashboard.threshold_control import threshold_control
 
 
 def audit_view(document: Mapping[str, Any]) -> None:
     """Draw everything of one audit."""
     parts = models(document)
     verdicts, groups, tests = verdicts_table(document), groups_table(document), tests_table(document)
+    _link_notes(verdicts, list(parts))
     overall = next(iter(parts.values()))["overall"]
     detail = f"{count(overall['n'])} rows, {count(overall['n_pos'])} positive" + (f", {count(document['n_patients'])} patients" if document.get("n_patients") else "")
     detail += f"; tolerance {decimal(document['options']['tolerance'])}. {_point(next(iter(parts.values())))}"
@@ -60,7 +62,9 @@ def audit_view(document: Mapping[str, Any]) -> None:
     answer(headline(verdicts), word or None, detail)  # type: ignore[arg-type]
     model = next(iter(parts))
     if len(parts) > 1:
-        model = str(st.segmented_control("Model", list(parts), default=model, required=True, key="audit-model"))
+        address.seed("audit-model", "model", list(parts))
+        model = str(st.segmented_control("Model", list(parts), required=True, key="audit-model"))
+        address.name_in_link(model=model)
     own = verdicts[verdicts["model"] == model]
     _matrix(own[own["depth"] == 1])
     singles = list(dict.fromkeys(own.loc[own["depth"] == 1, "attribute"]))
@@ -78,6 +82,15 @@ def audit_view(document: Mapping[str, Any]) -> None:
         "chance alone with groups of these sizes.",
         terms=("auc", "interval", "max_gap", "es_auc", "null", "dpd", "deodds", "ece"),
     )
+
+
+def _link_notes(verdicts: pd.DataFrame, names: list[str]) -> None:
+    """What the link names and this audit does not hold, with what is shown instead."""
+    offered = {"model": ("model", names), "by": ("attribute", list(verdicts.loc[verdicts["depth"] == 1, "attribute"])), "metric": ("metric", list(METRICS))}
+    gone = [f"The link names the {word} “{address.linked(name)}”, which this audit does not hold." for name, (word, known) in offered.items() if address.linked(name) and address.linked(name) not in known]
+    if gone:
+        with st.container(key="link-notes"):
+            st.warning("  \n".join(md(note) for note in gone) + "  \nShown instead: what is chosen below.", icon=":material/link_off:")
 
 
 def _point(part: Mapping[str, Any]) -> str:
@@ -109,15 +122,13 @@ def _matrix(verdicts: pd.DataFrame) -> None:
 @st.fragment
 def _attribute(document: Mapping[str, Any], singles: list[str], model: str, verdicts: pd.DataFrame, groups: pd.DataFrame, tests: pd.DataFrame) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="audit-section"):
-        _from_link("audit-attribute", "by", singles)
+        address.seed("audit-attribute", "by", singles)
         attribute = str(st.selectbox("Attribute", singles, key="audit-attribute", width=260))
         own = groups[groups["attribute"] == attribute]
         metrics = [m for m in METRICS if m in set(own["metric"])]
-        _from_link("audit-metric", "metric", metrics)
+        address.seed("audit-metric", "metric", metrics)
         metric = str(st.selectbox("Metric", metrics, key="audit-metric", format_func=short, width=200))
-    for name, value in (("by", attribute), ("metric", metric)):
-        if st.query_params.get(name) != value:
-            st.query_params[name] = value
+    address.name_in_link(by=attribute, metric=metric)
     judged = verdicts[(verdicts["attribute"] == attribute) & (verdicts["model"] == model) & (verdicts["metric"] == metric)]
     if len(judged):
         with st.container(horizontal=True, vertical_alignment="center", key="audit-verdict"):
@@ -144,13 +155,6 @@ def _attribute(document: Mapping[str, Any], singles: list[str], model: str, verd
             "Between groups": lambda: _between(document, model, attribute),
         }
     )
-
-
-def _from_link(key: str, name: str, options: list[str]) -> None:
-    """What a select box opens with: the reader's choice, else what the link names, else the first."""
-    if st.session_state.get(key) not in options:
-        wanted = st.query_params.get(name)
-        st.session_state[key] = wanted if wanted in options else options[0]
 
 
 def _estimates(own: pd.DataFrame, several: bool) -> None:
@@ -192,9 +196,9 @@ def _sliding(document: Mapping[str, Any], model: str, attribute: str) -> None:
     """What a threshold does to each group, as the reader slides it."""
     curve = curve_table(document, model, attribute, "sliding")
     point = models(document)[model]["attributes"][attribute].get("operating_point") or {}
-    cuts = sorted(curve["threshold"].unique())
-    usual = min(cuts, key=lambda cut: abs(cut - (point.get("threshold") if point.get("threshold") is not None else cuts[len(cuts) // 2])))
-    chosen = float(st.select_slider("Predicted positive from a score of", cuts, usual, key=f"audit-slide-{model}-{attribute}", format_func=lambda cut: decimal(cut)))
+    cuts = sorted(map(float, curve["threshold"].unique()))
+    usual = point.get("threshold") if point.get("threshold") is not None else cuts[len(cuts) // 2]
+    chosen = threshold_control(f"audit-slide-{model}-{attribute}", cuts, usual)
     chart_block(sliding(curve, attribute, chosen), key="audit-sliding")
     here = at_threshold(curve, chosen)
     shown = pd.DataFrame({"group": here["group"], "rows selected": here["selected"].map(count), **{short(rate): here[rate].map(decimal) for rate in ("tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy")}})

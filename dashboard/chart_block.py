@@ -84,6 +84,7 @@ def image(figure: Figure, kind: str) -> bytes:
 
 
 def table_csv(figure: Figure) -> bytes:
-    """The data behind the figure, one row per mark. Cells that a spreadsheet would run as a
-    formula are led by an apostrophe."""
-    return csv_text(figure.data).encode()
+    """The data behind the figure, one row per mark, under the headings of its table. Cells that a spreadsheet
+    would run as a formula are led by an apostrophe."""
+    named = figure.data[list(figure.table)].rename(columns=figure.table) if figure.table else figure.data
+    return csv_text(named).encode()

@@ -46,7 +46,7 @@ def bring() -> str | None:
         return None
     try:
         choices, source = _read(draft)
-        table = prepared(choices.table.frame)
+        table = prepared(choices.table.frame, source=source)
     except UserError as error:
         st.error(md(on_page(str(error))), icon=":material/error:")
         return None
@@ -215,7 +215,7 @@ def _roles(draft: Draft, table: pd.DataFrame, source: ImageSource) -> Roles | No
         return None
     if draft.state.get("roles") != roles.to_dict():
         draft.remember(roles=roles.to_dict())
-    _preview(prepared_for(table, roles), roles, source)
+    _preview(prepared_for(table, roles, source), roles, source)
     return roles
 
 
@@ -270,7 +270,7 @@ def _preview(table: pd.DataFrame, roles: Roles, source: ImageSource) -> None:
 def _checks(draft: Draft, table: pd.DataFrame, roles: Roles, source: ImageSource, choices: ReadChoices) -> str | None:
     """What is wrong, with remedies; then saving, with progress."""
     try:
-        findings = [*choices.table.findings, *check(prepared_for(table, roles), roles)]
+        findings = [*choices.table.findings, *check(prepared_for(table, roles, source), roles)]
     except UserError as error:
         st.error(md(on_page(str(error))), icon=":material/error:")
         return None

@@ -8,10 +8,11 @@ import streamlit as st
 
 from core.charts.glossary import explain
 from core.charts.text import listing, plural
+from dashboard import address
 from dashboard.chart_block import chart_block
 from dashboard.escape import md
-from dashboard.navigation import page_path
-from dashboard.selection_bar import View, context_bar, remember_link
+from dashboard.navigation import go_to
+from dashboard.selection_bar import View, context_bar
 from dashboard.style import STYLE
 from dashboard.verdicts import TAGS, Verdict
 
@@ -21,9 +22,9 @@ __all__ = [
 ]  # fmt: skip
 
 def frame() -> None:
-    """What surrounds every page: the style sheet (static, holds no user text) and the name."""
-    st.html(f"<style>{STYLE}</style>")
-    remember_link()
+    """What surrounds every page: style sheet and history (static, they hold no user text), and the name."""
+    st.html(f"<style>{STYLE}</style>{address.HISTORY}", unsafe_allow_javascript=True)
+    address.read()
     with st.sidebar.container(key="brand"):
         st.markdown("**MultiFair**  \nNothing leaves this machine.")
 
@@ -96,7 +97,7 @@ def empty_state(title: str, text: str, page: str | None = None, label: str = "",
         st.markdown(f"## {md(title)}", text_alignment="center")
         st.markdown(md(text), text_alignment="center")
         if page and st.button(label, type="primary", key=f"go-{key}"):
-            st.switch_page(page_path(page))
+            go_to(page)
 
 
 def error_state(title: str, reason: str, key: str = "error") -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import streamlit as st
+
+from dashboard import address
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
 
@@ -32,6 +34,12 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
 def page_path(name: str) -> str:
     """What `st.switch_page` and `st.page_link` take for a page of this dashboard."""
     return str(PAGES / f"{name}.py")
+
+
+def go_to(name: str, **choice: str) -> NoReturn:
+    """Open another page, with another cohort, attribute or runs chosen where `choice` names them."""
+    address.choose(choice)
+    st.switch_page(page_path(name))
 
 
 def navigation() -> Any:

@@ -16,7 +16,7 @@ from core.runs.estimate import queue_state
 from core.runs.queue import ensure_worker
 from dashboard import state
 from dashboard.components import finding_tag, md
-from dashboard.navigation import page_path
+from dashboard.navigation import go_to
 from dashboard.run_selection import chosen_runs, usual_runs
 from dashboard.selection_bar import View
 from dashboard.train_form import duration
@@ -125,19 +125,11 @@ def show_findings(findings: Findings, view: View) -> None:
             with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
                 finding_tag(finding.verdict)  # type: ignore[arg-type]
                 if st.button("See the evidence", key=f"finding-go-{index}", type="tertiary", icon=":material/arrow_forward:"):
-                    _open("groups", view, finding.attribute, finding.run_id)
+                    go_to("groups", cohort=view.cohort_id, attribute=finding.attribute, runs=finding.run_id)
             st.markdown(md(finding.sentence))
             if finding.evidence:
                 st.caption(md(finding.evidence))
     st.caption(findings.scope)
-
-
-def _open(page: str, view: View, attribute: str, run_id: str) -> None:
-    """Another page with the finding's cohort, attribute and run chosen."""
-    st.session_state.setdefault("_view", {}).update(cohort=view.cohort_id, attribute=attribute, runs=run_id)
-    for key in ("view_cohort", "view_attribute", "view_runs"):
-        st.session_state.pop(key, None)
-    st.switch_page(page_path(page), query_params={"cohort": view.cohort_id, "attribute": attribute, "runs": run_id})
 
 
 def next_step(view: View, findings: Findings, running: int) -> Step:

@@ -7,7 +7,7 @@ import streamlit as st
 from core.cohort.sample import ingest_sample
 from core.errors import UserError
 from core.runs.sample_runs import add_shipped_runs
-from dashboard import state
+from dashboard import address, state
 from dashboard.escape import md
 
 
@@ -31,6 +31,5 @@ def offer_sample(key: str = "sample") -> None:
         st.error(md(error), icon=":material/error:")
         return
     state.store(fresh=True)
-    st.session_state.pop("view_cohort", None)
-    st.query_params["cohort"] = cohort.cohort_id
+    address.choose({"cohort": cohort.cohort_id})
     st.rerun()

@@ -9,11 +9,13 @@ from typing import TypeVar
 import pandas as pd
 import streamlit as st
 
+from core.charts.group_names import group_label, labelled
 from core.charts.text import count, listing, plural
 from core.results.cache import memoised
 from core.store import Store
+from dashboard import address, state
 from dashboard import run_selection as runs_of
-from dashboard import state
+from dashboard.escape import md
 
 Made = TypeVar("Made")
 
@@ -38,6 +40,15 @@ class View:
     groups: tuple[str, ...]
     runs: pd.DataFrame
     finished: pd.DataFrame
+
+    @property
+    def group_labels(self) -> tuple[str, ...]:
+        """`groups` as charts write them: a bare number carries its attribute."""
+        return tuple(group_label(self.attribute or "", group) for group in self.groups)
+
+    def labelled(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """A table by group of this attribute, its groups written so too."""
+        return labelled(frame, self.attribute or "")
 
     @property
     def run_ids(self) -> list[str]:
@@ -77,34 +88,38 @@ class View:
 def context_bar(choose_runs: bool = True) -> View | None:
     """Draw the bar and return the choice; None when there is no cohort yet.
 
-    The URL holds `cohort`, `attribute` and `runs` (ids, comma separated): a link reopens
-    the view. What a link names that is not there is left out, and the bar says so.
+    The address holds `cohort`, `attribute` and `runs` (ids, comma separated): a link reopens
+    the view. What a link names that is not here is said below the bar, with what is shown instead.
     """
     store = state.store()
     cohorts = runs_of.cohorts(store)
     if cohorts.empty:
         return None
-    memory = st.session_state.setdefault("_view", {})
     ids = list(cohorts["cohort_id"])[::-1]
     names = dict(zip(cohorts["cohort_id"], cohorts["name"], strict=True))
     sizes = dict(zip(cohorts["cohort_id"], cohorts["n_patients"], strict=True))
+    notes: list[str] = []
     with st.container(key="context-bar", horizontal=True, vertical_alignment="bottom", gap="small"):
-        _seed("view_cohort", _wanted("cohort", memory), ids, ids[0])
+        linked = address.arrived("cohort") or _cohort_of_link(store)
+        usual = ids[0]
+        if linked and linked not in ids:
+            notes.append(f"The link names a cohort that is not in this workspace ({linked}). Shown instead: {names[usual]}.")
+        _seed("cohort", linked, ids, usual)
         cohort_id = st.selectbox("Cohort", ids, key="view_cohort", format_func=lambda i: f"{names[i]} · {count(sizes[i])} patients", width=270)
         known = state.attributes(cohort_id)
         attribute = None
+        linked = address.arrived("attribute")
         if known:
             options = list(known)
-            _seed("view_attribute", _wanted("attribute", memory), options, runs_of.usual_attribute(store, cohort_id, options))
+            usual = runs_of.usual_attribute(store, cohort_id, options)
+            if linked and linked not in options:
+                notes.append(f"The link names the attribute “{linked}”, which {names[cohort_id]} does not have. Shown instead: {usual}.")
+            _seed("attribute", linked, options, usual)
             attribute = st.selectbox("Sensitive attribute", options, key="view_attribute", width=190)
         finished = runs_of.finished_runs(store, cohort_id)
-        chosen = _choose(finished, runs_of.usual_runs(store, cohort_id, attribute), memory) if choose_runs else list(finished["run_id"])
-    memory.update(cohort=cohort_id, attribute=attribute or "")
-    if choose_runs:
-        memory["runs"] = ",".join(chosen)
-    for name, value in memory.items():
-        if value and st.query_params.get(name) != value:
-            st.query_params[name] = value
+        chosen = _choose(store, finished, runs_of.usual_runs(store, cohort_id, attribute), notes) if choose_runs else list(finished["run_id"])
+    address.record({"cohort": cohort_id, "attribute": attribute or "", **({"runs": ",".join(chosen)} if choose_runs else {})})
+    _notice(notes, (cohort_id, attribute, tuple(chosen) if choose_runs else ()))
     row = cohorts.set_index("cohort_id").loc[cohort_id]
     return View(
         store=store,
@@ -118,43 +133,50 @@ def context_bar(choose_runs: bool = True) -> View | None:
     )
 
 
-def remember_link() -> None:
-    """Keep what the link names for the pages that come later: a change of page may clear the URL."""
-    memory = st.session_state.setdefault("_view", {})
-    for name in ("cohort", "attribute", "runs"):
-        if st.query_params.get(name):
-            memory[name] = st.query_params[name]
+def _cohort_of_link(store: Store) -> str | None:
+    """The cohort of the runs that a link names without naming their cohort."""
+    named = address.waiting("runs")
+    if not named:
+        return None
+    runs = store.runs()
+    found = runs.loc[runs["run_id"].isin(named.split(",")), "cohort_id"]
+    return str(found.iloc[0]) if len(found) else None
 
 
-def _wanted(name: str, memory: dict[str, str]) -> str | None:
-    return st.query_params.get(name) or memory.get(name)
-
-
-def _seed(key: str, wanted: str | None, options: list[str], usual: str) -> None:
-    """Give the widget its value; one that is no longer offered is replaced.
+def _seed(name: str, linked: str | None, options: list[str], usual: str) -> None:
+    """Give the widget its value: what a link names, else what it holds, else what any page last showed.
 
     It is assigned in every run: on another page the widget is a new one to Streamlit, and
     without an assignment it would fall back to the first option.
     """
-    now = st.session_state.get(key)
-    st.session_state[key] = now if now in options else wanted if wanted in options else usual
+    key = f"view_{name}"
+    if linked and linked not in options:
+        st.session_state[key] = usual
+        return
+    wanted = (linked, st.session_state.get(key), address.shown(name), usual)
+    st.session_state[key] = next(value for value in wanted if value in options)
 
 
-def _choose(finished: pd.DataFrame, usual: list[str], memory: dict[str, str]) -> list[str]:
+def _choose(store: Store, finished: pd.DataFrame, usual: list[str], notes: list[str]) -> list[str]:
     """The multiselect of runs, at most MOST_RUNS of them."""
     options = list(finished["run_id"])
+    names = dict(zip(finished["run_id"], finished["name"], strict=True))
     key = "view_runs"
     now = st.session_state.get(key)
     untouched = now is not None and now == st.session_state.get("_usual_runs")
-    if untouched:
+    linked = address.arrived("runs")
+    if linked:
+        named = list(dict.fromkeys(filter(None, linked.split(","))))
+        here = [run for run in named if run in names]
+        now = here[:MOST_RUNS] or usual
+        notes += _missing_runs(store, named, here, [names[run] for run in now])
+    elif untouched:
         # Another attribute brings the runs that were trained for it, unless the reader has chosen some.
         now = usual
     elif now is None or not set(now) <= set(options):
-        wanted = [run for run in (_wanted("runs", memory) or "").split(",") if run in set(options)]
-        now = wanted[:MOST_RUNS] or usual
+        now = [run for run in (address.shown("runs") or "").split(",") if run in names][:MOST_RUNS] or usual
     st.session_state["_usual_runs"] = usual
     st.session_state[key] = now  # in every run, as in `_seed`
-    names = dict(zip(finished["run_id"], finished["name"], strict=True))
     return st.multiselect(
         f"Runs ({plural(len(options), 'finished run')})",
         options,
@@ -166,3 +188,29 @@ def _choose(finished: pd.DataFrame, usual: list[str], memory: dict[str, str]) ->
         select_all=False,
         width="stretch",
     )
+
+
+def _missing_runs(store: Store, named: list[str], here: list[str], shown: list[str]) -> list[str]:
+    """What is to be said of runs that a link names and that the page cannot show."""
+    instead = f"Shown {'instead' if not here else 'here'}: {listing(shown, MOST_RUNS)}." if shown else "No run is finished here."
+    found = []
+    gone = [run for run in named if run not in here]
+    unfinished = set(store.runs()["run_id"]) & set(gone)
+    if gone:
+        why = "not finished, or of another cohort" if set(gone) <= unfinished else "not here"
+        which = f"The run that the link names is {why}" if len(named) == 1 else f"{len(gone)} of the {len(named)} runs that the link names are {why}"
+        found.append(f"{which} ({listing(gone, 3)}). {instead}")
+    if len(here) > MOST_RUNS:
+        found.append(f"A page shows at most {MOST_RUNS} runs side by side: the first {MOST_RUNS} of the {len(here)} that the link names.")
+    return found
+
+
+def _notice(notes: list[str], view: tuple[object, ...]) -> None:
+    """What a link could not bring, said for as long as the page shows the same."""
+    place = (address.path(), *view)
+    if notes:
+        st.session_state["_link_notes"] = place, notes
+    about, said = st.session_state.get("_link_notes", (None, []))
+    if about == place:
+        with st.container(key="link-notes"):
+            st.warning("  \n".join(md(note) for note in said), icon=":material/link_off:")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from core.charts.text import plural
+from core.charts.text import plural, sentence
 
 
 def settings_section(table: pd.DataFrame) -> None:
     """`table`: setting, differs, and one column of text per run."""
     columns = [name for name in table.columns if name != "differs"]
+    table = table.assign(setting=[_title(str(name)) for name in table["setting"]])
     differing = table.loc[table["differs"], columns]
     same = table.loc[~table["differs"], columns]
     if differing.empty:
@@ -20,3 +21,8 @@ def settings_section(table: pd.DataFrame) -> None:
     if len(same):
         with st.expander(f"{plural(len(same), 'setting')} that all share"):
             st.dataframe(same[["setting", columns[1]]].rename(columns={"setting": "Setting", columns[1]: "Value"}), hide_index=True, width="stretch", alt="Settings that all chosen runs share")
+
+
+def _title(setting: str) -> str:
+    """`settings.f_low` -> `F low`: a setting is known by its own name, in whatever part of the run it stands."""
+    return sentence(setting.rpartition(".")[2].replace("_", " "))

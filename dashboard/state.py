@@ -6,6 +6,7 @@ import time
 
 import streamlit as st
 
+from core.charts.group_names import group_order
 from core.charts.theme import LOOKS, Look
 from core.store import Store
 from core.workspace import Workspace
@@ -37,11 +38,11 @@ def store(fresh: bool = False) -> Store:
 def _attributes(root: str, cohort_id: str) -> dict[str, tuple[str, ...]]:
     frame = store().attributes(cohort_id)
     known = frame[frame["value"].notna()]
-    return {str(name): tuple(sorted(map(str, part["value"].unique()))) for name, part in known.groupby("attribute", sort=False)}
+    return {str(name): group_order(part["value"].unique()) for name, part in known.groupby("attribute", sort=False)}
 
 
 def attributes(cohort_id: str) -> dict[str, tuple[str, ...]]:
-    """Sensitive attribute -> its groups in sorted order. Cohorts never change, so neither does this."""
+    """Sensitive attribute -> its groups in their fixed order. Cohorts never change, so neither does this."""
     return _attributes(str(workspace().root), cohort_id)
 
 

@@ -1,7 +1,10 @@
 """The little style sheet on top of the theme in .streamlit/config.toml. Static text only."""
 
 STYLE = """
-.stMainBlockContainer { max-width: 1240px; }
+.stMainBlockContainer { max-width: 1240px; padding-top: 2.4rem; }
+/* The bar that holds the menu would keep an empty strip over every page. */
+[data-testid="stHeader"] { background: transparent; pointer-events: none; }
+[data-testid="stHeader"] button, [data-testid="stToolbar"] * { pointer-events: auto; }
 .st-key-context-bar { padding-bottom: .9rem; border-bottom: 1px solid color-mix(in srgb, currentColor 12%, transparent); margin-bottom: .4rem; }
 .st-key-answer { padding: .2rem 0 .6rem 0; max-width: 62rem; }
 .st-key-answer [data-testid="stMarkdownContainer"] p { font-size: 1.15rem; line-height: 1.5; }
@@ -12,7 +15,7 @@ STYLE = """
 [class*="st-key-block-"] h2, [class*="st-key-block-"] h3, .st-key-tour h2, .st-key-report-contents h2 { padding: .9rem 0 .15rem 0; font-size: 1.12rem; line-height: 1.35; }
 [class*="st-key-block-"] [data-testid="stVegaLiteChart"] { overflow: visible; }
 #vg-tooltip-element table tr td.key { opacity: .7; font-weight: 400; }
-.st-key-threshold, .st-key-epochs { max-width: 36rem; }
+.st-key-epochs { max-width: 36rem; }
 [class*="st-key-method-"] label p { font-weight: 600; }
 [data-testid="stMain"] a[aria-label="Link to heading"] { display: none; }
 [data-testid="stSidebarNav"] a:focus-visible, [data-testid="stElementToolbar"] button:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }

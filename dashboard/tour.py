@@ -1,4 +1,4 @@
-"""The first-time tour: the argument in five short steps, each with the sentence this cohort gives."""
+"""The first-time tour: five questions, each with the answer that this cohort gives."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from core.charts.text import listing, plural
 from core.results import cohort_claims, group_tables
 from core.results.answers import gradients_answer, groups_answer, modalities_answer
 from dashboard.components import md
-from dashboard.navigation import page_path
+from dashboard.navigation import go_to
 from dashboard.selection_bar import View
 
 DONE = "done"
@@ -50,15 +51,15 @@ def _gradients(view: View) -> str:
 
 
 def _methods(view: View) -> str:
-    return f"{len(view.runs)} methods to compare: {', '.join(view.names.values())}."
+    return f"{plural(len(view.runs), 'method')} to compare here: {listing(list(view.names.values()), 6)}."
 
 
 STEPS = (
-    TourStep("Several kinds of evidence", "A model sees more than one **modality** of each patient. Who the patients are, and what is there of them, comes first.", _cohort, "cohort"),
-    TourStep("It leans on one", "Training rewards the modality that is easiest to learn. The others are neglected, even where they would help.", _modalities, "modalities"),
-    TourStep("That serves some better", "If the favoured modality says more about one group than about another, the model is better for that group. Intervals tell whether that is real.", _groups, "groups"),
-    TourStep("The gradients fight", "While training, modalities and groups pull the network in different directions. Here is how often, and what the method did about it.", _gradients, "gradients"),
-    TourStep("What can be done", "MultiFair balances both, step by step. Compare it with plain training and with the other methods, on the same patients.", _methods, "compare"),
+    TourStep("What does the model see?", "More than one **modality** of each patient: images, values, notes. Who the patients are, and what is recorded of them, comes first.", _cohort, "cohort"),
+    TourStep("Does it lean on one modality?", "Training takes up first what is easiest to learn. Where one modality carries nearly everything, the others may be left unused. In this cohort:", _modalities, "modalities"),
+    TourStep("Is a group served worse?", "A model that leans on one modality serves those well of whom that modality says much. Whether groups differ, and whether that is more than chance, is a question of its own. In this cohort:", _groups, "groups"),
+    TourStep("Do the gradients conflict?", "While training, modalities and groups can pull the network in different directions, or agree. In these runs:", _gradients, "gradients"),
+    TourStep("What can be done?", "Methods balance modalities, groups or both. Compare them with plain training on the same patients: a method may also change nothing.", _methods, "compare"),
 )
 
 
@@ -71,7 +72,7 @@ def tour(view: View) -> None:
     step = STEPS[number - 1]
     with st.container(border=True, key="tour", gap="small"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f"The argument in five steps · {number} of {len(STEPS)}", width="stretch")
+            st.caption(f"Five questions · {number} of {len(STEPS)}", width="stretch")
             if st.button("Close", icon=":material/close:", type="tertiary", key="tour-close"):
                 _to(DONE)
         st.markdown(f"## {step.title}")
@@ -85,7 +86,7 @@ def tour(view: View) -> None:
                 _to(DONE if last else str(number + 1))
             if st.button("See it", icon=":material/arrow_forward:", type="tertiary", key="tour-see"):
                 st.session_state[SEEN] = str(min(number + 1, len(STEPS)))
-                st.switch_page(page_path(step.page))
+                go_to(step.page)
 
 
 def _to(value: str) -> None:

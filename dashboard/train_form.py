@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,13 +14,13 @@ import streamlit as st
 from core.charts.text import plural
 from core.charts.theme import FAMILY_NAMES, method_rank
 from core.cohort.cohort import Cohort
-from core.errors import UserError
 from core.methods.source import cards
 from core.runs.estimate import expected_seconds
 from core.runs.queue_settings import parallel
+from core.runs.setting_types import parse_settings
 from core.runs.spec import RunSpec, plan
 from core.training.presets import PRESETS
-from dashboard import state
+from dashboard import address, state
 from dashboard.escape import md
 
 FIRST_CHOICE = ("unimodal", "erm", "multifair")
@@ -75,6 +74,7 @@ def method_cards(modalities: Sequence[str]) -> tuple[tuple[str, ...], tuple[str,
             label = f"{FAMILY_NAMES[family].capitalize()} · {plural(len(names), 'method')}" + (f", {ticked} chosen" if ticked else "")
             with st.expander(label, key=f"family-{family}"):
                 chosen += _family(names)
+    address.name_in_link(methods=",".join(chosen))
     if "unimodal" in chosen and len(modalities) > 1:
         picked = st.pills("Unimodal networks of", list(modalities), default=list(modalities), selection_mode="multi", key="unimodal-modalities", format_func=md, wrap=True)
         alone = tuple(m for m in modalities if m in picked) or tuple(modalities)
@@ -96,6 +96,9 @@ def _card(name: str) -> bool:
     key = f"method-{name}"
     # Streamlit forgets a widget when its page is left; what was ticked is kept beside it.
     kept: dict[str, bool] = st.session_state.setdefault("_methods", {})
+    linked = address.linked("methods")
+    if linked is not None:
+        st.session_state[key] = name in linked.split(",")
     st.session_state.setdefault(key, kept.get(name, name in FIRST_CHOICE))
     # The label is also what a screen reader says, so it holds no marks; titles of methods are this program's own.
     ticked = st.checkbox(card.title, key=key, help=f"{md(card.paper)}\n\nAt inference it needs {md(card.inference_needs)}. Limits: {md(card.limits)}.")
@@ -106,39 +109,23 @@ def _card(name: str) -> bool:
 
 def budget_controls() -> tuple[tuple[int, ...], str, dict[str, Any]]:
     """Seeds, preset and changed settings."""
-    preset = st.segmented_control("Budget", list(PRESETS), default="quick", required=True, key="train-preset", width="stretch")
+    preset = st.segmented_control("Budget", list(PRESETS), default="quick", required=True, key="preset", bind="query-params", width="stretch")
     st.caption(md(PRESETS[str(preset)].summary[:1].upper() + PRESETS[str(preset)].summary[1:] + "."))
-    number = st.number_input("Seeds", 1, MOST_SEEDS, 1, key="train-seeds", help="Runs of each method that differ in chance only. Three or more show how much chance there is.")
+    number = st.number_input("Seeds", 1, MOST_SEEDS, 1, key="seeds", bind="query-params", help="Runs of each method that differ in chance only. Three or more show how much chance there is.")
     settings: dict[str, Any] = {}
     with st.expander("Change settings"):
         usual = PRESETS[str(preset)].budget.epochs
-        epochs = st.number_input("Epochs", 1, 1000, usual, key=f"train-epochs-{preset}")
+        epochs = st.number_input("Epochs", 1, 1000, usual, key=f"epochs-{preset}", bind="query-params")
         if epochs != usual:
             settings["epochs"] = int(epochs)
-        text = st.text_area("Further settings, one “key = value” a line", key="train-settings", height=90, placeholder="lr = 0.0005\nbatch_size = 64", help="Of the methods, the budget or the network; what a method does not know is not given to it.")
-        settings.update(parse_settings(text))
+        text = st.text_area("Further settings, one “key = value” a line", key="settings", bind="query-params", height=90, placeholder="lr = 0.0005\nbatch_size = 64", help="Of the methods, the budget or the network; what a method does not know is not given to it.")
+        settings.update(parse_settings((f"settings, line {number}", line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()))
     return tuple(range(1, int(number) + 1)), str(preset), settings
-
-
-def parse_settings(text: str) -> dict[str, Any]:
-    """`key = value` lines; values are JSON where they can be, else text. UserError names a bad line."""
-    settings: dict[str, Any] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        key, equals, value = line.partition("=")
-        if not equals or not key.strip() or not value.strip():
-            raise UserError(f"settings, line {number}: write key = value, for example lr = 0.0005")
-        try:
-            settings[key.strip()] = json.loads(value.strip())
-        except json.JSONDecodeError:
-            settings[key.strip()] = value.strip()
-    return settings
 
 
 def make_plan(cohort: Cohort, choice: Choice) -> list[RunSpec]:
     """The runs of a choice. UserError when it does not fit."""
-    specs = plan(cohort, choice.methods, choice.attribute, choice.seeds, choice.preset, choice.settings)
+    specs = plan(cohort, choice.methods, choice.attribute, choice.seeds, choice.preset, choice.settings, cache=state.workspace().cache)
     return [spec for spec in specs if spec.modality is None or spec.modality in choice.modalities]
 
 

@@ -1,4 +1,4 @@
-"""Uploads leave the server's memory as soon as they are on disk."""
+"""Uploads: they leave the server's memory as soon as they are on disk, and keep the name that their user gave them."""
 
 from __future__ import annotations
 

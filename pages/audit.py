@@ -11,11 +11,14 @@ from core.report.html import render_html
 from core.report.of_audit import audit_report
 from dashboard import state
 from dashboard.audit_form import audit_form
+from dashboard.audit_start import audit_start
 from dashboard.audit_view import audit_view
 from dashboard.components import error_state, md, page_title
 from dashboard.draft import Draft
+from dashboard.trash import delete_button, last_deleted, trash_list
 
 page_title("Are these predictions fair?")
+last_deleted()
 workspace = state.workspace()
 known = saved(workspace)
 current = find(workspace, st.query_params.get("audit"))
@@ -32,24 +35,19 @@ if current is None:
             uploaded.discard()
         st.query_params.pop("file", None)
         st.rerun()
-    if known:
-        st.markdown("## Earlier audits")
-        for audit in known[:10]:
-            with st.container(horizontal=True, vertical_alignment="center", key=f"earlier-{audit.audit_id}"):
-                about = audit.about
-                st.markdown(f"**{md(about['name'])}** · {md(about['created'].replace('T', ' ')[:16])} · by {md(', '.join(about['mapping']['attributes']))}", width="stretch")
-                if st.button("Open", key=f"open-{audit.audit_id}", type="tertiary", icon=":material/open_in_new:"):
-                    st.query_params["audit"] = audit.audit_id
-                    st.rerun()
+    if not st.query_params.get("file"):
+        audit_start(known)
+    trash_list(["audit", "upload"])
     st.stop()
 
 document = current.document
 with st.container(horizontal=True, vertical_alignment="center", key="audit-bar"):
     st.markdown(f":material/table: **{md(document['source'])}**", width="stretch")
     if st.button("Another file", icon=":material/upload:", key="another-audit"):
-        for name in ("audit", "by", "metric"):
+        for name in ("audit", "model", "by", "metric"):
             st.query_params.pop(name, None)
         st.rerun()
+    delete_button("audit", [current.audit_id], f"the audit of {document['source']}", "With its copy of the file.", key="this-audit")
     with st.popover("Download", icon=":material/download:", on_change="rerun", key="audit-downloads") as downloads:
         if downloads.open:
             report = audit_report(document, name=f"audit-{current.audit_id}")

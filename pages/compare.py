@@ -1,4 +1,4 @@
-"""Which method is best, on both counts?"""
+"""Which method is most accurate and most fair?"""
 
 import streamlit as st
 
@@ -20,9 +20,10 @@ from dashboard.components import (
     page_title,
 )
 from dashboard.disagreements import disagreement_section
+from dashboard.methods_table import methods_table
 from dashboard.settings_table import settings_section
 
-page_title("Which method is best, on both counts?")
+page_title("Which method is most accurate, and most fair?")
 shown = context_bar()
 if shown is None:
     no_cohort()
@@ -37,6 +38,7 @@ if view.attribute is None:
 
 MEASURES = AUC_SUMMARIES
 runs = view.finished[view.finished["attribute"] == view.attribute]
+whose = f"every finished run that was trained for {view.attribute}" if len(runs) else "every finished run: none was trained for " + str(view.attribute)
 runs = runs if len(runs) else view.finished
 
 
@@ -58,7 +60,7 @@ def differences(measure: str, reference: str) -> Figure:
 @st.fragment
 def methods_section() -> None:
     """Only this part runs again when the measure or the reference changes."""
-    measure = st.segmented_control("Fairness measured as", list(MEASURES), default="es_auc", required=True, format_func=lambda m: sentence(title(m)), key="measure") or "es_auc"
+    measure = st.segmented_control("Fairness measured as", list(MEASURES), default="es_auc", required=True, format_func=lambda m: sentence(title(m)), key="measure", bind="query-params") or "es_auc"
     with st.spinner(f"Summarising {len(runs)} runs", show_time=True):
         found, scatter, variants = view.once_of_all(f"methods by {measure}", lambda: overview(measure))
     answer(*found, terms=("pareto", "es_auc", "paired"))
@@ -67,10 +69,12 @@ def methods_section() -> None:
         empty_state("One method has nothing to be compared with", "Train a second one on the same patients: differences from it are then shown here, with the same seeds and patients under both.", "train", "Train another method")
     elif variants:
         usual = variants.index("ERM (fused)") if "ERM (fused)" in variants else 0
-        reference = st.selectbox("Reference method", variants, index=usual, key="reference", width=320)
+        reference = st.selectbox("Reference method", variants, index=usual, key="reference", bind="query-params", width=320)
         chart_block(view.once_of_all(f"differences in {measure} from {reference}", lambda: differences(measure, reference)))
+        methods_table(view, runs, measure, reference)
 
 
+st.caption(f"The answer, the charts and the table of all methods hold {whose}. The runs chosen above are those of the settings and of the patients further down.")
 methods_section()
 
 if len(view.runs) > 1:
@@ -80,7 +84,7 @@ if len(view.runs) > 1:
     disagreement_section(view)
 
 how_to_read(
-    "**Scatter**: a method up and to the right of another is better on both counts; those that nobody beats on both are joined by the dashed line. "
+    "**Scatter**: a method up and to the right of another is better in both; those that no other beats in both are joined by the dashed line. "
     "Crosshairs may overlap and two methods still differ, because both judge the same patients. So look at the **paired differences**: the same patients and "
     "seeds under both methods, which takes out what they have in common and makes the interval narrower. Grey is unclear, not equal: chance explains the difference once all pairs that could be compared are counted. "
     "ES-AUC is shown for one attribute at a time, because it falls with the number of groups.",

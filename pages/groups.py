@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.charts import consequences, groups
+from core.charts.figure import Figure
 from core.results import cohort_claims, group_tables
 from core.results import intersections as crossed
 from core.results.answers import groups_answer
@@ -17,6 +18,8 @@ from dashboard.components import (
 )
 from dashboard.lazy_tabs import evidence
 from dashboard.number_table import NOTHING
+from dashboard.seeds import Seeds, seeds_choice
+from dashboard.threshold_control import threshold_control
 
 view = runs_page("Who is served worse, and is it real?")
 if view.attribute is None:
@@ -27,7 +30,20 @@ store, run_ids, attribute = view.store, view.run_ids, view.attribute
 performance = group_tables.group_performance(store, run_ids, attribute)
 found = cohort_claims.of_runs(store, view.cohort_id, run_ids, attribute)
 answer(*view.once("groups-answer", lambda: groups_answer(performance, found, view)), terms=("group_auc", "max_gap", "interval"))
-chart_block(view.once("forest", lambda: groups.forest(performance, view.names, view.groups, attribute)))
+
+
+def forest_of(seeds: Seeds) -> Figure:
+    """Methods by the mean of their seeds."""
+    every = view.labelled(group_tables.group_performance(store, seeds.run_ids, attribute))
+    return groups.forest(every, seeds.names, view.group_labels, attribute, seeds.method_of)
+
+
+chosen = seeds_choice(view)
+if chosen is None:
+    chart_block(view.once("forest", lambda: groups.forest(view.labelled(performance), view.names, view.group_labels, attribute)))
+else:
+    seeds = chosen
+    chart_block(view.once_of_all(f"forest over seeds {list(seeds.names)}", lambda: forest_of(seeds)))
 chart_block(view.once("gap-null", lambda: groups.gap_null(group_tables.gap_null(store, run_ids, attribute), view.names, attribute)))
 
 
@@ -38,23 +54,23 @@ def es_auc() -> None:
 @st.fragment
 def threshold() -> None:
     """Only this part runs again when the slider moves; the grid of thresholds is known beforehand."""
-    at = st.slider("Threshold", 0.01, 0.99, 0.5, 0.01, key="threshold", help="A patient is predicted positive when the score is at least the threshold.")
-    grid = group_tables.consequences(store, run_ids, attribute)
-    chart_block(consequences.thresholds(grid, view.names, view.groups, attribute, at))
+    at = threshold_control("threshold", group_tables.GRID)
+    grid = view.labelled(group_tables.consequences(store, run_ids, attribute))
+    chart_block(consequences.thresholds(grid, view.names, view.group_labels, attribute, at))
     if not grid.empty:
         st.dataframe(consequences.selected_table(grid, view.names, at, attribute), hide_index=True, width="stretch", placeholder=NOTHING, alt="Samples selected per run and group at the threshold")
 
 
 def roc() -> None:
-    chart_block(view.once("roc", lambda: groups.roc(group_tables.roc(store, run_ids, attribute), view.names, view.groups, attribute)))
+    chart_block(view.once("roc", lambda: groups.roc(view.labelled(group_tables.roc(store, run_ids, attribute)), view.names, view.group_labels, attribute)))
 
 
 def calibration() -> None:
-    chart_block(view.once("calibration", lambda: groups.calibration(group_tables.calibration(store, run_ids, attribute), view.names, view.groups, attribute)))
+    chart_block(view.once("calibration", lambda: groups.calibration(view.labelled(group_tables.calibration(store, run_ids, attribute)), view.names, view.group_labels, attribute)))
 
 
 def between_groups() -> None:
-    chart_block(view.once("cross-group", lambda: consequences.cross_group(group_tables.cross_group(store, run_ids, attribute), view.names, view.groups, attribute)))
+    chart_block(view.once("cross-group", lambda: consequences.cross_group(view.labelled(group_tables.cross_group(store, run_ids, attribute)), view.names, view.group_labels, attribute)))
 
 
 @st.fragment

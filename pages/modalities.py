@@ -1,5 +1,6 @@
 """Which modality does the model lean on, and for whom?"""
 
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pandas as pd
 from core.charts import contribution, modality_auc
 from core.charts.cohort_availability import availability
 from core.charts.figure import nothing
+from core.charts.seeds import over_seeds
 from core.results import group_tables
 from core.results.answers import modalities_answer
 from dashboard.components import (
@@ -18,6 +20,7 @@ from dashboard.components import (
 )
 from dashboard.datasheet import cohort
 from dashboard.lazy_tabs import evidence
+from dashboard.seeds import seeds_choice
 
 view = runs_page("Which modality does the model lean on, and for whom?")
 
@@ -26,12 +29,20 @@ attribute = view.attribute or ""
 performance = group_tables.modality_performance(view.store, view.run_ids, attribute) if attribute else pd.DataFrame()
 answer(*view.once("modalities-answer", lambda: modalities_answer(telemetry, view, performance)), terms=("ratio", "phi", "unimodal"))
 other_attribute_note(view, f"Contributions by group are those of its own attribute; the AUCs below are by {attribute}.")
-chart_block(view.once("over-epochs", lambda: contribution.over_epochs(telemetry, view.names, view.modalities)))
+seeds = seeds_choice(view)
+names = view.names if seeds is None else seeds.names
+if seeds is None:
+    chart_block(view.once("over-epochs", lambda: contribution.over_epochs(telemetry, names, view.modalities)))
+else:
+    method_of = seeds.method_of
+    drawn = view.once_of_all(f"contributions over seeds {list(names)}", lambda: over_seeds(view.store.telemetry(list(method_of), ["contribution.ratio", "contribution.phi"]), method_of))
+    figure = view.once_of_all(f"over-epochs over seeds {list(names)}", lambda: contribution.over_epochs(drawn, names, view.modalities))
+    chart_block(replace(figure, note="Lines are means over seeds, bands run from the lowest to the highest seed. The dashed line is an equal share."))
 
 
 def alone() -> None:
     rows = performance[performance["kind"] == "unimodal"]
-    chart_block(view.once("unimodal", lambda: modality_auc.unimodal(rows, view.names, view.modalities, view.groups, attribute)))
+    chart_block(view.once("unimodal", lambda: modality_auc.unimodal(view.labelled(rows), view.names, view.modalities, view.group_labels, attribute)))
 
 
 def has() -> None:
@@ -42,14 +53,19 @@ def has() -> None:
 
 def take_away() -> None:
     rows = performance[performance["kind"].isin(["all", "without"])]
-    chart_block(view.once("take-away", lambda: modality_auc.take_away(rows, view.names, view.modalities, view.groups, attribute)))
+    chart_block(view.once("take-away", lambda: modality_auc.take_away(view.labelled(rows), view.names, view.modalities, view.group_labels, attribute)))
 
 
 if not attribute:
     chart_block(nothing("shapley-by-group", "This cohort has no sensitive attribute: for whom a modality works cannot be told."))
 else:
-    last = telemetry[telemetry["epoch"] == telemetry.groupby("run_id")["epoch"].transform("max")]
-    chart_block(view.once("by-group", lambda: contribution.by_group(last, view.names, view.modalities, view.groups, attribute)))
+    rows = telemetry if seeds is None else drawn
+    last = view.labelled(rows[rows["epoch"] == rows.groupby("run_id")["epoch"].transform("max")])
+    if seeds is None:
+        chart_block(view.once("by-group", lambda: contribution.by_group(last, names, view.modalities, view.group_labels, attribute)))
+    else:
+        figure = view.once_of_all(f"by-group over seeds {list(names)}", lambda: contribution.by_group(last, names, view.modalities, view.group_labels, attribute))
+        chart_block(replace(figure, note=f"Means over seeds. {figure.note}"))
     evidence({"Each modality alone": alone, "Who has which modality": has, "Take it away": take_away})
 
 how_to_read(

@@ -9,7 +9,7 @@ from core.charts.text import count
 from core.cohort.composition import group_counts
 from dashboard.components import chart_block, context_bar, md, page_title, section
 from dashboard.datasheet import cohort, sentence
-from dashboard.navigation import page_path
+from dashboard.navigation import go_to
 from dashboard.overview import Findings, next_step, running_now, show_findings, strongest, with_default_runs
 from dashboard.sample import offer_sample
 from dashboard.tour import tour
@@ -26,11 +26,11 @@ if view is None:
     with left, st.container(border=True, key="own-cohort"):
         st.markdown("**Your own cohort.** A table with one row per sample, and the images beside it.")
         if st.button("Bring a cohort", icon=":material/upload:", key="to-cohort"):
-            st.switch_page(page_path("cohort"))
+            go_to("cohort")
     with right, st.container(border=True, key="own-predictions"):
         st.markdown("**Predictions you have already.** A CSV with label, score and attributes; no model needed.")
         if st.button("Audit predictions", icon=":material/fact_check:", key="to-audit"):
-            st.switch_page(page_path("audit"))
+            go_to("audit")
     st.stop()
 
 view = with_default_runs(view)
@@ -56,7 +56,7 @@ with right:
         st.markdown("### Next")
         st.markdown(step.text)
         if st.button(step.label, type="primary", key="next", icon=":material/arrow_forward:", width="stretch"):
-            st.switch_page(page_path(step.page))
+            go_to(step.page)
 section("What is in the cohort")
 st.markdown(md(sentence(data)))
 serious = [f for f in data.findings if f.severity != "info"]

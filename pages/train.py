@@ -10,8 +10,11 @@ from core.runs.queue import submit
 from dashboard import state
 from dashboard.components import context_bar, md, no_cohort, page_title
 from dashboard.datasheet import cohort
+from dashboard.finished_runs import finished_runs
 from dashboard.queue_view import queue_view
+from dashboard.split_checks import split_warning
 from dashboard.train_form import Choice, budget_controls, make_plan, method_cards, show_plan
+from dashboard.trash import last_deleted, trash_list
 
 page_title("What shall be trained?")
 view = context_bar(choose_runs=False)
@@ -20,6 +23,7 @@ if view is None:
     st.stop()
 
 data = cohort(view.cohort_id)
+last_deleted()
 problem = st.session_state.pop("_queue_problem", None)
 if problem:
     st.error(md(problem), icon=":material/error:")
@@ -36,6 +40,7 @@ with right, st.container(key="plan"):
         else:
             specs = make_plan(data, Choice(methods, modalities, view.attribute, seeds, preset, settings))
             remaining = show_plan(specs)
+            split_warning(data, view.attribute)
             label = f"Train {plural(remaining, 'run')}" if remaining else "All of these are there or under way"
             if st.button(label, type="primary", icon=":material/play_arrow:", key="start-training", disabled=not remaining, width="stretch"):
                 submit(state.workspace(), specs)
@@ -44,3 +49,5 @@ with right, st.container(key="plan"):
     except UserError as error:
         st.error(md(error), icon=":material/error:")
 queue_view(view.cohort_id)
+finished_runs(view)
+trash_list(["run"])

@@ -28,7 +28,7 @@ from core.cohort.ingest import save_manifest
 from core.cohort.schema import Modality, Roles
 from core.cohort.sources import FolderSource
 from core.runs.folder import RunFolder, new_status
-from core.runs.identity import key_of, run_id_of
+from core.runs.spec import key_of, run_id_of
 from core.workspace import Workspace, write_json
 from tests.fake_telemetry import Story, telemetry_rows
 

@@ -1,6 +1,8 @@
 """Train the finished runs that ship with the sample: `python -m tests.ship_sample_runs [--workspace DIR]`.
 
 Run it after a change of the methods, the network or the training loop, and commit what it writes.
+After a change of a method's text that moves no number, `--rename` gives the runs that are there the keys
+that their specifications have now.
 """
 
 from __future__ import annotations
@@ -11,10 +13,10 @@ import sys
 import tempfile
 
 from core.cohort.sample import ingest_sample
-from core.runs import find, plan, submit
-from core.runs.sample_runs import ship, shipped_folder
+from core.runs import RunSpec, find, plan, submit
+from core.runs.sample_runs import ship, shipped_folder, shipped_runs
 from core.runs.wait import wait
-from core.workspace import Workspace
+from core.workspace import Workspace, read_json, write_json
 
 METHODS = ("unimodal", "erm", "multifair", "multifair-plus")
 ATTRIBUTE = "sex"
@@ -24,7 +26,11 @@ SEEDS = (1, 2, 3)
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workspace", help="where to train (default: a temporary folder)")
-    chosen = parser.parse_args().workspace
+    parser.add_argument("--rename", action="store_true", help="train nothing: write the present keys into the runs that are there")
+    args = parser.parse_args()
+    if args.rename:
+        return rename()
+    chosen = args.workspace
     with tempfile.TemporaryDirectory() as temporary:
         workspace = Workspace.open(chosen or temporary)
         cohort = ingest_sample(workspace)
@@ -33,6 +39,15 @@ def main() -> int:
         shutil.rmtree(shipped_folder(), ignore_errors=True)
         for handle in handles:
             ship(find(workspace, handle.run_id), shipped_folder())
+    return 0
+
+
+def rename() -> int:
+    """Give every shipped run the key of its specification, in its folder's name and its spec.json."""
+    for run in shipped_runs():
+        spec = RunSpec.from_dict(read_json(run.spec_file)["spec"])
+        write_json(run.spec_file, spec.describe())
+        run.path.rename(run.path.with_name(spec.run_id))
     return 0
 
 

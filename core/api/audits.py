@@ -15,6 +15,7 @@ from core.audit.input.column_roles import Mapping
 from core.audit.input.predictions import Predictions
 from core.audit.input.reader import from_frame, read_predictions
 from core.audit.options import AuditOptions
+from core.audit.output.document import Progress
 from core.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 AuditTable = Literal["groups", "summaries", "tests", "verdicts", "against_rest", "power", "comparisons"]
 ALL = "(all)"
+READ, COMPARED = 0.05, 0.4
+"""Share of an audit that is done when the file is read, and when several models are compared."""
 
 
 class AuditResult(Result):
@@ -44,6 +47,10 @@ class AuditResult(Result):
     @cached_property
     def document(self) -> dict[str, Any]:
         return self.audit.to_dict()
+
+    def compute(self, progress: Progress) -> None:
+        """Compute everything that the document holds, and say how far that is."""
+        self.__dict__["document"] = self.audit.to_dict(progress)
 
     def to_dict(self) -> dict[str, Any]:
         return self.document
@@ -183,6 +190,7 @@ def audit_predictions(
     on: str | None = None,
     source: str | None = None,
     options: AuditOptions | None = None,
+    progress: Progress | None = None,
 ) -> AuditResult:
     """Audit predictions for fairness: estimates by group with intervals, tests, summaries and verdicts.
 
@@ -202,6 +210,7 @@ def audit_predictions(
     metadata, on : another file that holds attributes, and the id that joins it (files only).
     source : what to call the data in messages and provenance (default: the file's name).
     options : operating point, tolerance, bands, declared attributes and metrics, seed (default: `AuditOptions()`).
+    progress : is told the share that is done, from 0 to 1, and what comes next; everything is then computed at once.
 
     Returns
     -------
@@ -227,7 +236,15 @@ def audit_predictions(
         "label": label, "score": score, "attributes": attributes, "prediction": prediction, "patient": patient, "id": id,
         "model": model, "weights": weights, "split": split, "positive": positive,
     }  # fmt: skip
-    return AuditResult(_audited(_predictions(data, roles, columns, metadata, on, source), options))
+    if progress is None:
+        return AuditResult(_audited(_predictions(data, roles, columns, metadata, on, source), options))
+    progress(0.0, "reading the file")
+    predictions = _predictions(data, roles, columns, metadata, on, source)
+    several = len(predictions.models) > 1
+    progress(READ, "comparing the models" if several else "estimating")
+    result, start = AuditResult(_audited(predictions, options)), COMPARED if several else READ
+    result.compute(lambda share, what: progress(start + (1 - start) * share, what))
+    return result
 
 
 def compare_models(data: Data | None = None, *, options: AuditOptions | None = None, reference: str | None = None, **roles: Any) -> ModelComparison:

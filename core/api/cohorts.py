@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -107,7 +107,8 @@ def ingest_cohort(
     seed: int = 0,
     sheet: str | None = None,
     encoding: str | None = None,
-    reasons: dict[str, str] | None = None,
+    join: Sequence[str] = (),
+    reasons: Mapping[str, str] | None = None,
     workspace: str | Path | Workspace | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> CohortResult:
@@ -119,8 +120,8 @@ def ingest_cohort(
     images : folder or zip of the files that the table names (default: the table's folder).
     roles : which column is what; guessed where None.
     name : what to call the cohort. strict : refuse it when any row has to be set aside.
-    sheet, encoding : of a workbook and of a text table, where they are not recognised. reasons : why a column has its role, by column.
     size : edge in pixels kept of images (default: from the files, at most 128). seed : of splits, when they have to be made.
+    sheet, encoding : of the table, where it has several or where it is not recognised. join : further tables as "FILE:ID". reasons : column -> why it has its role, kept with the cohort.
     workspace : where cohorts and runs are kept (default: $MULTIFAIR_HOME, then the user's data directory).
     progress : gets a line now and then.
 
@@ -130,7 +131,7 @@ def ingest_cohort(
         For a table or files that cannot be used.
     """
     told = {} if progress is None else {"progress": progress}
-    return CohortResult(ingest(workspace_of(workspace), table, images, roles, name, strict, size=size, seed=seed, sheet=sheet, encoding=encoding, reasons=reasons, **told))
+    return CohortResult(ingest(workspace_of(workspace), table, images, roles, name, strict, size=size, seed=seed, sheet=sheet, encoding=encoding, join=join, reasons=reasons, **told))
 
 
 def workspace_of(given: str | Path | Workspace | None) -> Workspace:

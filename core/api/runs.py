@@ -110,6 +110,8 @@ def train_methods(
     device: str = "auto",
     fresh: bool = False,
     priority: str = "normal",
+    launcher: str = "local",
+    share: Mapping[str, float] | None = None,
     wait: bool = True,
     workspace: str | Path | Workspace | None = None,
     progress: Callable[[str], None] | None = None,
@@ -123,7 +125,8 @@ def train_methods(
     seeds : a number N means the seeds 1 to N; a list means exactly these.
     preset : network and budget ("quick", "standard", "paper"). settings : of method, budget or network, over the preset.
     device : "auto", "cpu", "cuda" or "cuda:N". fresh : train again, from the start, what is done or has begun.
-    priority : "high", "normal" or "low", of other runs that wait. wait : return when all runs are settled (they go on without this process otherwise).
+    priority : "high", "normal" or "low", of other runs that wait.
+    launcher : "local" or "ray". share : of a machine that each run takes there. wait : return when all runs are settled (they go on without this process otherwise).
     workspace : where cohorts and runs are kept. progress : gets a line now and then.
 
     Raises
@@ -133,15 +136,17 @@ def train_methods(
     """
     from core.runs import plan, submit
     from core.runs.wait import wait as wait_for
-    from core.training.device import choose
 
     place = workspace_of(workspace)
     tell = progress or (lambda _: None)
     wanted = range(1, seeds + 1) if isinstance(seeds, int) else seeds
-    choose(device)
+    if device != "auto":
+        from core.training.device import choose
+
+        choose(device)
     chosen = cohort_of(cohort, place)
-    specs = plan(chosen, [methods] if isinstance(methods, str) else methods, attribute, wanted, preset, settings)
-    handles = submit(place, specs, device, fresh=fresh, priority=priority)
+    specs = plan(chosen, [methods] if isinstance(methods, str) else methods, attribute, wanted, preset, settings, cache=place.cache)
+    handles = submit(place, specs, device, fresh=fresh, priority=priority, launcher=launcher, share=share)
     cached = sum(handle.cached for handle in handles)
     tell(f"{len(handles)} runs on {chosen.name}: {cached} known already, {len(handles) - cached} to train")
     if wait:

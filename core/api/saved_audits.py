@@ -14,8 +14,9 @@ from typing import Any
 from core.api.audits import audit_predictions
 from core.audit.input.column_roles import Mapping
 from core.audit.options import AuditOptions
+from core.audit.output.document import Progress
 from core.audit.output.schema import read_document
-from core.errors import UserError
+from core.errors import UserError, known_as
 from core.versions import now
 from core.workspace import Workspace, read_json, write_json
 
@@ -41,8 +42,10 @@ class SavedAudit:
         return read_document(self.folder / "audit.json")
 
 
-def make(workspace: Workspace, file: Path, name: str, mapping: Mapping, options: AuditOptions) -> SavedAudit:
+def make(workspace: Workspace, file: Path, name: str, mapping: Mapping, options: AuditOptions, progress: Progress | None = None) -> SavedAudit:
     """Audit `file`, which its user calls `name`, and keep it; the same file, mapping and options answer at once.
+
+    `progress` is told the share done and what comes next.
 
     Raises
     ------
@@ -52,11 +55,14 @@ def make(workspace: Workspace, file: Path, name: str, mapping: Mapping, options:
     chosen = {"mapping": mapping.to_dict(), "options": options.to_dict()}
     folder = workspace.audits / _identity(file, chosen)
     if not (folder / "audit.json").exists():
-        result = audit_predictions(file, columns=mapping, options=options, source=name)
+        try:
+            result = audit_predictions(file, columns=mapping, options=options, source=name, progress=progress).document
+        except UserError as error:
+            raise known_as(error, file, name) from error
         folder.mkdir(exist_ok=True)
         shutil.copyfile(file, folder / f"predictions{file.suffix.lower()}")
         write_json(folder / "mapping.json", {"name": name, "created": now().isoformat(timespec="minutes"), **chosen})
-        write_json(folder / "audit.json", result.to_dict())
+        write_json(folder / "audit.json", result)
     return SavedAudit(folder)
 
 

@@ -230,10 +230,11 @@ class Audit:
         """Whether the primary family holds a disparity: what `--fail-on disparity` and the headline speak of."""
         return any(v.verdict == DISPARITY and v.primary for m in self.models for a in m.attributes for v in a.verdicts)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, progress: Callable[[float, str], None] | None = None) -> dict[str, Any]:
+        """`progress` is told the share that is done, from 0 to 1, and what comes next."""
         from core.audit.output.document import document
 
-        return document(self)
+        return document(self, progress)
 
     @cached_property
     def groups(self) -> pd.DataFrame:

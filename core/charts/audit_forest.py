@@ -10,8 +10,9 @@ import pandas as pd
 
 from core.charts import grammar as alt
 from core.charts.figure import Figure, Panel, Width, nothing
+from core.charts.group_names import group_order
 from core.charts.parts import HATCH, decimal_axis, domain, interval_texts, tooltips, with_gutter
-from core.charts.text import interval, positives
+from core.charts.text import decimal, interval, positives
 from core.charts.theme import Look
 from core.metrics.catalogue import short
 
@@ -22,8 +23,8 @@ NO_DIRECTION = frozenset({"selection_rate", "calibration_intercept", "calibratio
 
 
 def group_palette(look: Look, groups: Iterable[str]) -> dict[str, str]:
-    """Colours of groups in sorted order; the group of missing values is grey and shifts nobody's colour."""
-    known = sorted({str(g) for g in groups} - set(MISSING_GROUPS))
+    """Colours of groups in their fixed order; the group of missing values is grey and shifts nobody's colour."""
+    known = group_order({str(g) for g in groups} - set(MISSING_GROUPS))
     return {**look.group_colors(known), **dict.fromkeys(MISSING_GROUPS, look.no_estimate)}
 
 
@@ -38,7 +39,8 @@ def metric_forest(groups: pd.DataFrame, overall: pd.DataFrame, attribute: str, m
     metric : the metric's key.
     """
     name = f"{metric}_by_group"
-    frame = groups.reset_index(drop=True).copy()
+    place = {name: at for at, name in enumerate(group_order(set(groups["group"].astype(str)) - set(MISSING_GROUPS)))}
+    frame = groups.sort_values("group", key=lambda names: names.astype(str).map(place).fillna(len(place)), kind="stable").reset_index(drop=True)
     known = frame["estimable"].astype(bool) & frame["value"].notna()
     if not known.any():
         return nothing(name, f"{short(metric)} cannot be estimated in any group by {attribute}: too few positives or negatives.")
@@ -75,12 +77,14 @@ def _finding(known: pd.DataFrame, attribute: str, metric: str, models: list[str]
     if len(part) < 2:
         return f"{short(metric)} can be estimated in only one group by {attribute}."
     low, high = part.iloc[0], part.iloc[-1]
+    named = f"{models[0]}: " if len(models) > 1 else ""
+    if decimal(low["value"]) == decimal(high["value"]):
+        return f"{named}{short(metric)} is {decimal(low['value'])} in every group by {attribute}."
     first, second = (high, low) if metric in LOWER_IS_BETTER or metric in NO_DIRECTION else (low, high)
     word = "highest" if first is high else "lowest"
     other = "lowest" if first is high else "highest"
-    head = f"{models[0]}: " if len(models) > 1 else ""
     return (
-        f"{head}{short(metric)} is {word} for {first['group']}, {interval(first['value'], first['low'], first['high'])},"
+        f"{named}{short(metric)} is {word} for {first['group']}, {interval(first['value'], first['low'], first['high'])},"
         f" and {other} for {second['group']}, {interval(second['value'], second['low'], second['high'])}."
     )
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from core.charts import grammar as alt
 from core.charts.figure import Figure, Panel, Width, nothing
+from core.charts.group_names import group_order
 from core.charts.text import count, percent
 from core.charts.theme import Look
 
@@ -36,7 +37,7 @@ def availability(shares: pd.DataFrame, attribute: str) -> Figure:
     frame = shares.copy()
     frame["group"] = frame["group"].astype(object).where(frame["group"].notna(), MISSING).astype(str)
     frame["share"] = frame["present"] / frame["n"]
-    groups = sorted(set(frame["group"]), key=lambda g: (g == MISSING, g))
+    groups = [*group_order(set(frame["group"]) - {MISSING}), *({MISSING} & set(frame["group"]))]
     modalities = list(dict.fromkeys(frame["modality"]))
     spread = {name: float(np.ptp(frame.loc[frame["modality"] == name, "share"])) for name in modalities}
     widest = max(spread, key=spread.__getitem__)

@@ -68,21 +68,32 @@ def scatter(seeds: pd.DataFrame, methods: pd.DataFrame, measure: str, attribute:
         name="accuracy-fairness", title=title, data=rows[list(columns)], table=columns, panels=(Panel(partial(_scatter_panel, rows.reset_index(drop=True), dots, measure)),),
         alt=f"Scatter plot of {text.plural(len(rows), 'method')}: AUC against {what} by {attribute}. {title}. On the Pareto front of the means: {front}.",
         terms=("pareto", "auc", *(("es_auc",) if measure == "es_auc" else ("worst_group",) if measure == "worst_group_auc" else ("max_gap",)), "seed"),
-        note=f"Test samples of known group. Dots: means over seeds; faint: each seed. Crosshairs: 95 % over {meaning}. Dashed: Pareto front of the means. " + ("Lower is better." if lower_is_better(measure) else "Up and right is better."),
+        note=f"Test samples of known group. Dots: means over seeds; faint: each seed. Crosshairs: 95 % over {meaning}. " + ("Dashed: Pareto front of the means. " if _front_is_drawn(rows, dots) else "") + ("Lower is better." if lower_is_better(measure) else "Up and right is better."),
     )  # fmt: skip
 
 
-def _limits(rows: pd.DataFrame, seeds: pd.DataFrame, axis: str) -> list[float]:
-    """The range of the fused methods where there are any, at most 0 to 1; all methods otherwise."""
-    fused = rows[rows["method"] != ALONE]
-    own = rows if fused.empty else fused
-    dots = seeds[seeds["variant"].isin(own["variant"])]
-    low, high = domain([own[f"{axis}_low"], own[f"{axis}_high"], own[axis], dots[axis]], pad=0.1)
-    return [max(low, -0.005), min(high, 1.005)]
+def _limits(rows: pd.DataFrame, seeds: pd.DataFrame) -> tuple[list[float], list[float]]:
+    """Ranges of both axes, at most 0 to 1: all that belongs to the fused methods, and to networks of one
+    modality that lie among them. What is drawn is drawn whole, with its interval and its seeds."""
+    fused = rows["method"] != ALONE
+    own = fused if fused.any() else ~fused
+    while True:
+        part, dots = rows[own], seeds[seeds["variant"].isin(rows.loc[own, "variant"])]
+        x, y = (domain([part[f"{axis}_low"], part[f"{axis}_high"], part[axis], dots[axis]], pad=0.1) for axis in ("x", "y"))
+        more = own | (rows["x"].between(x[0], x[1]) & rows["y"].between(y[0], y[1]))
+        if more.equals(own):
+            return [max(x[0], -0.005), min(x[1], 1.005)], [max(y[0], -0.005), min(y[1], 1.005)]
+        own = more
+
+
+def _front_is_drawn(rows: pd.DataFrame, dots: pd.DataFrame) -> bool:
+    """A line needs two points of the front within the axes."""
+    limits_x, limits_y = _limits(rows, dots)
+    return int((rows["front"] & rows["x"].between(limits_x[0], limits_x[1]) & rows["y"].between(limits_y[0], limits_y[1])).sum()) > 1
 
 
 def _scatter_panel(rows: pd.DataFrame, seeds: pd.DataFrame, measure: str, look: Look, width: Width) -> Any:
-    limits_x, limits_y = (_limits(rows, seeds, axis) for axis in ("x", "y"))
+    limits_x, limits_y = _limits(rows, seeds)
     wide, ticks = with_gutter(limits_x, right=0.22)
     scale_x = alt.Scale(domain=wide, nice=False, zero=False, clamp=True)
     scale_y = alt.Scale(domain=limits_y, nice=False, zero=False, clamp=True, reverse=lower_is_better(measure))
@@ -102,7 +113,7 @@ def _scatter_panel(rows: pd.DataFrame, seeds: pd.DataFrame, measure: str, look: 
     points = base.mark_point(size=170, stroke=look.background, strokeWidth=1.5).encode(x=x, y=y, shape=shape, fill=color, tooltip=tips)
     front = alt.Chart(within[within["front"]]).mark_line(color=look.faint, strokeDash=[5, 4], strokeWidth=1.4, interpolate="linear").encode(x=x, y=y, order="x:Q")
     layers = faint + across + up + front
-    for label in _labels(within, dots, wide, limits_y, lower_is_better(measure), look, color, x, scale_y):
+    for label in _labels(within, dots, wide, limits_y, lower_is_better(measure), look, x, scale_y):
         layers += label
     layers += points
     if len(beyond):
@@ -110,12 +121,13 @@ def _scatter_panel(rows: pd.DataFrame, seeds: pd.DataFrame, measure: str, look: 
     return layers.properties(width=width, height=HEIGHT)
 
 
-def _labels(rows: pd.DataFrame, dots: pd.DataFrame, wide: list[float], limits_y: list[float], reverse: bool, look: Look, color: Any, x: Any, scale_y: alt.Scale) -> list[Any]:
+def _labels(rows: pd.DataFrame, dots: pd.DataFrame, wide: list[float], limits_y: list[float], reverse: bool, look: Look, x: Any, scale_y: alt.Scale) -> list[Any]:
     """Names beside their points where they cover least: halo first, then text."""
     per_x, per_y = USUAL_WIDTH / (wide[1] - wide[0]), HEIGHT / (limits_y[1] - limits_y[0]) * (1 if reverse else -1)
     spots, others = ([((a - wide[0]) * per_x, (b - limits_y[0]) * per_y + (0 if reverse else HEIGHT)) for a, b in zip(frame["x"], frame["y"], strict=True)] for frame in (rows, dots))
     places = place_names(spots, list(rows["variant"]), others, USUAL_WIDTH, HEIGHT, LABEL_PIXELS)
     named = rows.assign(label_y=[float(y) + p.rise / per_y for y, p in zip(rows["y"], places, strict=True)], side=[p.side for p in places])
+    words = alt.Color("variant:N", scale=alt.Scale(domain=list(rows["variant"]), range=[look.readable(look.method_color(m)) for m in rows["method"]]), legend=None)
     drawn = []
     for side, align in ((1, "left"), (-1, "right")):
         part = named[named["side"] == side]
@@ -123,7 +135,7 @@ def _labels(rows: pd.DataFrame, dots: pd.DataFrame, wide: list[float], limits_y:
             continue
         label = alt.Chart(part).encode(x=x, y=alt.Y("label_y:Q", scale=scale_y), text="variant:N")
         style: dict[str, Any] = {"align": align, "dx": CLEAR * side, "baseline": "middle", "fontWeight": 600, "limit": LABEL_PIXELS}
-        drawn += [label.mark_text(**style, stroke=look.background, strokeWidth=3, strokeJoin="round"), label.mark_text(**style).encode(color=color)]
+        drawn += [label.mark_text(**style, stroke=look.background, strokeWidth=3, strokeJoin="round"), label.mark_text(**style).encode(color=words)]
     return drawn
 
 

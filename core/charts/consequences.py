@@ -11,7 +11,7 @@ import pandas as pd
 from core.charts import grammar as alt
 from core.charts import text
 from core.charts.figure import Figure, Panel, Width, nothing
-from core.charts.parts import colored, decimal_axis, domain, heat_map, interval_texts, tooltips, with_gutter
+from core.charts.parts import colored, decimal_axis, heat_map, interval_texts, share_domain, tooltips, with_gutter
 from core.charts.theme import Look
 from core.metrics.catalogue import short
 
@@ -36,7 +36,9 @@ def thresholds(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[s
     tpr = rows[(rows["metric"] == "tpr") & rows["value"].notna()].sort_values("value")
     title = f"At a threshold of {text.decimal(threshold, 2)}"
     widest = _widest(tpr)
-    if widest:
+    if widest and widest[0] == widest[2]:
+        title += f", {widest[0]} of the positives of every group are found"
+    elif widest:
         title += f", {widest[0]} of the positives of {widest[1]} are found and {widest[2]} of those of {widest[3]} under {widest[4]}"
     columns = {"run": "Run", "threshold": "Threshold", "group": attribute, "what": "Rate", "value": "Value", "low": "Low", "high": "High", "selected": "Selected", "n": "Samples", "why": "Why not estimable"}
     panels = tuple(Panel(partial(_threshold_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), groups), name) for run_id, name in names.items() if (rows["run_id"] == run_id).any())
@@ -88,9 +90,9 @@ def equity(frame: pd.DataFrame, names: Mapping[str, str], attribute: str) -> Fig
     rows["run"] = rows["run_id"].map(dict(names))
     rows["what"] = rows["metric"].map(short)
     rows["shown"] = interval_texts(rows)
-    limits = domain([rows["low"], rows["high"], rows["value"]])
+    limits = share_domain([rows["low"], rows["high"], rows["value"]])
     best = rows[(rows["metric"] == "es_auc") & rows["value"].notna()].sort_values("value")
-    title = "ES-AUC cannot be told" if best.empty else f"ES-AUC is highest under {best.iloc[-1]['run']}: {text.interval(best.iloc[-1]['value'], best.iloc[-1]['low'], best.iloc[-1]['high'])}"
+    title = "ES-AUC cannot be told" if best.empty else _same(best["value"], "ES-AUC", "run") or f"ES-AUC is highest under {best.iloc[-1]['run']}: {text.interval(best.iloc[-1]['value'], best.iloc[-1]['low'], best.iloc[-1]['high'])}"
     left_out = sorted({name for value in rows["excluded"].dropna() for name in str(value).split(", ") if name})
     note = "Read it with the group AUCs and the gap: ES-AUC falls with every further group and counts ranking between groups as unfairness."
     if left_out:
@@ -100,9 +102,15 @@ def equity(frame: pd.DataFrame, names: Mapping[str, str], attribute: str) -> Fig
                   panels=(Panel(partial(_equity_panel, rows.reset_index(drop=True), list(names.values()), limits)),), terms=("es_auc", "es_trap", "worst_group", "interval"), note=note)  # fmt: skip
 
 
+def _same(values: pd.Series, what: str, of: str) -> str:
+    """What is to be said where all `values` are written alike: a lowest and a highest would differ by nothing."""
+    written = {text.decimal(value) for value in values}
+    return f"{what}: {written.pop()} for every {of}" if len(written) == 1 and len(values) > 1 else ""
+
+
 def _equity_panel(rows: pd.DataFrame, order: Sequence[str], limits: list[float], look: Look, width: Width) -> Any:
     kinds = ["AUC", "ES-AUC", "worst-group AUC"]
-    colors = dict(zip(kinds, (look.muted, look.accent, look.worse), strict=True))
+    colors = dict(zip(kinds, (look.faint, look.accent, look.text), strict=True))
     y = alt.Y("run:N", sort=list(order), scale=alt.Scale(domain=list(order)), axis=alt.Axis(title=None, labelColor=look.text, labelLimit=180))
     offset = alt.YOffset("what:N", sort=kinds, scale=alt.Scale(domain=kinds, paddingOuter=0.5))
     x_scale = alt.Scale(domain=limits, nice=False, zero=False)
@@ -128,7 +136,7 @@ def cross_group(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[
     title = "No ranking between groups can be told"
     if not off.empty:
         low = off.iloc[0]
-        title = f"Hardest to rank between groups: positives of {low['positive']} against negatives of {low['negative']} under {low['run']}, {text.interval(low['value'], low['low'], low['high'])}"
+        title = _same(off["value"], "Ranking between groups", "pair") or f"Hardest to rank between groups: positives of {low['positive']} against negatives of {low['negative']} under {low['run']}, {text.interval(low['value'], low['low'], low['high'])}"
     columns = {"run": "Run", "positive": "Positives of", "negative": "Negatives of", "value": "AUC", "low": "Low", "high": "High", "n_pos": "Positive", "n_neg": "Negative", "reason": "Why not estimable"}
     panels = tuple(Panel(partial(_cross_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), groups), name) for run_id, name in names.items() if (rows["run_id"] == run_id).any())
     return Figure(name="cross-group", title=title, alt=f"Matrix of ranking between groups of {attribute}, one panel per run. {title}.", data=rows[list(columns)], table=columns,
@@ -157,7 +165,7 @@ def intersections(frame: pd.DataFrame, run: str, attributes: Sequence[str]) -> F
     title = "No intersection has enough patients" if known.empty else f"Lowest: {known.iloc[0]['path']}, {text.interval(known.iloc[0]['value'], known.iloc[0]['low'], known.iloc[0]['high'])} under {run}"
     columns = {"path": " × ".join(attributes), "value": "AUC", "low": "Low", "high": "High", "n_pos": "Positive", "n_neg": "Negative", "why": "Why the branch ends"}
     return Figure(name="intersections", title=title, alt=f"Indented list of groups of {' and '.join(attributes)} with AUC and interval. {title}.", data=rows[list(columns)], table=columns,
-                  panels=(Panel(partial(_tree_panel, rows.reset_index(drop=True), domain([rows["low"], rows["high"], rows["value"]]))),), terms=("intersection", "group_auc"),
+                  panels=(Panel(partial(_tree_panel, rows.reset_index(drop=True), share_domain([rows["low"], rows["high"], rows["value"]]))),), terms=("intersection", "group_auc"),
                   note=f"{text.plural(ended, 'branch', 'branches')} ended for want of positives or negatives." if ended else "No branch ended for want of patients.")  # fmt: skip
 
 
@@ -165,7 +173,7 @@ def _tree_panel(rows: pd.DataFrame, limits: list[float], look: Look, width: Widt
     order = list(rows["path"])
     names = dict(zip(rows["path"], rows["who"], strict=True))
     wide = pd.DataFrame({"path": order, "who": [names[p] for p in order]})
-    wider, ticks = with_gutter([max(0.0, limits[0]), min(1.0, limits[1])], left=0.5, right=0.4)
+    wider, ticks = with_gutter(limits, left=0.5, right=0.4)
     x_scale = alt.Scale(domain=wider, nice=False, zero=False)
     y = alt.Y("path:N", sort=order, scale=alt.Scale(domain=order), axis=None)
     label = alt.Chart(wide).mark_text(align="left", color=look.text).encode(y=y, x=alt.value(0), text="who:N")
@@ -173,6 +181,6 @@ def _tree_panel(rows: pd.DataFrame, limits: list[float], look: Look, width: Widt
     tips = tooltips({"path": "Group", "shown": "AUC", "counts": "Positive / negative", "why": "Note"})
     rule = known.mark_rule(strokeWidth=2, color=look.accent, opacity=0.8).encode(x=alt.X("low:Q", scale=x_scale), x2="high:Q")
     dots = known.mark_point(size=80, color=look.accent).encode(x=alt.X("value:Q", scale=x_scale, axis=decimal_axis("AUC", values=ticks, grid=True)), tooltip=tips)
-    ended = alt.Chart(rows[rows["value"].isna()]).mark_text(align="right", color=look.no_estimate, fontSize=12).encode(y=y, x=alt.value("width"), text="ends:N", tooltip=tips).transform_calculate(ends="'╱╱ ' + datum.counts")
+    ended = alt.Chart(rows[rows["value"].isna()]).mark_text(align="right", color=look.muted, fontSize=12).encode(y=y, x=alt.value("width"), text="ends:N", tooltip=tips).transform_calculate(ends="'╱╱ ' + datum.counts")
     counts = known.mark_text(align="right", fontSize=12, color=look.muted).encode(x=alt.value("width"), text="counts:N")
     return (rule + dots + label + ended + counts).properties(width=width, height=30 * len(order))

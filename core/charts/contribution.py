@@ -20,6 +20,7 @@ from core.charts.parts import (
     heat_map,
     interval_texts,
     reference_line,
+    text_colored,
     tooltips,
 )  # fmt: skip
 from core.charts.theme import Look
@@ -75,7 +76,7 @@ def _epochs_panel(rows: pd.DataFrame, modalities: Sequence[str], last: int, most
     band = base.mark_area().encode(y=alt.Y("low:Q", scale=y_scale), y2="high:Q")
     line = base.mark_line().encode(y=y)
     points = base.mark_point(size=44).encode(y=y, tooltip=tips)
-    names = alt.Chart(labels).mark_text(align="left", dx=8, fontWeight=600).encode(x=x, y=alt.Y("label_y:Q", scale=y_scale), text="modality:N", color=colored("modality", colors))
+    names = alt.Chart(labels).mark_text(align="left", dx=8, fontWeight=600).encode(x=x, y=alt.Y("label_y:Q", scale=y_scale), text="modality:N", color=text_colored(look, "modality", colors))
     return (reference_line(look, 1 / max(rows["modality"].nunique(), 1)) + band + line + points + names).properties(width=width, height=HEIGHT)
 
 

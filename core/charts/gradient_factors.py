@@ -37,7 +37,7 @@ def factor_lines(part: Sequence[Row], modalities: Sequence[str], limits: Sequenc
     styles = _styles(part)
     colors = {**look.modality_colors(modalities), ALL: look.text}
     points = [point(row, "Factor applied", row["line"], colors[row["of"]], line=row["line"], dash=STYLES[styles.index(row["style"]) % len(STYLES)][0], thick=1.6, dot=20) for row in part]
-    return Lines(points, names_at_ends([{**row, "ink": colors[row["of"]]} for row in _ends(part)], limits, height, 11))
+    return Lines(points, names_at_ends([{**row, "ink": colors[row["of"]]} for row in _ends(part)], limits, height, look, 11))
 
 
 def dash_key(part: Sequence[Row]) -> str:

@@ -59,7 +59,7 @@ def point(row: Row, what: str, of: str, ink: str, **looks: Any) -> Row:
     return {name: row[name] for name in ("run", "trained", "value", "shown")} | {"what": what, "of": of, "ink": ink} | usual | looks
 
 
-def names_at_ends(points: Iterable[Row], limits: Sequence[float], height: int, font: int = 12, lines: int = 1) -> list[Row]:
+def names_at_ends(points: Iterable[Row], limits: Sequence[float], height: int, look: Look, font: int = 12, lines: int = 1) -> list[Row]:
     """The name of each line beside its last point, moved apart."""
     ends: dict[str, Row] = {}
     for row in points:
@@ -67,14 +67,14 @@ def names_at_ends(points: Iterable[Row], limits: Sequence[float], height: int, f
             ends[row["label"]] = row
     gap = (limits[1] - limits[0]) * (font * lines + 3) / height
     placed = within(spread([float(row["value"]) for row in ends.values()], gap), gap, limits)
-    return [{"trained": row["trained"], "value": value, "label": label, "ink": row["ink"], "font": font} for (label, row), value in zip(ends.items(), placed, strict=True)]
+    return [{"trained": row["trained"], "value": value, "label": label, "ink": look.readable(row["ink"]), "font": font} for (label, row), value in zip(ends.items(), placed, strict=True)]
 
 
 def of_modalities(rows: Iterable[Row], modalities: Sequence[str], limits: Sequence[float], height: int, what: str, look: Look, **looks: Any) -> Lines:
     """One line per modality. `rows`: run, modality, trained, value, shown."""
     colors = look.modality_colors(modalities)
     points = [point(row, what, row["modality"], colors[row["modality"]], **looks) for row in rows]
-    return Lines(points, names_at_ends(points, limits, height))
+    return Lines(points, names_at_ends(points, limits, height, look))
 
 
 def pairs_of(rows: Iterable[Row]) -> list[str]:
@@ -98,7 +98,7 @@ def of_pairs(rows: Sequence[Row], limits: Sequence[float], height: int, what: st
     # What is in colour lies on top: the lines are drawn in the order of the rows.
     points.sort(key=lambda row: row["of"] in dash)
     tall = max((2 if "\n" in _broken(pair) else 1 for pair in named), default=1)
-    return Lines(points, names_at_ends((row for row in points if row["of"] in dash), limits, height, 11, tall))
+    return Lines(points, names_at_ends((row for row in points if row["of"] in dash), limits, height, look, 11, tall))
 
 
 def _broken(pair: str) -> str:

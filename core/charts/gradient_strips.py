@@ -19,7 +19,7 @@ from core.charts.figure import Width
 from core.charts.gradient_lines import Lines, Row, epochs_x, marks, span
 from core.charts.parts import HATCH
 from core.charts.text import MINUS, decimal
-from core.charts.theme import Look
+from core.charts.theme import INKS, Look
 
 BRUSH = "epochs"
 PLOT = 92
@@ -205,8 +205,9 @@ def _heat(heat: Heat, last: int, brushed: tuple[int, int] | None, scale: alt.Sca
         x=x, x2="to:Q", y=_y(scale), y2="down:Q",
         color=alt.condition("datum.known > 0", alt.Color("value:Q", scale=alt.Scale(domain=[-MOST, 0, MOST], range=list(look.diverging), interpolate="rgb", clamp=True), legend=None), alt.value(look.neutral)),
     )  # fmt: skip
-    strong = f"datum.known > 0 && abs(datum.value) > {look.on_strong[0] * MOST}"
-    numbers = base.mark_text(fontSize=12).encode(**middle, text="shown:N", description=alt.Description("told:N"), color=alt.condition(strong, alt.value(look.on_strong[1]), alt.value(look.text)))
+    usual = look.ink_on(0.0, (-1.0, 0.0, 1.0))
+    strong = f"datum.known > 0 && (datum.value > {look.strong_from(2) * MOST} || datum.value < {-look.strong_from(0) * MOST})"
+    numbers = base.mark_text(fontSize=12).encode(**middle, text="shown:N", description=alt.Description("told:N"), color=alt.condition(strong, alt.value(next(ink for ink in INKS if ink != usual)), alt.value(usual)))
     hatched = base.transform_filter("datum.known == 0").mark_point(aria=False, shape=HATCH, size=320, filled=False, stroke=look.no_estimate, strokeWidth=1).encode(**middle)
     heads = pd.DataFrame({"x": [at + wide / 2 for at in columns.values()], "y": 2 * HEAD - 10.0, "name": list(columns)})
     sides = pd.DataFrame({"y": [at + CELL / 2 for at in rows.values()], "name": list(rows)})

@@ -11,7 +11,17 @@ import pandas as pd
 from core.charts import grammar as alt
 from core.charts import text
 from core.charts.figure import Figure, Panel, Width, nothing
-from core.charts.parts import colored, decimal_axis, domain, interval_texts, reference_line, tooltips, with_gutter
+from core.charts.parts import (
+    colored,
+    decimal_axis,
+    domain,
+    interval_texts,
+    reference_line,
+    share_domain,
+    tooltips,
+    with_gutter,
+)
+from core.charts.seeds import gaps, over_seeds
 from core.charts.theme import Look
 
 ROW = 34
@@ -23,11 +33,19 @@ RIDGE_HEAD, RIDGE_TOP, RIDGE_BASE = 0.16, 0.34, 0.9
 """...and where in it the words, the top and the foot of the histogram are."""
 
 
-def forest(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str], attribute: str) -> Figure:
+def forest(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str], attribute: str, seeds: Mapping[str, str] | None = None) -> Figure:
     """Groups down, AUC and interval across, counts at the right; one panel per run.
 
     `frame`: run_id, group (missing: everybody), value, low, high, n_pos, n_neg, reason.
+    `seeds`: run id -> id of its method, for a panel per method: the mean, the range over seeds, and each seed as a
+    faint dot. `names` are then those of the methods.
     """
+    single = frame[:0]
+    if seeds is not None:
+        single = frame[frame["run_id"].isin(list(seeds)) & frame["value"].notna()].assign(run_id=lambda part: part["run_id"].map(dict(seeds)))
+        single["who"] = single["group"].fillna(_everybody(groups))
+        spans = gaps(frame, seeds)
+        frame = over_seeds(frame, seeds)
     rows = frame[frame["run_id"].isin(list(names))].copy()
     if rows.empty or rows["value"].notna().sum() == 0:
         return nothing("group-auc", f"No group of {attribute} has enough positives and negatives in the test split for an AUC.")
@@ -37,15 +55,17 @@ def forest(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str],
     rows["number"] = [text.decimal(value) for value in rows["value"]]
     rows["counts"] = [text.positives(p, n) for p, n in zip(rows["n_pos"], rows["n_neg"], strict=True)]
     rows["why"] = [reason if isinstance(reason, str) else "" for reason in rows["reason"]]
-    limits = domain([rows["low"], rows["high"], rows["value"]])
-    limits = [max(0.0, limits[0]), min(1.0, limits[1])]
+    limits = share_domain([rows["low"], rows["high"], rows["value"]])
     columns = {"run": "Run", "who": attribute, "value": "AUC", "low": "Low", "high": "High", "n_pos": "Positive", "n_neg": "Negative", "why": "Why not estimable"}
-    panels = tuple(Panel(partial(_forest_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), groups, limits), name) for run_id, name in names.items() if (rows["run_id"] == run_id).any())
+    panels = tuple(Panel(partial(_forest_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), single[single["run_id"] == run_id].reset_index(drop=True), groups, limits), name) for run_id, name in names.items() if (rows["run_id"] == run_id).any())
     title = forest_finding(rows, names)
+    if seeds is not None:
+        told = [f"{text.decimal(row['low'])} to {text.decimal(row['high'])} under {names[row['run_id']]}" for row in spans.to_dict("records") if row["seeds"] > 1 and row["run_id"] in names]
+        title += f". In single seeds the gap is {text.listing(told, 3)}" if told else ""
     return Figure(
         name="group-auc", title=title, alt=f"Forest plot of AUC by {attribute}, a row per group with its interval and counts, one panel per run. {title}.",
         data=rows[list(columns)], table=columns, panels=panels, columns=min(3, max(1, len(panels))), terms=("group_auc", "interval"),
-        note="Test split, 95 % intervals. The line is the AUC of everybody. At the right: positives and negatives." + (" Hatched: too few for an estimate." if rows["value"].isna().any() else ""),
+        note=("Test split, 95 % intervals. " if seeds is None else "Test split. Dots: means over seeds; lines: from the lowest to the highest seed; faint: each seed. ") + "Dashed: the AUC of everybody. At the right: positives and negatives." + (" Hatched: too few for an estimate." if rows["value"].isna().any() else ""),
     )  # fmt: skip
 
 
@@ -60,6 +80,10 @@ def _everybody(groups: Sequence[str]) -> str:
 def forest_finding(rows: pd.DataFrame, names: Mapping[str, str]) -> str:
     """Lowest against highest group of the run with the widest gap."""
     best: tuple[float, str] = (-1.0, "No two groups can be compared")
+    known = rows[rows["group"].notna() & rows["value"].notna()]
+    alike = {text.decimal(value) for value in known["value"]}
+    if len(alike) == 1 and known.groupby("run_id").size().max() > 1:
+        return f"All groups have an AUC of {alike.pop()}" + (" under every run" if known["run_id"].nunique() > 1 else "")
     for run_id, name in names.items():
         known = rows[(rows["run_id"] == run_id) & rows["group"].notna() & rows["value"].notna()].sort_values("value")
         if len(known) < 2:
@@ -67,11 +91,14 @@ def forest_finding(rows: pd.DataFrame, names: Mapping[str, str]) -> str:
         low, high = known.iloc[0], known.iloc[-1]
         gap = float(high["value"] - low["value"])
         if gap > best[0]:
+            if text.decimal(low["value"]) == text.decimal(high["value"]):
+                best = gap, f"All groups have an AUC of {text.decimal(low['value'])} under {name}"
+                continue
             best = gap, f"{low['group']} has the lowest AUC under {name}: {text.decimal(low['value'])} against {text.decimal(high['value'])} for {high['group']}"
     return text.sentence(best[1])
 
 
-def _forest_panel(rows: pd.DataFrame, groups: Sequence[str], limits: list[float], look: Look, width: Width) -> Any:
+def _forest_panel(rows: pd.DataFrame, single: pd.DataFrame, groups: Sequence[str], limits: list[float], look: Look, width: Width) -> Any:
     together = _everybody(groups)
     order = [*groups, together]
     colors = {**look.group_colors(groups), together: look.text}
@@ -83,7 +110,7 @@ def _forest_panel(rows: pd.DataFrame, groups: Sequence[str], limits: list[float]
     tips = tooltips({"run": "Run", "who": "Group", "shown": "AUC", "counts": "Positive / negative", "why": "Note"})
     rule = known.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", scale=x_scale), x2="high:Q")
     dots = known.mark_point(size=110).encode(x=alt.X("value:Q", scale=x_scale, axis=decimal_axis("AUC", values=ticks, grid=True)), tooltip=tips)
-    missing = unknown.mark_text(align="left", text="╱╱ not estimable", color=look.no_estimate, fontSize=12).encode(x=alt.value(6), tooltip=tips)
+    missing = unknown.mark_text(align="left", text="╱╱ not estimable", color=look.muted, fontSize=12).encode(x=alt.value(6), tooltip=tips)
     counts = alt.Chart(rows).mark_text(align="right", fontSize=12, color=look.muted).encode(y=y, x=alt.value("width"), text="counts:N", tooltip=tips)
     at = alt.X("value:Q", scale=x_scale)
     numbers = known.mark_text(fontSize=11, dy=13, color=look.muted).encode(x=at, text="number:N", color=alt.value(look.muted))
@@ -93,6 +120,8 @@ def _forest_panel(rows: pd.DataFrame, groups: Sequence[str], limits: list[float]
     layers = [reference_line(look, float(whole["value"].iloc[0]), "x")] if not whole.empty else []
     if rows["value"].isna().any():
         layers.append(missing)
+    if len(single):
+        layers.append(alt.Chart(single[["who", "value"]]).mark_point(size=28, opacity=0.35, aria=False).encode(y=y, x=at, color=colored("who", colors)))
     return alt.layer(*layers, halo, rule, dots, numbers, counts).properties(width=width, height=(ROW + 8) * len(order))
 
 
@@ -158,7 +187,8 @@ def _null_panel(ridges: pd.DataFrame, observed: pd.DataFrame, right: float, look
     axis = decimal_axis("Gap between group AUCs", tickCount=5, grid=True)
     chance = alt.Chart(ridges).mark_area(opacity=0.5, interpolate="step-after", color=look.no_estimate).encode(x=alt.X("step:Q", scale=x_scale, axis=axis), y=y("top"), y2="base:Q", detail="row:O")
     known = alt.Chart(observed)
-    color = alt.condition(alt.datum.beyond, alt.value(look.worse), alt.value(look.better))
+    # Dark or grey: blue and orange are groups on this page.
+    color = alt.condition(alt.datum.beyond, alt.value(look.text), alt.value(look.muted))
     at = alt.X("observed:Q", scale=x_scale)
     tips = tooltips({"run": "Run", "gap": "Observed gap", "p": "Evidence", "chance": "95 % of shuffles below"})
     floor = known.mark_rule(color=look.faint, strokeWidth=1).encode(y=y("base"))
@@ -181,7 +211,8 @@ def roc(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str], at
     near = rows[rows["fpr"] <= 0.1].groupby(["run", "group"], sort=False)["tpr"].max()
     if len(near):
         (run, low), (_, high) = near.sort_values().index[0], near.sort_values().index[-1]
-        title = f"At one false alarm in ten, sensitivity ranges from {text.percent(near.min())} ({low}, {run}) to {text.percent(near.max())} ({high})"
+        same = text.percent(near.min()) == text.percent(near.max())
+        title = f"At one false alarm in ten, sensitivity is {text.percent(near.min())} in every group" if same else f"At one false alarm in ten, sensitivity ranges from {text.percent(near.min())} ({low}, {run}) to {text.percent(near.max())} ({high})"
     else:
         title = f"ROC curves by {attribute}"
     columns = {"run": "Run", "group": attribute, "fpr": "False positive rate", "tpr": "True positive rate", "n_pos": "Positive", "n_neg": "Negative"}

@@ -72,7 +72,7 @@ def _unimodal_panel(rows: pd.DataFrame, modalities: Sequence[str], groups: Seque
         for row in mine:
             estimable = pd.notna(row["value"])
             place = {"y": height + ROW / 2, "ink": colors[row["modality"]]}
-            sides.append({**place, "name": row["modality"]})
+            sides.append({**place, "ink": look.readable(colors[row["modality"]]), "name": row["modality"]})
             dots.append({**place, **{name: row[name] for name in ("run", "modality", "group", "value", "low", "high", "shown", "counts")}, "why": "" if estimable else text.NOT_ESTIMABLE})
             height += ROW
     scale = alt.Scale(domain=[height, 0], nice=False, zero=False)
@@ -145,6 +145,7 @@ def _slopes(rows: pd.DataFrame, modalities: Sequence[str], groups: Sequence[str]
             elif not isinstance(row["modality"], str):
                 points.append({**head, "x": place + BEFORE, "line": f"{modality} {row['group']}", "step": "all"})
     frame = pd.DataFrame(points)
+    frame["word"] = [look.readable(color) for color in frame["ink"]]
     names = end_labels(frame[frame["x"] > len(modalities) - 1], "x", "group", limits, SLOPE_HEIGHT)
     # Names of modalities may be anything: as JSON they are a list of texts to the expression, and nothing else.
     said = f"{json.dumps([f'−{modality}' for modality in modalities])}[floor(datum.value)]"
@@ -155,5 +156,5 @@ def _slopes(rows: pd.DataFrame, modalities: Sequence[str], groups: Sequence[str]
     line = base.mark_line(strokeWidth=2.5).encode(y=alt.Y("value:Q", scale=y_scale, axis=decimal_axis("AUC", tickCount=5)), detail="line:N")
     rule = base.mark_rule(strokeWidth=1.2, opacity=0.5).encode(y=alt.Y("low:Q", scale=y_scale), y2="high:Q")
     dots = base.mark_point(size=60).encode(y=alt.Y("value:Q", scale=y_scale), tooltip=tooltips({"run": "Run", "step": "Modalities", "group": "Group", "shown": "AUC", "counts": "Positive / negative"}))
-    labels = alt.Chart(names).mark_text(align="left", dx=8, fontWeight=600).encode(x=x, y=alt.Y("label_y:Q", scale=y_scale), text="group:N", color=alt.Color("ink:N", scale=None))
+    labels = alt.Chart(names).mark_text(align="left", dx=8, fontWeight=600).encode(x=x, y=alt.Y("label_y:Q", scale=y_scale), text="group:N", color=alt.Color("word:N", scale=None))
     return (rule + line + dots + labels).properties(width=width, height=SLOPE_HEIGHT)

@@ -10,13 +10,17 @@ import pandas as pd
 
 from core.charts import grammar as alt
 from core.charts import text
-from core.charts.theme import Look, color_scale
+from core.charts.theme import INKS, Look, color_scale
 
 HATCH = "M-1,.5L-.5,1M-1,-.25L.25,1M-1,-1L1,1M-.25,-1L1,.25M.5,-1L1,-.5"
 """Path of a hatched square, for cells that cannot be estimated."""
 
-DECIMALS = "datum.value == 0 ? '0' : replace(replace(format(datum.value, '.2f'), /^([-\u2212]?)0\\./, '$1.'), '-', '\u2212')"
+DIGITS = "format(datum.value, abs(datum.value * 100 - round(datum.value * 100)) < 1e-6 ? '.2f' : abs(datum.value * 1000 - round(datum.value * 1000)) < 1e-5 ? '.3f' : '.4f')"
+"""A tick's value with two decimals, and with more only where two would write its neighbour's number too."""
+DECIMALS = f"datum.value == 0 ? '0' : replace(replace({DIGITS}, /^([-\u2212]?)0\\./, '$1.'), '-', '\u2212')"
 """Axis label without the leading zero."""
+LEAST_RANGE = 0.1
+"""Of an axis of AUCs: where all are alike, at perfect separation for example, a narrower one would show noise."""
 
 
 def decimal_axis(title: str | None, **more: Any) -> alt.Axis:
@@ -58,6 +62,16 @@ def domain(frames: Iterable[pd.Series], include: Sequence[float] = (), pad: floa
     return [float(f"{count * step:.10g}") for count in (math.floor((low - pad * room) / step), math.ceil((high + pad * room) / step))]
 
 
+def share_domain(frames: Iterable[pd.Series], include: Sequence[float] = ()) -> list[float]:
+    """`domain` of quantities between 0 and 1, never beyond these and at least LEAST_RANGE wide."""
+    low, high = domain(frames, include)
+    low, high = max(0.0, low), min(1.0, high)
+    if high - low < LEAST_RANGE:
+        high = max(high, LEAST_RANGE)
+        low = high - LEAST_RANGE
+    return [round(low, 4), round(high, 4)]
+
+
 def with_gutter(limits: Sequence[float], left: float = 0.0, right: float = 0.0) -> tuple[list[float], list[float]]:
     """A domain with room for text beside the marks, and ticks that stay out of that room.
 
@@ -65,7 +79,7 @@ def with_gutter(limits: Sequence[float], left: float = 0.0, right: float = 0.0) 
     """
     low, high = limits
     room = high - low
-    step = next((s for s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.25) if room / s <= 5), 0.5)
+    step = next((s for s in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25) if room / s <= 5), 0.5)
     first = math.ceil(low / step - 1e-9)
     ticks = [round(k * step, 4) for k in range(first, math.floor(high / step + 1e-9) + 1)]
     return [low - left * room, high + right * room], ticks
@@ -121,6 +135,11 @@ def colored(field: str, colors: Mapping[str, str], legend: alt.Legend | None = N
     return alt.Color(f"{field}:N", scale=color_scale(colors), legend=legend)
 
 
+def text_colored(look: Look, field: str, colors: Mapping[str, str]) -> alt.Color:
+    """`colored` for words: the same hues, as dark or light as words must be."""
+    return colored(field, {name: look.readable(color) for name, color in colors.items()})
+
+
 def reference_line(look: Look, value: float, axis: str = "y", dash: tuple[int, int] = (4, 4)) -> alt.Chart:
     """A thin line at `value`: chance, zero, the overall estimate."""
     data = pd.DataFrame({"value": [value]})
@@ -135,6 +154,7 @@ def heat_map(
 
     `limits` are the values of the three diverging colours.
     """
+    frame = frame.assign(light=[not text.missing(value) and look.ink_on(value, limits) == INKS[0] for value in frame["value"]])
     base = alt.Chart(frame).encode(
         x=alt.X(f"{x}:N", sort=list(x_order), scale=alt.Scale(domain=list(x_order)), axis=alt.Axis(title=x_title, orient="top", labelAngle=0, domain=False, labelLimit=110)),
         y=alt.Y(f"{y}:N", sort=list(y_order), scale=alt.Scale(domain=list(y_order)), axis=alt.Axis(title=y_title)),
@@ -144,11 +164,7 @@ def heat_map(
     cells = base.transform_filter(known).mark_rect(cornerRadius=3, stroke=look.background, strokeWidth=2).encode(
         color=alt.Color("value:Q", scale=alt.Scale(domain=list(limits), range=list(look.diverging), interpolate="rgb", clamp=True), legend=None)
     )
-    span = max(abs(limits[0] - limits[1]), abs(limits[2] - limits[1]))
-    numbers = base.transform_filter(known).mark_text(fontSize=12).encode(
-        text="shown:N",
-        color=alt.condition(f"abs(datum.value - {limits[1]}) > {look.on_strong[0] * span}", alt.value(look.on_strong[1]), alt.value(look.text)),
-    )
+    numbers = base.transform_filter(known).mark_text(fontSize=12).encode(text="shown:N", color=alt.condition(alt.datum.light, alt.value(INKS[0]), alt.value(INKS[1])))
     unknown = base.transform_filter(alt.datum.value == None)  # noqa: E711
     blank = unknown.mark_rect(cornerRadius=3, stroke=look.background, strokeWidth=2, color=look.neutral)
     hatched = unknown.mark_point(shape=HATCH, size=420, filled=False, stroke=look.no_estimate, strokeWidth=1)

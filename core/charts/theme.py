@@ -37,6 +37,26 @@ FAMILY_NAMES: Mapping[str, str] = {
 }
 
 
+CONTRAST = 4.5
+"""Least contrast of text with its ground (WCAG 2.2, success criterion 1.4.3)."""
+INKS = ("#FFFFFF", "#0C0F14")
+
+
+def rgb(color: str) -> tuple[float, ...]:
+    return tuple(int(color[i : i + 2], 16) for i in (1, 3, 5))
+
+
+def contrast(first: Sequence[float], second: Sequence[float]) -> float:
+    """Contrast ratio of two colours, from 1 to 21 (WCAG 2.2, relative luminance of sRGB)."""
+
+    def luminance(color: Sequence[float]) -> float:
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in color)]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    light, dark = sorted((luminance(first), luminance(second)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
 @dataclass(frozen=True)
 class Look:
     """The colours of one theme. `mode` is "light" or "dark"; all values are CSS colours."""
@@ -58,10 +78,30 @@ class Look:
     """Worse (negative), nothing, better (positive)."""
     sequential: tuple[str, str]
 
-    @property
-    def on_strong(self) -> tuple[float, str]:
-        """Numbers in heat maps: from which share of the scale on they change colour, and to which."""
-        return (0.75, "#FFFFFF") if self.mode == "light" else (0.85, "#0C0F14")
+    def readable(self, color: str) -> str:
+        """`color` as text on the background: mixed with the text's colour until its contrast is CONTRAST."""
+        ground, ink = rgb(self.background), rgb(self.text)
+        for step in range(21):
+            mixed = tuple(round(c + (t - c) * step / 20) for c, t in zip(rgb(color), ink, strict=True))
+            if contrast(mixed, ground) >= CONTRAST:
+                return color if step == 0 else "#{:02X}{:02X}{:02X}".format(*mixed)
+        return self.text
+
+    def ink_on(self, value: float, limits: tuple[float, float, float]) -> str:
+        """Colour of a number in the heat map's cell of `value`: light or dark, whichever is read better."""
+        low, middle, high = limits
+        end, span = (self.diverging[0], middle - low) if value < middle else (self.diverging[2], high - middle)
+        share = min(1.0, abs(value - middle) / span) if span else 0.0
+        cell = tuple(m + (e - m) * share for m, e in zip(rgb(self.diverging[1]), rgb(end), strict=True))
+        return max(INKS, key=lambda ink: contrast(rgb(ink), cell))
+
+    def strong_from(self, end: int) -> float:
+        """From which share of the diverging scale on towards its `end` (0 or 2) a number takes the ink of INKS that
+        it does not have in the middle, and 1 where it never does."""
+        limits = (-1.0, 0.0, 1.0)
+        sign = -1 if end == 0 else 1
+        usual = self.ink_on(0.0, limits)
+        return next((step / 100 for step in range(101) if self.ink_on(sign * step / 100, limits) != usual), 1.0)
 
     def group_colors(self, groups: Sequence[str]) -> dict[str, str]:
         """Colour per group; `groups` is the attribute's full list in its fixed (sorted) order."""

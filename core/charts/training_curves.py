@@ -9,7 +9,7 @@ import pandas as pd
 
 from core.charts import grammar as alt
 from core.charts.figure import Figure, Panel, Width, nothing
-from core.charts.parts import colored, decimal_axis, domain, end_labels
+from core.charts.parts import colored, decimal_axis, domain, end_labels, text_colored
 from core.charts.text import decimal, plural
 from core.charts.theme import Look
 
@@ -55,6 +55,7 @@ def _draw(frame: pd.DataFrame, column: str, look: Look, width: Width) -> Any:
     methods = list(dict.fromkeys(frame.sort_values("method")["label"]))
     names = frame.drop_duplicates("label").set_index("label")["method"]
     colors = colored("label", {label: look.method_color(str(names[label])) for label in methods})
+    named_colors = text_colored(look, "label", {label: look.method_color(str(names[label])) for label in methods})
     last = int(frame["epoch"].max())
     named = column == AUC and len(methods) <= MOST_NAMED
     # Room at the right end for the names of the methods.
@@ -80,5 +81,5 @@ def _draw(frame: pd.DataFrame, column: str, look: Look, width: Width) -> Any:
         layers.insert(0, base.mark_line(strokeDash=[4, 4], strokeWidth=1.4, opacity=0.8).encode(y=alt.Y("train_loss:Q", scale=alt.Scale(domain=limits, nice=False))))
     if named:
         ends = end_labels(frame.assign(value=frame[AUC]), "epoch", "label", limits, HEIGHT)
-        layers.append(alt.Chart(ends).mark_text(align="left", dx=9, fontWeight=600, fontSize=12).encode(x=x, y=alt.Y("label_y:Q", scale=alt.Scale(domain=limits, nice=False)), text="label:N", color=colors))
+        layers.append(alt.Chart(ends).mark_text(align="left", dx=9, fontWeight=600, fontSize=12).encode(x=x, y=alt.Y("label_y:Q", scale=alt.Scale(domain=limits, nice=False)), text="label:N", color=named_colors))
     return alt.layer(*layers).properties(width=width, height=HEIGHT)

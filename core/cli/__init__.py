@@ -16,7 +16,7 @@ from typing import Any
 from core import __version__
 from core.errors import UserError, storage_problem
 
-COMMANDS: tuple[str, ...] = ("app", "audit", "bench", "cancel", "cohorts", "delete", "doctor", "ingest", "ingest_fairvision", "methods", "queue", "report", "results", "retry", "runs", "sample", "schema", "simulate", "store", "study", "train", "trash", "tune")
+COMMANDS: tuple[str, ...] = ("app", "audit", "bench", "cancel", "cohorts", "delete", "doctor", "export", "ingest", "ingest_fairvision", "methods", "queue", "report", "results", "retry", "runs", "sample", "schema", "simulate", "store", "study", "torture", "train", "trash", "tune")
 
 
 def common(parser: argparse.ArgumentParser) -> None:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from core.cli import common, emit, progress
 from core.errors import UserError
+
+if TYPE_CHECKING:
+    from core.study.audit_speed import Measured
 
 MULTIFAIR_AT_MOST = 1.15
 TELEMETRY_AT_MOST = 1.05
@@ -33,6 +40,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     audit.add_argument("--check", action="store_true", help="exit with 1 when a limit is missed")
     common(audit)
     audit.set_defaults(run=run_audit)
+    for name, what in (("start", "commands that print a table, in a workspace of 2,000 runs"), ("input", "an epoch from the cache beside decoding, and ingestion beside bare decoding")):
+        kind = kinds.add_parser(name, help=what, description=f"Measures {what}.")
+        kind.add_argument("--n", type=int, metavar="N", help="runs, or images, to measure with (default: 2000 runs, 1000 images)")
+        kind.add_argument("--check", action="store_true", help="exit with 1 when a limit is missed")
+        common(kind)
+        kind.set_defaults(run=run_start if name == "start" else run_input)
 
 
 def run_step(args: argparse.Namespace) -> int:
@@ -57,11 +70,42 @@ def run_audit(args: argparse.Namespace) -> int:
 
     if args.n < 1000:
         raise UserError("the large audit needs 1000 predictions or more")
+    return _report(args, "audit", measure(args.n))
+
+
+def run_start(args: argparse.Namespace) -> int:
+    from core.study.start_speed import RUNS, measure
+
+    return _report(args, "start", measure(_positive(args.n, RUNS)))
+
+
+def run_input(args: argparse.Namespace) -> int:
+    from core.study.input_speed import IMAGES, measure
+
+    return _report(args, "input", measure(_positive(args.n, IMAGES)))
+
+
+def _positive(given: int | None, usual: int) -> int:
+    if given is not None and given < 10:
+        raise UserError(f"--n {given}: measure with 10 or more")
+    return given or usual
+
+
+def _report(args: argparse.Namespace, kind: str, measured: Iterable[Measured]) -> int:
+    """Say each claim as it is measured, keep all in the history, and print one JSON document."""
+    from core.runs.environment import describe
+    from core.workspace import Workspace
+
     found = []
-    for m in measure(args.n):
+    for m in measured:
         found.append(m)
         spent = "" if m.processor_seconds is None else f", {m.processor_seconds:.2f} s of processor"
         progress(f"{m.claim}: {m.value:,.2f} {m.unit} (at {'least' if m.at_least else 'most'} {m.limit:g}{spent})")
+    rows = [{**asdict(m), "kept": m.kept} for m in found]
+    machine = {name: value for name, value in describe("cpu", 1).items() if name in ("python", "packages", "commit", "platform", "cores")}
+    history = Workspace.open(args.workspace).cache / "bench.jsonl"
+    with history.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"bench": kind, "time": datetime.now(UTC).isoformat(timespec="seconds"), "measured": rows, **machine}) + "\n")
     if args.json:
-        emit([{**asdict(m), "kept": m.kept} for m in found])
+        emit(rows)
     return 1 if args.check and not all(m.kept for m in found) else 0

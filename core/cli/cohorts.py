@@ -16,7 +16,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from core.cohort.cohort import damaged_cohorts, list_cohorts
+    from core.cohort_folders import damaged_cohorts, list_cohorts
     from core.workspace import Workspace
 
     workspace = Workspace.open(args.workspace)

@@ -85,7 +85,7 @@ def workspace_state(workspace: Any) -> dict[str, Any]:
 
 def damage(workspace: Any) -> list[str]:
     """Every file of the workspace that is not what it should be, with what to do."""
-    from core.cohort.cohort import damaged_cohorts
+    from core.cohort_folders import damaged_cohorts
     from core.runs.folder import damaged, folders
     from core.runs.queue_settings import settings_problem
 

@@ -38,6 +38,7 @@ def add_parser(subparsers: Any) -> None:
         parser.add_argument(f"--{kind}", metavar=form, action="append", default=[], help=f"{kind} modality (repeat for more)")
     parser.add_argument("--merge", metavar="COL=NEW:OLD,OLD", action="append", default=[], help="put groups together; nothing before the colon counts them as missing (repeat for more)")
     parser.add_argument("--bins", metavar="COL=X,Y", action="append", default=[], help="bands of a numeric column as a sensitive attribute, for example age=18,40,65 (repeat for more)")
+    parser.add_argument("--join", metavar="FILE:ID", action="append", default=[], help="another table with facts on the same ID, or with the same columns for further rows (repeat for more)")
     parser.add_argument("--sheet", metavar="NAME", help="sheet of a workbook, by its name or number")
     parser.add_argument("--encoding", metavar="NAME", help="encoding of a text table, where it is not recognised")
     parser.add_argument("--drop", metavar="COL", action="append", default=[], help="column that no model may see (repeat for more)")
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     roles, name, reasons = _roles(args)
     found = ingest_cohort(
         args.table, args.images, roles=roles, name=args.name or name, strict=args.strict, size=args.size, seed=args.seed,
-        sheet=args.sheet, encoding=args.encoding, reasons=reasons, workspace=args.workspace, progress=progress,
+        sheet=args.sheet, encoding=args.encoding, join=args.join, reasons=reasons, workspace=args.workspace, progress=progress,
     )  # fmt: skip
     if args.json:
         emit(found.to_dict())
@@ -73,7 +74,8 @@ def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None, dict[str
     from core.cohort.ingest import find_table
     from core.cohort.preparation import prepared
     from core.cohort.sources import open_source
-    from core.tables import read_table
+    from core.tables import read
+    from core.tables.join import join_files
 
     modalities = [_modality(kind, text) for kind in ("image", "volume", "text", "tabular") for text in getattr(args, kind)]
     if args.manifest:
@@ -82,11 +84,12 @@ def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None, dict[str
     if not any(f not in (None, [], ()) for f in flags):
         return None, None, None
     table = find_table(args.table)
-    frame = prepared(read_table(table, sheet=args.sheet, encoding=args.encoding), args.merge, args.bins)
     source = open_source(args.images or table.parent)
+    joined = join_files(read(table, sheet=args.sheet, encoding=args.encoding), args.join)
+    frame = prepared(joined.table.frame, args.merge, args.bins, source)
     guess = guess_roles(
         frame, source, label=args.label, positive=args.positive, uncertain=args.uncertain or "exclude", blank=args.blank or "exclude", sample_id=args.id,
-        patient_id=args.patient, split=args.split, attributes=args.attribute, modalities=modalities, dropped=args.drop,
+        patient_id=args.patient or joined.stacked_by, split=args.split, attributes=args.attribute, modalities=modalities, dropped=args.drop,
     )  # fmt: skip
     return replace(guess.roles, merge=tuple(args.merge), bins=tuple(args.bins)), None, guess.reasons
 

@@ -17,18 +17,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    from core.methods import get, names
     from core.methods.cost import known_costs
+    from core.methods.source import cards
 
     if args.measure:
         from core.study.step_cost import measure_and_store
 
         measure_and_store(progress)
     costs = known_costs()
-    cards: list[dict[str, Any]] = []
-    for name in names():
-        card = get(name).card
-        cards.append(
+    rows: list[dict[str, Any]] = []
+    for name, card in cards().items():
+        rows.append(
             {
                 "name": name,
                 "title": card.title,
@@ -42,9 +41,9 @@ def run(args: argparse.Namespace) -> int:
             }
         )
     if args.json:
-        emit(cards)
+        emit(rows)
         return 0
-    for entry in cards:
+    for entry in rows:
         cost = "not measured" if entry["step_cost"] is None else f"{entry['step_cost']:.2f} x erm"
         print(f"{entry['name']} ({entry['family']}; {cost}) - {entry['title']}")
         for key in ("summary", "paper", "inference_needs", "limits", "departures"):

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from core.cli import common, progress
-from core.cli.tables import formats, show
+from core.cli.tables import formats, show_rows
 
 
 def add_parser(subparsers: Any) -> None:
@@ -19,16 +19,17 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from core import cohort as cohorts
+    from core.cohort_folders import find_cohort
+    from core.runs.dead_runs import settle
     from core.runs.folder import damaged
-    from core.store import Store
+    from core.runs.listing import list_runs
     from core.workspace import Workspace
 
     workspace = Workspace.open(args.workspace)
-    cohort_id = cohorts.load(workspace, args.cohort).cohort_id if args.cohort else None
-    with Store.open(workspace) as store:
-        frame = store.runs(cohort_id, args.status)
+    cohort_id = find_cohort(workspace, args.cohort).name if args.cohort else None
+    settle(workspace)
+    rows = [row for row in list_runs(workspace) if cohort_id in (None, row["cohort_id"]) and (not args.status or row["status"] in args.status)]
     for problem in damaged(workspace):
         progress(f"multifair: {problem}")
-    show(frame, args, "No runs yet. Start some with multifair train.", ["run_id", "label", "attribute", "seed", "preset", "status", "seconds", "reason"])
+    show_rows(rows, args, "No runs yet. Start some with multifair train.", ["run_id", "label", "attribute", "seed", "preset", "status", "seconds", "reason"])
     return 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from core.cli import emit
@@ -29,6 +31,31 @@ def show(frame: pd.DataFrame, args: argparse.Namespace, empty: str, columns: lis
     else:
         seen = frame if columns is None else frame[columns]
         print(seen.to_string(index=False, na_rep="-", float_format=lambda value: f"{value:.3f}"))
+
+
+def show_rows(rows: list[dict[str, Any]], args: argparse.Namespace, empty: str, columns: list[str]) -> None:
+    """As `show`, for rows that need no pandas. `columns`: those that a reader gets."""
+    if args.json:
+        emit([{name: _plain(value) for name, value in row.items()} for row in rows])
+    elif args.csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(rows[0] if rows else columns)
+        writer.writerows([["" if value is None else _plain(value) for value in row.values()] for row in rows])
+    elif not rows:
+        print(empty)
+    else:
+        cells = [columns, *([_cell(row[name]) for name in columns] for row in rows)]
+        widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+        for line in cells:
+            print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _plain(value: Any) -> Any:
+    return value.strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(value, datetime) else value
+
+
+def _cell(value: Any) -> str:
+    return "-" if value is None else f"{value:.3f}" if isinstance(value, float) else " ".join(str(_plain(value)).split())
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 from core.cli import common, emit, progress
@@ -27,7 +26,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--preset", choices=("quick", "standard", "paper"), default="quick", help="network and budget (default: quick)")
     parser.add_argument("--set", metavar="KEY=VALUE", dest="settings", action="append", default=[], help="a setting of the method, the budget (epochs, lr, ...) or the network (width, image_size, encoder.MODALITY, ...); may be repeated")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    parser.add_argument("--launcher", choices=("local",), default="local", help="what runs the jobs (default: local, processes of this machine)")
+    parser.add_argument("--launcher", choices=("local", "ray"), default="local", help="what runs the jobs: processes of this machine (local, the default), or a Ray cluster whose nodes share the workspace's folder")
+    parser.add_argument("--address", metavar="HOST:PORT", help="of the Ray cluster (default: $RAY_ADDRESS, then one that runs on this machine)")
+    parser.add_argument("--cpus-per-run", type=float, default=1.0, metavar="N", help="of the cluster's CPUs, also the threads of a run (default: 1)")
+    parser.add_argument("--gpus-per-run", type=float, default=0.0, metavar="N", help="of the cluster's GPUs; .5 lets two runs share one (default: 0)")
     parser.add_argument("--fresh", action="store_true", help="train again, from the start, what is done or has begun")
     parser.add_argument("--priority", choices=("high", "normal", "low"), default="normal", help="start before or after other runs that wait (default: normal)")
     parser.add_argument("--detach", action="store_true", help="return at once and leave the runs to themselves")
@@ -37,13 +39,16 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from core.api.runs import train_methods
     from core.runs import find
+    from core.runs.setting_types import parse_settings
     from core.store import Store
+    from core.workspace import Workspace
 
-    seeds, settings = parse_seeds(args.seeds), parse_settings(args.settings)
+    workspace = Workspace.open(args.workspace)
+    seeds, settings = parse_seeds(args.seeds), parse_settings((f"--set {pair}", pair) for pair in args.settings)
     try:
         runs = train_methods(
             args.cohort, args.method, attribute=args.attribute, seeds=seeds, preset=args.preset, settings=settings,
-            device=args.device, fresh=args.fresh, priority=args.priority, wait=not args.detach, workspace=args.workspace, progress=progress,
+            device=args.device, fresh=args.fresh, priority=args.priority, launcher=args.launcher, share=_share(args, workspace) if args.launcher == "ray" else None, wait=not args.detach, workspace=workspace, progress=progress,
         )  # fmt: skip
     except KeyboardInterrupt:
         progress("The runs go on without this command: see multifair queue and multifair cancel.")
@@ -55,6 +60,18 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(answer)
     return 0 if all(entry["status"] in ("done", "queued", "running") for entry in answer) else 1
+
+
+def _share(args: argparse.Namespace, workspace: Any) -> dict[str, float]:
+    """CPUs and GPUs per run, once the cluster has answered; its address is kept for whoever looks after the runs."""
+    from core.runs.queue_settings import change_settings
+    from core.runs.ray_launcher import check
+
+    if not 0 < args.cpus_per_run <= 1024 or not 0 <= args.gpus_per_run <= 64:
+        raise UserError("a run takes more than 0 CPUs (--cpus-per-run) and 0 or more GPUs (--gpus-per-run)")
+    check(args.address)
+    change_settings(workspace, ray_address=args.address)
+    return {"cpus": args.cpus_per_run, "gpus": args.gpus_per_run}
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -75,28 +92,7 @@ def parse_seeds(text: str) -> list[int]:
     return list(range(1, numbers[0] + 1))
 
 
-def parse_settings(pairs: list[str]) -> dict[str, Any]:
-    """`key=value` pairs; a value is read as JSON (numbers, true, null) and else taken as text."""
-    settings: dict[str, Any] = {}
-    for pair in pairs:
-        key, equals, text = pair.partition("=")
-        if not equals or not key.strip():
-            raise UserError(f"--set {pair}: write key=value, such as epochs=5")
-        if key.strip() in settings:
-            raise UserError(f"--set {key.strip()} is given twice")
-        try:
-            value = json.loads(text, parse_constant=_refuse)
-        except json.JSONDecodeError:
-            value = text
-        settings[key.strip()] = value
-    return settings
-
-
-def _refuse(word: str) -> Any:
-    raise UserError(f"{word} is no value for a setting; give a number")
-
-
-def _answer(store: Any, handle: Any, spec: dict[str, Any]) -> dict[str, Any]:
+def _answer(store: Any, handle: Any, spec: Any) -> dict[str, Any]:
     from core.results.summary import test_summary
 
     status = store.folder(handle.run_id).read_status()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -16,25 +15,23 @@ from core.cohort import tabular, text
 from core.cohort.arrays import MIN_SIZE, file_array
 from core.cohort.guess import column_roles
 from core.cohort.schema import RESERVED, Finding, Modality, Roles, stored_name
-from core.errors import DamagedFile, UserError, command
-from core.workspace import Workspace, read_json, write_json
+from core.cohort_folders import (
+    CohortSummary,
+    add_alias,
+    damaged_file,
+    find_cohort,
+    free_name,
+    in_short,
+    list_cohorts,
+    read_manifest,
+    summary_of,
+)
+from core.errors import UserError
+from core.workspace import Workspace, read_json
 
-ALIASES = "names.json"
 Arrays = dict[str, Any]
 
-
-@dataclass(frozen=True)
-class CohortSummary:
-    """One line of a list of cohorts."""
-
-    cohort_id: str
-    name: str
-    n: int
-    n_patients: int
-    created: str
-    """ISO 8601, UTC."""
-    modalities: tuple[str, ...]
-    attributes: tuple[str, ...]
+__all__ = ["Cohort", "CohortSummary", "add_alias", "free_name", "list_cohorts", "load", "now"]
 
 
 class Cohort:
@@ -43,7 +40,7 @@ class Cohort:
     def __init__(self, folder: Path) -> None:
         """Raises DamagedFile when the folder's manifest is not what it should be."""
         self.folder = folder
-        self.manifest: dict[str, Any] = _manifest(folder)
+        self.manifest: dict[str, Any] = read_manifest(folder)
         self.cohort_id: str = self.manifest["cohort_id"]
         self.name: str = self.manifest["name"]
         self.roles = Roles.from_dict(self.manifest["roles"])
@@ -96,10 +93,10 @@ class Cohort:
         try:
             table = pd.read_parquet(self.folder / "table.parquet")
         except (OSError, ValueError) as error:
-            raise _damaged(self.folder, "table.parquet", f"cannot be read ({_short(error)})") from None
+            raise damaged_file(self.folder, "table.parquet", f"cannot be read ({in_short(error)})") from None
         lacking = [name for name in (*RESERVED, *self.roles.attributes) if name not in table.columns]
         if lacking:
-            raise _damaged(self.folder, "table.parquet", f"has no column {lacking[0]!r}")
+            raise damaged_file(self.folder, "table.parquet", f"has no column {lacking[0]!r}")
         for attribute in self.roles.attributes:
             values = [str(v) if isinstance(v, str) else None for v in table[attribute]]
             # pandas would infer its own text type, in which None becomes NaN.
@@ -195,107 +192,12 @@ class Cohort:
             raise UserError(f"cohort {self.name!r} has no sensitive attribute {attribute!r}; it has: {', '.join(self.roles.attributes) or 'none'}")
 
     def summary(self) -> CohortSummary:
-        return CohortSummary(self.cohort_id, self.name, self.n, self.n_patients, self.manifest["created"], self.modality_names, self.roles.attributes)
+        return summary_of(self.manifest)
 
 
 def load(workspace: Workspace, id_or_name: str) -> Cohort:
     """The cohort with this id, name or unambiguous start of an id. UserError lists the known ones."""
-    names = _names(workspace)
-    known = list_cohorts(workspace)
-    exact = [c for c in known if c.cohort_id == id_or_name]
-    named = [c for c in known if c.name == id_or_name or names.get(id_or_name) == c.cohort_id]
-    start = [c for c in known if len(id_or_name) >= 4 and c.cohort_id.startswith(id_or_name)]
-    for found in (exact, named, start):
-        if len(found) == 1:
-            return Cohort(workspace.cohorts / found[0].cohort_id)
-    listing = ", ".join(f"{c.name} ({c.cohort_id})" for c in known) or "none yet; make one with multifair ingest or multifair sample"
-    raise UserError(f"no cohort {id_or_name!r}; known cohorts: {listing}")
-
-
-def list_cohorts(workspace: Workspace) -> list[CohortSummary]:
-    """All whole cohorts, newest first."""
-    found = []
-    for folder in _folders(workspace):
-        try:
-            found.append(Cohort(folder).summary())
-        except DamagedFile:
-            continue
-    return sorted(found, key=lambda c: (c.created, c.cohort_id), reverse=True)
-
-
-def damaged_cohorts(workspace: Workspace) -> list[DamagedFile]:
-    """Cohorts whose manifest or table cannot be read, each with the file, what is wrong with it and what to do."""
-    found = []
-    for folder in _folders(workspace):
-        try:
-            _ = Cohort(folder).table
-        except DamagedFile as error:
-            found.append(error)
-    return found
-
-
-def _folders(workspace: Workspace) -> list[Path]:
-    return [f for f in workspace.entries(workspace.cohorts) if not f.name.startswith(".") and (f / "manifest.json").exists()]
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
-    """The folder's manifest with every part that a cohort is built from. Raises DamagedFile."""
-    try:
-        value = read_json(folder / "manifest.json")
-        if not isinstance(value, dict):
-            raise ValueError("holds no object")
-        wanted = {"cohort_id": str, "name": str, "created": str, "n": int, "n_patients": int, "roles": dict, "files": dict}
-        for key, kind in wanted.items():
-            if not isinstance(value.get(key), kind):
-                raise ValueError(f"has no {key}")
-        if value["cohort_id"] != folder.name:
-            raise ValueError(f"belongs to another cohort ({value['cohort_id'][:40]!r})")
-        Roles.from_dict(value["roles"])
-    except (OSError, ValueError) as error:
-        raise _damaged(folder, "manifest.json", _short(error)) from None
-    except (KeyError, TypeError, AttributeError):
-        raise _damaged(folder, "manifest.json", "has unusable roles") from None
-    return value
-
-
-def _damaged(folder: Path, file: str, why: str) -> DamagedFile:
-    return DamagedFile(f"cohort {folder.name}", file, why, f"delete it with {command('delete', 'cohort', folder.name)} and bring its table again")
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:160] or type(error).__name__
-
-
-def free_name(workspace: Workspace, wanted: str) -> str:
-    """`wanted`, or with a number when another cohort has that name."""
-    taken = {c.name for c in list_cohorts(workspace)} | set(_names(workspace))
-    name, number = wanted, 2
-    while name in taken:
-        name, number = f"{wanted} ({number})", number + 1
-    return name
-
-
-def add_alias(workspace: Workspace, name: str, cohort_id: str) -> None:
-    """Let a cohort that exists already be found by a further name."""
-    write_json(workspace.cohorts / ALIASES, _names(workspace) | {name: cohort_id})
-
-
-def forget_aliases(workspace: Workspace, cohort_id: str) -> None:
-    """Free the further names of a cohort that is gone for good."""
-    known = _names(workspace)
-    rest = {name: identity for name, identity in known.items() if identity != cohort_id}
-    if rest != known:
-        write_json(workspace.cohorts / ALIASES, rest)
-
-
-def _names(workspace: Workspace) -> dict[str, str]:
-    """Further names by cohort; a damaged list of them costs these names and no cohort."""
-    path = workspace.cohorts / ALIASES
-    try:
-        value = read_json(path)
-    except (FileNotFoundError, ValueError):
-        return {}
-    return {name: identity for name, identity in value.items() if isinstance(identity, str)} if isinstance(value, dict) else {}
+    return Cohort(find_cohort(workspace, id_or_name))
 
 
 def now() -> str:

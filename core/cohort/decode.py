@@ -50,7 +50,7 @@ class ArrayFile:
 
     def write(self, row: int, values: NDArray[Any]) -> None:
         """Write row `row` and, when `values` has several rows, those that follow it."""
-        data = memoryview(np.ascontiguousarray(values).data).cast("B")
+        data = np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
         position = self._start + row * self._row_bytes
         if not hasattr(os, "pwrite"):  # Windows
             with self._lock:

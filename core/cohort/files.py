@@ -27,6 +27,10 @@ DEFAULT_MAX_SIZE = 128
 WHOLE_HASH_BYTES = 4 << 30
 """Up to this much in all, files are hashed whole; beyond, by length and both ends, or a first look would take hours."""
 ENDS = 64 << 10
+DARK = 32
+"""Of 255 grey levels: up to here a pixel is black to the eye."""
+DARK_SHARE = 0.01
+"""Share of brighter pixels below which a picture is nearly black."""
 
 
 @dataclass
@@ -46,6 +50,8 @@ class FileModality:
     size: int = 0
     pixel_digests: list[str | None] = field(default_factory=list)
     blank: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    dark: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    """Rows whose pixels are nearly all black, but not all the same."""
     findings: tuple[Finding, ...] = ()
     scaled: bool = False
     """Some file holds more than 8 bits a value: how these are scaled is part of what the cohort is."""
@@ -67,6 +73,7 @@ class FileModality:
             self.names = [self.names[i] for i in rows]
         pixels = np.load(path, mmap_mode="r", allow_pickle=False)
         self.pixel_digests = [None if n is None else hashlib.blake2b(pixels[i].tobytes(), digest_size=16).hexdigest() for i, n in enumerate(self.names)]
+        self.dark = np.array([n is not None and float((pixels[i] > DARK).mean()) < DARK_SHARE for i, n in enumerate(self.names)], bool) & ~np.array([n is not None and int(pixels[i].max()) == int(pixels[i].min()) for i, n in enumerate(self.names)], bool)
         self.blank = np.array([n is not None and int(pixels[i].min()) == int(pixels[i].max()) for i, n in enumerate(self.names)], bool)
 
 

@@ -13,21 +13,24 @@ from numpy.typing import NDArray
 from core.cohort import images, volumes
 from core.cohort.checks.leakage import column_leak, leak_groups
 from core.cohort.layouts import sibling_findings
-from core.cohort.matching import is_web_address, share_found
+from core.cohort.matching import is_web_address, share_found, unread_format
 from core.cohort.patients import PATH_PATIENT
 from core.cohort.schema import Modality, Roles
 from core.cohort.sources import ImageSource
 from core.errors import UserError
 from core.tables import column_names as usual
 from core.tables.column_names import names_sensitive, tidy
+from core.tables.identifiers import numbers_rows
 from core.tables.labels import apply_rule, known_positive, rule_for
-from core.tables.numbers import WORDS, parse_numbers, to_number
+from core.tables.numbers import WORDS, parse_numbers, to_number, why_no_numbers
 from core.tables.splits import are_splits, folds
 
 MAX_GROUPS = 12
 LOOKED_UP = 200
 """Values of a column that are looked up among the files."""
 MOST_LEVELS = 40
+PROSE_READ = 2000
+"""Distinct values that are looked at to tell sentences from words."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +207,7 @@ class _Guess:
 
     def _is_split(self, column: str) -> bool:
         values = self.table[column]
-        return bool(values.notna().all()) and values.nunique() <= 6 and are_splits(values.unique())
+        return bool(values.notna().all()) and values.nunique() <= 6 and are_splits(values.unique(), column)
 
     def _by_name(self, part: str, names: tuple[str, ...], fits: Callable[[str], bool], reason: str) -> None:
         named = {tidy(c): c for c in self.free()}
@@ -224,23 +227,25 @@ class _Guess:
                 found.append(self._modality(column, kind, f"its values are paths of {kind} files"))
         if found or skip or self.source is None:
             return found
-        for column in columns:
-            kind, reason = self._by_looking(column)
-            if kind is not None:
-                return [self._modality(column, kind, reason)]
+        looked = [seen for column in columns if (seen := self._by_looking(column)) is not None]
+        if looked:
+            share, _, column, example = max(looked, key=lambda seen: seen[:2])
+            kind = "volume" if example.lower().endswith(volumes.VOLUME_SUFFIXES) else "image"
+            fits = "each value fits" if share == 1 else f"{share:.0%} of the values fit"
+            return [self._modality(column, kind, f"{fits} one {kind} file, such as {example}")]
         return found
 
-    def _by_looking(self, column: str) -> tuple[str | None, str]:
-        """The kind of files that the column's values name without an ending."""
+    def _by_looking(self, column: str) -> tuple[float, float, str, str] | None:
+        """The share of the column's values that name a file without its ending, how different they are, and one such file."""
         values = self.table[column].dropna().astype(str).drop_duplicates()
-        if len(values) < max(2, 0.3 * len(self.table)) or to_decimal_fractions(values) or self.source is None:
-            return None, ""
+        different = len(values) / max(len(self.table), 1)
+        # A number such as an age may happen to be a file's name: whole numbers must be as different as files are.
+        needed = 0.9 if values.str.fullmatch(r"[-+]?\d+").mean() > 0.5 else 0.5
+        if len(values) < 2 or different < needed or to_decimal_fractions(values) or self.source is None:
+            return None
         chosen = values.iloc[np.linspace(0, len(values) - 1, min(len(values), LOOKED_UP)).astype(int)].tolist()
         share, example = share_found(self.source, chosen)
-        if share < 0.5 or example is None:
-            return None, ""
-        kind = "volume" if example.lower().endswith(volumes.VOLUME_SUFFIXES) else "image"
-        return kind, f"each value fits one {kind} file, such as {example}"
+        return None if share < 0.5 or example is None else (share, different, column, example)
 
     def _modality(self, column: str, kind: str, reason: str) -> Modality:
         name = re.sub(r"[_ -]*\(?(path|paths|file|files|filename|file_name|name|id|index)\)?$", "", column, flags=re.IGNORECASE).strip("_ -([")
@@ -275,7 +280,7 @@ class _Guess:
     def _value(self, column: str, values: pd.Series, y: NDArray[np.float64], groups: NDArray[np.object_], *, tabular: bool) -> None:
         numbers = to_number(values)
         if numbers is None and values.nunique() > MOST_LEVELS:
-            self.take(column, "dropped", f"{values.nunique()} different words are too many for a category")
+            self.take(column, "dropped", why_no_numbers(values) or f"{values.nunique()} different words are too many for a category")
         elif not tabular:
             self.take(column, "dropped", "not among the tabular columns given")
         else:
@@ -309,30 +314,24 @@ def _why_not(column: str, values: pd.Series) -> str | None:
         return "it has a single value"
     if "missing" in tokens and values.nunique() == 2:
         return "it marks absence, which must not reach a model unasked"
-    if values.astype(str).map(is_web_address).mean() > 0.5:
+    some = values.drop_duplicates().head(LOOKED_UP).astype(str)
+    if some.map(is_web_address).mean() > 0.5:
         return "its values are web addresses"
+    unread = unread_format(some)
+    if unread is not None:
+        return f"its values are names of {unread} files, which are not read"
     if tokens & usual.FILE_FACTS:
         return "it describes the file, not the patient"
     numbered = folds(values.unique())
     if tokens & {"fold", "split", "partition"}:
         return "it divides the data" + (f" into folds {numbered[0]} to {numbered[-1]}; name it with --split {column} to use the last one as test set" if numbered and len(numbered) > 2 else "")
-    if _numbers_rows(column, values):
+    if numbers_rows(column, values):
         return "it numbers the rows"
     if tokens & {"id", "uid", "identifier", "mrn", "accession"} or (column.lower().endswith("id") and values.nunique() > 0.5 * len(values)):
         return "its name says that it identifies something"
     if len(values) >= 10 and values.nunique() > 0.9 * len(values) and to_number(values) is None and not _is_prose(values):
-        return "every row has a word of its own"
+        return why_no_numbers(values) or "every row has a word of its own"
     return None
-
-
-def _numbers_rows(column: str, values: pd.Series) -> bool:
-    """Whether the column only counts the rows: 0, 1, 2, ... or 1, 2, 3, ..., or an index under its usual names."""
-    if values.nunique() < len(values) or not values.astype(str).str.fullmatch(r"\d+(\.0)?").all():
-        return False
-    numbers = pd.to_numeric(values).to_numpy()
-    in_order = len(numbers) > 2 and bool(np.all(np.diff(numbers) == 1)) and numbers[0] in (0, 1)
-    unnamed = bool(re.fullmatch(r"unnamed(: ?\d+)?|index|level_0|\.\.\.1|x1?|v1|row_?(nr|no|num|number|names?|id)?|(row)?names|nr|no", tidy(column).replace("_", " ").strip()) or re.match(r"Unnamed: ?\d", column))
-    return in_order or unnamed
 
 
 def to_decimal_fractions(values: pd.Series) -> bool:
@@ -341,8 +340,9 @@ def to_decimal_fractions(values: pd.Series) -> bool:
 
 
 def _is_prose(values: pd.Series) -> bool:
-    lengths = values.astype(str).str.count(r"\S+")
-    return len(lengths) > 0 and float(lengths.mean()) >= 4 and values.nunique() > 20
+    distinct = values.drop_duplicates()
+    lengths = distinct.head(PROSE_READ).astype(str).str.count(r"\S+")
+    return len(distinct) > 20 and float(lengths.mean()) >= 4
 
 
 def _file_kind(values: pd.Series) -> str | None:

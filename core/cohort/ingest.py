@@ -26,6 +26,7 @@ from core.cohort.sources import ImageSource, open_source
 from core.cohort.splits import cut_validation, make_split, parse_split, rows_of_test_patients
 from core.errors import UserError
 from core.locks import holding
+from core.tables.join import join_files
 from core.tables.numbers import to_number
 from core.tables.reader import is_table, read
 from core.tables.splits import SPLITS
@@ -56,11 +57,12 @@ def ingest(
     sheet: str | None = None,
     encoding: str | None = None,
     reasons: Mapping[str, str] | None = None,
+    join: Sequence[str] = (),
 ) -> saved.Cohort:
     """Save a cohort and return it; the same content and roles answer at once.
 
     `table_path`: a table in any format that `core.tables` reads, or a folder that holds `cohort.csv`.
-    `reasons`: column -> why it has its role, kept with the cohort.
+    `join`: further tables as `FILE:ID` (`core.tables.join`). `reasons`: column -> why it has its role, kept with the cohort.
     `sheet`, `encoding`: of that file, where it has several or where it is not recognised.
     `images`: folder, zip, or uploaded files; the table's own folder when None.
     `roles`: else those of a manifest beside the table, else guessed. `size`:
@@ -71,14 +73,14 @@ def ingest(
     path = find_table(table_path)
     if path.is_file() and path.stat().st_size > LARGE:
         progress(f"reading {path.name}")
-    read_file = read(path, sheet=sheet, encoding=encoding)
-    table = read_file.frame
+    joined = join_files(read(path, sheet=sheet, encoding=encoding), join)
+    table = joined.table.frame
     source = open_source(images) if images is not None else open_source(path.parent)
     manifest_name = None
     if roles is None:
-        roles, manifest_name, reasons = _own_roles(path, table, source)
+        roles, manifest_name, reasons = _own_roles(path, table, source, joined.stacked_by)
     wanted = name or manifest_name or (path.stem if path.stem != "cohort" else path.parent.name) or "cohort"
-    return ingest_table(workspace, table, source, roles, wanted, strict, progress, alias=name, size=size, seed=seed, origin=str(path), found=read_file.findings, reasons=reasons, named=images is not None)
+    return ingest_table(workspace, table, source, roles, wanted, strict, progress, alias=name, size=size, seed=seed, origin=str(path), found=(*joined.table.findings, *joined.findings), reasons=reasons, named=images is not None)
 
 
 def ingest_table(
@@ -104,7 +106,7 @@ def ingest_table(
     of the file itself, kept with those of the checks; `reasons`: column -> why it has its role;
     `named`: the user pointed at `source`, so that files of it that no row uses are worth a word.
     """
-    table = prepared_for(table, roles)
+    table = prepared_for(table, roles, source)
     validate(roles, list(table.columns))
     if len(table) > WORTH_A_WORD:
         progress(f"reading the files of {len(table)} rows")
@@ -145,12 +147,12 @@ def find_table(where: str | Path) -> Path:
     return tables[0]
 
 
-def _own_roles(path: Path, table: pd.DataFrame, source: ImageSource) -> tuple[Roles, str | None, Mapping[str, str]]:
+def _own_roles(path: Path, table: pd.DataFrame, source: ImageSource, patient: str | None = None) -> tuple[Roles, str | None, Mapping[str, str]]:
     for manifest in (path.parent / "manifest.toml", path.parent / "manifest.json"):
         if manifest.is_file():
             roles, name = read_manifest(manifest)
             return roles, name, dict.fromkeys(table.columns, f"from {manifest.name}")
-    guess = guess_roles(prepared(table), source)
+    guess = guess_roles(prepared(table, source=source), source, patient_id=patient)
     return guess.roles, None, guess.reasons
 
 
@@ -209,6 +211,7 @@ def _build(folder: Path, cohort_id: str, name: str, table: pd.DataFrame, roles: 
             present={n: present[:, i] for i, n in enumerate(m.name for m in roles.modalities) if n in collected},
             digests={n: m.pixel_digests for n, m in collected.items()},
             blank={n: m.blank for n, m in collected.items()},
+            dark={n: m.dark for n, m in collected.items()},
             set_aside=aside,
             labels=table[roles.label],
         )

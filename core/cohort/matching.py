@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from core.cohort import images, volumes
 from core.cohort.schema import Finding
 from core.cohort.sources import ImageSource, Resolved, loose_parts, safe_name
@@ -15,8 +17,11 @@ from core.errors import UserError
 from core.tables.finding import counted, listed
 
 MEDIA = (*images.SUFFIXES, *volumes.VOLUME_SUFFIXES)
-_SEVERAL = re.compile(r"\.\w{2,5}[\"'\]]*\s*[;,|]\s*[\[\"']*[\w./\\-]+\.\w{2,5}")
-_WEB = re.compile(r"^\w+://", re.IGNORECASE)
+_ENDING = rf"(?:{'|'.join(re.escape(s) for s in MEDIA)})"
+_SEVERAL = re.compile(rf"{_ENDING}[\"'\]]*(?:\s*[;,|]\s*|\s+)[\[\"']*\S.*{_ENDING}", re.IGNORECASE)
+_WEB = re.compile(r"^(?!file:)\w+://", re.IGNORECASE)
+UNREAD = (".nrrd", ".nhdr", ".mha", ".mhd", ".img", ".hdr", ".mgz", ".svs", ".ndpi", ".mrxs", ".heic", ".heif", ".avif", ".jp2", ".j2k", ".mp4", ".avi", ".mov", ".pdf", ".h5", ".hdf5", ".mat", ".pkl", ".pt", ".edf", ".wav")
+"""Endings of files of pictures, volumes and signals that are not read."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,13 @@ def names_several(reference: str) -> bool:
 
 def is_web_address(reference: str) -> bool:
     return bool(_WEB.match(reference.strip()))
+
+
+def unread_format(references: pd.Series) -> str | None:
+    """The ending of files that most references name and that is not read; None where they name others, or none."""
+    endings = references.str.lower().str.extract(r"(\.[a-z0-9]{2,5})$")[0]
+    unread = endings[endings.isin(UNREAD)]
+    return str(unread.iloc[0]) if len(unread) > 0.5 * max(len(references), 1) else None
 
 
 def share_found(source: ImageSource, references: Sequence[str]) -> tuple[float, str | None]:

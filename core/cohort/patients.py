@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from core.tables import column_names as usual
 from core.tables.column_names import tidy
+from core.tables.identifiers import same_ids
 
 PATH_PATIENT = "patient in "
 """What a column of patients that were read from the paths of another column begins with."""
@@ -71,16 +72,6 @@ def _patients(paths: pd.Series) -> pd.Series | None:
 
 def same_patients(values: NDArray[np.object_]) -> NDArray[np.object_]:
     """Ids in one way of writing: 0007, 7 and 7.0 as the first of them, and words without regard to case."""
-    first: dict[str, str] = {}
-    one_way = {}
-    for value in dict.fromkeys(values):
-        key = _plain(str(value))
-        one_way[value] = first.setdefault(key, value)
-    return np.array([one_way[v] for v in values], dtype=object)
-
-
-def _plain(value: str) -> str:
-    text = value.strip().casefold()
-    if re.fullmatch(r"\d+(\.0+)?", text):
-        return str(int(text.split(".")[0]))
-    return text
+    codes, uniques = pd.factorize(values, use_na_sentinel=True)
+    known = same_ids([str(v) for v in uniques])
+    return np.array([*(known[str(v)] for v in uniques), None], dtype=object)[codes]

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from core.cohort.composed_names import add_composed_names
 from core.cohort.patients import add_path_patients
 from core.cohort.schema import Roles
+from core.cohort.sources import ImageSource
 from core.errors import UserError
 from core.tables.groups import merged, parse_merges
 from core.tables.numbers import to_number
@@ -18,9 +20,10 @@ BAND = " band"
 """Ending of the column that holds the bands of a numeric one."""
 
 
-def prepared(table: pd.DataFrame, merge: Sequence[str] = (), bins: Sequence[str] = ()) -> pd.DataFrame:
+def prepared(table: pd.DataFrame, merge: Sequence[str] = (), bins: Sequence[str] = (), source: ImageSource | None = None) -> pd.DataFrame:
     """The table with groups merged as said, a column of bands for each of `bins`, and patients that only its paths name.
 
+    `source`: where files without a column of their own are looked for by ids put together (`core.cohort.composed_names`).
     `merge`: `COLUMN=new:old,old`; `bins`: `COLUMN=18,40,65`, edges increasing. Raises UserError
     for what does not fit the table.
     """
@@ -32,12 +35,12 @@ def prepared(table: pd.DataFrame, merge: Sequence[str] = (), bins: Sequence[str]
         if column not in table:
             raise UserError(f"--bins {text}: column {column!r} is not in the table; it has: {', '.join(table.columns)}")
         table = table.assign(**{f"{column}{BAND}": bands(table[column], edges, text)})
-    return add_path_patients(table)
+    return add_path_patients(table if source is None else add_composed_names(table, source))
 
 
-def prepared_for(table: pd.DataFrame, roles: Roles) -> pd.DataFrame:
+def prepared_for(table: pd.DataFrame, roles: Roles, source: ImageSource | None = None) -> pd.DataFrame:
     """`prepared` as the roles say."""
-    return prepared(table, roles.merge, roles.bins)
+    return prepared(table, roles.merge, roles.bins, source)
 
 
 def parse_bins(text: str) -> tuple[str, list[float]]:

@@ -30,7 +30,11 @@ RATIO_FLOOR = 16 << 20
 
 
 class Unreadable(Exception):
-    """A file that cannot be used; the message is the reason in a few words."""
+    """A file that cannot be used; the message is the reason in a few words, in one line."""
+
+    def __init__(self, reason: object) -> None:
+        # Decoders put several lines, and bytes of the file, into their messages.
+        super().__init__(" ".join(str(reason).split())[:300])
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def safe_name(reference: str) -> str | None:
 
 def loose_parts(reference: str) -> list[str] | None:
     """The parts of a path, also of one that is absolute on another machine; None for what can name no file of a source."""
-    text = re.sub(r"^[A-Za-z]:", "", reference.strip().replace("\\", "/")).lstrip("/")
+    text = re.sub(r"^(file:/*)?([A-Za-z]:(?=/))?", "", reference.strip().replace("\\", "/")).lstrip("/")
     name = safe_name(text) if text else None
     return None if name is None else name.split("/")
 

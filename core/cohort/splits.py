@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.errors import UserError
-from core.tables.splits import SPLITS, fold_number, folds, split_word
+from core.tables.splits import SPLITS, are_splits, fold_number, folds, split_word
 
 SHARES = (0.6, 0.2, 0.2)
 VALIDATION_SHARE = 0.25
@@ -23,13 +23,13 @@ def parse_split(values: pd.Series, column: str) -> NDArray[np.object_]:
     is returned as it is (see `cut_validation`). Raises UserError naming the first row and value
     that say none of these, or the split that is empty.
     """
-    numbers = folds(values.dropna().unique())
+    numbers = None if are_splits(values.dropna().unique(), column) else folds(values.dropna().unique())
     if numbers is not None and values.notna().all():
         if len(numbers) < 3:
             raise UserError(f"column {column!r} holds {len(numbers)} folds; three are needed (training, validation, test): leave it out (--split '') to have splits made")
         meant = {n: "test" if n == numbers[-1] else "validation" if n == numbers[-2] else "train" for n in numbers}
         return np.array([meant[fold_number(v) or 0] for v in values], dtype=np.object_)
-    parsed = values.map(lambda v: split_word(v) if v is not None else None)
+    parsed = values.map(lambda v: split_word(v, column) if v is not None else None)
     if parsed.isna().any():
         row = int(np.flatnonzero(parsed.isna())[0])
         raise UserError(f"row {row + 2}, column {column!r}: {values.iloc[row]!r} is not a split; use train, validation and test, or leave the column out to have splits made")

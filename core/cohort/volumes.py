@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -18,7 +19,7 @@ SUFFIXES = (".npy", ".npz")
 VOLUME_SUFFIXES = (*SUFFIXES, ".nii", ".nii.gz")
 N_SLICES = 10
 MAX_VALUES = 8 * MAX_PIXELS
-_DAMAGE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, *DAMAGE)
+_DAMAGE = (tokenize.TokenError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, *DAMAGE)
 
 
 def read_array(data: bytes, key: str | None = None) -> NDArray:

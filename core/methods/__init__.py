@@ -32,22 +32,25 @@ def names() -> tuple[str, ...]:
 
 def ordered() -> tuple[str, ...]:
     """All registered methods in the order of their cards."""
-    known = _registry()
-    return tuple(sorted(known, key=lambda name: (known[name].card.order, name)))
+    from core.methods.source import cards
+
+    return tuple(sorted(cards(), key=lambda name: (cards()[name].order, name)))
 
 
 def reference() -> str:
     """The method that others are compared with."""
-    return _of_role("reference")
+    return _with_role("reference")
 
 
 def ours() -> str:
     """This project's own method."""
-    return _of_role("ours")
+    return _with_role("ours")
 
 
-def _of_role(role: str) -> str:
-    return next(name for name in ordered() if get(name).card.role == role)
+def _with_role(role: str) -> str:
+    from core.methods.source import cards
+
+    return next(name for name in ordered() if cards()[name].role == role)
 
 
 def _registry() -> dict[str, type[Method]]:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from core.methods.arithmetic import drawn_seed
-from core.methods.base import Card, Context, Method, SearchSpace, Step, register
+from core.methods.base import Context, Method, SearchSpace, Step, register
+from core.methods.card import Card
 from core.models.batch import cross_entropy
 
 

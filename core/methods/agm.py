@@ -11,7 +11,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from core.methods.base import Card, Context, Method, SearchSpace, Step, register
+from core.methods.base import Context, Method, SearchSpace, Step, register
+from core.methods.card import Card
 from core.models.batch import cross_entropy
 
 MOST_MODALITIES = 6

@@ -7,7 +7,6 @@ from typing import Literal
 
 Family = Literal["none", "balance", "fairness", "both"]
 Role = Literal["reference", "rival", "ours"]
-
 LAST_PLACE = 1000
 """Place in lists of a method whose card names none."""
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from core.methods.arithmetic import balancing_factors, last_layer_gradient
-from core.methods.base import Card, Context, Method, SearchSpace, Step, register
+from core.methods.base import Context, Method, SearchSpace, Step, register
+from core.methods.card import Card
 
 
 @register

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from core.methods.base import Card, Context, Evaluated, Method, SearchSpace, register
+from core.methods.base import Context, Evaluated, Method, SearchSpace, register
+from core.methods.card import Card
 from core.models.batch import Fused, cross_entropy
 
 if TYPE_CHECKING:

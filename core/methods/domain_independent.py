@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from core.methods.base import Card, Context, Method, Step, register
+from core.methods.base import Context, Method, Step, register
+from core.methods.card import Card
 from core.models.batch import Fused, cross_entropy
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from core.methods.base import Card, Method, register
+from core.methods.base import Method, register
+from core.methods.card import Card
 
 
 @register

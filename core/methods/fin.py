@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from core.methods.base import Card, Context, Method, SearchSpace, register
+from core.methods.base import Context, Method, SearchSpace, register
+from core.methods.card import Card
 from core.models.batch import Fused
 
 if TYPE_CHECKING:

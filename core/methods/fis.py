@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from core.methods.arithmetic import group_means, group_membership
-from core.methods.base import Card, Context, Method, SearchSpace, Step, register
+from core.methods.base import Context, Method, SearchSpace, Step, register
+from core.methods.card import Card
 from core.methods.sinkhorn import FEWEST, sinkhorn_divergences
 from core.models.batch import cross_entropy
 

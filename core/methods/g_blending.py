@@ -9,7 +9,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from core.methods.base import Card, Context, EpochView, Method, SearchSpace, Step, register
+from core.methods.base import Context, EpochView, Method, SearchSpace, Step, register
+from core.methods.card import Card
 
 
 def blend(generalisation: Tensor, overfitting: Tensor) -> Tensor:

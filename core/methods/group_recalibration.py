@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from core.methods.arithmetic import group_membership
-from core.methods.base import Card, Context, Evaluated, Method, SearchSpace, register
+from core.methods.base import Context, Evaluated, Method, SearchSpace, register
+from core.methods.card import Card
 from core.methods.mixing import fit_mixing, mix
 from core.models.batch import Fused
 

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from core.methods.base import Card, Method, SearchSpace, Step, register
+from core.methods.base import Method, SearchSpace, Step, register
+from core.methods.card import Card
 
 
 @register

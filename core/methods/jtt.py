@@ -10,7 +10,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from core.methods.base import Card, Context, EpochView, Method, SearchSpace, register
+from core.methods.base import Context, EpochView, Method, SearchSpace, register
+from core.methods.card import Card
 
 
 @register

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from core.methods.adversarial import ReverseGradient, group_head
-from core.methods.base import Card, Context, Method, SearchSpace, Step, register
+from core.methods.base import Context, Method, SearchSpace, Step, register
+from core.methods.card import Card
 
 
 @register

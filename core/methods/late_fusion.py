@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
 
-from core.methods.base import Card, Method, SearchSpace, Step, register
+from core.methods.base import Method, SearchSpace, Step, register
+from core.methods.card import Card
 from core.models.batch import Fused
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from core.methods.base import Card, Method, SearchSpace, register
+from core.methods.base import Method, SearchSpace, register
+from core.methods.card import Card
 from core.models.batch import Fused
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from core.methods.base import Card, Method, SearchSpace, Step, register
+from core.methods.base import Method, SearchSpace, Step, register
+from core.methods.card import Card
 
 
 def pareto_direction(fused: Tensor, unimodal: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from core.methods.arithmetic import balancing_factors, clip_gradients, last_layer_gradient
-from core.methods.base import Card, Context, Method, Step, register
+from core.methods.base import Context, Method, Step, register
+from core.methods.card import Card
 from core.methods.rolling import RollingScores, cell_weights, score_rows, surrogate_group_aucs
 
 

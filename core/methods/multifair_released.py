@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
-from core.methods.base import Card, Context, Method, SearchSpace, Step, register
+from core.methods.base import Context, Method, SearchSpace, Step, register
+from core.methods.card import Card
 from core.models.batch import Fused
 
 if TYPE_CHECKING:

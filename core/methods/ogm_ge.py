@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from core.methods.arithmetic import noise_generator, over_smallest_other, true_class_confidence
-from core.methods.base import Card, Context, Method, SearchSpace, Step, register
+from core.methods.base import Context, Method, SearchSpace, Step, register
+from core.methods.card import Card
 
 
 @register

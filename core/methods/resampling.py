@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from core.methods.arithmetic import balanced_draw
-from core.methods.base import Card, Method, SearchSpace, register
+from core.methods.base import Method, SearchSpace, register
+from core.methods.card import Card
 
 
 @register

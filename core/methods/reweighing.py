@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.methods.base import Card, Context, Method, Step, register
+from core.methods.base import Context, Method, Step, register
+from core.methods.card import Card
 from core.models.batch import cross_entropy
 
 

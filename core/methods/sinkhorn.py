@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from core.methods.arithmetic import group_membership
-from core.methods.base import Card, Method, SearchSpace, Step, register
+from core.methods.base import Method, SearchSpace, Step, register
+from core.methods.card import Card
 
 
 def transport_cost(cost: Tensor, a: Tensor, b: Tensor, epsilon: float, iterations: int) -> Tensor:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from core.methods.base import Card, SearchSpace, register
+from core.methods.base import SearchSpace, register
+from core.methods.card import Card
 from core.methods.mixing import MixedExperts
 
 

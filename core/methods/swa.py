@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from math import ceil
 from typing import ClassVar
 
-from core.methods.base import Card, Method, SearchSpace, register
+from core.methods.base import Method, SearchSpace, register
+from core.methods.card import Card
 
 
 @register

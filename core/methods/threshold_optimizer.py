@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from core.methods.base import Card, Context, Decision, Method, SearchSpace, register
+from core.methods.base import Context, Decision, Method, SearchSpace, register
+from core.methods.card import Card
 
 EVERYBODY = ""
 """Stands for the rule fitted on all patients, used for unknown groups and those too small for their own."""

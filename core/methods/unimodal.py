@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.methods.base import Card, Method, register
+from core.methods.base import Method, register
+from core.methods.card import Card
 
 
 @register

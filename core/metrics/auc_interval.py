@@ -1,7 +1,7 @@
 """Interval of an AUC with honest coverage, also for few positives, for AUCs near or at 1 and for patients who repeat.
 
 The variance and its degrees of freedom are those of core.metrics.auc_comparisons, so an AUC's interval and the tests of its
-differences from others rest on the same numbers.
+differences from others rest on the same numbers; of a single AUC the variance is always taken at the limit itself (a pure score interval).
 
 Independent rows: 112 settings of binormal (standard deviations equal or differing twofold either
 way) and exponential scores, 20 or 50 positives, as many to 50 times as many negatives, AUCs .6 to .95, set the constants. There 95 %
@@ -27,4 +27,4 @@ METHOD = "score, DeLong variance shrunk to the binormal"
 
 def auc_interval(result: AucCovariance, level: float = 0.95) -> tuple[Floats, Floats]:
     """Limits (g,), (g,) of the AUCs of `delong` or `group_delong`; NaN where an AUC or its variance is undefined."""
-    return auc_estimates(result).interval(level)
+    return auc_estimates(result, known=0.0).interval(level)

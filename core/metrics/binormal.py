@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 
 # Standard deviation of log s before any data, and how far (on the log scale) a component may be off any binormal model.
 LOG_SPREAD, MISFIT = 0.4, 0.3
+# A class's placements are only as well known as the other class they are among: so much over its number is added to the variance.
+OTHER = 6.0
 SPREADS = np.exp(np.linspace(-np.log(4.0), np.log(4.0), 33))
 SMALLEST_RATIO, SMALLEST_SCALED_RATIO = 0.02, 1e-4
 # Nearer to 0 and 1 the model's components are rounding.
@@ -33,11 +35,11 @@ def binormal_component(area: ArrayLike, spread: ArrayLike = 1.0) -> Floats:
     return np.maximum(both - t * t, 0.0)
 
 
-def fit_components(area: Floats, seen: Sequence[Floats], informative: Sequence[Floats], scale: Floats) -> tuple[Floats, Floats]:
+def fit_components(area: Floats, seen: Sequence[Floats], informative: Sequence[Floats], scale: Floats, sizes: Sequence[Floats]) -> tuple[Floats, Floats]:
     """Positives' and negatives' components under the best fitting model, over the component at s = 1; (G,) each.
 
-    Least squares on the log scale: a component that rests on k samples has variance 2 / k there, and
-    MISFIT^2 more because no distribution is quite binormal.
+    Least squares on the log scale: a component that rests on k samples among n of the other class has variance 2 / k + OTHER / n
+    there, and MISFIT^2 more because no distribution is quite binormal.
 
     Parameters
     ----------
@@ -45,14 +47,15 @@ def fit_components(area: Floats, seen: Sequence[Floats], informative: Sequence[F
     seen : observed components of the positives and of the negatives over the component at s = 1, (G,) each
     informative : how many samples (patients) each rests on, (G,) each
     scale : (G,) standard deviation, before any data, of the logarithm of a factor common to both components, which patients
-        with several rows bring in; 0 where there is none. For every s the best factor has a closed form.
+        with several rows bring in; 0 where there is none. For every s the best factor has a closed form
+    sizes : effective numbers of positives and of negatives, (G,) each
     """
     t = np.clip(area, EDGE, 1 - EDGE)[:, None]
     model = binormal_component(t)
     at = [np.log(np.maximum(binormal_component(t, s) / model, SMALLEST_RATIO)) for s in (SPREADS, 1 / SPREADS)]
     floor = np.where(scale > 0, SMALLEST_SCALED_RATIO, SMALLEST_RATIO)
     off = [np.log(np.maximum(ratio, floor))[:, None] - of_class for ratio, of_class in zip(seen, at, strict=True)]
-    w = [(k / (2 + MISFIT**2 * k))[:, None] for k in informative]
+    w = [(k / (2 + (MISFIT**2 + OTHER / other) * k))[:, None] for k, other in zip(informative, sizes[::-1], strict=True)]
     free = (scale > 0)[:, None]
     prior = 1 / np.square(np.where(free, scale[:, None], 1.0))
     common = np.where(free, (w[0] * off[0] + w[1] * off[1]) / (w[0] + w[1] + prior), 0.0)

@@ -3,14 +3,16 @@
 Two groups are calibrated alike when the model is wrong in the same way in both: the same ratio of observed to expected
 events, and the same slope. Both are 1 for a calibrated model however its scores are spread, which calibration errors such
 as the ECE are not, so the verdict rests on these two. The intercept says on the logit scale what O:E says as a ratio of
-risks: it is shown and not judged a second time.
+risks: it is shown and not judged a second time (`core.audit.inference.calibration_verdict`).
 
-Size of the tests of no difference at 5 %, 800 to 1,500 cohorts a setting, two groups with at least 5 events each
-(n; prevalence; spread of the logits; rows a patient): (3,000; .05; 1 | 100; .5; 2) O:E .043, slope .043; (250; .04 |
-1,000; .04) .028, .047; (500; .02; 1 | 500; .02; .5) .013, .063; (1,000; .02 | 150; .3) .035, .054; 6 patients of 5 rows
-against 40 of 2: .033, .032; 8 of 3 against 8 of 3: .011, .018; log-normal weights and 3 rows a patient: .044, .058; both
-groups miscalibrated alike (intercept .7, slope .7) .047, .042. With ten events or eight patients in both groups the test
-is conservative.
+Size of the tests of no difference at 5 % in slope and log O:E, 1,000 cohorts each with 5 events or more in both groups (python
+-m tests.benchmarks.measure_calibration; patients at prevalence, spread of the logits): 2,000 at .04 against 120 at .45, 2.2
+.043 .046; 350 at .03 against 350 at .03, .6 .048 .017; 45 at .4 against 700 at .15, 1.6 .040 .046; 7 patients of 4 rows against 50 of
+2 .028 .040; 20 of 3 against 20 of 1 .028 .037; 80 of 2 against 250 of 1 with log-normal weights .050 .049; both groups
+miscalibrated alike (true slope .8, intercept -.5) .058 .043. With ten events in both groups O:E is conservative (.013 to .023).
+
+Equivalence at 5 %, 4,000 patients a group at a prevalence of .2: O:E's that differ 1.25 times are called alike in .047, equal
+ones in 1.000; slopes that differ by .2 in .039, equal ones in .913. With 800 patients a group .043, .601 and .001, .000.
 """
 
 from __future__ import annotations
@@ -22,9 +24,6 @@ from numpy.typing import ArrayLike
 
 from core.metrics.calibration_fit import CalibrationFit
 from core.metrics.linear_estimates import PairDifferences
-
-# What a verdict on calibration rests on; the intercept repeats O:E on another scale.
-JUDGED = ("log_oe", "slope")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,11 @@ come to count the same. Groups are compared by joining their intervals (MOVER), 
 calibrated: such groups are called different only where one of them is called miscalibrated. Whether two errors are within a
 tolerance of each other is not claimed anywhere: verdicts rest on O:E and slope (`calibration_comparison`).
 
-Coverage and size as measured: see `calibration_error_intervals`.
+Coverage of the 95 % interval in 1,000 cohorts each (python -m tests.benchmarks.measure_calibration; patients at prevalence, spread
+of the logits; true error): calibrated 350 at .02 .957; 180 at .07, 1.3 .964; 70 at .4, .8 .982; 150 of 2 rows with log-normal weights .944;
+2,500 at .03 .948; 9 patients of 4 rows .963. Miscalibrated 900 at .12, 1.8 (.033) .939; 250 at .3, 1.2 (.044) .965; 35 patients
+of 5 rows (.090) .937. Calibrated groups called different at 5 %: 2,000 at .04 against 120 at .45, 2.2 .027; 350 at .03 against
+350 at .03, .6 .014; 45 at .4 against 700 at .15, 1.6 .034; 7 patients of 4 rows against 50 of 2 .012; weights .016.
 """
 
 from __future__ import annotations
@@ -192,9 +196,12 @@ def _shared_noise(
     use = rows > 0
     cell = index[use] * bins + bin_of_score(p[use], bins)
     residual = rows[use] * (positive[use] - curve.observed.ravel()[cell]) * np.sign(direction.gap).ravel()[cell]
-    over_bins = PatientSums.of(index[use], patients[0][use], count).squares(residual)
+    found = PatientSums.of(index[use], patients[0][use], count)
+    over_bins = found.squares(residual)
     within = PatientSums.of(cell, patients[0][use], count * bins).squares(residual).reshape(count, bins).sum(axis=1)
-    return np.maximum(np.divide(over_bins, within, out=np.ones(count), where=within > 0), 1.0)
+    ratio = np.maximum(np.divide(over_bins, within, out=np.ones(count), where=within > 0), 1.0)
+    # The ratio is estimated from C patients: Student's t is wider than the normal by (C - 1) / (C - 3) in variance.
+    return ratio * (found.patients - 1) / np.maximum(found.patients - 3, 1)
 
 
 def _distributions(curve: Reliability, plain: Floats, direction: _Direction, shared: Floats) -> tuple[Floats, Floats, Floats]:

@@ -11,6 +11,11 @@ know which rows share a patient and what rows weigh, and do not fall short with 
 sandwich does. Student's t with C - 1 degrees of freedom for C patients gives intervals and tests. The slope sets events
 against non-events like a comparison of two samples: its degrees of freedom are twice the smaller class's patients, or C
 where that is less, minus 2.
+
+Coverage of the 95 % intervals of intercept, slope and log O:E in 1,000 cohorts each (python -m tests.benchmarks.measure_calibration;
+patients at prevalence, spread of the logits; settings on which nothing was chosen): 350 at .02 .958 .946 .963; 180 at .07, 1.3
+.959 .963 .961; 70 at .4 .957 .957 .961; 900 at .12, 1.8, true slope .8 .955 .955 .954; 250 at .3, true slope 1.4 .952 .958 .954; 9 patients of 4
+rows .969 .966 .956; 35 of 5, true slope .8 .953 .948 .950; 150 of 2 with log-normal weights .939 .938 .950; 2,500 at .03 .941 .962 .942.
 """
 
 from __future__ import annotations

@@ -54,6 +54,12 @@ class PairDifferences:
         with np.errstate(invalid="ignore"):
             return np.asarray(stdtr(self.df, -(b - np.abs(self.difference)) / self.se), dtype=np.float64)
 
+    def p_beyond(self, bound: ArrayLike) -> Floats:
+        """P-value, (T,), of the difference lying within -bound to bound: small where it is shown to exceed the bound."""
+        b = np.asarray(bound, dtype=np.float64)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.minimum(2 * stdtr(self.df, (b - np.abs(self.difference)) / self.se), 1.0), dtype=np.float64)
+
 
 @dataclass(frozen=True)
 class LinearEstimates:

@@ -17,7 +17,7 @@ from scipy.special import ndtr, ndtri, stdtrit
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-# With 4,095 points 5 % is 1 + 203.8 of 4,096: its Monte Carlo error, under .003, is less with Sobol's points.
+# 4,096 points: corrected p-values of 5 % are within .003 of the exact ones.
 POINTS_LOG2 = 12
 SEED = 20260
 

@@ -19,10 +19,10 @@ from core.metrics.joint_estimates import joint_aucs, joint_rates, selected
 from core.metrics.paired_limits import compare_models
 from core.metrics.summary_differences import (
     UNDEFINED,
+    JointErrors,
     ModelEstimates,
     PairedSummary,
     difference_of_summaries,
-    sampling_errors,
 )
 from core.metrics.summary_intervals import Family
 from core.metrics.summary_members import SINGLE, WORST_GROUP, es_auc_of, largest_difference_of, smallest_ratio_of
@@ -159,19 +159,19 @@ def _known_in_all(estimates: GroupEstimates, size: int, chosen: NDArray[np.bool_
 class _JointDraws:
     """Estimates of all models (and trainings) with errors drawn jointly, of which summaries take blocks.
 
-    own : models * k estimates. value : (models, k). errors : (models, R, k).
+    own : models * k estimates. value : (models, k). errors : of each model.
     """
 
     own: GroupEstimates
     value: Floats
-    errors: Floats
+    errors: tuple[JointErrors, ...]
 
     @classmethod
     def of(cls, estimates: GroupEstimates, size: int, columns: Ints) -> _JointDraws:
-        models = estimates.value.size // size
+        models, k = estimates.value.size // size, columns.size
         own = selected(estimates, (np.arange(models)[:, None] * size + columns).ravel())
-        errors = sampling_errors(own).reshape(-1, models, columns.size).transpose(1, 0, 2)
-        return cls(own, own.value.reshape(models, columns.size), np.ascontiguousarray(errors))
+        errors = JointErrors.of(own)
+        return cls(own, own.value.reshape(models, k), tuple(errors.of_estimates(slice(m * k, (m + 1) * k)) for m in range(models)))
 
     def models(self, blocks: tuple[Ints, ...]) -> tuple[ModelEstimates, ModelEstimates]:
         """Model a and model b; a block holds the columns of one metric's groups."""

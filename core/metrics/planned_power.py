@@ -20,13 +20,12 @@ from scipy.special import ndtr, ndtri
 
 from core.metrics.comparisons import GroupEstimates
 from core.metrics.max_statistics import normal_draws, t_quantile
+from core.metrics.variance_function import variance_at, variance_table
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-QUANTILES = np.geomspace(1e-3, 1e3, 60)
-GRID = np.linspace(0.0, 1.0, 401)
 ITERATIONS = 8
 DRAWS_LOG2 = 8
 # Degrees of freedom from which Student's t is taken for normal.
@@ -37,7 +36,8 @@ MANY = 1e6
 class PlannedGroups:
     """Groups whose variances are known for any value in [0, 1].
 
-    value, df : (G,); variance : (G, len(GRID)) at true values `GRID`, for the patients that there are now.
+    value, df : (G,); variance : (G, K) at the true values of
+    `variance_function.GRID`, for the patients that there are now.
     """
 
     value: Floats
@@ -47,23 +47,12 @@ class PlannedGroups:
     @classmethod
     def of(cls, estimates: GroupEstimates, places: Ints) -> PlannedGroups:
         """Of the estimates `places`: their variance functions read from their limits, V(t) = (distance / q)^2."""
-        index, quantile = np.repeat(places, QUANTILES.size), np.tile(QUANTILES, places.size)
-        below, above = (side.reshape(places.size, -1) for side in estimates.limits.distances(quantile, index))
-        value = estimates.value[places]
-        table = np.empty((places.size, GRID.size))
-        for g in range(places.size):
-            t = np.concatenate([(value[g] - below[g])[::-1], value[g] + above[g]])
-            v = np.concatenate([below[g][::-1], above[g]]) / np.concatenate([QUANTILES[::-1], QUANTILES])
-            inside = np.concatenate([below[g][::-1] < value[g] * (1 - 1e-9), above[g] < (1 - value[g]) * (1 - 1e-9)])
-            table[g] = np.interp(GRID, t[inside], np.square(v[inside])) if inside.any() else np.nan
-        return cls(value, np.where(np.isfinite(estimates.df[places]), estimates.df[places], MANY), table)
+        df = np.where(np.isfinite(estimates.df[places]), estimates.df[places], MANY)
+        return cls(estimates.value[places], df, variance_table(estimates)[places])
 
     def at(self, group: Ints, true: Floats, factor: Floats) -> Floats:
         """Variance of estimates of groups (indices) at true values with `factor` times as many patients; all of one shape."""
-        place = np.clip(true, 0.0, 1.0) * (GRID.size - 1)
-        left = np.minimum(place.astype(np.int64), GRID.size - 2)
-        part = place - left
-        return (self.variance[group, left] * (1 - part) + self.variance[group, left + 1] * part) / factor
+        return variance_at(self.variance, group, true) / factor
 
     def common(self, but: int | None = None) -> float:
         """Precision-weighted mean of the values, without group `but`."""

@@ -39,7 +39,7 @@ NO_VARIATION = 1e-24
 SMALLEST_REST = 0.1
 
 
-class _Ratio:
+class RatioMoments:
     """Sum of w * hit over sum of w in every group, with the moments of patients' residuals; arrays (G,).
 
     value, total : the ratio and its denominator. n : rows. patients : patients (rows, where none repeats). kish : their
@@ -47,8 +47,8 @@ class _Ratio:
     """
 
     def __init__(self, hit: Floats, column: Ints, count: int, cluster: tuple[Ints, int] | None, weight: Floats | None) -> None:
-        inside = column >= 0
         w = np.ones(column.size) if weight is None else weight
+        inside = (column >= 0) & (w > 0)
         g, own = column[inside], w[inside]
         self.n = np.bincount(g, minlength=count)
         self.total = np.bincount(g, own, count)
@@ -108,7 +108,7 @@ def group_rate_estimates(
     cell = np.where(positive, np.where(selected, TP, FN), np.where(selected, FP, TN))
     top, bottom = (np.isin(np.arange(4), cells)[cell] for cells in CELLS[name])
     w, patients = validate.weights(weight, positive.size), validate.clusters(cluster, positive.size)
-    ratio = _Ratio(top.astype(np.float64), np.where(bottom, index, -1), count, patients, w)
+    ratio = RatioMoments(top.astype(np.float64), np.where(bottom, index, -1), count, patients, w)
     if patients is None and w is None:
         df = np.where(ratio.n > 0, np.inf, np.nan)
         return GroupEstimates(ratio.value, df, WilsonLimits(ratio.value, ratio.n.astype(np.float64)), None, ratio.influence)
@@ -119,7 +119,7 @@ def group_rate_estimates(
     return GroupEstimates(value, np.where(np.isfinite(value), df, np.nan), WilsonLimits(value, size), ratio.correlation(), ratio.influence)
 
 
-def _effective_size(ratio: _Ratio) -> Floats:
+def _effective_size(ratio: RatioMoments) -> Floats:
     """Independent rows with the same variance of the rate, (G,); no more than there are rows."""
     p, n = ratio.value, np.maximum(ratio.n, 1)
     binomial = p * (1 - p) / n
@@ -155,7 +155,7 @@ def group_mean_estimates(
     rows = np.asarray(values, dtype=np.float64)
     index, count = validate.groups(group, rows.size, n_groups)
     w, patients = validate.weights(weight, rows.size), validate.clusters(cluster, rows.size)
-    ratio = _Ratio(rows, index, count, patients, w)
+    ratio = RatioMoments(rows, index, count, patients, w)
     per, most = FREEDOM if patients is not None else FREEDOM_SINGLE, np.maximum(ratio.patients - 1.0, 1.0)
     df = np.minimum(per * ratio.informative + 1, most)
     if stratum is None:
@@ -173,7 +173,7 @@ def group_mean_estimates(
     return GroupEstimates(value, np.where(np.isfinite(value), df, np.nan), limits, ratio.correlation(), ratio.influence)
 
 
-def _stratified(ratio: _Ratio, rows: Floats, index: Ints, stratum: Ints, patients: tuple[Ints, int] | None, weight: Floats | None) -> ShareLimits:
+def _stratified(ratio: RatioMoments, rows: Floats, index: Ints, stratum: Ints, patients: tuple[Ints, int] | None, weight: Floats | None) -> ShareLimits:
     """Limits of a mean as a sum of shares of strata times how far their means lie from that of stratum 0."""
     count, kinds = ratio.value.size, max(int(stratum.max(initial=0)) + 1, 2)
     w = np.ones(rows.size) if weight is None else weight
@@ -186,13 +186,19 @@ def _stratified(ratio: _Ratio, rows: Floats, index: Ints, stratum: Ints, patient
         overall = np.nan_to_num(total.sum(axis=0) / held.sum(axis=0))
         means = np.nan_to_num(total / held)
     drawn = (n * means + FEW * overall) / (n + FEW)
-    shares, remaining = [], ratio.variance.copy()
+    shares = []
     for kind in range(1, kinds):
-        share = _Ratio((stratum == kind).astype(np.float64), index, count, patients, weight)
+        share = RatioMoments((stratum == kind).astype(np.float64), index, count, patients, weight)
         size = share.n.astype(np.float64) if patients is None and weight is None else _effective_size(share)
         shares.append((drawn[:, kind] - drawn[:, 0], WilsonLimits(share.value, size)))
-    limits = ShareLimits(ratio.value, tuple(shares), np.zeros(count))
+    limits = ShareLimits(ratio.value, tuple(shares), np.zeros(count), np.ones(count))
     observed = replace(limits, shares=tuple((means[:, k + 1] - means[:, 0], own) for k, (_, own) in enumerate(shares)))
-    remaining = remaining - np.square(observed.share_se())
+    of_shares = np.square(observed.share_se())
+    remaining = ratio.variance - of_shares
+    scale = np.ones(count)
+    if patients is not None:
+        # Rows of one patient that offset each other: drawn towards 1 as design effects are towards their largest value.
+        seen = np.minimum(np.divide(ratio.variance, of_shares, out=np.ones(count), where=of_shares > 0), 1.0)
+        scale = np.sqrt((ratio.informative * seen + PRIOR) / (ratio.informative + PRIOR))
     # What is left by rounding where nothing varies within strata.
-    return replace(limits, within=np.sqrt(np.where(remaining > ROUNDING * ratio.variance, remaining, 0.0)))
+    return replace(limits, within=np.sqrt(np.where(remaining > ROUNDING * ratio.variance, remaining, 0.0)), scale=scale)

@@ -29,7 +29,9 @@ LARGEST_EXPONENT = 300.0
 
 def from_scale(values: Floats, scale: Scale) -> Floats:
     """Values carried back from a scale, elementwise."""
-    return np.asarray(values if scale == "identity" else np.exp(np.minimum(values, LARGEST_EXPONENT)) if scale == "log" else expit(values), dtype=np.float64)
+    if scale == "log":
+        return np.exp(np.minimum(values, LARGEST_EXPONENT))
+    return np.asarray(expit(values), dtype=np.float64) if scale == "logit" else values
 
 
 @dataclass(frozen=True)

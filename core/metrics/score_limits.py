@@ -65,6 +65,8 @@ class WilsonLimits:
 class ShareLimits:
     """Limits of means that are sums of shares times coefficients, and of a part with standard error `within`; arrays (G,).
 
+    scale : factor of the shares' part, (G,), where the shares of one patient's rows offset each other; 1 otherwise.
+
     shares : a coefficient (G,) and the Wilson limits of each share; one or two of them. Their distances are joined as
     independent ones are (MOVER), two shares of one whole with their multinomial correlation.
     """
@@ -72,6 +74,7 @@ class ShareLimits:
     value: Floats
     shares: tuple[tuple[Floats, WilsonLimits], ...]
     within: Floats
+    scale: Floats
     low: float = -np.inf
     high: float = np.inf
 
@@ -101,7 +104,7 @@ class ShareLimits:
                 # A share's limit pulls the mean down where it is the lower one of a positive coefficient.
                 parts.append(c * np.where((c > 0) == downwards, below, above))
             squares = np.sum(np.square(parts), axis=0) + 2 * shared * parts[0] * parts[-1]
-            found.append(np.sqrt(np.maximum(squares, 0.0) + np.square(quantile * self.within[index])))
+            found.append(np.sqrt(np.maximum(squares, 0.0) * np.square(self.scale[index]) + np.square(quantile * self.within[index])))
         value = self.value[index]
         return np.minimum(found[0], value - self.low), np.minimum(found[1], self.high - value)
 

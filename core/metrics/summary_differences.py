@@ -29,6 +29,7 @@ from scipy.special import ndtr, ndtri
 from core.metrics.comparisons import GroupEstimates
 from core.metrics.max_statistics import correlated_draws, t_quantile
 from core.metrics.seeds_and_patients import cochran_cox_quantile
+from core.metrics.variance_function import variance_at, variance_table
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -40,8 +41,8 @@ SMALLEST_VARIANCE = 1e-12
 NOT_ALIKE = 0.01
 BISECTIONS = 14
 LARGEST_TAIL = 0.499
-# Draws for the members, of which there may be hundreds.
-MEMBER_DRAWS = 2048
+# Draws, and those for the members, of which there may be hundreds.
+DRAWS, MEMBER_DRAWS = 2048, 1024
 ABSOLUTE_Z = np.linspace(0.0, 6.0, 31)
 
 
@@ -81,72 +82,95 @@ class PairedSummary:
 
 
 @dataclass(frozen=True)
+class JointErrors:
+    """Draws of how k estimates may be off, joined by a Gaussian copula with their correlation; arrays (R, k).
+
+    deviates : Student's, with each estimate's degrees of freedom. of_truth : estimate - truth, given the estimate: where the
+        estimate is too high by z, the truth is its lower limit at that quantile. So it has the shape of the estimate's own limits.
+    variance : (k, len(GRID)) variance of the estimate by true value. likely : (k,) the middle of the limits at quantile 1, a
+        true value that is at no edge.
+    """
+
+    deviates: Floats
+    of_truth: Floats
+    variance: Floats
+    likely: Floats
+
+    @classmethod
+    def of(cls, estimates: GroupEstimates) -> JointErrors:
+        k = estimates.value.size
+        z = correlated_draws(estimates.correlation, k)[:DRAWS]
+        grid = ABSOLUTE_Z[1:]
+        quantile = t_quantile(np.repeat(estimates.df, grid.size), np.tile(ndtr(-grid), k)).reshape(k, -1)
+        sides = estimates.limits.distances(quantile.ravel(), np.repeat(np.arange(k), grid.size))
+        zero = np.zeros((k, 1))
+        quantile, below, above = (np.concatenate([zero, side.reshape(k, -1)], axis=1) for side in (quantile, *sides))
+        nodes = np.concatenate([-ABSOLUTE_Z[:0:-1], ABSOLUTE_Z])
+        deviates, of_truth = np.empty_like(z), np.empty_like(z)
+        for i in range(k):
+            deviates[:, i] = np.interp(z[:, i], nodes, np.concatenate([-quantile[i, :0:-1], quantile[i]]))
+            of_truth[:, i] = np.interp(z[:, i], nodes, np.concatenate([-above[i, :0:-1], below[i]]))
+        one = int(np.searchsorted(ABSOLUTE_Z, 1.0))
+        likely = estimates.value + (above[:, one] - below[:, one]) / 2
+        return cls(deviates, of_truth, variance_table(estimates), likely)
+
+    def of_estimates(self, chosen: slice) -> JointErrors:
+        """The same draws of some of the estimates."""
+        return JointErrors(self.deviates[:, chosen], self.of_truth[:, chosen], self.variance[chosen], self.likely[chosen])
+
+
+@dataclass(frozen=True)
 class ModelEstimates:
     """Estimates of one model or several trainings of one.
 
-    value : (S, k) estimates of S trainings. errors : (S, R, k) draws of their errors, the same patients in all. alike :
-        p that the groups of a training are alike, (S,). blocks : indices of estimates of one metric in several groups;
+    value : (S, k) estimates of S trainings. errors : of each training, the same patients in all. alike : p that the
+        groups of a training are alike, (S,). blocks : indices of estimates of one metric in several groups;
         estimates in no block (the overall AUC) keep their place in all states.
     """
 
     value: Floats
-    errors: Floats
+    errors: Sequence[JointErrors]
     alike: Floats
     blocks: tuple[Ints, ...]
 
-    def alike_centre(self) -> Floats:
-        """(S, k) values with the groups of each block at their weighted mean, where it is not shown that they differ."""
-        centre = self.value.copy()
-        open_ = self.alike >= NOT_ALIKE
-        for block in self.blocks:
-            weight = 1 / np.maximum(self.errors[:, :, block].var(axis=1), SMALLEST_VARIANCE)
-            mean = (weight * self.value[:, block]).sum(axis=1) / weight.sum(axis=1)
-            centre[np.ix_(open_, block)] = mean[open_, None]
-        return centre
+    def truths(self, draws: slice = slice(None)) -> Floats:
+        """True values that the estimates may stand for, (S, R, k)."""
+        return np.stack([np.clip(own - e.of_truth[draws], 0.0, 1.0) for own, e in zip(self.value, self.errors, strict=True)])
 
-    def moved(self, draws: slice = slice(None)) -> Floats:
-        """Estimates with one more error on top, (S, R, k), in [0, 1]."""
-        return np.clip(self.value[:, None] + self.errors[:, draws], 0.0, 1.0)
+    def _alike_centre(self, training: int) -> Floats:
+        """Likely true values (k,) with the groups of each block at their weighted mean."""
+        centre = self.errors[training].likely.copy()
+        for block in self.blocks:
+            weight = 1 / np.maximum(self.errors[training].of_truth[:, block].var(axis=0), SMALLEST_VARIANCE)
+            centre[block] = (weight * centre[block]).sum() / weight.sum()
+        return centre
 
     def errors_of(self, summary: Extremum) -> list[Floats]:
         """Errors (R,) of the mean summary over trainings, one array per state of the groups."""
-        states = [summary.value(self.moved()) - summary.value(self.value)[:, None]]
+        trainings = range(len(self.errors))
+        states = [[_sampled(summary, self.errors[s], self.errors[s].likely) for s in trainings]]
         if summary.members is not None:
             states.append(self._decided(summary))
-        if summary.members is not None and bool((self.alike >= NOT_ALIKE).any()):
-            centre = self.alike_centre()
-            alike = summary.value(np.clip(centre[:, None] + self.errors, 0.0, 1.0)) - summary.value(centre)[:, None]
-            states.append(alike)
-        return [np.nan_to_num(state).mean(axis=0) for state in states]
+            if bool((self.alike >= NOT_ALIKE).any()):
+                centres = [self._alike_centre(s) if self.alike[s] >= NOT_ALIKE else self.errors[s].likely for s in trainings]
+                states.append([_sampled(summary, self.errors[s], centres[s]) for s in trainings])
+        return [np.nan_to_num(np.mean(state, axis=0)) for state in states]
 
-    def _decided(self, summary: Extremum) -> Floats:
-        """Errors (S, R) of the member that is each training's summary."""
+    def _decided(self, summary: Extremum) -> list[Floats]:
+        """Errors (R,) of the member that is each training's summary."""
         assert summary.members is not None
         place = summary.decided_by(self.value)
-        return np.stack([
-            np.take(summary.members(moved), c, axis=-1) - np.take(summary.members(centre), c, axis=-1)
-            for c, moved, centre in zip(place, self.moved(), self.value, strict=True)
-        ])  # fmt: skip
+        return [
+            np.take(summary.members(own), c, axis=-1) - np.take(summary.members(truth), c, axis=-1)
+            for c, own, truth in zip(place, self.value, self.truths(), strict=True)
+        ]
 
 
-def sampling_errors(estimates: GroupEstimates, draws: Floats | None = None) -> Floats:
-    """Draws (R, k) of estimate - truth that have the shape of each estimate's own limits, with its correlations.
-
-    Where the estimate is too high by the standard normal z, the truth is its lower limit at that quantile, and the other
-    way round. draws : standard normal with the estimates' correlation; made from it where None.
-    """
-    k = estimates.value.size
-    z = correlated_draws(estimates.correlation, k) if draws is None else draws
-    grid = ABSOLUTE_Z[1:]
-    quantile = t_quantile(np.repeat(estimates.df, grid.size), np.tile(ndtr(-grid), k))
-    below, above = estimates.limits.distances(quantile, np.repeat(np.arange(k), grid.size))
-    zero = np.zeros((k, 1))
-    below, above = (np.concatenate([zero, side.reshape(k, -1)], axis=1) for side in (below, above))
-    nodes = np.concatenate([-ABSOLUTE_Z[:0:-1], ABSOLUTE_Z])
-    errors = np.empty_like(z)
-    for i in range(k):
-        errors[:, i] = np.interp(z[:, i], nodes, np.concatenate([-above[i, :0:-1], below[i]]))
-    return errors
+def _sampled(summary: Extremum, errors: JointErrors, centre: Floats) -> Floats:
+    """Errors (R,) of the summary of estimates that are drawn where the true values are `centre`, (k,)."""
+    sd = np.sqrt(np.nan_to_num(variance_at(errors.variance, np.arange(centre.size), centre)))
+    drawn = np.clip(centre + sd * errors.deviates, 0.0, 1.0)
+    return np.asarray(summary.value(drawn) - summary.value(centre))
 
 
 def difference_of_summaries(summary: Extremum, a: ModelEstimates, b: ModelEstimates, level: float = 0.95) -> PairedSummary:
@@ -207,7 +231,7 @@ def _member_limits(members: Callable[[Floats], Floats], a: ModelEstimates, b: Mo
     """Lowest lower and highest upper limit of the members' differences, (C,)."""
     seen = (members(a.value) - members(b.value)).mean(axis=0)
     some = slice(0, MEMBER_DRAWS)
-    error = np.sort((members(a.moved(some)) - members(b.moved(some))).mean(axis=0) - seen, axis=0)
+    error = np.sort(seen - (members(a.truths(some)) - members(b.truths(some))).mean(axis=0), axis=0)
     known = np.isfinite(seen) & np.isfinite(error[-1])
     seen, error = seen[known], error[:, known]
 

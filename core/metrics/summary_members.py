@@ -50,7 +50,7 @@ def _ordered(blocks: tuple[Ints, ...]) -> tuple[Ints, Ints]:
 def es_auc_of(a: ModelEstimates, b: ModelEstimates) -> Extremum:
     """ES-AUC with a member for all signs of the groups near the overall AUC; the others have a sign in each model."""
     deviation = np.concatenate([a.value, b.value])[:, :-1] - np.concatenate([a.value, b.value])[:, -1:]
-    spread = np.concatenate([a.errors, b.errors])[:, :, :-1].std(axis=1)
+    spread = np.stack([errors.of_truth[:, :-1].std(axis=0) for errors in (*a.errors, *b.errors)])
     near = np.argsort((np.abs(deviation) / np.maximum(spread, 1e-12)).min(axis=0))[:ENUMERATED]
     flips = np.array(list(product((1.0, -1.0), repeat=near.size)))
     signs = np.repeat(np.unique(np.where(deviation >= 0, 1.0, -1.0), axis=0), flips.shape[0], axis=0)

@@ -33,14 +33,17 @@ SHOWN = 1024
 LARGEST_P, TINY = 0.999, 1e-300
 
 
-def _alike(estimates: GroupEstimates, usable: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Draws (R, k) of the usable estimates around their common value, and that value; rates and areas stay in [0, 1]."""
-    places = np.flatnonzero(usable)
+def _common(estimates: GroupEstimates, places: NDArray[np.int64]) -> float:
+    """Weighted mean of some of the estimates."""
+    weight = 1 / estimates.se[places] ** 2
+    return float((weight * estimates.value[places]).sum() / weight.sum())
+
+
+def _drawn(estimates: GroupEstimates, places: NDArray[np.int64], centre: ArrayLike) -> Floats:
+    """Draws (R, k) of some of the estimates around `centre`, (k,) or one for all; rates and areas stay in [0, 1]."""
     correlation = None if estimates.correlation is None else estimates.correlation[np.ix_(places, places)]
     errors = correlated_draws(correlation, places.size)[:SHOWN] * estimates.se[places]
-    weight = 1 / estimates.se[places] ** 2
-    common = float((weight * estimates.value[places]).sum() / weight.sum())
-    return np.clip(common + errors, 0.0, 1.0), np.asarray(common)
+    return np.clip(np.asarray(centre) + errors, 0.0, 1.0)
 
 
 def chance_gaps(family: Family, gap: float) -> Floats:
@@ -67,13 +70,7 @@ def auc_nulls(estimates: GroupEstimates, family: Family, judged: ArrayLike | Non
     if int(usable[:-1].sum()) < 2 or not usable[-1]:
         return {}
     places = np.flatnonzero(usable)
-    groups = usable.copy()
-    groups[-1] = False
-    _, common = _alike(estimates, groups)
-    correlation = None if estimates.correlation is None else estimates.correlation[np.ix_(places, places)]
-    errors = correlated_draws(correlation, places.size)[:SHOWN] * estimates.se[places]
-    centre = np.append(np.full(places.size - 1, common), estimates.value[-1])
-    drawn = np.clip(centre + errors, 0.0, 1.0)
+    drawn = _drawn(estimates, places, np.append(np.full(places.size - 1, _common(estimates, places[:-1])), estimates.value[-1]))
     areas, whole = drawn[:, :-1], drawn[:, -1]
     seen = estimates.value[places[:-1]]
     return {
@@ -96,7 +93,8 @@ def rate_nulls(estimates: Mapping[str, GroupEstimates], families: Mapping[str, F
     for name, own in estimates.items():
         usable = np.isfinite(own.value) & np.isfinite(own.se) & np.asarray(judged[name], dtype=bool)
         if usable.sum() >= 2:
-            drawn[name], seen[name] = _alike(own, usable)[0], own.value[usable]
+            places = np.flatnonzero(usable)
+            drawn[name], seen[name] = _drawn(own, places, _common(own, places)), own.value[places]
     found = {}
     for title, names in {"demographic_parity": ("selection_rate",), "equalized_odds": ("tpr", "fpr"), "equal_opportunity": ("tpr",)}.items():
         if any(name not in drawn for name in names):

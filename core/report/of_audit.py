@@ -71,6 +71,8 @@ def audit_report(document: Mapping[str, Any], name: str = "audit", created: date
         ("Tolerance", decimal(options.get("tolerance"), 2) if options.get("tolerance") is not None else "not recorded"),
         ("Threshold", f"{decimal(point['threshold'])} ({point.get('source')})" if point.get("threshold") is not None else str(point.get("reason") or "not recorded")),
     ]
+    if document.get("suppression"):
+        facts.append(("Not shown", str(document["suppression"]["note"])))
     return Report(
         name=name,
         title="Fairness audit of predictions",

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from core.locks import holding, is_held
 from core.runs.folder import RunFolder, folders
@@ -12,23 +15,36 @@ from core.runs.processes import is_alive
 from core.runs.reasons import of_death
 from core.workspace import Workspace
 
-WORKER_LOCK = "queue.lock"
+LAUNCHERS = {"local": "queue.lock", "ray": "queue.ray.lock"}
+"""What can start runs -> the lock of the process that does."""
+UNFINISHED = (".predictions.*", ".status.json.*", ".checkpoint.pt.*", ".environment.json.*")
 
 
 def worker_lock(workspace: Workspace) -> Path:
     """Held by the workspace's one queue worker as long as it lives."""
-    return workspace.root / WORKER_LOCK
+    return launcher_lock(workspace, "local")
 
 
 def settle(workspace: Workspace) -> list[str]:
     """Mark runs as failed whose process has died; returns their ids.
 
-    While a queue worker lives this is its work, because it alone sees by which signal
-    its jobs ended; then nothing is done here. Safe to call at any time from any process.
+    While a launcher lives this is its work for its own runs, because it alone sees by which
+    signal a job ended; then nothing is done here. Safe to call at any time from any process.
     """
-    if is_held(worker_lock(workspace)):
+    free = {launcher: not is_held(launcher_lock(workspace, launcher)) for launcher in LAUNCHERS}
+    if not any(free.values()):
         return []
-    return [folder.run_id for folder in folders(workspace) if settle_dead(folder)]
+    return [folder.run_id for folder in folders(workspace) if free.get(launcher_of(folder.read_status()), True) and settle_dead(folder)]
+
+
+def launcher_lock(workspace: Workspace, launcher: str) -> Path:
+    """Held by the one process that starts the workspace's runs of this launcher."""
+    return workspace.root / LAUNCHERS[launcher]
+
+
+def launcher_of(status: Mapping[str, Any]) -> str:
+    """What starts the run: `local`, processes of this machine, or `ray`, a cluster."""
+    return str(status.get("launcher", "local"))
 
 
 def worker_lives(workspace: Workspace) -> bool:
@@ -50,7 +66,10 @@ def settle_dead(folder: RunFolder, returncode: int | None = None, attempt: int |
         status = folder.read_status()
         if status["status"] == "queued":
             return bool(returncode) and status["attempt"] == attempt
-        return status["status"] == "running" and not is_alive(status["pid"], status["pid_created"])
+        if status["status"] != "running":
+            return False
+        # Of a process of another machine only the lock tells, which its job holds as long as it lives.
+        return status.get("host") not in (None, socket.gethostname()) or not is_alive(status["pid"], status["pid_created"])
 
     if not is_dead():
         return False
@@ -62,10 +81,18 @@ def settle_dead(folder: RunFolder, returncode: int | None = None, attempt: int |
             word, reason = "cancelled", "cancelled by the user; it did not stop by itself and was ended"
         else:
             word, reason = "failed", of_death(folder.log, returncode, status.get("oom_kills"))
+        _remove_unfinished(folder)
         _close_journal(folder, word, reason)
         progress = status["progress"] | {"seconds_left": None}
         folder.update_status(status=word, reason=reason, finished=time.time(), pid=None, pid_created=None, progress=progress)
         return True
+
+
+def _remove_unfinished(folder: RunFolder) -> None:
+    """Files that the dead process had begun beside their place; the lock makes sure that nobody else writes them."""
+    for pattern in UNFINISHED:
+        for path in folder.path.glob(pattern):
+            path.unlink(missing_ok=True)
 
 
 def _close_journal(folder: RunFolder, status: str, reason: str) -> None:

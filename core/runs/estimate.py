@@ -10,9 +10,8 @@ from statistics import median
 from typing import Any
 
 from core.runs.folder import described, rank
-from core.runs.identity import canonical_json
 from core.runs.queue_settings import parallel
-from core.runs.spec import RunSpec
+from core.runs.spec import RunSpec, canonical_json
 from core.workspace import Workspace
 
 

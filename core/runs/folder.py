@@ -11,11 +11,9 @@ from typing import Any
 
 from core.errors import DamagedFile, UserError, command
 from core.runs.checks import LATEST, checked_spec_file, checked_status
-from core.workspace import Workspace, read_json_remembered, write_json
+from core.workspace import Workspace, is_whole_parquet, read_json_remembered, write_json
 
 SETTLED = ("done", "failed", "cancelled")
-PARQUET_MARK = b"PAR1"
-"""The first and the last bytes of every Parquet file: one that was cut off lacks the second."""
 STATUSES = ("queued", "running", *SETTLED)
 
 
@@ -99,12 +97,7 @@ class RunFolder:
 
     def has_predictions(self) -> bool:
         """Whether the predictions are there and are a Parquet file from its first to its last bytes."""
-        if not self.predictions.is_file():
-            return False
-        with self.predictions.open("rb") as file:
-            head = file.read(len(PARQUET_MARK))
-            file.seek(-min(len(PARQUET_MARK), file.seek(0, os.SEEK_END)), os.SEEK_END)
-            return head == PARQUET_MARK == file.read() and file.tell() > 2 * len(PARQUET_MARK)
+        return is_whole_parquet(self.predictions)
 
     def remedy(self) -> str:
         """What makes a run with a damaged file whole again, as a command."""

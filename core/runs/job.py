@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import time
 from pathlib import Path
 
-from core.errors import UserError, storage_problem
+from core.errors import UserError, command, storage_problem
 from core.locks import Lock
 from core.runs.environment import describe
 from core.runs.folder import RunFolder
@@ -29,7 +30,7 @@ def main(path: str) -> int:
         return 0
     pid = os.getpid()
     folder.update_status(
-        status="running", pid=pid, pid_created=started_at(pid), started=time.time(), finished=None, reason=None, oom_kills=out_of_memory_kills()
+        status="running", host=socket.gethostname(), pid=pid, pid_created=started_at(pid), started=time.time(), finished=None, reason=None, oom_kills=out_of_memory_kills()
     )
     try:
         status = _train(folder)
@@ -51,6 +52,7 @@ def _train(folder: RunFolder) -> str:
     import torch
 
     from core import cohort as cohorts
+    from core.methods.source import source_digest
     from core.runs.journal_writer import JournalSink
     from core.runs.spec import RunSpec
     from core.training import device as devices
@@ -59,7 +61,10 @@ def _train(folder: RunFolder) -> str:
     threads = int(os.environ.get(THREADS_VARIABLE, "1"))
     torch.set_num_threads(threads)
     workspace = Workspace.open(folder.path.parent.parent)
-    spec = RunSpec.from_dict(folder.read_spec()["spec"])
+    named = folder.read_spec()
+    spec = RunSpec.from_dict(named["spec"])
+    if named.get("source", source_digest(spec.train.method)) != source_digest(spec.train.method):
+        raise UserError(f"the method {spec.train.method} has changed since this run was asked for: ask for it anew with {command('train')}")
     device = folder.read_status().get("requested_device") or "auto"
     write_json(folder.environment, describe(devices.describe(devices.choose(device)), threads))
     sink = JournalSink(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
@@ -32,7 +33,10 @@ class JournalSink:
 
     def event(self, event: dict[str, Any]) -> None:
         """One line in a single write, so a reader meets it whole or not at all."""
-        self._journal.write((json.dumps(event, allow_nan=False, ensure_ascii=False) + "\n").encode())
+        line = (json.dumps(event, allow_nan=False, ensure_ascii=False) + "\n").encode()
+        if self._journal.write(line) != len(line):
+            # The disk took a part of it, which the next start cuts off again.
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder.journal))
         kind = event["event"]
         if kind == "start":
             self._tell(epochs=event["epochs"], device=event["device"])

@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from core.runs.identity import canonical_json
+from core.runs.spec import canonical_json
 
 UNKNOWN_RUN_BYTES = 1_000_000_000
 """What a run is taken to need when none like it was run before: the libraries alone take half of it."""

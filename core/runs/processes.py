@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -16,10 +16,11 @@ from core.runs.environment import ROOT
 SAME_START_SECONDS = 0.05
 
 
-def start(module: str, arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+def start(module: str, arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None, preexec: Callable[[], None] | None = None) -> subprocess.Popen[bytes]:
     """Run `python -m module` in a session of its own, its output appended to `log`.
 
-    It lives on when we end, whether by a closed terminal, Ctrl-C or kill -9.
+    It lives on when we end, whether by a closed terminal, Ctrl-C or kill -9. `preexec`:
+    called in the new process before it begins.
     """
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     with log.open("ab") as output:
@@ -32,6 +33,7 @@ def start(module: str, arguments: Sequence[str], log: Path, environment: Mapping
             cwd=log.parent,
             env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **(environment or {})},
             start_new_session=True,
+            preexec_fn=preexec,
         )
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ from typing import Any
 from core.errors import DamagedFile, UserError
 from core.locks import holding, is_held
 from core.runs import processes
-from core.runs.dead_runs import settle, worker_lock
+from core.runs.dead_runs import LAUNCHERS, launcher_lock, launcher_of, settle
 from core.runs.folder import RunFolder, find, folders, new_status, rank
 from core.runs.queue_settings import change_settings, parallel, queue_settings, set_parallel, threads_per_job, wake
 from core.runs.spec import RunSpec
 from core.workspace import Workspace, write_json
 
-WORKER_MODULE = "core.runs.worker"
+MODULES = {"local": ("core.runs.worker", "queue.log"), "ray": ("core.runs.ray_launcher", "queue.ray.log")}
+"""Launcher -> the module that starts its runs, and where that writes."""
 PRIORITIES = {"low": -1, "normal": 0, "high": 1}
 
 __all__ = ["PRIORITIES", "RunHandle", "cancel", "ensure_worker", "move", "parallel", "pause", "resume", "retry", "retry_failed",
@@ -39,16 +40,27 @@ class RunHandle:
 
 
 def submit(
-    workspace: Workspace, specs: Iterable[RunSpec], device: str = "auto", start: bool = True, *, fresh: bool = False, priority: str = "normal"
+    workspace: Workspace,
+    specs: Iterable[RunSpec],
+    device: str = "auto",
+    start: bool = True,
+    *,
+    fresh: bool = False,
+    priority: str = "normal",
+    launcher: str = "local",
+    share: Mapping[str, float] | None = None,
 ) -> list[RunHandle]:
     """Ask for runs. Each is trained once, however often and by whomever it is asked for.
 
     A done run answers from the cache; a queued or running one is shared; a failed,
     cancelled or damaged one is queued again. `start`: see to it that a worker makes them.
-    `fresh`: train what is done or has a checkpoint again, from the start.
+    `fresh`: train what is done or has a checkpoint again, from the start. `launcher`: `local`
+    or `ray`; `share`: cpus and gpus that each run takes of a cluster.
     """
     settle(workspace)
-    options = {"requested_device": device, "priority": _priority(priority)}
+    options = {"requested_device": device, "priority": _priority(priority), "launcher": launcher, "share": dict(share) if share else None}
+    if launcher not in LAUNCHERS:
+        raise UserError(f"a launcher is {' or '.join(LAUNCHERS)}, not {launcher!r}")
     handles = [_submit(workspace, spec, options, fresh) for spec in specs]
     if start and any(handle.status in ("queued", "running") for handle in handles):
         ensure_worker(workspace)
@@ -143,7 +155,7 @@ def _queue_again(folder: RunFolder, fresh: bool, options: dict[str, Any]) -> Non
             _set_aside(folder.predictions, f"predictions.attempt{attempt}.parquet")
         folder.predictions.unlink(missing_ok=True)
         folder.cancel_flag.unlink(missing_ok=True)
-        kept = {name: status[name] for name in ("requested_device", "priority") if name in status}
+        kept = {name: status[name] for name in ("requested_device", "priority", "launcher", "share") if name in status}
         folder.write_status(new_status() | {"created": status["created"], "attempt": attempt + 1} | kept | options)
 
 
@@ -189,12 +201,12 @@ def resume(workspace: Workspace) -> None:
         ensure_worker(workspace)
 
 
-def waiting(workspace: Workspace) -> list[RunFolder]:
-    """Queued runs in the order in which they will be started: by priority, then as they were asked for or moved."""
+def waiting(workspace: Workspace, launcher: str | None = None) -> list[RunFolder]:
+    """Queued runs (of one launcher) in the order in which they will be started: by priority, then as they were asked for or moved."""
     queued = []
     for folder in folders(workspace):
         status = folder.read_status()
-        if status["status"] == "queued":
+        if status["status"] == "queued" and launcher in (None, launcher_of(status)):
             queued.append((-rank(status), status["order"], folder.run_id, folder))
     return [item[-1] for item in sorted(queued, key=lambda item: item[:3])]
 
@@ -250,13 +262,17 @@ def _priority(word: str) -> int:
 
 
 def ensure_worker(workspace: Workspace) -> None:
-    """Start the workspace's worker unless one lives, and tell it to look again.
+    """Start what makes the workspace's runs unless it lives, and tell it to look again.
 
     While the queue is paused and nothing runs there is nothing that it could do.
     """
     wake(workspace)
-    if is_held(worker_lock(workspace)):
+    idle = [launcher for launcher in LAUNCHERS if not is_held(launcher_lock(workspace, launcher))]
+    if not idle:
         return
-    if queue_settings(workspace).paused and not any(folder.read_status()["status"] == "running" for folder in folders(workspace)):
-        return
-    processes.start(WORKER_MODULE, [str(workspace.root)], workspace.root / "queue.log")
+    statuses = [folder.read_status() for folder in folders(workspace)]
+    wanted = ("running",) if queue_settings(workspace).paused else ("queued", "running")
+    for launcher in idle:
+        if any(status["status"] in wanted and launcher_of(status) == launcher for status in statuses):
+            module, log = MODULES[launcher]
+            processes.start(module, [str(workspace.root)], workspace.root / log)

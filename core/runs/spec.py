@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError
-from core.runs.identity import key_of, run_id_of
+from core.methods.source import cards, source_digest
 from core.training.spec import TrainSpec
+from core.workspace import read_json, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from core.cohort import Cohort
 
+KEY_LENGTH_IN_NAME = 10
+
 
 @dataclass(frozen=True)
 class RunSpec:
     """A training on a cohort: everything that decides the numbers, and nothing else.
 
-    The device, the number of threads and the version of the code are not in it; they
-    are recorded in the run folder's environment.json.
+    The device, the number of threads and the versions of libraries are not in it; they are
+    recorded in the run folder's environment.json.
     """
 
     cohort_id: str
@@ -38,8 +44,8 @@ class RunSpec:
 
     @cached_property
     def key(self) -> str:
-        """SHA-256 (hex) of the canonical JSON; another setting gives another key."""
-        return key_of(self.to_dict())
+        """SHA-256 (hex): another setting or another text of the method gives another key (see `key_of`)."""
+        return key_of(self.to_dict(), source_digest(self.train.method))
 
     @property
     def run_id(self) -> str:
@@ -52,11 +58,9 @@ class RunSpec:
 
     def describe(self) -> dict[str, Any]:
         """Content of spec.json: the specification under its name, and how it is shown."""
-        from core.methods import get
-
-        card = get(self.train.method).card
+        card = cards()[self.train.method]
         label = card.title if self.modality is None else f"{card.title}: {self.modality}"
-        return {"run_id": self.run_id, "key": self.key, "label": label, "family": card.family, "spec": self.to_dict()}
+        return {"run_id": self.run_id, "key": self.key, "label": label, "family": card.family, "source": source_digest(self.train.method), "spec": self.to_dict()}
 
 
 def plan(
@@ -66,6 +70,7 @@ def plan(
     seeds: Iterable[int] = (1,),
     preset: str = "quick",
     settings: Mapping[str, Any] | None = None,
+    cache: Path | None = None,
 ) -> list[RunSpec]:
     """The runs that a request stands for: every method with every seed.
 
@@ -73,13 +78,12 @@ def plan(
     cohort's first. `settings` are routed by name to the method, the budget or the
     network; with several methods, a key is given to those that know it, and one that
     none knows is an error. The method's whole settings are written into the
-    specification, so that a default that changes later is another run.
+    specification, so that a default that changes later is another run. With a `cache` folder
+    the answer is kept there, under what was asked and the text of the code that answers, so
+    that asking again needs no torch.
 
     Raises UserError naming what is unknown and what there is.
     """
-    from core.runs.setting_types import check_kinds
-    from core.training.presets import make_spec
-
     if attribute is None and cohort.roles.attributes:
         attribute = cohort.roles.attributes[0]
     if attribute is not None and attribute not in cohort.roles.attributes:
@@ -87,14 +91,41 @@ def plan(
     names = list(dict.fromkeys(methods))
     if not names:
         raise UserError("no method is chosen; `multifair methods` lists them")
-    chosen = _settings_for(names, dict(settings or {}), preset, attribute)
+    asked = names, attribute, list(dict.fromkeys(seeds)), preset, dict(settings or {})
+    if cache is None:
+        return _plan(cohort, *asked)
+    file = cache / "plans" / f"{_plan_key(cohort.cohort_id, asked)}.json"
+    try:
+        return [RunSpec.from_dict(values) for values in read_json(file)]
+    except (OSError, ValueError, TypeError, KeyError):
+        specs = _plan(cohort, *asked)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_json(file, [spec.to_dict() for spec in specs])
+        return specs
+
+
+def _plan_key(cohort_id: str, asked: tuple[Any, ...]) -> str:
+    """Names a request together with the text of everything that answers it."""
+    folder = Path(__file__).parents[1]
+    files = [*(folder / "methods").glob("*.py"), *(folder / "training").glob("*.py"), *(folder / "models").glob("*.py"), *Path(__file__).parent.glob("*.py")]
+    digest = hashlib.sha256(json.dumps([cohort_id, *asked], sort_keys=True).encode())
+    for file in sorted(files):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def _plan(cohort: Cohort, names: list[str], attribute: str | None, seeds: list[int], preset: str, settings: dict[str, Any]) -> list[RunSpec]:
+    from core.runs.setting_types import check_kinds
+    from core.training.presets import make_spec
+
+    chosen = _settings_for(names, settings, preset, attribute)
     specs = []
     for name in names:
         check_kinds(name, chosen[name])
         for variant in _variants(name, chosen[name], cohort):
             base = make_spec(name, preset, attribute, 0, variant)
             base = replace(base, settings=_whole_settings(base))
-            specs += [RunSpec(cohort.cohort_id, replace(base, seed=seed)) for seed in dict.fromkeys(seeds)]
+            specs += [RunSpec(cohort.cohort_id, replace(base, seed=seed)) for seed in seeds]
     return specs
 
 
@@ -126,3 +157,38 @@ def _whole_settings(spec: TrainSpec) -> dict[str, Any]:
     from core.methods import get
 
     return dict(sorted(asdict(get(spec.method).parse_settings(spec.settings)).items()))
+
+
+def canonical_json(value: Mapping[str, Any]) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text, 1 and 1.0 too.
+
+    Raises ValueError on NaN or infinity, which JSON cannot say.
+    """
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+
+
+def key_of(spec: Mapping[str, Any], source: str = "") -> str:
+    """SHA-256 (hex) of what decides a run's numbers: the cache key.
+
+    The preset's name does not (its values are in the specification), nor do the resamples
+    behind telemetry's intervals. `source`: digest of the method's own text.
+    """
+    deciding = {name: value for name, value in spec.items() if name != "preset"}
+    if isinstance(spec.get("telemetry"), Mapping):
+        deciding["telemetry"] = {name: value for name, value in spec["telemetry"].items() if name != "bootstrap"}
+    return hashlib.sha256(canonical_json({**deciding, "source": source}).encode()).hexdigest()
+
+
+def run_id_of(method: str, seed: int, key: str) -> str:
+    """Readable and unique: `<method>-s<seed>-<first ten of the key>`."""
+    return f"{method}-s{seed}-{key[:KEY_LENGTH_IN_NAME]}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from core.cohort.cohort import forget_aliases, load
+from core.cohort_folders import find_cohort, forget_aliases
 from core.errors import UserError, command
 from core.locks import holding
 from core.runs.dead_runs import settle
@@ -141,7 +141,7 @@ def _folder(workspace: Workspace, kind: Kind, identifier: str) -> Path:
     if kind == "run":
         return find(workspace, identifier).path
     if kind == "cohort":
-        return load(workspace, identifier).folder
+        return find_cohort(workspace, identifier)
     raise UserError(f"no {kind} has the id {identifier!r}")
 
 

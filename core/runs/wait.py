@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from core.locks import is_held
-from core.runs.dead_runs import settle, worker_lock
+from core.runs.dead_runs import launcher_lock, launcher_of, settle
 from core.runs.folder import SETTLED, find
 from core.runs.queue import ensure_worker
 from core.workspace import Workspace
@@ -23,9 +23,9 @@ def wait(workspace: Workspace, run_ids: Iterable[str], tell: Callable[[str], Non
     open_runs = {run_id: "" for run_id in dict.fromkeys(run_ids)}
     told = time.monotonic()
     while open_runs:
-        if not is_held(worker_lock(workspace)):
-            settle(workspace)
+        settle(workspace)
         due = time.monotonic() - told >= every
+        open_launchers = set()
         for run_id, before in list(open_runs.items()):
             status = find(workspace, run_id).read_status()
             word = status["status"]
@@ -36,10 +36,12 @@ def wait(workspace: Workspace, run_ids: Iterable[str], tell: Callable[[str], Non
             open_runs[run_id] = word
             if word in SETTLED:
                 del open_runs[run_id]
+            else:
+                open_launchers.add(launcher_of(status))
         if due:
             told = time.monotonic()
         if open_runs:
-            if not is_held(worker_lock(workspace)):
+            if not all(is_held(launcher_lock(workspace, launcher)) for launcher in open_launchers):
                 ensure_worker(workspace)
             time.sleep(POLL_SECONDS)
 

@@ -6,6 +6,7 @@ asked for the runs ends. It goes when nothing is left to do.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from typing import Any
 
 from core.locks import Lock
 from core.runs import memory, processes
-from core.runs.dead_runs import settle_dead, worker_lock
+from core.runs.dead_runs import launcher_of, settle_dead, worker_lock
 from core.runs.folder import RunFolder, described, folders
 from core.runs.job import THREADS_VARIABLE
 from core.runs.queue import waiting
@@ -26,6 +27,7 @@ TICK_SECONDS = 0.2
 SCAN_SECONDS = 3.0
 CANCEL_GRACE_SECONDS = 15.0
 START_TRIES = 10
+UNFINISHED_SECONDS = 600.0
 
 
 def main(root: str) -> int:
@@ -38,12 +40,20 @@ def main(root: str) -> int:
         time.sleep(TICK_SECONDS / 4)
     else:
         return 0
+    _remove_unfinished(workspace)
     while True:
         Worker(workspace).run()
         lock.release()
         # Whoever queued a run while the lock was still ours has relied on us.
-        if queue_settings(workspace).paused or not waiting(workspace) or not lock.acquire():
+        if queue_settings(workspace).paused or not waiting(workspace, "local") or not lock.acquire():
             return 0
+
+
+def _remove_unfinished(workspace: Workspace) -> None:
+    """Run folders that somebody began long ago and never put in their place."""
+    for path in workspace.runs.glob(".new-*"):
+        if abs(time.time() - path.stat().st_mtime) > UNFINISHED_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 class Worker:
@@ -87,6 +97,8 @@ class Worker:
         running: dict[str, dict[str, Any]] = {}
         for folder in folders(self.workspace):
             status = folder.read_status()
+            if launcher_of(status) != "local":
+                continue
             if folder.run_id in self.children:
                 running[folder.run_id] = status
             if status["status"] != "running" or (folder.run_id not in self.children and settle_dead(folder)):
@@ -99,7 +111,7 @@ class Worker:
     def _start(self, running: dict[str, dict[str, Any]]) -> int:
         """Fill the free places; returns how many runs are queued or have just been started."""
         settings = queue_settings(self.workspace)
-        queue = [] if settings.paused else [folder for folder in waiting(self.workspace) if folder.run_id not in self.children]
+        queue = [] if settings.paused else [folder for folder in waiting(self.workspace, "local") if folder.run_id not in self.children]
         free = max(0, parallel(self.workspace) - len(running))
         if queue and free:
             self._start_some(queue[:free], running, settings.memory_gb)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import pyarrow.parquet as pq
 
 from core.errors import DamagedFile
 from core.runs.folder import RunFolder
+from core.runs.listing import run_row
 from core.store.journal import EPOCH_COLUMNS, TELEMETRY_KEY, JournalPart, head_mark, read_part
 from core.store.schema import RUN_TABLES
 
@@ -69,11 +68,6 @@ def marks_of(folder: RunFolder) -> Marks:
     return file_mark(folder.status_file), file_mark(folder.journal), file_mark(folder.predictions)
 
 
-def utc(seconds: float | None) -> datetime | None:
-    """Unix seconds as naive UTC, the only kind of time in the database."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
-
-
 @dataclass
 class Batch:
     """Rows of several runs, written in one transaction."""
@@ -108,7 +102,7 @@ class Batch:
         # Marks are taken before the files are read, so that a change in between is news next
         # time; the status before the journal, so that a run shown as done has its whole journal.
         predictions_mark = marks[2]
-        row = _run_row(folder.read_spec(), folder.read_status())
+        row = run_row(folder.read_spec(), folder.read_status())
         head = head_mark(folder.journal)
         continues = known is not None and known.journal_head == head and _size(folder.journal) >= known.journal_offset
         start = known.journal_offset if known is not None and continues else 0
@@ -160,8 +154,8 @@ class Batch:
         cursor.unregister("new_sources")
 
     def _write_journals(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        epochs = _columns(_EPOCHS, ((run_id, epoch, *values) for run_id, part, _ in self.journals for epoch, values in part.epochs.items()))
-        telemetry = _columns(_TELEMETRY, ((run_id, *key, *values) for run_id, part, _ in self.journals for key, values in part.telemetry.items()))
+        epochs = _table(_EPOCHS, [(run_id, [(epoch,) for epoch in part.epochs], part.epochs.values()) for run_id, part, _ in self.journals])
+        telemetry = _table(_TELEMETRY, [(run_id, part.telemetry, part.telemetry.values()) for run_id, part, _ in self.journals])
         older = [run_id for run_id, _, may_repeat in self.journals if may_repeat]
         cursor.register("new_epochs", epochs)
         cursor.register("new_telemetry", telemetry)
@@ -208,36 +202,26 @@ _SOURCES = pa.schema(
 )  # fmt: skip
 
 
-def _run_row(named: Mapping[str, Any], status: Mapping[str, Any]) -> dict[str, Any]:
-    spec = named["spec"]
-    progress = status.get("progress") or {}
-    started, finished = status["started"], status["finished"]
-    return {
-        **{name: named[name] for name in ("run_id", "key", "label", "family")},
-        **{name: spec.get(name) for name in ("cohort_id", "method", "attribute", "seed", "preset")},
-        **{name: json.dumps(spec.get(name) or {}, sort_keys=True, ensure_ascii=False) for name in ("settings", "network", "budget")},
-        **{name: status.get(name) for name in ("status", "reason", "device", "attempt", "order")},
-        **{name: progress.get(name) for name in ("epoch", "epochs", "seconds_left")},
-        "created": utc(status["created"]),
-        "started": utc(started),
-        "finished": utc(finished),
-        "seconds": finished - started if finished is not None and started is not None else None,
-    }
-
-
-def _columns(schema: pa.Schema, rows: Any) -> pa.Table:
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+def _table(schema: pa.Schema, parts: Iterable[tuple[str, Collection[tuple[Any, ...]], Collection[tuple[Any, ...]]]]) -> pa.Table:
+    """Rows of several runs, each given as (run_id, keys, values), as columns of `schema`."""
+    columns: list[list[Any]] = [[] for _ in schema]
+    for run_id, keys, values in parts:
+        if keys:
+            columns[0] += [run_id] * len(keys)
+            for column, items in zip(columns[1:], (*zip(*keys, strict=True), *zip(*values, strict=True)), strict=True):
+                column.extend(items)
     return pa.table([pa.array(column, type=item.type) for column, item in zip(columns, schema, strict=True)], schema=schema)
 
 
 def _read_predictions(run_id: str, path: Path) -> pa.Table:
     if not path.is_file():
         raise ValueError("no regular file")
-    with pq.ParquetFile(path) as file:
+    # Files of a few hundred rows: threads and read-ahead would cost more than they save.
+    with pq.ParquetFile(path, pre_buffer=False) as file:
         lacking = [name for name in ("sample_id", "split", "y", "score") if name not in file.schema_arrow.names]
         if lacking:
             raise ValueError(f"no column {lacking[0]}")
-        table = file.read(columns=[name for name in _PREDICTIONS.names if name in file.schema_arrow.names])
+        table = file.read(columns=[name for name in _PREDICTIONS.names if name in file.schema_arrow.names], use_threads=False)
     n = table.num_rows
     arrays = [table[f.name].cast(f.type) if f.name in table.column_names else pa.nulls(n, f.type) for f in _PREDICTIONS]
     return pa.table([pa.repeat(pa.scalar(run_id), n), pa.array(range(n), pa.int32()), *arrays], names=["run_id", "position", *_PREDICTIONS.names])

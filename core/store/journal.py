@@ -14,8 +14,8 @@ EPOCH_COLUMNS = ("epoch", "train_loss", "validation_loss", "validation_auc", "se
 TELEMETRY_KEY = ("epoch", "name", "modality", "modality_b", "group", "group_b", "stat")
 TELEMETRY_VALUES = ("value", "low", "high", "n")
 
-_NUMBER: tuple[type, ...] = (int, float, type(None))
-_TEXT: tuple[type, ...] = (str, type(None))
+_NUMBER = frozenset({int, float, type(None)})
+_TEXT = frozenset({str, type(None)})
 
 
 @dataclass
@@ -56,23 +56,18 @@ def _take(event: Any, part: JournalPart) -> None:
     kind = event["event"]
     if kind == "epoch":
         values = tuple(event.get(name) for name in EPOCH_COLUMNS[1:])
-        _check(values, _NUMBER)
+        if not _NUMBER.issuperset(map(type, values)):
+            raise TypeError("an epoch holds no numbers")
         part.epochs[int(event["epoch"])] = values
     elif kind == "telemetry":
         epoch, rows = int(event["epoch"]), {}
         for row in event["rows"]:
             get = row.get
             key = (epoch, get("name"), get("modality"), get("modality_b"), get("group"), get("group_b"), get("stat") or "mean")
-            rows[key] = (get("value"), get("low"), get("high"), get("n"))
-            _check(key[1:], _TEXT)
-            _check(rows[key], _NUMBER)
+            rows[key] = values = (get("value"), get("low"), get("high"), get("n"))
+            if not (_TEXT.issuperset(map(type, key[1:])) and _NUMBER.issuperset(map(type, values))):
+                raise TypeError("telemetry is named by texts and holds numbers")
         part.telemetry.update(rows)
-
-
-def _check(values: tuple[Any, ...], kinds: tuple[type, ...]) -> None:
-    for value in values:
-        if not isinstance(value, kinds):
-            raise TypeError(type(value).__name__)
 
 
 def head_mark(path: Path) -> str | None:

@@ -41,6 +41,11 @@ def words_of(column: str) -> set[str]:
     return {w for w in name.split("_") if w} | {name}
 
 
+def names_identifier(column: str) -> bool:
+    """Whether the name says that the column identifies something, or when it was."""
+    return bool(words_of(column) & {"id", "ids", "uid", "identifier", "mrn", "accession", "key", "code", "date", "datetime", "time", "day", "birth", "dob", "phone", "zip", "postcode"}) or column.lower().endswith("id")
+
+
 def names_sensitive(column: str) -> bool:
     """Whether the name is that of a sensitive attribute; "skin" only by itself, not in "skin cancer"."""
     joined = re.sub(r"[^a-z]", "", column.lower())

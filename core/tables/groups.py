@@ -6,12 +6,15 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from core.errors import UserError
 from core.tables.finding import Finding, counted, listed
 from core.tables.group_words import FAMILIES, UNKNOWN_CODES, is_unknown, meaning, plain, repaired
+from core.tables.numbers import parse_numbers
 
+MOST_NUMBER_GROUPS = 12
 MOST_GROUPS = 200
 """Columns with more values than this are no groups; they are not compared."""
 _MONTHS = {name: number for number, names in enumerate(("jan", "feb", "mar mär mrz", "apr avr", "may mai", "jun", "jul", "aug aoû", "sep", "oct okt", "nov", "dec dez déc"), start=1) for name in names.split()}
@@ -55,6 +58,9 @@ def propose_groups(values: pd.Series | Mapping[str, int], column: str) -> list[G
 def group_findings(values: pd.Series | Mapping[str, int], column: str) -> list[Finding]:
     """A finding for each proposal; its remedy is the `--merge` that follows it."""
     found = []
+    counts = dict(values) if isinstance(values, Mapping) else {str(k): int(v) for k, v in values.dropna().value_counts().items()}
+    if len(counts) > MOST_NUMBER_GROUPS:
+        found += _codes_among_numbers(counts, column)
     for proposal in propose_groups(values, column):
         merge = merge_text(column, proposal)
         if proposal.name is None:
@@ -65,6 +71,19 @@ def group_findings(values: pd.Series | Mapping[str, int], column: str) -> list[F
         else:
             found.append(Finding("similar-groups", "warning", f"{column}: {proposal.reason} ({counted(proposal.rows, 'row')}); until that is said they are different groups", proposal.rows, f"--merge '{merge}' makes them one.", (column,)))
     return found
+
+
+def _codes_among_numbers(counts: Mapping[str, int], column: str) -> list[Finding]:
+    """Codes for "not known" (-999) among the many values of a number such as age."""
+    texts = list(counts)
+    codes = np.repeat(np.arange(len(texts)), [counts[t] for t in texts])
+    read = parse_numbers((codes, texts), column)
+    if read is None or not np.isnan(read.values).any():
+        return []
+    unread = sorted({texts[c] for c in codes[np.isnan(read.values)].tolist()})
+    rows = int(np.isnan(read.values).sum())
+    merge = f"{column}=:{','.join(unread)}"
+    return [Finding("unknown-as-group", "warning", f"{column}: {listed(unread)} cannot be one of its numbers ({counted(rows, 'row')})", rows, f"--merge '{merge}' counts them as missing.", (column,))]
 
 
 def merge_text(column: str, proposal: GroupProposal) -> str:

@@ -229,11 +229,12 @@ def joined_findings(values: Sequence[str]) -> list[str]:
         lists = [v for v in values if separator in v]
         if not lists:
             continue
-        single = {p.strip() for v in values if separator not in v for p in (v,)}
+        single = {v.strip(" []'\"") for v in values if separator not in v}
         inner: dict[str, int] = {}
         for value in lists:
             for part in value.split(separator):
-                inner[part.strip()] = inner.get(part.strip(), 0) + 1
+                name = part.strip(" []'\"")
+                inner[name] = inner.get(name, 0) + 1
         repeated = [p for p, n in inner.items() if p and (n > 1 or p in single)]
         if len(lists) >= 2 and len(repeated) >= 2 and len(inner) < 2 * len(values):
             return sorted(repeated, key=lambda p: (-inner[p], p))

@@ -30,6 +30,8 @@ _NUMBER = r"[-+]?(?:\d[\d.,' \u00a0\u202f\u2019]*\d|\d|[.,]\d+)(?:[eE][-+]?\d+)?
 _BELOW = re.compile(rf"(?:<=?|≤|&lt;|less than|under|below|unter|moins de)\s*({_NUMBER})\s*(\D*)", re.IGNORECASE)
 _ABOVE = re.compile(rf"(?:>=?|≥|&gt;|more than|over|above|über|plus de)\s*({_NUMBER})\s*(\D*)|({_NUMBER})\s*(?:\+|(?:years? )?(?:and|or) (?:over|older|above|more))", re.IGNORECASE)
 _AGE = re.compile(rf"({_NUMBER})\s*(y|m|w|d|yrs?|years?(?: old)?|yo|y/o|mo|mos|months?|wks?|weeks?|days?|jahre?|ans|años|岁|歳|세)\.?", re.IGNORECASE)
+_UNDETECTED = re.compile(r"<\s*(?:lod|loq|llod|lloq|dl)|bdl|blq|below (?:the )?(?:limit of )?(?:detection|quantification)(?: limit)?|(?:not|non)[- ]?detect(?:ed|able)?|undetect(?:ed|able)|traces?|nachweisgrenze", re.IGNORECASE)
+_LAB_FLAG = re.compile(rf"({_NUMBER})\s*(?:\*+|\(?(?:hh?|ll?|a|c)\)?|!)", re.IGNORECASE)
 _UNIT = re.compile(rf"(?:[€$£¥]\s*)?({_NUMBER})\s*([A-Za-zµμ°%‰Ωω²³/^*·.\d\s-]{{0,20}}|[€$£¥])")
 _GROUPED = re.compile(r"[-+]?\d{1,3}(?:([,.' \u00a0\u202f\u2019])\d{3})+")
 
@@ -97,6 +99,17 @@ def to_number(values: pd.Series) -> pd.Series | None:
     return None if read is None else pd.Series(read.values, index=values.index)
 
 
+def why_no_numbers(values: pd.Series) -> str | None:
+    """Why a column whose values are mostly numbers is not read as numbers; None for a column of words."""
+    texts = values.dropna().astype(str)
+    plain = pd.to_numeric(texts, errors="coerce").notna()
+    odd = texts[~plain].value_counts()
+    numeric = texts.str.fullmatch(rf"\s*[<>≤≥~=+-]*\s*{_NUMBER}\s*[^\d]{{0,15}}").mean() if len(texts) else 0.0
+    if numeric < 0.8 or odd.empty:
+        return None
+    return f"it looks like numbers, but {counted(int(odd.sum()), 'value')} cannot be read as such ({listed([str(v) for v in odd.index], 4)}); write them as numbers to use it"
+
+
 def _coded(column: pd.Series | tuple[NDArray[np.int64], list[str]]) -> tuple[NDArray[np.int64], list[str]]:
     if isinstance(column, tuple):
         return column
@@ -135,9 +148,9 @@ class _Reading:
         """Whether the column as a whole is one of numbers, by the plain ones among its values."""
         rows_of = {kind: int(self.counts[places].sum()) for kind, places in self.notes.items()}
         unreadable, absent, words = (rows_of.get(kind, 0) for kind in ("text", "absent", "unknown"))
-        exact = [k for k in ("grouped", "decimal comma", "age", "unit") if k in self.notes]
+        exact = [k for k in ("grouped", "decimal comma", "age", "unit", "mark") if k in self.notes]
         distinct += sum(len(self.notes[k]) for k in exact)
-        limits = rows_of.get("below", 0) + rows_of.get("above", 0)
+        limits = rows_of.get("below", 0) + rows_of.get("above", 0) + rows_of.get("undetected", 0)
         known = rows - absent - words
         if not distinct or not known:
             return False
@@ -150,6 +163,8 @@ class _Reading:
         says = {
             "below": ("warning", "{rows} below a limit ({texts}): read as the limit itself and flagged", "Decide whether the limit, half of it or a missing value is right, and write it so."),
             "above": ("warning", "{rows} above a limit ({texts}): read as the limit itself and flagged", "Results that depend on these values stop at the limit."),
+            "undetected": ("warning", "{rows} not detected ({texts}): read as missing and flagged", "They are low, not unknown: write a number (the limit, or half of it) if the model should know that."),
+            "mark": ("info", "{rows} with a mark of the laboratory ({texts}): read without it", "Nothing to do."),
             "age": ("info", "{rows} with a unit of time ({texts}): read in years", "Nothing to do, unless the unit is another."),
             "unit": ("info", "{rows} with a unit ({texts}): read without it", "Nothing to do, unless the unit differs between rows."),
             "grouped": ("warning", "{rows} with thousands apart ({texts}): read as whole thousands", "If the sign is a decimal mark, write decimals with a point."),
@@ -195,6 +210,11 @@ class _Reading:
                 number = self._number(next(g for g in match.groups() if g is not None))
                 if number is not None:
                     return kind, number, ""
+        if _UNDETECTED.fullmatch(text.strip()):
+            return "undetected", np.nan, ""
+        mark = _LAB_FLAG.fullmatch(text.strip())
+        if mark and (number := self._number(mark[1])) is not None:
+            return "mark", number, ""
         age = _AGE.fullmatch(text.strip())
         if age and (number := self._number(age[1])) is not None:
             return "age", number * DAYS.get(age[2][0].lower(), 1.0), ""

@@ -124,6 +124,13 @@ def read(path: str | Path, *, columns: Sequence[str] | None = None, sheet: str |
     return _tidy(raw, list(parsed.names), list(parsed.columns), columns)
 
 
+def of_frame(frame: pd.DataFrame, source: str, columns: Sequence[str] | None = None) -> Table:
+    """A pandas DataFrame as the table that a file of it would be; an index is no column. `columns` as in `read`."""
+    names = [str(name) for name in frame.columns]
+    kept = [place for place, name in enumerate(names) if columns is None or name.strip() in columns]
+    return replace(_tidy(Table(source, {}), [names[i] for i in kept], workbooks.as_arrow(frame.iloc[:, kept]), columns), header=tuple(names))
+
+
 def read_table(path: str | Path, *, sheet: str | None = None, encoding: str | None = None) -> pd.DataFrame:
     """`read` as a frame of str with None for missing values."""
     return read(path, sheet=sheet, encoding=encoding).frame

@@ -18,14 +18,25 @@ WORDS = {
 MOST_FOLDS = 20
 
 
-def split_word(value: object) -> str | None:
-    """`train`, `validation` or `test` for a word that means it, None for any other."""
+TEST_FLAGS = frozenset({"is_test", "istest", "in_test", "test", "test_set", "testset", "is_holdout", "holdout", "held_out"})
+TRAIN_FLAGS = frozenset({"is_train", "istrain", "in_train", "train", "train_set", "training", "is_training"})
+_TRUE, _FALSE = frozenset({"1", "1.0", "true", "yes", "y", "t"}), frozenset({"0", "0.0", "false", "no", "n", "f"})
+
+
+def split_word(value: object, column: str = "") -> str | None:
+    """`train`, `validation` or `test` for a word that means it, None for any other.
+
+    In a column called `is_test` or `is_train` yes and no mean it as well.
+    """
+    text, name = str(value).strip().lower(), re.sub(r"[^a-z]+", "_", column.lower()).strip("_")
+    if text in _TRUE | _FALSE and name in TEST_FLAGS | TRAIN_FLAGS:
+        return "test" if (text in _TRUE) == (name in TEST_FLAGS) else "train"
     return WORDS.get(re.sub(r"[\s_]+", " ", str(value).strip().lower()))
 
 
-def are_splits(values: Iterable[object]) -> bool:
+def are_splits(values: Iterable[object], column: str = "") -> bool:
     """Whether the distinct values are split words that include training and test."""
-    meant = {split_word(value) for value in values}
+    meant = {split_word(value, column) for value in values}
     return None not in meant and {"train", "test"} <= meant
 
 

@@ -150,6 +150,12 @@ def test_label_words_that_differ_between_label_and_prediction(tmp_path: Path) ->
         read(tmp_path, text.replace(",1,", ",a,").replace(",0,", ",b,"), mapping)
 
 
+def test_one_patient_in_several_ways_of_writing_is_one_cluster(tmp_path: Path) -> None:
+    predictions = read(tmp_path, "y,s,sex,pid\n1,.9,F,0007\n0,.2,F,7\n0,.3,M,8\n", Mapping("y", ("s",), ("sex",), patient="pid"))
+    assert predictions.patient is not None and predictions.patient[0] == predictions.patient[1] != predictions.patient[2]
+    assert "patient_ids_alike" in {f.code for f in predictions.findings}
+
+
 def test_class_probabilities_are_no_models(tmp_path: Path) -> None:
     rows = "".join(f"{i % 2},{p},{1 - p:.3f},F\n" for i, p in enumerate((0.1, 0.9, 0.3, 0.8)))
     mapping = Mapping("y", ("p0", "p1"), ("sex",))

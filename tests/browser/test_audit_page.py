@@ -202,3 +202,28 @@ def test_a_file_that_cannot_be_used_says_why(empty: tuple[str, Workspace], page:
 def test_a_link_to_an_audit_that_is_not_there(empty: tuple[str, Workspace], page: Any) -> None:
     visit(page, empty[0], "audit", "?audit=0123456789ab", chart=False)
     says(page, ".st-key-state-error", "This audit is not here")
+
+
+def test_model_and_open_cell_are_in_the_link_and_back_goes_back(empty: tuple[str, Workspace], page: Any, tmp_path: Path) -> None:
+    """What the link did not hold was lost with a reload: the other model was shown."""
+    address, workspace = empty
+    kept = make(workspace, _file(tmp_path), "two.csv", Mapping("y", ("score", "second"), ("race", "sex")), AuditOptions(bootstrap=0, permutations=0, curves=True))
+    visit(page, address, "audit", f"?audit={kept.audit_id}")
+    segment(page, "audit-model", "second")
+    in_address(page, "model=second")
+    choose(page, "audit-attribute", "sex")
+    in_address(page, "by=sex")
+    page.reload()
+    settle(page, PATIENCE)
+    group = kept.document["models"]["second"]["attributes"]["sex"]["groups"]["f"]
+    shown = page.locator(".st-key-block-audit-forest svg text")
+    shown.filter(has_text=decimal(group["auc"])).first.wait_for(state="attached", timeout=PATIENCE)
+    page.go_back()
+    in_address(page, "by=race")
+    settle(page, PATIENCE)
+    assert widget(page, "audit-model").locator("[aria-checked=true], [data-selected=true]").inner_text() == "second"
+    page.go_back()
+    in_address(page, "model=score")
+    visit(page, address, "audit", f"?audit={kept.audit_id}&model=third&by=age&metric=luck")
+    said = says(page, ".st-key-link-notes", "")
+    assert "the model “third”" in said and "the attribute “age”" in said and "the metric “luck”" in said

@@ -77,8 +77,8 @@ def test_bring_correct_save_and_read(clinic: Clinic, page: Any, tmp_path: Path) 
     assert cohort.name == "Turned clinic" and cohort.roles.positive == "0"
     assert f"{int(cohort.y.sum())} with the outcome" in says(page, ".st-key-answer", "samples")
     counts = cohort.table.groupby("sex")["y"].sum()
-    rows = {row["group"]: row for row in downloads(page, "group_by_outcome", tmp_path)}
-    assert int(float(rows["female"]["n_pos"])) == counts["female"]
+    rows = {row["sex"]: row for row in downloads(page, "group_by_outcome", tmp_path)}
+    assert int(float(rows["female"]["with the outcome"])) == counts["female"]
     assert page.locator("[data-testid=stImage] img").count() == 0, "patients are shown unasked"
     flip(page, "show-samples")
     page.locator("[data-testid=stImage] img").first.wait_for(timeout=PATIENCE)

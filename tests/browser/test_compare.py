@@ -57,12 +57,12 @@ def test_reference_turns_the_forest(page: Any, served: tuple[str, FakeWorkspace]
     choose(page, "reference", "GroupDRO")
     title(page, "paired-differences", "Against GroupDRO")
     expected = compare_runs.paired(store, store.runs(status="done"), "GroupDRO", "sex", "es_auc").set_index("variant")
-    rows = {row["variant"]: row for row in downloads(page, "paired-differences", tmp_path)}
+    rows = {row["Method"]: row for row in downloads(page, "paired-differences", tmp_path)}
     assert set(rows) == set(expected.index)
-    for name in ("value", "low", "high", "p_adjusted"):
-        assert float(rows["MultiFair"][name]) == pytest.approx(expected.loc["MultiFair", name])
-    assert int(rows["MultiFair"]["seeds"]) == 2
-    points = {row["variant"]: float(row["x"]) for row in downloads(page, "accuracy-fairness", tmp_path)}
+    for head, name in (("Difference", "value"), ("Low", "low"), ("High", "high"), ("p corrected", "p_adjusted")):
+        assert float(rows["MultiFair"][head]) == pytest.approx(expected.loc["MultiFair", name])
+    assert int(rows["MultiFair"]["Common seeds"]) == 2
+    points = {row["Method"]: float(row["AUC"]) for row in downloads(page, "accuracy-fairness", tmp_path)}
     assert points["MultiFair"] == pytest.approx(_ahead(store, "es_auc")[0].set_index("variant")["x"]["MultiFair"])
     assert table_of(page, "accuracy-fairness")
 

@@ -108,7 +108,7 @@ def test_columns_tables_and_downloads(page: Any, served: tuple[str, FakeWorkspac
     assert table_of(page, "gradient-conflict")
     rows = downloads(page, "gradient-conflict", tmp_path)
     recorded = store.telemetry([run], ["conflict.groups"])
-    drawn = sorted(float(row["value"]) for row in rows if row["name"] == "conflict.groups" and row["run"].startswith("ERM"))
+    drawn = sorted(float(row["Value"]) for row in rows if row["Quantity"] == "conflict.groups" and row["Run"].startswith("ERM"))
     assert drawn == pytest.approx(sorted(recorded.loc[recorded["epoch"] >= 0, "value"]))
     explained(page, "How to read this")
 
@@ -119,7 +119,7 @@ def test_tabs_of_sizes_open_and_a_link_reopens_them(page: Any, served: tuple[str
     visit(page, address, "gradients", f"?attribute=sex&runs={run}")
     rows = downloads(page, "magnitude", tmp_path)
     recorded = store.telemetry([run], ["magnitude.fused"])
-    assert sorted(float(row["value"]) for row in rows) == pytest.approx(sorted(recorded.loc[recorded["epoch"] >= 0, "value"].dropna()))
+    assert sorted(float(row["Magnitude similarity"]) for row in rows) == pytest.approx(sorted(recorded.loc[recorded["epoch"] >= 0, "value"].dropna()))
     assert page.locator(".st-key-block-magnitude-groups").count() == 0, "a closed tab is not drawn"
     page.get_by_role("tab", name="Size between groups").click()
     in_address(page, "evidence=Size+between+groups")

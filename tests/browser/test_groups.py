@@ -21,7 +21,6 @@ from tests.browser.widgets import (
     in_address,
     remove,
     says,
-    slide,
     tab,
     table,
     table_of,
@@ -46,20 +45,23 @@ def test_forest_and_answer_are_the_audits(page: Any, served: tuple[str, FakeWork
     said = says(page, ".st-key-answer", "AUC")
     assert verdict["reason"] in said.replace("\n", " ")
     assert f"{decimal(known['value'].iloc[0])} against {decimal(known['value'].iloc[-1])}" in title(page, "group-auc")
-    saved = {row["who"]: float(row["value"]) for row in downloads(page, "group-auc", tmp_path)}
+    saved = {row["sex"]: float(row["AUC"]) for row in downloads(page, "group-auc", tmp_path)}
     assert saved["female"] == pytest.approx(known.set_index("group")["value"]["female"])
     null = group_tables.gap_null(store, [run], "sex").iloc[0]
     assert decimal(null["observed"]) in title(page, "gap-null")
     assert any("female" in cell for row in table_of(page, "group-auc") for cell in row)
 
 
-def test_threshold_slider_by_keyboard(page: Any, served: tuple[str, FakeWorkspace], store: Store) -> None:
+def test_a_threshold_is_typed_in_units_of_the_score(page: Any, served: tuple[str, FakeWorkspace], store: Store) -> None:
     address, fake = served
     run = _run(fake)
     visit(page, address, "groups", f"?attribute=sex&runs={run}")
     tab(page, "Threshold")
     title(page, "thresholds", "threshold of .50")
-    slide(page, widget(page, "threshold").get_by_role("slider").first, 0.3)
+    number = widget(page, "threshold-number").locator("input")
+    number.fill("0.3")
+    number.press("Enter")
+    in_address(page, "threshold=0.3")
     # Reruns on the way there show thresholds between: only the last answer is the one asked for.
     said = title(page, "thresholds", "threshold of .30")
     settle(page, PATIENCE)
@@ -100,7 +102,7 @@ def test_curves_matrix_and_intersections(page: Any, served: tuple[str, FakeWorks
     assert any(abs(float(cell) - summary) < 1e-6 for row in equity for cell in row if cell.replace(".", "", 1).isdigit())
     tab(page, "ROC")
     page.locator(".st-key-block-equity").wait_for(state="detached", timeout=PATIENCE)
-    assert {row["group"] for row in downloads(page, "roc", tmp_path)} == {"female", "male"}
+    assert {row["sex"] for row in downloads(page, "roc", tmp_path)} == {"female", "male"}
     tab(page, "Calibration")
     curve = group_tables.calibration(store, [run, other], "sex")
     assert len(table_of(page, "calibration")) == len(curve)

@@ -72,7 +72,7 @@ def test_every_tab_shows_the_audits_numbers_and_is_in_the_link(page: Any, served
     visit(page, address, "modalities", f"?attribute=sex&runs={run}")
     alone = audited[(audited["kind"] == "unimodal") & (audited["group"] == "female")].set_index("modality")["value"]
     rows = downloads(page, "unimodal-auc", tmp_path)
-    found = {row["modality"]: float(row["value"]) for row in rows if row["group"] == "female"}
+    found = {row["Modality"]: float(row["AUC"]) for row in rows if row["sex"] == "female"}
     assert found == pytest.approx(alone.to_dict())
     assert page.locator(".st-key-block-take-away").count() == 0, "a closed tab is not drawn"
 

@@ -26,6 +26,8 @@ from tests.factories import FakeCohort, fake_run
 from tests.pages.small import small_cohort
 
 Clinic = tuple[str, Workspace, Cohort]
+ROW = 20
+"""Pixels, less than a row of the queue is high."""
 
 
 def _ingested(folder: Path) -> tuple[Workspace, Cohort]:
@@ -60,6 +62,13 @@ def _statuses(workspace: Workspace) -> dict[str, str]:
     return {folder.run_id: folder.read_status()["status"] for folder in folders(workspace)}
 
 
+def _cancel(page: Any, run: str) -> None:
+    """Cancel, and mean it: a run that has just changed its row is asked about."""
+    press(page, f"cancel-{run}")
+    if page.locator(f".st-key-cancel-yes-{run}").count():
+        press(page, f"cancel-yes-{run}")
+
+
 def test_cards_budget_and_settings_make_the_plan(clinic: Clinic, opened: Any) -> None:
     page, cohort = opened, clinic[2]
     expected = plan(cohort, ["unimodal", "erm", "multifair"], "sex", (1,))
@@ -73,13 +82,13 @@ def test_cards_budget_and_settings_make_the_plan(clinic: Clinic, opened: Any) ->
     flip(page, "method-ogm-ge")
     page.get_by_role("button", name="Train 3 runs").wait_for(timeout=PATIENCE)
     says(page, "[data-testid=stMain]", "1 chosen")
-    segment(page, "train-preset", "standard")
-    seeds = widget(page, "train-seeds").locator("input")
+    segment(page, "preset", "standard")
+    seeds = widget(page, "seeds").locator("input")
     seeds.fill("2")
     seeds.press("Enter")
     page.get_by_role("button", name="Train 6 runs").wait_for(timeout=PATIENCE)
     explained(page, "Change settings")
-    text = widget(page, "train-settings").locator("textarea")
+    text = widget(page, "settings").locator("textarea")
     text.fill("lr 0.1")
     text.press("Control+Enter")
     says(page, ".st-key-plan", "write key = value")
@@ -100,7 +109,11 @@ def test_start_order_cancel_and_retry(clinic: Clinic, opened: Any) -> None:
     assert [folder.run_id for folder in waiting(workspace)] == [second, first]
     press(page, f"down-{second}")
     says(page, f".st-key-run-{second}", "number 2")
+    # Its row was another's a moment ago.
     press(page, f"cancel-{second}")
+    press(page, f"cancel-no-{second}")
+    assert _statuses(workspace)[second] == "queued"
+    _cancel(page, second)
     says(page, f".st-key-failed-{second}", "cancelled by the user")
     assert _statuses(workspace)[second] == "cancelled"
     failed = next(run for run, status in _statuses(workspace).items() if status == "failed")
@@ -113,8 +126,24 @@ def test_start_order_cancel_and_retry(clinic: Clinic, opened: Any) -> None:
     settle(page, PATIENCE)
     says(page, f".st-key-run-{first}", "waiting")
     for run in (first, failed):
-        press(page, f"cancel-{run}")
+        _cancel(page, run)
     says(page, "h2", "Nothing is running")
+
+
+def test_the_plan_survives_a_reload_and_small_groups_are_said(clinic: Clinic, opened: Any) -> None:
+    page = opened
+    flip(page, "method-unimodal")
+    segment(page, "preset", "standard")
+    seeds = widget(page, "seeds").locator("input")
+    seeds.fill("3")
+    seeds.press("Enter")
+    label = page.get_by_role("button", name="Train 6 runs")
+    label.wait_for(timeout=PATIENCE)
+    settle(page, PATIENCE)
+    page.reload()
+    label.wait_for(timeout=PATIENCE)
+    # 48 patients, a fifth of them in the test split: no group of theirs has five of a kind.
+    assert "needs 5 positives and 5 negatives" in says(page, ".st-key-split-warning", "In the test split")
 
 
 def test_curves_are_the_recorded_epochs(clinic: Clinic, opened: Any, tmp_path: Path) -> None:
@@ -156,13 +185,16 @@ def test_running_jobs_are_cancelled_killed_tried_again_and_the_others_reordered(
     says(page, f".st-key-failed-{first}", "cancelled by the user")
     # What was moved up is next; a job that dies is settled with the reason.
     says(page, f".st-key-run-{third}", "epoch")
+    above = page.locator(f".st-key-run-{second}").bounding_box()["y"]
     os.kill(RunFolder(workspace.runs / third).read_status()["pid"], signal.SIGKILL)
     says(page, f".st-key-failed-{third}", "killed")
+    settle(page, PATIENCE)
+    assert abs(page.locator(f".st-key-run-{second}").bounding_box()["y"] - above) < ROW, "what waits has moved under the pointer"
     press(page, f"retry-{third}")
     says(page, f".st-key-run-{third}", "waiting")
     assert RunFolder(workspace.runs / third).read_status()["attempt"] == 2
     for run in (third, second):
-        press(page, f"cancel-{run}")
+        _cancel(page, run)
         says(page, f".st-key-failed-{run}", "cancelled by the user")
     says(page, "h2", "Nothing is running")
 

@@ -94,8 +94,8 @@ def test_ticks_are_few_and_round(limits: list[float], expected: list[float]) -> 
 
 
 def test_names_at_ends_stay_apart_and_inside() -> None:
-    points = [{"label": name, "trained": 3, "value": value, "ink": "#000"} for name, value in (("a", 0.9), ("b", 0.91), ("c", 0.0), ("unknown", float("nan")))]
-    placed = {row["label"]: row["value"] for row in names_at_ends(points, (0.0, 1.0), 90, 12)}
+    points = [{"label": name, "trained": 3, "value": value, "ink": "#000000"} for name, value in (("a", 0.9), ("b", 0.91), ("c", 0.0), ("unknown", float("nan")))]
+    placed = {row["label"]: row["value"] for row in names_at_ends(points, (0.0, 1.0), 90, LIGHT, 12)}
     assert set(placed) == {"a", "b", "c"}
     assert placed["b"] - placed["a"] == pytest.approx(15 / 90) and max(placed.values()) <= 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -23,9 +24,9 @@ def test_limits_hold_in_their_direction() -> None:
     assert Measured("ratio", 301, "x", 300, at_least=True).kept and not Measured("ratio", 299, "x", 300, at_least=True).kept
 
 
-def test_a_missed_limit_fails_the_check_only(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missed_limit_fails_the_check_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(audit_speed, "measure", lambda n: [Measured(f"{n} predictions", 61.0, "s", 60.0)])
-    assert main(["bench", "audit", "--n", "5000", "--json"]) == 0
+    assert main(["bench", "audit", "--n", "5000", "--json", "--workspace", str(tmp_path)]) == 0
     assert json.loads(capsys.readouterr().out)[0]["kept"] is False
-    assert main(["bench", "audit", "--n", "5000", "--check"]) == 1
+    assert main(["bench", "audit", "--n", "5000", "--check", "--workspace", str(tmp_path)]) == 1
     assert main(["bench", "audit", "--n", "5"]) == 2

@@ -168,3 +168,17 @@ def test_adapters_refuse_an_empty_folder(call, tmp_path: Path):
 def test_help_is_quick_and_loads_no_network_library():
     code = "import sys, core.cli; core.cli.build_parser(); sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_tables_are_joined_and_their_rows_stay_with_their_patient(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MULTIFAIR_HOME", str(tmp_path / "home"))
+    for eye in ("od", "os"):
+        rows = "".join(f"#{i},{40 + i % 30},{i % 2},{i // 2 % 2}\n" for i in range(40))
+        (tmp_path / f"{eye}.csv").write_text("ID,Age,Gender,Diagnosis\n" + rows)
+    (tmp_path / "labs.csv").write_text("ID,crp\n" + "".join(f"#{i},{i * 0.5}\n" for i in range(40)))
+    words = ["ingest", str(tmp_path / "od.csv"), "--join", f"{tmp_path / 'os.csv'}:ID", "--join", f"{tmp_path / 'labs.csv'}:ID", "--json"]
+    assert main(words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["n"], found["n_patients"]) == (80, 40)
+    roles = {c["column"]: c["role"] for c in found["columns"]}
+    assert roles["ID"] == "patient id" and roles["crp"].startswith("input of")

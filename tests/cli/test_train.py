@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from core.cli import main
-from core.cli.train import parse_seeds, parse_settings
+from core.cli.train import parse_seeds
 from core.errors import UserError
 from core.runs import find, folders
+from core.runs.setting_types import parse_settings
 from core.workspace import Workspace
 from tests.factories import FakeWorkspace
 from tests.runs.conftest import TINY, Tiny, eventually, tiny, tiny_template
@@ -38,15 +39,15 @@ def test_other_seeds_are_refused(text: str) -> None:
 
 
 def test_settings_are_read_as_numbers_where_they_are() -> None:
-    assert parse_settings(["lr=1e-3", "epochs=5", "clip=null", "augment=flip", "encoder.note=hf:a=b"]) == {
+    assert parse_settings(("--set", pair) for pair in ["lr=1e-3", "epochs = 5", "clip=null", "augment=flip", "encoder.note=hf:a=b"]) == {
         "lr": 1e-3, "epochs": 5, "clip": None, "augment": "flip", "encoder.note": "hf:a=b"
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("pairs", [["lr"], ["=3"], ["lr=1", "lr=2"], ["lr=NaN"], ["lr=Infinity"]])
+@pytest.mark.parametrize("pairs", [["lr"], ["=3"], ["lr="], ["lr=1", "lr=2"], ["lr=NaN"], ["lr=Infinity"], ["lr=[NaN]"], ["lr=1e999"]])
 def test_settings_that_say_nothing_are_refused(pairs: list[str]) -> None:
-    with pytest.raises(UserError):
-        parse_settings(pairs)
+    with pytest.raises(UserError, match="line"):
+        parse_settings(("line", pair) for pair in pairs)
 
 
 @pytest.mark.parametrize(

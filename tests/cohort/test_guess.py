@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.cohort.guess import guess_roles
+from core.cohort.guess import guess_roles, propose_roles
 from core.cohort.sample import sample_folder
 from core.cohort.schema import Modality
+from core.cohort.sources import FolderSource
 from core.cohort.tables import read_table
 from core.errors import UserError
 from tests.cohort.helpers import plain_columns, text_table
@@ -69,6 +70,28 @@ def test_no_label_is_asked_for():
         guess_roles(text_table(columns))
     with pytest.raises(UserError, match="column 'nope' is not in the table"):
         guess_roles(text_table(columns), label="nope")
+
+
+def test_an_age_that_is_also_the_name_of_a_file_is_no_picture(tmp_path):
+    for i in range(60):
+        (tmp_path / f"{i}.png").write_bytes(b"x")
+    table = text_table({"age": [20 + i % 40 for i in range(60)], "visit": range(60), "sex": ["f", "m"] * 30, "label": [i // 2 % 2 for i in range(60)]})
+    (modality,) = [m for m in guess_roles(table, FolderSource(tmp_path)).roles.modalities if m.kind == "image"]
+    assert modality.columns == ("visit",)
+
+
+def test_a_column_that_is_lost_says_why():
+    table = text_table(plain_columns(60) | {"weight": [f"{50 + i} {'kg' if i % 2 else 'lb'}" for i in range(60)], "scan": [f"{i}.nrrd" for i in range(60)], "link": [f"https://example.org/{i}" for i in range(60)]})
+    guess = guess_roles(table)
+    assert {"weight", "scan", "link"} <= set(guess.roles.dropped)
+    assert "looks like numbers" in guess.reasons["weight"] and ".nrrd" in guess.reasons["scan"] and "web addresses" in guess.reasons["link"]
+
+
+def test_all_but_the_label_is_guessed_without_one():
+    guess = propose_roles(text_table(plain_columns(60) | {"label": ["x"] * 60}))
+    assert guess.question is not None and "which column is the label" in guess.question
+    assert guess.roles.patient_id == "patient" and guess.roles.attributes == ("sex",)
+    assert [m.columns for m in guess.roles.modalities] == [("age", "pressure")]
 
 
 def test_a_history_of_skin_cancer_is_no_skin_type():

@@ -11,7 +11,7 @@ from sklearn.calibration import calibration_curve
 
 from core.metrics.bootstrap_calibration import calibration_cells
 from core.metrics.calibration import bin_of_score, debiased_ece, ece, reliability
-from core.metrics.calibration_error import binomial_distance, calibration_error_intervals
+from core.metrics.calibration_error import _Direction, binomial_distance, calibration_error_intervals
 
 
 def test_a_score_of_1_belongs_to_the_last_bin_everywhere() -> None:
@@ -154,3 +154,17 @@ def test_a_real_difference_of_errors_is_found() -> None:
     y2, p2, b, _ = cohorts(rng, 1, 1500, 1.5, 1.5)
     found = calibration_error_intervals(np.concatenate([y, y2]), np.concatenate([p, p2]), np.concatenate([a, b + 1])).differences()
     assert found.p[0] < 1e-4 and found.interval(0.99)[1][0] < 0
+
+
+def test_gaps_of_one_size_and_two_directions_do_not_vary() -> None:
+    """Rows whose risk moves by .1 up in one bin and down in the other add nothing to the noise of the error."""
+    p = np.repeat([0.25, 0.75], 40)
+    y = np.tile([0, 1, 1, 0], 20)
+    curve = reliability(y, p)
+    group, bucket = np.zeros(80, dtype=np.int64), bin_of_score(p, 10)
+    same = _Direction.of(curve, np.where(p < 0.5, 0.1, -0.1), np.ones(80), group, bucket)
+    assert same.spread[0] == pytest.approx(0, abs=1e-15) and same.gap[0, [2, 7]] == pytest.approx([0.1, -0.1])
+    uneven = _Direction.of(curve, np.where(p < 0.5, 0.1, -0.3), np.ones(80), group, bucket)
+    assert uneven.spread[0] == pytest.approx(0.01)
+    unknown = _Direction.of(curve, np.full(80, np.nan), np.ones(80), group, bucket)
+    assert unknown.gap[0, [2, 7]] == pytest.approx([0.25, -0.25]), "the observed gaps, where recalibration is not estimable"

@@ -79,6 +79,16 @@ def test_the_slopes_error_is_one_newton_step_without_each_patient() -> None:
     assert found.slope.df[0] == 25 and found.intercept.df[0] == 26 and found.log_oe.df[0] == 26
 
 
+def test_few_events_leave_the_slope_few_degrees_of_freedom() -> None:
+    """Eight events among 200 patients: twice eight less two; where every patient has both classes, all patients count."""
+    y, p, _ = cohort(200, 1, 17)
+    y = np.where(np.cumsum(y) <= 8, y, 0)
+    found = calibration_fit(y, p)
+    assert y.sum() == 8 and found.slope.df[0] == 14 and found.log_oe.df[0] == 199
+    both = calibration_fit(np.tile([0, 1], 60), cohort(120, 1, 3)[1], cluster=np.repeat(np.arange(60), 2))
+    assert both.slope.df[0] == 58
+
+
 def test_large_samples_have_the_sandwich_errors_of_statsmodels() -> None:
     y, p, _ = cohort(20_000, 1, 5)
     x = logit(p)
@@ -132,6 +142,7 @@ def test_an_interval_leaves_zero_out_exactly_when_p_is_small(d: float, s: float,
     bound = 0.7
     inside = found.interval(np.array([0.9]))
     assert (-bound < inside[0][0] and inside[1][0] < bound) == (found.p_within(bound)[0] < 0.05)
+    assert (low[0] > bound or high[0] < -bound) == (found.p_beyond(bound)[0] < 1 - level)
 
 
 def test_levels_may_differ_by_pair_and_are_checked() -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
 from scipy.special import ndtri
+from scipy.stats import norm, ttest_ind
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from core.metrics.auc_comparisons import group_auc_estimates
+from core.metrics.auc_comparisons import auc_estimates, group_auc_estimates
 from core.metrics.comparisons import GroupEstimates, PairComparisons, compare_pairs
-from core.metrics.delong import delong
+from core.metrics.delong import delong, group_delong
+from core.metrics.intervals import wilson
 from core.metrics.rate_comparisons import group_mean_estimates, group_rate_estimates
+from core.metrics.score_limits import LinearLimits
 
 PAIRS = list(combinations(range(4), 2))
 
@@ -165,3 +169,77 @@ def test_difference_of_the_whole_module_is_signed_first_minus_second() -> None:
     assert one.difference[0] == -one.difference[1] and one.p[0] == pytest.approx(one.p[1])
     low, high = one.interval(0.9)
     assert (low[0], high[0]) == (pytest.approx(-high[1]), pytest.approx(-low[1]))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("clustered", [False, True])
+def test_groups_that_hold_nothing_are_not_compared_and_disturb_no_other(clustered: bool) -> None:
+    """Group 0 has weights of 0 only, group 2 no positives, group 3 no rows."""
+    rng = np.random.default_rng(10)
+    group = np.r_[np.repeat([0, 1, 2], 40), np.full(10, -1), np.full(40, 4)]
+    y, score = rng.integers(0, 2, 170), rng.random(170).round(1)
+    y[group == 2] = 0
+    weight = np.where(group == 0, 0.0, rng.random(170))
+    more = {"weight": weight, "cluster": np.arange(170) // 2 if clustered else None}
+    pairs = [(0, 1), (1, 2), (1, 3), (1, 4)]
+    for found in (
+        compare_pairs(group_auc_estimates(y, score, group, 5, **more), pairs),
+        compare_pairs(group_rate_estimates(y, score > 0.5, group, 5, "tpr", **more), pairs),
+        compare_pairs(group_mean_estimates((score - y) ** 2, group, 5, stratum=y, low=0, high=1, **more), pairs),
+    ):
+        assert np.isnan(found.p[[0, 2]]).all() and np.isfinite(found.p[3])
+        low, high = found.interval(0.95)
+        assert np.array_equal(np.isnan(low), np.isnan(found.p)) and high[3] > low[3]
+    none = compare_pairs(group_auc_estimates(y, score, group, 5, **more), [])
+    assert none.p.size == 0 and none.interval(0.95)[0].size == 0
+
+
+def test_same_scores_for_all_are_no_evidence() -> None:
+    found = compare_pairs(group_auc_estimates(np.tile([0, 1], 50), np.full(100, 0.5), np.repeat([0, 1], 50), 2), [(0, 1)])
+    low, high = found.interval(0.95)
+    assert found.p[0] == 1 and low[0] < 0 < high[0]
+
+
+def test_means_are_compared_as_welch_does() -> None:
+    rng = np.random.default_rng(11)
+    a, b = rng.normal(size=9), rng.normal(0.9, 3.0, size=25)
+    se = np.array([a.std(ddof=1) / 3, b.std(ddof=1) / 5])
+    value = np.array([a.mean(), b.mean()])
+    found = compare_pairs(GroupEstimates(value, np.array([8.0, 24.0]), LinearLimits(value, se)), [(0, 1), (1, 0)])
+    expected = ttest_ind(a, b, equal_var=False)
+    assert found.statistic[0] == pytest.approx(expected.statistic) and found.df[0] == pytest.approx(expected.df)
+    assert found.p == pytest.approx([expected.pvalue] * 2)
+    limits = expected.confidence_interval(0.9)
+    assert (found.interval(0.9)[0][0], found.interval(0.9)[1][0]) == (pytest.approx(limits.low), pytest.approx(limits.high))
+
+
+def test_estimates_that_share_patients_are_compared_with_their_correlation() -> None:
+    value, se = np.array([0.5, 0.2]), np.array([0.1, 0.2])
+    shared = np.array([[1, 0.6], [0.6, 1]])
+    found = compare_pairs(GroupEstimates(value, np.full(2, np.inf), LinearLimits(value, se), shared), [(0, 1)])
+    expected = np.sqrt(0.01 + 0.04 - 2 * 0.6 * 0.02)
+    assert found.se[0] == pytest.approx(expected)
+    assert found.p[0] == pytest.approx(2 * norm.sf(0.3 / expected))
+    apart = compare_pairs(GroupEstimates(value, np.full(2, np.inf), LinearLimits(value, se), -shared + 2 * np.eye(2)), [(0, 1)])
+    assert apart.se[0] == pytest.approx(np.sqrt(0.01 + 0.04 + 2 * 0.6 * 0.02))
+
+
+def test_a_rate_of_one_counts_patients() -> None:
+    """Thirty right decisions on ten patients are ten, as far as anybody can tell."""
+    patient = np.repeat(np.arange(20), 3)
+    found = group_rate_estimates(np.ones(60, int), np.ones(60, int), np.repeat([0, 1], 30), 2, "tpr", cluster=patient)
+    below, _ = found.limits.distances(np.full(2, 1.96), np.arange(2))
+    assert 1 - below == pytest.approx([float(wilson(10, 10)[0])] * 2, abs=1e-4)
+    assert np.all(found.df <= 9)
+
+
+def test_leverage_of_large_patients_widens_a_difference() -> None:
+    rng = np.random.default_rng(12)
+    patient = np.repeat(np.arange(24), np.r_[np.full(12, 4), [30, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1]])
+    group = (patient >= 12).astype(int)
+    y = (rng.random(patient.size) < 0.5).astype(int)
+    score = rng.normal(size=24)[patient] + rng.normal(size=patient.size) + y
+    result = group_delong(y, score, group, 2, cluster=patient)
+    assert result.inflation[1] > 1.5 > result.inflation[0] > 1
+    honest, plain = (auc_estimates(r).se for r in (result, replace(result, inflation=np.ones(2))))
+    assert honest / plain == pytest.approx(np.sqrt(result.inflation), rel=0.15)

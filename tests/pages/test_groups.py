@@ -56,7 +56,8 @@ def test_threshold_slider_changes_the_rates(fake: FakeWorkspace, monkeypatch: py
     app = calm(open_page(monkeypatch, fake.workspace.root, "groups", runs=run, attribute="sex"))
     assert not app.slider, "a tab that is not open is not drawn"
     open_tab(app, "Threshold")
-    app.slider(key="threshold").set_value(0.3).run()
+    app.number_input(key="threshold-number").set_value(0.301).run()
+    assert app.select_slider(key="threshold-slider").value == 0.3, "what is typed goes to the nearest threshold that was computed"
     calm(app)
     with Store.open(fake.workspace) as store:
         rows = group_tables.consequences(store, [run], "sex")

@@ -12,7 +12,7 @@ from core.runs import queue
 from core.runs.folder import folders
 from core.runs.spec import plan
 from core.workspace import Workspace
-from dashboard.train_form import duration, makespan, parse_settings
+from dashboard.train_form import duration, makespan
 from tests.factories import FakeWorkspace
 from tests.pages.analysis import ROOT, calm, open_page, words
 from tests.pages.small import small_cohort
@@ -61,7 +61,7 @@ def test_a_changed_setting_is_another_run(monkeypatch: pytest.MonkeyPatch, works
     calm(app.run())
     shown = app.dataframe[0]
     assert shown.value["Time"].tolist() == [0.0] and "seed 1: queued" in shown.proto.alt
-    app.number_input(key="train-epochs-quick").set_value(3)
+    app.number_input(key="epochs-quick").set_value(3)
     calm(app.run())
     button(app, "Train 1 run").click()
     calm(app.run())
@@ -125,10 +125,14 @@ def test_every_status_has_its_place(monkeypatch: pytest.MonkeyPatch, fake: FakeW
 
 def test_a_bad_setting_is_one_message(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, cohort) -> None:
     app = calm(open_page(monkeypatch, workspace.root, "train"))
-    app.text_area(key="train-settings").set_value("lr 0.1")
+    app.text_area(key="settings").set_value("lr 0.1")
     calm(app.run())
     assert [e.value.replace("\\", "") for e in app.error] == ["settings, line 1: write key = value, for example lr = 0.0005"]
-    app.text_area(key="train-settings").set_value("colour = 3")
+    for text, message in (("lr = NaN", "settings, line 1: NaN is no value"), ("epochs = 2\n\nlr = 1\nlr = 2", "settings, line 4: lr is given twice")):
+        app.text_area(key="settings").set_value(text)
+        calm(app.run())
+        assert message in app.error[0].value.replace("\\", "")
+    app.text_area(key="settings").set_value("colour = 3")
     calm(app.run())
     assert "has no setting 'colour'" in app.error[0].value.replace("\\", "")
 
@@ -137,4 +141,3 @@ def test_words_for_times_and_settings() -> None:
     assert [duration(s) for s in (None, 0.2, 40, 180, 4800)] == ["unknown", "1 s", "40 s", "3 min", "80 min"]
     assert duration(6000) == "1 h 40 min"
     assert makespan([10, 10, 5], 2) == 15
-    assert parse_settings("lr = 0.1\n\nschedule = cosine") == {"lr": 0.1, "schedule": "cosine"}

@@ -10,7 +10,7 @@ import pytest
 
 from core import cohort as cohorts
 from core.cli import main
-from core.cohort.cohort import damaged_cohorts
+from core.cohort_folders import damaged_cohorts
 from core.errors import DamagedFile, command
 from core.runs import find, folders, queue_state, retry, settle, submit
 from core.runs.folder import damaged

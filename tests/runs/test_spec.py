@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.cohort import Modality, Roles
 from core.errors import UserError
-from core.runs.identity import canonical_json, key_of
-from core.runs.spec import RunSpec, plan
+from core.methods import source
+from core.methods.source import source_digest
+from core.runs.spec import RunSpec, canonical_json, key_of, plan
 from core.training.presets import make_spec
 
 
@@ -46,7 +49,47 @@ def test_every_single_setting_changes_the_key(path: tuple[str, ...]) -> None:
         owner = owner[name]
     before = owner[path[-1]]
     owner[path[-1]] = (not before) if isinstance(before, bool) else before + 1 if isinstance(before, int | float) else {"x": 1} if before == {} else "other"
-    assert key_of(values) != spec().key
+    source = source_digest("group-dro")
+    assert key_of(spec().to_dict(), source) == spec().key
+    shown_only = path in (("preset",), ("telemetry", "bootstrap"))
+    assert (key_of(values, source) == spec().key) is shown_only
+
+
+def test_another_text_of_the_method_is_another_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in source.FOLDER.glob("*.py"):
+        shutil.copyfile(path, tmp_path / path.name)
+    monkeypatch.setattr(source, "FOLDER", tmp_path)
+
+    def digests() -> dict[str, str]:
+        for known in (source.cards, source.source_digest, source._constants):
+            known.cache_clear()
+        return {name: source.source_digest(name) for name in ("erm", "multifair", "group-dro")}
+
+    def change(file: str, old: str, new: str) -> None:
+        text = (tmp_path / file).read_text(encoding="utf-8")
+        assert old in text
+        (tmp_path / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    before = digests()
+    change("multifair.py", 'title="MultiFair"', 'title="Another"')
+    change("multifair.py", '"""', '"""Other words. ')
+    change("erm.py", "from __future__", "# a comment\nfrom __future__")
+    assert digests() == before
+    change("multifair.py", "lam: float = 0.15", "lam: float = 0.16")
+    changed = digests()
+    assert changed["multifair"] != before["multifair"] and changed["erm"] == before["erm"]
+    change("arithmetic.py", "return", "return 1 *")
+    assert digests()["multifair"] != changed["multifair"] and digests()["erm"] == before["erm"]
+    monkeypatch.undo()
+    digests()
+
+
+def test_cards_are_read_without_running_the_methods() -> None:
+    from core.methods import get, names
+
+    assert list(source.cards()) == list(names())
+    for name, card in source.cards().items():
+        assert card == get(name).card
 
 
 def test_a_specification_survives_json() -> None:
@@ -126,3 +169,19 @@ def test_naming_a_default_asks_for_the_same_run() -> None:
 def test_what_is_unknown_is_named(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         plan(COHORT, **arguments)
+
+
+def test_a_plan_that_was_made_before_is_read_and_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from core.runs import spec as module
+
+    asked: dict[str, Any] = {"methods": ["unimodal", "erm"], "seeds": (1, 2), "settings": {"lr": 0.002}}
+    first = plan(COHORT, **asked, cache=tmp_path)
+    assert first == plan(COHORT, **asked) and len(first) == 8
+    made = module._plan
+    monkeypatch.setattr(module, "_plan", None)
+    assert plan(COHORT, **asked, cache=tmp_path) == first
+    monkeypatch.setattr(module, "_plan", made)
+    assert plan(COHORT, **{**asked, "settings": {"lr": 0.003}}, cache=tmp_path) != first
+    (kept,) = [file for file in (tmp_path / "plans").iterdir() if '"lr": 0.002' in file.read_text(encoding="utf-8")]
+    kept.write_text("[{}]", encoding="utf-8")
+    assert plan(COHORT, **asked, cache=tmp_path) == first

@@ -55,6 +55,12 @@ def test_different_groups_stay_different(column: str, values: list[str]):
     assert proposals(column, *values) == {}
 
 
+def test_a_code_among_many_numbers_is_named():
+    ages = {str(v): 3 for v in range(20, 80)} | {"-999": 4}
+    (finding,) = group_findings(ages, "age")
+    assert finding.code == "unknown-as-group" and finding.rows == 4 and "--merge 'age=:-999'" in finding.remedy
+
+
 def test_a_finding_says_how_to_merge_and_the_merge_does_it():
     values = pd.Series(["F", "F", "f", "M", "unknown"], dtype=object)
     findings = group_findings(values, "sex")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.tables.numbers import NumberColumn, parse_numbers
+from core.tables.numbers import NumberColumn, parse_numbers, why_no_numbers
 
 PLAIN = [f"{x:.1f}" for x in np.arange(1, 21, 0.7)]
 
@@ -28,7 +28,7 @@ def last(*values: str) -> tuple[list[float], list[bool], str]:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("<5", 5), ("< 0.5", 0.5), ("≤5", 5), ("> 89", 89), (">=90", 90), ("90+", 90), ("89 or older", 89), ("1,234.5", 1234.5), ("12 mg/l", 12), ("1 250", 1250)],
+    [("<5", 5), ("< 0.5", 0.5), ("≤5", 5), ("> 89", 89), (">=90", 90), ("90+", 90), ("89 or older", 89), ("1,234.5", 1234.5), ("12 mg/l", 12), ("12.5 H", 12.5), ("3.1*", 3.1), ("2.2 (L)", 2.2), ("1 250", 1250)],
 )
 def test_one_text_among_numbers_is_read_flagged_and_said(text: str, value: float):
     values, flagged, said = last(text)
@@ -36,7 +36,7 @@ def test_one_text_among_numbers_is_read_flagged_and_said(text: str, value: float
     assert text in said
 
 
-@pytest.mark.parametrize("text", [".", "-", "n.d.", "#DIV/0!", "unknown", "haemolysed", "-999", "-99", "9999", "-9"])
+@pytest.mark.parametrize("text", [".", "-", "n.d.", "#DIV/0!", "unknown", "<LOD", "below detection limit", "not detected", "haemolysed", "-999", "-99", "9999", "-9"])
 def test_marks_and_codes_for_no_value_are_missing_and_said(text: str):
     values, flagged, said = last(text, text)
     assert np.isnan(values).all() and all(flagged)
@@ -72,6 +72,11 @@ def test_columns_in_one_notation(texts: list[str], values: list[float]):
 @pytest.mark.parametrize("texts", [["20-29", "30-49", "50+"], ["1+", "2+", "neg"], ["70 kg", "154 lb"], ["a", "b"], ["1", "x"], ["1", "2", "unknown"], ["1", "inf"], ["A+", "B-"]])
 def test_categories_stay_categories(texts: list[str]):
     assert parse(*texts) is None
+
+
+def test_what_is_lost_is_named():
+    assert "'12 kg'" in str(why_no_numbers(pd.Series(["12 kg", "30 lb", "14", "15"])))
+    assert why_no_numbers(pd.Series(["a", "b"])) is None
 
 
 def test_codes_are_values_where_others_lie_around_them():

@@ -97,5 +97,5 @@ def unused_weights(predictions: Predictions) -> tuple[AuditFinding, ...]:
     """What weights do not reach."""
     if predictions.weights is None:
         return ()
-    message = "weights are taken as sampling weights; the pairwise test of the calibration error uses the bootstrap instead of permutation"
+    message = "weights are taken as sampling weights: rows of larger weight stand for more people, and errors grow with how unequal they are"
     return (AuditFinding("weights", "info", message, len(predictions)),)

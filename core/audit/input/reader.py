@@ -21,9 +21,11 @@ from core.audit.input.predictions import Attribute, AuditFinding, Predictions
 from core.errors import UserError
 from core.tables import Finding, Table, read
 from core.tables.delimited import FIRST_ROW
+from core.tables.finding import listed
 from core.tables.groups import group_findings, parse_merges
+from core.tables.identifiers import same_ids
 from core.tables.labels import LabelRule, apply_rule, known_positive, label_findings, rule_for
-from core.tables.reader import header
+from core.tables.reader import header, of_frame
 from core.tables.splits import split_word
 
 
@@ -55,19 +57,8 @@ def from_frame(frame: pd.DataFrame, mapping: Mapping, source: str = "the DataFra
     ------
     UserError : as for a file.
     """
-    names = [str(name) for name in frame.columns]
-    mapping.check(names, source)
-    columns = frame.set_axis(names, axis=1)[list(mapping.columns)]
-    plain = {name: column.astype(object).where(column.notna(), None).map(_as_stored) if column.dtype == object else column for name, column in columns.items()}
-    stored = {str(name): pa.chunked_array([pa.array(column, from_pandas=True)]) for name, column in plain.items()}
-    if not len(frame):
-        raise UserError(f"{source}: there is a header but no row")
-    return from_table(Table(source, stored, header=tuple(names)), mapping)
-
-
-def _as_stored(value: object) -> str | None:
-    """A Python object of a mixed column as text, as a file would hold it."""
-    return None if value is None else str(value)
+    mapping.check([str(name) for name in frame.columns], source)
+    return from_table(of_frame(frame, source, mapping.columns), mapping)
 
 
 def _with_metadata(path: Path, mapping: Mapping, metadata: Path, on: str) -> Predictions:
@@ -236,8 +227,15 @@ class _Columns:
         return Attribute(tuple(names), table[codes])
 
     def codes(self, name: str) -> NDArray[np.int64]:
-        """Patient codes; a row without a patient is a patient of its own."""
+        """Patient codes; a row without a patient is a patient of its own, and 0007, 7 and 7.0 are one."""
         codes, texts = self.encoded(name)
+        one = same_ids(texts)
+        several = [f"{one[t]} = {t}" for t in texts if one[t] != t]
+        if several:
+            message = f"column '{name}' writes patients in several ways ({listed(several, 3)}); each is taken as one patient"
+            self.group_findings.append(AuditFinding("patient_ids_alike", "warning", message, len(several), "if they are different patients, give them ids that differ in more than zeros or case"))
+            place = {t: i for i, t in enumerate(texts)}
+            codes = np.array([*(place[one[t]] for t in texts), -1], dtype=np.int64)[codes]
         return np.where(codes < 0, len(texts) + np.arange(codes.size), codes)
 
     def weights(self, name: str) -> NDArray[np.float64]:
@@ -250,7 +248,7 @@ class _Columns:
 
     def split(self, name: str) -> NDArray[np.object_]:
         codes, texts = self.encoded(name)
-        known = [split_word(text) for text in texts]
+        known = [split_word(text, name) for text in texts]
         for text, split in zip(texts, known, strict=True):
             if split is None:
                 raise UserError(f"{self.source}: column '{name}' holds the split '{text}'; known are train, validation and test")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,9 +25,15 @@ if TYPE_CHECKING:
     from core.metrics.cross_group import CrossGroup
 
 
-def document(audit: Audit) -> dict[str, Any]:
+Progress = Callable[[float, str], None]
+"""(share done, what comes next)"""
+
+
+def document(audit: Audit, progress: Progress | None = None) -> dict[str, Any]:
     """The first model at the top level, every model under `models`."""
-    models = {model.model: _model(model) for model in audit.models}
+    models = {}
+    for place, model in enumerate(audit.models):
+        models[model.model] = _model(model, partial(_tell, progress, place, len(audit.models)))
     first = models[audit.models[0].model]
     return {
         "version": VERSION,
@@ -59,11 +67,16 @@ def _over_seeds(audit: Audit) -> dict[str, Any]:
     return {"seeds": [{str(k): finite_or_none(v) if isinstance(v, float) else v for k, v in row.items()} for row in over_seeds(audit).to_dict("records")]}
 
 
-def _model(model: ModelAudit) -> dict[str, Any]:
+def _tell(progress: Progress | None, place: int, models: int, done: float, what: str) -> None:
+    if progress is not None:
+        progress((place + done) / models, what)
+
+
+def _model(model: ModelAudit, tell: Progress) -> dict[str, Any]:
     return {
         "operating_point": _point(model.point),
         "overall": _group(model.counts, model.tables, 0),
-        "attributes": {attribute.name: _attribute(attribute) for attribute in model.attributes},
+        "attributes": _attributes(model, tell),
         "against_rest": [
             {
                 "attribute": t.attribute,
@@ -79,6 +92,14 @@ def _model(model: ModelAudit) -> dict[str, Any]:
             for t in model.against_rest
         ],
     }
+
+
+def _attributes(model: ModelAudit, tell: Progress) -> dict[str, Any]:
+    found = {}
+    for place, attribute in enumerate(model.attributes):
+        tell(place / len(model.attributes), f"{model.model}, by {attribute.name}")
+        found[attribute.name] = _attribute(attribute)
+    return found
 
 
 def _attribute(attribute: AttributeAudit) -> dict[str, Any]:

@@ -10,6 +10,8 @@ import pandas as pd
 from core.cohort.checks import groups, leakage, missing, structure
 from core.cohort.checks.base import Check, CheckInput, CheckResult, SetAside
 from core.cohort.schema import Finding, Roles
+from core.cohort.splits import parse_split
+from core.errors import UserError
 from core.tables.splits import split_word
 
 CHECKS: tuple[Check, ...] = (
@@ -26,6 +28,8 @@ CHECKS: tuple[Check, ...] = (
     missing.ModalityMissingness(),
     structure.DuplicateImages(),
     structure.BlankImages(),
+    structure.DarkImages(),
+    structure.UnreadFiles(),
     groups.AttributeAsFeature(),
     groups.IdAsFeature(),
     groups.TinyGroups(),
@@ -42,6 +46,7 @@ CHECKS: tuple[Check, ...] = (
     structure.NoPatientId(),
     structure.FewPatients(),
     groups.ReadAsNumber(),
+    groups.NotNumbers(),
     groups.ConstantColumns(),
     groups.AttributesKeptOut(),
 )
@@ -61,8 +66,15 @@ def findings_of(results: Sequence[CheckResult]) -> list[Finding]:
 def check(table: pd.DataFrame, roles: Roles, **known: Any) -> list[Finding]:
     """What is wrong with a table under these roles; `known` as in `CheckInput`."""
     if roles.split is not None and "split" not in known:
-        known["split"] = [split_word(v) for v in table[roles.split]]
+        known["split"] = _split_words(table, roles.split)
     return findings_of(run_checks(CheckInput(table, roles, **known)))
+
+
+def _split_words(table: pd.DataFrame, column: str) -> list[str | None]:
+    try:
+        return list(parse_split(table[column], column))
+    except UserError:
+        return [split_word(v, column) for v in table[column]]
 
 
 __all__ = ["CHECKS", "Check", "CheckInput", "CheckResult", "SetAside", "check", "findings_of", "run_checks"]

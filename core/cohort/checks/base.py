@@ -47,6 +47,8 @@ class CheckInput:
     """Per file modality: a hash of each row's content; equal hashes are equal content."""
     blank: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     """Per file modality: rows whose pixels are all the same."""
+    dark: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    """Per file modality: rows whose pixels are nearly all black."""
     set_aside: Sequence[SetAside] = ()
     labels: pd.Series | None = None
     """The label of every row of the user's table, also of those set aside; None where none is."""

@@ -6,8 +6,9 @@ import numpy as np
 
 from core.cohort.checks.base import Check, CheckInput, counted, listed
 from core.cohort.schema import Finding
+from core.tables import column_names as usual
 from core.tables.groups import group_findings
-from core.tables.numbers import parse_numbers
+from core.tables.numbers import parse_numbers, why_no_numbers
 
 MIN_PER_CLASS = 10
 MAX_GROUPS = 20
@@ -83,6 +84,23 @@ class ReadAsNumber(Check):
         columns = [c for m in data.roles.modalities if m.kind == "tabular" for c in m.columns]
         read = [parse_numbers(data.table[c], c) for c in columns]
         return [finding for column in read if column is not None for finding in column.findings]
+
+
+class NotNumbers(Check):
+    code = "not-numbers"
+    title = "Columns of numbers that are not used"
+    severity = "warning"
+    remedy = "Mend these cells, or convert them to one unit, to use the column."
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        roles = data.roles
+        used = {roles.label, roles.sample_id, roles.patient_id, roles.split, *roles.attributes, *roles.feature_columns}
+        found = []
+        for column in data.table.columns:
+            why = None if column in used or parse_numbers(data.table[column]) is not None else why_no_numbers(data.table[column])
+            if why is not None and not usual.names_identifier(column):
+                found.append(self.finding(f"{column} is not used: {why}", int(data.table[column].notna().sum()), [column]))
+        return found
 
 
 class ConstantAttribute(_NeedsAttribute):

@@ -13,6 +13,7 @@ from core.cohort.checks.base import Check, CheckInput, counted
 from core.cohort.schema import Finding
 from core.metrics.auc import auc
 from core.tables.column_names import MATCHED, tidy
+from core.tables.identifiers import numbers_rows
 from core.tables.labels import label_findings
 from core.tables.numbers import to_number
 
@@ -120,7 +121,8 @@ class LabelLeakage(Check):
         groups = leak_groups(data.table, None) if data.roles.patient_id is None else leak_groups(data.table.assign(**{data.roles.patient_id: data.patients}), data.roles.patient_id)
         skip = {data.roles.label, data.roles.sample_id, data.roles.patient_id, *(m.columns[0] for m in data.roles.modalities if m.kind in ("image", "volume"))}
         for column in data.table.columns:
-            if column in skip:
+            if column in skip or numbers_rows(column, data.table[column].dropna()):
+                # In a table sorted by label the number of the row tells the label; it is no feature.
                 continue
             leak = column_leak(data.table[column], data.y, groups)
             if leak is None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from core.cohort.checks.base import Check, CheckInput, counted, listed
+from core.cohort.matching import unread_format
 from core.cohort.patients import PATH_PATIENT
 from core.cohort.schema import Finding
 
@@ -128,6 +129,35 @@ class BlankImages(Check):
         return [self.finding(f"modality {name!r}: {counted(int(blank.sum()), 'picture')} without any content", int(blank.sum()), [name]) for name, blank in data.blank.items() if blank.any()]
 
 
+class DarkImages(Check):
+    code = "dark-image"
+    title = "Pictures that are nearly black"
+    severity = "warning"
+    remedy = "Look at them: a few bright pixels (burnt-in text, a hot pixel) may stretch the range of values; export them with a window."
+
+    def applies(self, data: CheckInput) -> str | None:
+        return None if data.dark else "no image or volume modality, or its files were not read"
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        return [self.finding(f"modality {name!r}: {counted(int(dark.sum()), 'picture')} with hardly anything above black", int(dark.sum()), [name]) for name, dark in data.dark.items() if dark.any()]
+
+
+class UnreadFiles(Check):
+    code = "unread-files"
+    title = "Files of a format that is not read"
+    severity = "warning"
+    remedy = "Convert them (volumes to NIfTI or .npy, pictures to PNG), and name the column again."
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        found = []
+        for column in data.table.columns:
+            values = data.table[column].dropna().drop_duplicates().head(200).astype(str)
+            ending = unread_format(values) if len(values) else None
+            if ending is not None:
+                found.append(self.finding(f"{column} names {ending} files; they are not used", int(data.table[column].notna().sum()), [column]))
+        return found
+
+
 class UnusableFiles(Check):
     code = "unusable-file"
     title = "Files that cannot be read safely"
@@ -166,11 +196,9 @@ class PatientIdsAlike(Check):
 
     def find(self, data: CheckInput) -> list[Finding]:
         written = data.table[data.roles.patient_id]
-        ways: dict[str, dict[str, None]] = defaultdict(dict)
-        for way, patient in zip(written, data.patients, strict=True):
-            if isinstance(way, str):
-                ways[patient][way] = None
-        several = [list(v) for v in ways.values() if len(v) > 1]
+        pairs = pd.DataFrame({"patient": data.patients, "way": written.to_numpy(dtype=object)}).dropna().drop_duplicates()
+        repeated = pairs[pairs.duplicated("patient", keep=False)]
+        several = [list(group["way"]) for _, group in repeated.groupby("patient", sort=False)]
         if not several:
             return []
         rows = int(written.isin([w for v in several for w in v]).sum())

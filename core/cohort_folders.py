@@ -1,0 +1,148 @@
+"""Which cohorts a workspace holds, from their manifests alone: no table or image is opened, no pandas imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import DamagedFile, UserError, command
+from core.workspace import Workspace, is_whole_parquet, read_json, write_json
+
+ALIASES = "names.json"
+MANIFEST = "manifest.json"
+TABLE = "table.parquet"
+SHORTEST_START = 4
+"""Letters of a cohort's id that may stand for the whole."""
+
+
+@dataclass(frozen=True)
+class CohortSummary:
+    """One line of a list of cohorts."""
+
+    cohort_id: str
+    name: str
+    n: int
+    n_patients: int
+    created: str
+    """ISO 8601, UTC."""
+    modalities: tuple[str, ...]
+    attributes: tuple[str, ...]
+
+
+def list_cohorts(workspace: Workspace) -> list[CohortSummary]:
+    """All whole cohorts, newest first; damaged ones are in `damaged_cohorts`."""
+    found = []
+    for folder in _folders(workspace):
+        try:
+            found.append(summary_of(read_manifest(folder)))
+        except DamagedFile:
+            continue
+    return sorted(found, key=lambda c: (c.created, c.cohort_id), reverse=True)
+
+
+def damaged_cohorts(workspace: Workspace) -> list[DamagedFile]:
+    """Cohorts whose manifest or table is damaged, each with the file, what is wrong with it and what to do."""
+    found = []
+    for folder in _folders(workspace):
+        try:
+            read_manifest(folder)
+            if not is_whole_parquet(folder / TABLE):
+                found.append(damaged_file(folder, TABLE, "is missing or cut off"))
+        except DamagedFile as error:
+            found.append(error)
+    return found
+
+
+def find_cohort(workspace: Workspace, id_or_name: str) -> Path:
+    """Folder of the cohort with this id, name or unambiguous start of an id. UserError lists the known ones."""
+    names = _names(workspace)
+    known = list_cohorts(workspace)
+    exact = [c for c in known if c.cohort_id == id_or_name]
+    named = [c for c in known if c.name == id_or_name or names.get(id_or_name) == c.cohort_id]
+    start = [c for c in known if len(id_or_name) >= SHORTEST_START and c.cohort_id.startswith(id_or_name)]
+    for found in (exact, named, start):
+        if len(found) == 1:
+            return workspace.cohorts / found[0].cohort_id
+    for error in damaged_cohorts(workspace):
+        if error.owner == f"cohort {id_or_name}":
+            raise error
+    listing = ", ".join(f"{c.name} ({c.cohort_id})" for c in known) or "none yet; make one with multifair ingest or multifair sample"
+    raise UserError(f"no cohort {id_or_name!r}; known cohorts: {listing}")
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The folder's manifest with every part that a cohort is built from. Raises DamagedFile."""
+    try:
+        return _checked(read_json(folder / MANIFEST), folder)
+    except (OSError, ValueError) as error:
+        raise damaged_file(folder, MANIFEST, in_short(error)) from None
+    except (KeyError, TypeError, AttributeError):
+        raise damaged_file(folder, MANIFEST, "has unusable roles") from None
+
+
+def summary_of(manifest: Mapping[str, Any]) -> CohortSummary:
+    roles = manifest["roles"]
+    modalities = tuple(item["name"] for item in roles.get("modalities", ()))
+    return CohortSummary(manifest["cohort_id"], manifest["name"], manifest["n"], manifest["n_patients"], manifest["created"], modalities, tuple(roles.get("attributes", ())))
+
+
+def damaged_file(folder: Path, file: str, why: str) -> DamagedFile:
+    return DamagedFile(f"cohort {folder.name}", file, why, f"delete it with {command('delete', 'cohort', folder.name)} and bring its table again")
+
+
+def in_short(error: Exception) -> str:
+    """What an error says, on one line."""
+    return " ".join(str(error).split())[:160] or type(error).__name__
+
+
+def free_name(workspace: Workspace, wanted: str) -> str:
+    """`wanted`, or with a number when another cohort has that name."""
+    taken = {c.name for c in list_cohorts(workspace)} | set(_names(workspace))
+    name, number = wanted, 2
+    while name in taken:
+        name, number = f"{wanted} ({number})", number + 1
+    return name
+
+
+def add_alias(workspace: Workspace, name: str, cohort_id: str) -> None:
+    """Let a cohort that exists already be found by a further name."""
+    write_json(workspace.cohorts / ALIASES, _names(workspace) | {name: cohort_id})
+
+
+def forget_aliases(workspace: Workspace, cohort_id: str) -> None:
+    """Free the further names of a cohort that is gone for good."""
+    known = _names(workspace)
+    rest = {name: identity for name, identity in known.items() if identity != cohort_id}
+    if rest != known:
+        write_json(workspace.cohorts / ALIASES, rest)
+
+
+def _names(workspace: Workspace) -> dict[str, str]:
+    """Further names by cohort; a damaged list of them costs these names and no cohort."""
+    try:
+        value = read_json(workspace.cohorts / ALIASES)
+    except (FileNotFoundError, ValueError):
+        return {}
+    return {name: identity for name, identity in value.items() if isinstance(identity, str)} if isinstance(value, dict) else {}
+
+
+def _folders(workspace: Workspace) -> list[Path]:
+    return [f for f in workspace.entries(workspace.cohorts) if not f.name.startswith(".") and (f / MANIFEST).exists()]
+
+
+def _checked(value: Any, folder: Path) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("holds no object")
+    wanted = {"cohort_id": str, "name": str, "created": str, "n": int, "n_patients": int, "roles": dict, "files": dict}
+    for key, kind in wanted.items():
+        if not isinstance(value.get(key), kind):
+            raise ValueError(f"has no {key}")
+    if value["cohort_id"] != folder.name:
+        raise ValueError(f"belongs to another cohort ({value['cohort_id'][:40]!r})")
+    roles = value["roles"]
+    texts = [roles["label"], *roles.get("attributes", ()), *(item["name"] for item in roles["modalities"]), *(column for item in roles["modalities"] for column in item["columns"])]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("has roles that are no texts")
+    return value

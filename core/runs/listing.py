@@ -1,0 +1,48 @@
+"""Every run of a workspace as a row, straight from the small files of the run folders."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from core.runs.folder import described
+from core.workspace import Workspace
+
+
+def list_runs(workspace: Workspace) -> list[dict[str, Any]]:
+    """One row per readable run, in the order in which they were asked for; fields as in `run_row`.
+
+    A done run whose predictions are missing or cut off is shown as failed, with the remedy.
+    """
+    rows = []
+    for folder, named in described(workspace):
+        row = run_row(named, folder.read_status())
+        if row["status"] == "done" and not folder.has_predictions():
+            row |= {"status": "failed", "reason": f"damaged: predictions.parquet is missing or cut off; {folder.remedy()}"}
+        rows.append(row)
+    return sorted(rows, key=lambda row: (row["created"], row["run_id"]))
+
+
+def run_row(named: Mapping[str, Any], status: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's fields from the content of its spec.json and status.json; times are naive UTC."""
+    spec = named["spec"]
+    progress = status["progress"]
+    started, finished = status["started"], status["finished"]
+    return {
+        **{name: named[name] for name in ("run_id", "key", "label", "family")},
+        **{name: spec.get(name) for name in ("cohort_id", "method", "attribute", "seed", "preset")},
+        **{name: json.dumps(spec.get(name) or {}, sort_keys=True, ensure_ascii=False) for name in ("settings", "network", "budget")},
+        **{name: status.get(name) for name in ("status", "reason", "device", "attempt", "order")},
+        **{name: progress.get(name) for name in ("epoch", "epochs", "seconds_left")},
+        "created": utc(status["created"]),
+        "started": utc(started),
+        "finished": utc(finished),
+        "seconds": finished - started if finished is not None and started is not None else None,
+    }
+
+
+def utc(seconds: float | None) -> datetime | None:
+    """Unix seconds as naive UTC."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)

@@ -1,0 +1,124 @@
+"""An audit in a process of its own: it says how far it is, can be cancelled, and outlives a closed tab.
+
+`python -m dashboard.audit_job WORKSPACE FOLDER`, where FOLDER is the upload that is to be audited.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from core.api.saved_audits import make
+from core.audit import AuditOptions, Mapping, Target
+from core.errors import UserError
+from core.runs import processes
+from core.workspace import Workspace, read_json, write_json
+
+MODULE = "dashboard.audit_job"
+CHOICES, STATUS, LOG = "audit-choices.json", "audit-status.json", "audit.log"
+TELLING = 0.05
+"""Share from which on the time that is left can be told."""
+SECONDS_BETWEEN = 0.2
+"""The status is written at most this often."""
+DIED = "The audit ended without a result, most likely for want of memory. Fewer bootstrap replicates or single attributes need less."
+
+
+@dataclass(frozen=True)
+class Job:
+    """How far an audit is.
+
+    state : "running", "done" or "failed"; audit_id : of a finished one; error : why it failed.
+    share : what is done, from 0 to 1; doing : what is being done; seconds : since it began.
+    """
+
+    state: str
+    share: float = 0.0
+    doing: str = ""
+    seconds: float = 0.0
+    audit_id: str | None = None
+    error: str | None = None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """None while it is too early to tell."""
+        return None if self.share < TELLING else self.seconds * (1 - self.share) / self.share
+
+
+def start(workspace: Workspace, folder: Path, table: Path, name: str, mapping: Mapping, options: AuditOptions) -> None:
+    """Begin the audit of `table`, which its user knows as `name`, in the upload's `folder`."""
+    cancel(folder)
+    write_json(folder / CHOICES, {"table": str(table), "name": name, "mapping": mapping.to_dict(), "options": asdict(options)})
+    process = processes.start(MODULE, [str(workspace.root), str(folder)], folder / LOG)
+    if not (folder / STATUS).exists():
+        write_json(folder / STATUS, {"pid": process.pid, "created": processes.started_at(process.pid), "begun": time.time(), "share": 0.0, "doing": "starting"})
+
+
+def look(folder: Path) -> Job | None:
+    """How far the audit of this upload is; None when none was started."""
+    if not (folder / STATUS).is_file():
+        return None
+    status = read_json(folder / STATUS)
+    if status.get("audit_id"):
+        return Job("done", 1.0, audit_id=str(status["audit_id"]))
+    if status.get("error"):
+        return Job("failed", error=str(status["error"]))
+    if not processes.is_alive(status.get("pid"), status.get("created")):
+        # What it wrote last may have come between the two looks.
+        status = read_json(folder / STATUS)
+        if status.get("audit_id"):
+            return Job("done", 1.0, audit_id=str(status["audit_id"]))
+        return Job("failed", error=str(status.get("error") or DIED))
+    return Job("running", float(status["share"]), str(status["doing"]), time.time() - float(status["begun"]))
+
+
+def cancel(folder: Path) -> None:
+    """End the audit of this upload, if there is one, and forget it."""
+    if not (folder / STATUS).is_file():
+        return
+    status = read_json(folder / STATUS)
+    if status.get("pid") and status.get("created"):
+        processes.end_group(int(status["pid"]), float(status["created"]), MODULE)
+    (folder / STATUS).unlink(missing_ok=True)
+
+
+def main(root: str, folder: str) -> int:
+    """Make the audit that `start` asked for, and say how far it is on the way."""
+    place = Path(folder)
+    status: dict[str, Any] = {"pid": os.getpid(), "created": processes.started_at(os.getpid()), "begun": time.time(), "share": 0.0, "doing": "starting"}
+    told = 0.0
+
+    def progress(share: float, doing: str) -> None:
+        nonlocal told
+        if time.monotonic() - told >= SECONDS_BETWEEN:
+            told = time.monotonic()
+            write_json(place / STATUS, {**status, "share": share, "doing": doing})
+
+    progress(0.0, "starting")
+    choices = read_json(place / CHOICES)
+    options = AuditOptions(**{name: _frozen(value) for name, value in choices["options"].items() if name != "target"}, target=_target(choices["options"]["target"]))
+    try:
+        made = make(Workspace.open(root), Path(choices["table"]), str(choices["name"]), Mapping.from_dict(choices["mapping"]), options, progress)
+    except UserError as error:
+        write_json(place / STATUS, {**status, "error": str(error)})
+        return 2
+    write_json(place / STATUS, {**status, "audit_id": made.audit_id})
+    return 0
+
+
+def _target(value: dict[str, Any] | None) -> Target | None:
+    return None if value is None else Target(**value)
+
+
+def _frozen(value: Any) -> Any:
+    """Lists, which JSON makes of tuples, as tuples again."""
+    if isinstance(value, list):
+        return tuple(_frozen(item) for item in value)
+    return {name: _frozen(item) for name, item in value.items()} if isinstance(value, dict) else value
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(*sys.argv[1:]))

@@ -1,0 +1,119 @@
+"""Calibration and prevalence of an audit's groups: what the tables hold, and small cohorts of the kinds that once went wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from core.audit.estimates.calibration_tables import calibration_tables, error_tests
+from core.audit.estimates.group_estimates import MetricTable, estimate_groups
+from core.audit.estimates.prevalence_tables import standardised_metrics
+from core.audit.estimates.scored import Scored
+from core.audit.options import AuditOptions
+from core.metrics.calibration import debiased_ece, ece, reliability
+from core.metrics.calibration_fit import calibration_fit
+
+OPTIONS = AuditOptions(bootstrap=0, permutations=0)
+
+
+def scored(y: np.ndarray, score: np.ndarray, cluster: np.ndarray | None = None, weight: np.ndarray | None = None) -> Scored:
+    return Scored("m", y, score, (score >= 0.5).astype(np.int8), None, None, 0.5, cluster, weight)
+
+
+def cohort(seed: int, sizes: tuple[int, ...], centres: tuple[float, ...], shifts: tuple[float, ...]) -> tuple[Scored, np.ndarray]:
+    """Groups whose true logit lies `shift` above that of their scores."""
+    rng = np.random.default_rng(seed)
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    x = np.array(centres)[group] + rng.normal(size=group.size)
+    return scored(rng.random(group.size) < expit(x + np.array(shifts)[group]), expit(x)), group
+
+
+def tables(data: Scored, group: np.ndarray, options: AuditOptions = OPTIONS) -> dict[str, MetricTable]:
+    count = int(group.max()) + 1
+    return {table.metric: table for table in calibration_tables(data, group, count, [None] * count, options)}
+
+
+def test_values_and_intervals_are_those_of_the_metrics() -> None:
+    data, group = cohort(1, (300, 200), (-1.0, 0.0), (0.3, 0.0))
+    found = tables(data, group, replace(OPTIONS, alpha=0.1))
+    curve, fit = reliability(data.y, data.score, group, 2), calibration_fit(data.y, data.score, group, 2)
+    assert found["ece"].value == pytest.approx(ece(curve)) and found["ece_debiased"].value == pytest.approx(debiased_ece(curve))
+    low, high = fit.log_oe.interval(0.9)
+    assert (found["oe_ratio"].value == np.exp(fit.log_oe.value)).all()
+    assert found["oe_ratio"].low == pytest.approx(np.exp(low)) and found["oe_ratio"].high == pytest.approx(np.exp(high))
+    assert found["oe_ratio"].se == pytest.approx(np.exp(fit.log_oe.value) * fit.log_oe.se)
+    assert (found["calibration_slope"].low == fit.slope.interval(0.9)[0]).all() and (found["calibration_intercept"].value == fit.intercept.value).all()
+    for table in found.values():
+        assert ((table.low <= table.value) & (table.value <= table.high)).all(), table.metric
+
+
+def test_groups_that_cannot_be_fitted_keep_the_reason() -> None:
+    data, group = cohort(2, (60, 60), (-1.0, 0.0), (0.0, 0.0))
+    data = replace(data, y=data.y & (group == 1))
+    found = tables(data, group)
+    for name in ("calibration_slope", "calibration_intercept", "oe_ratio"):
+        assert found[name].reason[0] == "no events" and not found[name].judged[0] and np.isnan(found[name].value[0]) and found[name].judged[1]
+    assert tables(replace(data, no_probability="scores reach to 3"), group)["oe_ratio"].reason == ("scores reach to 3",) * 2
+
+
+def test_a_rare_disease_predicted_three_times_too_often_has_another_ratio() -> None:
+    """At a prevalence of about 1 % the errors differ by .02, which a tolerance of .05 waves through."""
+    data, group = cohort(3, (20_000, 20_000), (-5.0, -5.0), (0.0, -1.1))
+    ratio = tables(data, group)["oe_ratio"]
+    assert ratio.low[0] < 1 < ratio.high[0] and ratio.high[1] < 0.5
+
+
+def test_errors_of_calibrated_groups_of_different_spread_are_not_called_different() -> None:
+    rejected = []
+    for seed in range(40):
+        data, group = cohort(seed, (1500, 80), (-3.2, 0.0), (0.0, 0.0))
+        (test,) = error_tests(data, group, 2, tables(data, group), OPTIONS)
+        assert test.low is not None and test.high is not None and test.low <= test.difference <= test.high
+        assert test.p is not None and (test.low > 0 or test.high < 0) == (test.p < 0.05)
+        rejected.append(test.p < 0.05)
+    assert sum(rejected) <= 6
+
+
+def test_groups_that_are_not_judged_are_not_tested() -> None:
+    data, group = cohort(4, (100, 100, 100), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+    found = {t.metric: t for t in calibration_tables(data, group, 3, [None, "too few", None], OPTIONS)}
+    assert [(t.group_a, t.group_b) for t in error_tests(data, group, 3, found, OPTIONS)] == [(0, 2)]
+    found = {t.metric: t for t in calibration_tables(data, group, 3, [None, "too few", "too few"], OPTIONS)}
+    assert error_tests(data, group, 3, found, OPTIONS) == ()
+
+
+def test_raw_metrics_are_those_of_the_audit_and_prevalence_is_the_whole_sets() -> None:
+    data, group = cohort(5, (400, 400), (-1.5, 0.5), (0.0, 0.0))
+    rng = np.random.default_rng(0)
+    data = replace(data, weight=rng.integers(1, 4, 800).astype(float), cluster=rng.integers(0, 300, 800))
+    found = standardised_metrics(data, group, 2)
+    _, own = estimate_groups(data, group, 2, OPTIONS)
+    assert set(found) == {"ppv", "npv", "selection_rate", "accuracy", "net_benefit", "brier"}
+    for name, metric in found.items():
+        assert metric.raw == pytest.approx(own[name].value), name
+        assert metric.prevalence == pytest.approx(np.average(data.y, weights=data.weight))
+
+
+def test_metrics_that_a_model_lacks_are_left_out() -> None:
+    data, group = cohort(6, (100, 100), (0.0, 0.0), (0.0, 0.0))
+    assert set(standardised_metrics(replace(data, decision=None), group, 2)) == {"brier"}
+    assert "net_benefit" not in standardised_metrics(replace(data, threshold=None), group, 2)
+    assert set(standardised_metrics(replace(data, no_probability="no"), group, 2)) == {"ppv", "npv", "selection_rate", "accuracy"}
+    assert standardised_metrics(replace(data, y=np.ones(200, dtype=bool)), group, 2) == {}
+    assert standardised_metrics(data, group, 2, 0.1)["ppv"].prevalence == 0.1
+
+
+def test_equal_roc_and_unequal_prevalence_is_explained() -> None:
+    """Prevalences of .1 and .4, the same likelihood ratios: every raw metric differs, and nothing remains at one prevalence."""
+    rng = np.random.default_rng(7)
+    group = np.repeat([0, 1], [20_000, 20_000])
+    y = rng.random(40_000) < np.where(group == 1, 0.4, 0.1)
+    score = expit(1.6 * (rng.normal(size=40_000) + 1.6 * y - 0.8) - 1.2)
+    for name, metric in standardised_metrics(scored(y, score), group, 2).items():
+        found = metric.differences()
+        assert abs(found.raw[0]) > 4 * abs(found.standardised.difference[0]), name
+        assert found.standardised.p[0] > 0.01 and found.explained[0] / found.raw[0] > 0.7
+        assert found.verdicts(0.05) == ("explained",)
