@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from core.errors import UserError
-from core.methods import ours, reference
+from core.methods import get, ours, reference
 from core.study.contest import ORACLE, STEM
 
 ALPHA = 0.05
@@ -56,12 +56,13 @@ def findings(runs: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
         shown = known[(known.reference == reference()) & (known.p_family < ALPHA)]
         text = f"- {scenario}, {optimizer}, protocol {protocol}: highest mean ES-AUC {best} ({means[best]:.3f})"
         text += "".join(f"; {name} {value:.3f}" for name, value in ((reference(), base), (ours(), own)) if value is not None and name != best)
-        alone = {label: value for label, value in means.items() if str(label).startswith("unimodal")}
+        single_modality = {label for label, method in zip(part["label"], part["method"], strict=True) if isinstance(method, str) and method and len(get(method).variants(("one", "another"))) > 1}
+        alone = {label: value for label, value in means.items() if label in single_modality}
         if alone:
             single = max(alone, key=lambda label: alone[label])
             text += f"; best modality alone ({single}) {alone[single]:.3f}"
         if bound is not None:
-            text += f"; bound for late fusion of these encoders {bound:.3f}"
+            text += f"; the same encoders mixed with weights fitted on the test labels {bound:.3f}"
         lines.append(text + ".")
         names = ", ".join(f"{row.label} ({row.difference:+.3f})" for row in shown.itertuples())
         told = f"differ from {reference()} beyond chance: {names}" if names else f"no row is shown to differ from {reference()} beyond chance"

@@ -114,6 +114,6 @@ def test_mmcosine_by_hand() -> None:
     for i in range(6):
         for k in (0, 1):
             parts = [features[i, m] @ weight[m, k] / np.linalg.norm(features[i, m]) / np.linalg.norm(weight[m, k]) for m in (0, 1) if data.present[i, m]]
-            assert float(step.fused.logits[i, k]) == pytest.approx(10 * sum(parts), rel=1e-4, abs=1e-5)
+            assert float(step.fused.logits[i, k].detach()) == pytest.approx(10 * sum(parts), rel=1e-4, abs=1e-5)
     bench.gradients(data)
     assert bench.network.encoder_parameters(1)[1].grad.any() and bench.network.classifier_weight.grad.any()
