@@ -75,12 +75,16 @@ def _between_protocols(runs: pd.DataFrame) -> list[str]:
     own = runs[runs["label"] == ours()].groupby(["scenario", "optimizer", "protocol"])["es_auc"].mean().unstack()
     if not {"a", "b"} <= set(own.columns):
         return []
-    base = runs[runs["label"] == reference()].groupby(["scenario", "optimizer"])["es_auc"].mean()
-    return [
-        f"- {scenario}, {optimizer}: {ours()} over {reference()} is {row['a'] - base[scenario, optimizer]:+.3f} where it may fit on validation and "
-        f"{row['b'] - base[scenario, optimizer]:+.3f} where validation only selects (means over draws)."
-        for (scenario, optimizer), row in own.iterrows()
-    ]
+    base = runs[runs["label"] == reference()].groupby(["scenario", "optimizer"])["es_auc"].mean().to_dict()
+    found = {protocol: own[protocol].to_dict() for protocol in ("a", "b")}
+    lines = []
+    for place, plain in base.items():
+        gains = [float(found[protocol][place]) - float(plain) for protocol in ("a", "b")]
+        lines.append(
+            f"- {', '.join(place)}: {ours()} over {reference()} is {gains[0]:+.3f} where it may fit on validation and "
+            f"{gains[1]:+.3f} where validation only selects (means over draws)."
+        )
+    return lines
 
 
 def _others(folder: Path) -> str:
