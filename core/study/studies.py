@@ -51,7 +51,7 @@ def findings(runs: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
     for (scenario, optimizer, protocol), part in runs.groupby(["scenario", "optimizer", "protocol"], sort=False):
         means = part.groupby(["label", "draw"])["es_auc"].mean().groupby("label").mean()
         bound = means.pop(ORACLE) if ORACLE in means else None
-        best, base, own = means.idxmax(), means.get(reference()), means.get(ours())
+        best, base, own = str(means.idxmax()), means.get(reference()), means.get(ours())
         known = differences[(differences.scenario == scenario) & (differences.optimizer == optimizer) & (differences.protocol == protocol) & (differences.metric == "es_auc")]
         shown = known[(known.reference == reference()) & (known.p_family < ALPHA)]
         text = f"- {scenario}, {optimizer}, protocol {protocol}: highest mean ES-AUC {best} ({means[best]:.3f})"
@@ -78,7 +78,8 @@ def _between_protocols(runs: pd.DataFrame) -> list[str]:
     base = runs[runs["label"] == reference()].groupby(["scenario", "optimizer"])["es_auc"].mean().to_dict()
     found = {protocol: own[protocol].to_dict() for protocol in ("a", "b")}
     lines = []
-    for place, plain in base.items():
+    for (scenario, optimizer), plain in base.items():  # type: ignore[misc]
+        place = (str(scenario), str(optimizer))
         gains = [float(found[protocol][place]) - float(plain) for protocol in ("a", "b")]
         lines.append(
             f"- {', '.join(place)}: {ours()} over {reference()} is {gains[0]:+.3f} where it may fit on validation and "
