@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -75,14 +76,13 @@ def _between_protocols(runs: pd.DataFrame) -> list[str]:
     own = runs[runs["label"] == ours()].groupby(["scenario", "optimizer", "protocol"])["es_auc"].mean().unstack()
     if not {"a", "b"} <= set(own.columns):
         return []
-    base = runs[runs["label"] == reference()].groupby(["scenario", "optimizer"])["es_auc"].mean().to_dict()
+    base: dict[Any, Any] = runs[runs["label"] == reference()].groupby(["scenario", "optimizer"])["es_auc"].mean().to_dict()
     found = {protocol: own[protocol].to_dict() for protocol in ("a", "b")}
     lines = []
-    for (scenario, optimizer), plain in base.items():  # type: ignore[misc]
-        place = (str(scenario), str(optimizer))
+    for place, plain in base.items():
         gains = [float(found[protocol][place]) - float(plain) for protocol in ("a", "b")]
         lines.append(
-            f"- {', '.join(place)}: {ours()} over {reference()} is {gains[0]:+.3f} where it may fit on validation and "
+            f"- {', '.join(map(str, place))}: {ours()} over {reference()} is {gains[0]:+.3f} where it may fit on validation and "
             f"{gains[1]:+.3f} where validation only selects (means over draws)."
         )
     return lines
