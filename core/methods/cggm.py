@@ -93,4 +93,4 @@ class CGGM(Method):
         self._direction = state["direction"].to(self.context.device)
 
     def series(self) -> dict[str, Tensor]:
-        return {"balance": self._balance, "factor": self.settings.rho * self._balance}
+        return {"factor": self.settings.rho * self._balance}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from core.methods.base import Method, register
 from core.methods.card import Card
 
@@ -21,3 +23,4 @@ class ERM(Method):
         default=True,
         role="reference",
     )
+    study_rows: ClassVar = {"": {}, "strong augmentation": {"augment": "strong"}, "weight decay 0.1": {"weight_decay": 0.1}}

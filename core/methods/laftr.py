@@ -65,4 +65,4 @@ class LAFTR(Method):
         return step.fused_loss() + average
 
     def series(self) -> dict[str, Tensor]:
-        return {"adversary_error": self._error}
+        return {"adversary_loss": self._error}

@@ -92,7 +92,9 @@ class Runner:
     def probe(self, entry: Entry) -> None:
         """Raise UserError, with its own reason, where the method cannot train this cohort."""
         cls = get(entry.method)
-        modalities = cls.modalities(cls.parse_settings(entry.fixed), tuple(self.cohort.modality_names))
+        # What makes the row may also be the budget's or the network's.
+        settings = cls.parse_settings({key: value for key, value in entry.fixed.items() if key in cls.Settings.__dataclass_fields__})
+        modalities = cls.modalities(settings, tuple(self.cohort.modality_names))
         groups = self.cohort.groups(self.attribute)
         context = Context(
             modalities=modalities,
@@ -107,7 +109,7 @@ class Runner:
             generator=torch.Generator(),
         )
         try:
-            cls(cls.parse_settings(entry.fixed), context)
+            cls(settings, context)
         except ValueError as error:
             raise UserError(str(error)) from None
 

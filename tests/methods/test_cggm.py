@@ -62,3 +62,9 @@ def test_direction_term_turns_the_fused_gradient_to_last_steps_modality_gradient
     torch.testing.assert_close(loss, expected)
     (loss - step.fused_loss()).backward()
     assert bench.network.encoder_parameters(0)[1].grad.abs().sum() > 0
+
+
+def test_the_factor_shown_is_the_factor_applied() -> None:
+    bench = Bench("cggm", {"rho": 1.3})
+    step = bench.step(batch(8))
+    torch.testing.assert_close(bench.method.series()["factor"], step.cache["factors"])

@@ -33,6 +33,8 @@ WAITING = {
     ("dashboard/run_selection.py", "erm"),
     ("dashboard/run_selection.py", "multifair-plus"),
     ("dashboard/run_selection.py", "multifair-released"),
+    ("core/study/start_speed.py", "erm"),
+    ("core/study/torture.py", "erm"),
     ("dashboard/train_form.py", "unimodal"),
     ("dashboard/train_form.py", "erm"),
 }
