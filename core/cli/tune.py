@@ -30,8 +30,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     from core import cohort as cohorts
-    from core.cli.train import parse_settings
     from core.errors import UserError
+    from core.runs.setting_types import parse_settings
     from core.study.tuning import Search, command, search
     from core.workspace import Workspace
 
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     attribute = args.attribute or (known[0] if known else None)
     if attribute is None or attribute not in known:
         raise UserError(f"{cohort.name} has no sensitive attribute {args.attribute or ''}; it has: {', '.join(known) or 'none'}")
-    given = Search(cohort, attribute, args.preset, args.trials, args.criterion, args.seed, parse_settings(args.set), args.device)
+    given = Search(cohort, attribute, args.preset, args.trials, args.criterion, args.seed, parse_settings((f"--set {pair}", pair) for pair in args.set), args.device)
     folder = Path(args.out) if args.out else workspace.cache / "tune" / cohort.cohort_id
     found = search(given, tuple(dict.fromkeys(args.method)), folder, progress)
     progress(f"every trial: {folder / 'trials.csv'}")

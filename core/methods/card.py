@@ -9,7 +9,6 @@ Family = Literal["none", "balance", "fairness", "both"]
 Role = Literal["reference", "rival", "ours"]
 LAST_PLACE = 1000
 """Place in lists of a method whose card names none."""
-ADAMW_DIVIDES = "AdamW divides out a constant factor on an encoder's whole gradient"
 
 
 @dataclass(frozen=True)
