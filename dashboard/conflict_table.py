@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.charts.text import decimal, missing, percent
-from core.methods.base import REGISTRY
+from core.methods.source import cards
 from core.results import group_tables
 from core.results.answers import UNRELATED
 from dashboard.escape import md
@@ -39,7 +39,7 @@ def _rows(view: View, telemetry: pd.DataFrame) -> pd.DataFrame:
                 "Method": name,
                 "Steps in conflict": _conflict(own),
                 "More than chance?": "not measured" if own.empty else "yes" if own.max() > UNRELATED else "no",
-                "What the method does": REGISTRY[methods[run_id]].card.summary if methods[run_id] in REGISTRY else NOTHING,
+                "What the method does": cards()[methods[run_id]].summary if methods[run_id] in cards() else NOTHING,
                 "Lowest group AUC (test)": NOTHING if known.empty else f"{decimal(known.iloc[0]['value'])} ({view.labelled(known).iloc[0]['group']})",
             }
         )
