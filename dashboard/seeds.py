@@ -20,11 +20,18 @@ class Seeds:
     """Methods of the chosen runs with all their finished seeds.
 
     method_of : run id -> the id under which its method is drawn (that of its first run).
-    names : that id -> the method's name with how many seeds it has, in order.
+    names : that id -> the method's name, in order.
     """
 
     method_of: dict[str, str]
     names: dict[str, str]
+
+    @property
+    def count(self) -> str:
+        """How many seeds the means are of."""
+        sizes = sorted({list(self.method_of.values()).count(first) for first in self.names})
+        how_many = plural(sizes[0], "seed") if len(sizes) == 1 else f"{sizes[0]} to {plural(sizes[-1], 'seed')}"
+        return f"Dots are means over {how_many}; lines run from the lowest to the highest seed."
 
     @property
     def run_ids(self) -> list[str]:
@@ -43,7 +50,7 @@ def seeds_choice(view: View) -> Seeds | None:
     with st.container(key="seeds-choice", horizontal=True, vertical_alignment="center"):
         shown = st.segmented_control("Seeds", [MEAN, SINGLE], default=MEAN if usual else SINGLE, required=True, key=f"seeds-{'usual' if usual else 'chosen'}", label_visibility="collapsed")
         if shown == MEAN:
-            st.caption(md(f"Dots are means over seeds, lines run from the lowest to the highest seed. The answer above is of {listing(list(view.names.values()), 3)}, {_which(view)}."), width="stretch")
+            st.caption(md(f"{seeds.count} The answer above is of {listing(list(view.names.values()), 3)}, {_which(view)}."), width="stretch")
     return seeds if shown == MEAN else None
 
 
@@ -61,6 +68,6 @@ def _seeds(view: View) -> Seeds:
     for variant, attribute in kinds:
         runs = finished[(finished["variant"] == variant) & (finished["attribute"].fillna("") == attribute)].sort_values("seed")
         first = str(runs["run_id"].iloc[0])
-        names[first] = f"{variant} · {plural(runs['seed'].nunique(), 'seed')}"
+        names[first] = str(variant)
         method_of |= {str(run): first for run in runs["run_id"]}
     return Seeds(method_of, names)

@@ -1,4 +1,4 @@
-"""Where do the gradients fight, and what did the method do about it?"""
+"""Where do the gradients conflict, and what did the method do about it?"""
 
 import streamlit as st
 
@@ -14,9 +14,10 @@ from dashboard.components import (
     other_attribute_note,
     runs_page,
 )
+from dashboard.conflict_table import conflict_table
 from dashboard.lazy_tabs import evidence
 
-view = runs_page("Where do the gradients fight, and what did the method do about it?")
+view = runs_page("Where do the gradients conflict, and what did the method do about it?")
 
 telemetry = view.once("gradients", lambda: view.store.telemetry(view.run_ids, ["conflict.", "magnitude.", "effect.", "method."]))
 trained = telemetry.loc[telemetry["epoch"] >= 0, "epoch"]
@@ -30,13 +31,14 @@ other_attribute_note(view, "Gradients of single groups are those of the attribut
 known = state.attributes(view.cohort_id)
 trained_for = list(dict.fromkeys(view.runs["attribute"].dropna()))
 groups = tuple(dict.fromkeys(group for attribute in trained_for for group in known.get(attribute, ())))
+conflict_table(view, telemetry)
 
 
 @st.fragment
 def strips() -> None:
     """Only this part runs again when the slider moves."""
     with st.container(horizontal=True, key="epoch-range"):
-        brushed = st.slider("Epochs of the heat maps", 1, last, (max(1, last - 2), last), key="epochs", help="The brush of every column starts here; drag in a strip to move one alone.") if last > 1 else (1, 1)
+        brushed = st.slider("Epochs of the heat maps", 1, last, gradients.measured_epochs(telemetry), key="epochs", bind="query-params", help="The brush of every column starts here; drag in a strip to move one alone.") if last > 1 else (1, 1)
     chart_block(view.once(f"conflict {brushed}", lambda: gradients.conflict(ready, view.names, view.modalities, groups, brushed)))
 
 

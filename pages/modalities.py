@@ -42,7 +42,13 @@ else:
 
 def alone() -> None:
     rows = performance[performance["kind"] == "unimodal"]
-    chart_block(view.once("unimodal", lambda: modality_auc.unimodal(view.labelled(rows), view.names, view.modalities, view.group_labels, attribute)))
+    if seeds is None:
+        chart_block(view.once("unimodal", lambda: modality_auc.unimodal(view.labelled(rows), names, view.modalities, view.group_labels, attribute)))
+        return
+    every = group_tables.modality_performance(view.store, seeds.run_ids, attribute)
+    mean = over_seeds(view.labelled(every[every["kind"] == "unimodal"]), seeds.method_of)
+    figure = view.once_of_all(f"unimodal over seeds {list(names)}", lambda: modality_auc.unimodal(mean, names, view.modalities, view.group_labels, attribute))
+    chart_block(replace(figure, note=f"Test split. {seeds.count} Beside each group: positive and negative samples. Dashed: chance."))
 
 
 def has() -> None:

@@ -118,7 +118,8 @@ def _scatter_panel(rows: pd.DataFrame, seeds: pd.DataFrame, measure: str, look: 
     layers += points
     if len(beyond):
         layers += _at_the_edge(beyond, limits_x, limits_y, measure, color, x, scale_y, tips, look)
-    return layers.properties(width=width, height=HEIGHT)
+    # Names are darker than their points: with one scale for both the points' would be taken.
+    return layers.resolve_scale(color="independent").properties(width=width, height=HEIGHT)
 
 
 def _labels(rows: pd.DataFrame, dots: pd.DataFrame, wide: list[float], limits_y: list[float], reverse: bool, look: Look, x: Any, scale_y: alt.Scale) -> list[Any]:

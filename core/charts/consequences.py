@@ -93,7 +93,7 @@ def equity(frame: pd.DataFrame, names: Mapping[str, str], attribute: str) -> Fig
     limits = share_domain([rows["low"], rows["high"], rows["value"]])
     best = rows[(rows["metric"] == "es_auc") & rows["value"].notna()].sort_values("value")
     title = "ES-AUC cannot be told" if best.empty else _same(best["value"], "ES-AUC", "run") or f"ES-AUC is highest under {best.iloc[-1]['run']}: {text.interval(best.iloc[-1]['value'], best.iloc[-1]['low'], best.iloc[-1]['high'])}"
-    left_out = sorted({name for value in rows["excluded"].dropna() for name in str(value).split(", ") if name})
+    left_out = sorted({name.removeprefix("without ") for value in rows["excluded"].dropna() for name in str(value).split(", ") if name})
     note = "Read it with the group AUCs and the gap: ES-AUC falls with every further group and counts ranking between groups as unfairness."
     if left_out:
         note = f"{text.listing(left_out)} cannot be judged and {'is' if len(left_out) == 1 else 'are'} left out, which flatters ES-AUC. " + note
@@ -109,8 +109,8 @@ def _same(values: pd.Series, what: str, of: str) -> str:
 
 
 def _equity_panel(rows: pd.DataFrame, order: Sequence[str], limits: list[float], look: Look, width: Width) -> Any:
-    kinds = ["AUC", "ES-AUC", "worst-group AUC"]
-    colors = dict(zip(kinds, (look.faint, look.accent, look.text), strict=True))
+    kinds = [kind for kind in (short(name) for name in ("auc", "es_auc", "worst_group_auc")) if kind in set(rows["what"])]
+    colors = dict(zip((short(name) for name in ("auc", "es_auc", "worst_group_auc")), (look.faint, look.accent, look.text), strict=True))
     y = alt.Y("run:N", sort=list(order), scale=alt.Scale(domain=list(order)), axis=alt.Axis(title=None, labelColor=look.text, labelLimit=180))
     offset = alt.YOffset("what:N", sort=kinds, scale=alt.Scale(domain=kinds, paddingOuter=0.5))
     x_scale = alt.Scale(domain=limits, nice=False, zero=False)

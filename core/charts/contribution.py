@@ -77,7 +77,7 @@ def _epochs_panel(rows: pd.DataFrame, modalities: Sequence[str], last: int, most
     line = base.mark_line().encode(y=y)
     points = base.mark_point(size=44).encode(y=y, tooltip=tips)
     names = alt.Chart(labels).mark_text(align="left", dx=8, fontWeight=600).encode(x=x, y=alt.Y("label_y:Q", scale=y_scale), text="modality:N", color=text_colored(look, "modality", colors))
-    return (reference_line(look, 1 / max(rows["modality"].nunique(), 1)) + band + line + points + names).properties(width=width, height=HEIGHT)
+    return (reference_line(look, 1 / max(rows["modality"].nunique(), 1)) + band + line + points + names).resolve_scale(color="independent").properties(width=width, height=HEIGHT)
 
 
 def by_group(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence[str], groups: Sequence[str], attribute: str) -> Figure:

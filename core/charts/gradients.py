@@ -1,4 +1,4 @@
-"""Where the gradients fight: a column of strips per run, and what their title says."""
+"""Where the gradients conflict: a column of strips per run, and what their title says."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def conflict(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence
         if (own["name"] == "conflict.fused").any():
             still, live = partial(_column, own, common, brushed), partial(_column, own, common, None)
             panels.append(Panel(still, name, live=live, values={BRUSH: _brushed(brushed)}, alt=_sentence(own, name)))
-    title = finding(rows, names, brushed)
+    title = f"{_which(brushed)}: {finding(rows, names, brushed)}"
     columns = {"run": "Run", "trained": "Epoch", "name": "Quantity", "stat": "Statistic", "modality": "Modality", "modality_b": "Other modality", "group": "Group", "group_b": "Other group", "value": "Value"}
     drawn = rows[rows["name"].isin(["conflict.fused", *BETWEEN, "effect.relative_update", "conflict.group_modality"]) | rows["name"].str.startswith("method.")]
     return Figure(
@@ -65,8 +65,22 @@ def conflict(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence
         alt=f"A heat map and strips over {text.plural(common.last, 'epoch')}, one column per run: cosine of each modality's gradient with the fused one, cosine between modalities and between groups, the factor applied, and the relative update. {title}.",
         data=drawn[list(columns)].reset_index(drop=True), table=columns, panels=tuple(panels), columns=min(3, max(1, len(panels))),
         terms=("cosine", "p10", "share_negative", "factor", "relative_update", "conflict_heat"),
-        note="Drag across the strips of a run to choose the epochs of its heat map, double-click to clear. The orange ribbon is darker the more steps oppose the fused gradient.",
+        note="Drag across the strips of a run to choose the epochs of its heat map, double-click to clear. The orange ribbon is darker the more steps oppose the fused gradient. Hatched: not measured in the marked epochs.",
     )  # fmt: skip
+
+
+def _which(epochs: tuple[int, int]) -> str:
+    return f"Epoch {epochs[0]}" if epochs[0] == epochs[1] else f"Epochs {epochs[0]} to {epochs[1]}"
+
+
+def measured_epochs(frame: pd.DataFrame, most: int = 3) -> tuple[int, int]:
+    """First and last of the latest `most` epochs (as trained, from 1) in which conflict was measured: where a brush begins."""
+    known = frame.loc[frame["name"].str.startswith("conflict.") & frame["value"].notna() & (frame["epoch"] >= 0), "epoch"]
+    epochs = sorted(set(known.astype(int) + 1))
+    if not epochs:
+        last = int(frame["epoch"].max()) + 1
+        return max(1, last - most + 1), last
+    return epochs[-most:][0], epochs[-1]
 
 
 def _frame(rows: pd.DataFrame, modalities: Sequence[str], groups: Sequence[str]) -> Frame:

@@ -79,7 +79,7 @@ def with_gutter(limits: Sequence[float], left: float = 0.0, right: float = 0.0) 
     """
     low, high = limits
     room = high - low
-    step = next((s for s in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25) if room / s <= 5), 0.5)
+    step = next((s for s in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25) if room / s <= 6), 0.5)
     first = math.ceil(low / step - 1e-9)
     ticks = [round(k * step, 4) for k in range(first, math.floor(high / step + 1e-9) + 1)]
     return [low - left * room, high + right * room], ticks

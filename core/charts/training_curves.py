@@ -82,4 +82,4 @@ def _draw(frame: pd.DataFrame, column: str, look: Look, width: Width) -> Any:
     if named:
         ends = end_labels(frame.assign(value=frame[AUC]), "epoch", "label", limits, HEIGHT)
         layers.append(alt.Chart(ends).mark_text(align="left", dx=9, fontWeight=600, fontSize=12).encode(x=x, y=alt.Y("label_y:Q", scale=alt.Scale(domain=limits, nice=False)), text="label:N", color=named_colors))
-    return alt.layer(*layers).properties(width=width, height=HEIGHT)
+    return alt.layer(*layers).resolve_scale(color="independent").properties(width=width, height=HEIGHT)

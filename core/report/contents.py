@@ -8,7 +8,7 @@ from typing import Any
 from core.report.audit_tables import comparisons_table, models
 
 MODALITIES = "Which modality does the model lean on, and for whom?"
-GRADIENTS = "Where do the gradients fight, and what did the method do about it?"
+GRADIENTS = "Where do the gradients conflict, and what did the method do about it?"
 TRAINED = "What was trained?"
 FOUND = "What was found?"
 REST = "Which groups are worth a look?"

@@ -174,7 +174,8 @@ def cross_group(store: Store, run_ids: Iterable[str], attribute: str) -> pd.Data
         from core.audit.output.document import cross_group_rows
 
         own = attribute_audit(store, run_id, attribute)
-        return [] if own.cross_group is None else cross_group_rows(own.cross_group, own.groups)
+        rows = [] if own.cross_group is None else cross_group_rows(own.cross_group, own.groups)
+        return [{**{name: value for name, value in row.items() if name != "ci"}, **dict(zip(("low", "high"), row["ci"] or (None, None), strict=True))} for row in rows]
 
     return per_run(store, "cross-group", run_ids, attribute, compute)
 

@@ -48,7 +48,7 @@ def test_every_pair_is_drawn_and_one_brush_goes_through_all_strips(modalities: i
         figure = gradients.conflict(frame, NAMES, ms, gs, (1, LAST))
         spec = styled(figure.panels[0].live(LIGHT, "container"), LIGHT).to_dict()  # type: ignore[misc]
         figure.chart(LIGHT).to_dict()
-    assert figure.title == "M0 is against the fused gradient in 40% of steps (mean cosine +.20) under ERM (fused)"
+    assert figure.title == f"Epochs 1 to {LAST}: M0 is against the fused gradient in 40% of steps (mean cosine +.20) under ERM (fused)"
     [brush] = spec["params"]
     assert brush["views"] == [spec["layer"][0]["name"]]
     assert "<path" in vl_convert.vegalite_to_svg(spec)
@@ -113,7 +113,7 @@ def test_the_title_names_the_least_alike_groups(groups: int) -> None:
 
 def test_no_conflict_is_not_called_a_fight() -> None:
     frame, ms, gs = _rows(3, 2, negative=0.0)
-    assert gradients.conflict(frame, NAMES, ms, gs, (1, LAST)).title == "No modality is ever against the fused gradient under ERM (fused)"
+    assert gradients.conflict(frame, NAMES, ms, gs, (1, LAST)).title == f"Epochs 1 to {LAST}: No modality is ever against the fused gradient under ERM (fused)"
 
 
 def test_only_factors_are_in_the_factor_strip() -> None:

@@ -15,6 +15,7 @@ from core.charts import comparison, groups
 from core.charts.audit_forest import metric_forest
 from core.charts.parts import DECIMALS, share_domain, with_gutter
 from core.charts.theme import CONTRAST, DARK, LIGHT, Look, contrast, rgb
+from core.methods.source import cards
 
 LOOKS = pytest.mark.parametrize("look", [LIGHT, DARK], ids=["light", "dark"])
 
@@ -48,7 +49,7 @@ def test_an_axis_of_shares_holds_them_and_is_wide_enough(values: list[float]) ->
 def test_every_colour_can_be_read_as_a_word(look: Look) -> None:
     """Orange on white has a contrast of 2.2, and the names of two methods had less than 3."""
     ground = rgb(look.background)
-    for color in (*look.groups, *look.modalities, *look.methods, look.worse, look.better):
+    for color in (*look.groups, *look.modalities, *map(look.method_color, [*cards(), "a method without a card"]), look.worse, look.better):
         assert contrast(rgb(look.readable(color)), ground) >= CONTRAST
     assert contrast(rgb(look.muted), ground) >= CONTRAST
 

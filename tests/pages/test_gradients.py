@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
+from core.charts.gradients import measured_epochs
 from core.charts.text import percent
+from core.methods.source import cards
 from core.store import Store
 from tests.factories import FakeWorkspace
 from tests.pages.analysis import calm, drawn, open_page, specs, words
@@ -37,3 +40,24 @@ def test_method_without_a_factor_says_so(fake: FakeWorkspace, monkeypatch: pytes
     app = calm(open_page(monkeypatch, fake.workspace.root, "gradients", runs=_two(fake)[0]))
     said = [row.get("words") for rows in drawn(app) for row in rows]
     assert ("this method applies no factor" in said) == _two(fake)[0].startswith("erm")
+
+
+def test_the_first_screen_is_for_readers_who_are_no_specialists(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a conflict is, how much there is of it, what the method does, and what its groups get; no cosine in it."""
+    run = next(run for run in fake.run_ids if run.startswith("erm-s1-"))
+    app = calm(open_page(monkeypatch, fake.workspace.root, "gradients", runs=run, attribute="sex"))
+    with Store.open(fake.workspace) as store:
+        share = store.telemetry([run], ["conflict.fused"]).query("stat == 'share_negative' and epoch >= 0").groupby("modality")["value"].mean()
+    [row] = app.dataframe[0].value.to_dict("records")
+    assert row["Steps in conflict"] == f"{percent(share.max())} ({share.idxmax()})"
+    assert row["More than chance?"] == ("yes" if share.max() > 0.5 else "no")
+    assert row["What the method does"] == cards()["erm"].summary
+    assert "only more than half is more than chance" in words(app)
+
+
+def test_the_brush_begins_with_measured_epochs() -> None:
+    """It began with the last three epochs, in which a method that measures every fifth has measured nothing."""
+    rows = pd.DataFrame({"name": "conflict.fused", "epoch": range(12), "value": [0.1 if epoch % 5 == 0 else None for epoch in range(12)]})
+    assert measured_epochs(rows) == (1, 11)
+    assert measured_epochs(rows.assign(value=0.2)) == (10, 12)
+    assert measured_epochs(rows.assign(value=None)) == (10, 12)
