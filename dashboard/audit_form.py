@@ -176,10 +176,10 @@ def _options() -> AuditOptions:
         each = kind is not None and st.checkbox("A threshold for each group", key="audit-each")
     with right:
         depth = st.number_input("Intersections up to", 1, 3, 2, key="audit-depth", help="1: single attributes. 2: pairs, such as sex and race together. 3: triples.")
-        draws = st.select_slider("Bootstrap and permutations", [0, 200, 500, 1000, 2000], 500, key="audit-draws", format_func=lambda n: "none" if n == 0 else plural(n, "replicate"))
+        draws = st.select_slider("Bootstrap replicates", [0, 200, 500, 1000, 2000], 500, key="audit-draws", format_func=lambda n: "none" if n == 0 else plural(n, "replicate"))
         gap = st.number_input("Plan for a gap of", 0.01, 0.5, None, 0.01, format="%.3f", key="audit-gap", placeholder="twice the tolerance", help="How many more patients would each group need to show a difference of this size?")
     target = None if kind is None else Target(kind, None if kind == "youden" else float(value))
     return AuditOptions(
         threshold=float(value) if kind is None else None, target=target, per_group_threshold=bool(each), tolerance=float(tolerance),
-        bootstrap=int(draws), permutations=int(draws), intersections=int(depth), missing=missing, gap=gap, curves=True,
+        bootstrap=int(draws), intersections=int(depth), missing=missing, gap=gap, curves=True,
     )  # fmt: skip

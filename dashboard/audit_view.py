@@ -78,7 +78,7 @@ def audit_view(document: Mapping[str, Any]) -> None:
     show_findings(findings, "Nothing odd about this file", key="audit-findings")
     how_to_read(
         "**Disparity**: two groups differ by more than the tolerance, and chance does not explain it after correction. **None found**: the interval of every "
-        "pair lies within the tolerance. Everything else is **not enough data**: it is never a pass. The permutation null says how large a gap comes out by "
+        "pair lies within the tolerance. Everything else is **not enough data**: it is never a pass. The chance null says how large a gap comes out by "
         "chance alone with groups of these sizes.",
         terms=("auc", "interval", "max_gap", "es_auc", "null", "dpd", "deodds", "ece"),
     )

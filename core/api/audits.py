@@ -228,7 +228,7 @@ def audit_predictions(
     >>> from core import AuditOptions, audit_predictions
     >>> y = np.tile([0, 1], 60)
     >>> result = audit_predictions(label=y, score=y * 0.6 + 0.2, attributes={"sex": np.repeat(["F", "M"], 60)},
-    ...                            options=AuditOptions(bootstrap=0, permutations=0))
+    ...                            options=AuditOptions(bootstrap=0))
     >>> result.table("summaries").set_index("metric")["value"]["max_gap"]
     np.float64(0.0)
     """

@@ -94,4 +94,4 @@ def _at_own_thresholds(
 
 def _lighter(options: AuditOptions) -> AuditOptions:
     """Fewer replicates for intersections, of which there are many: tails below their resolution are normal ones."""
-    return replace(options, bootstrap=min(options.bootstrap, INTERSECTION_REPLICATES), permutations=min(options.permutations, INTERSECTION_REPLICATES))
+    return replace(options, bootstrap=min(options.bootstrap, INTERSECTION_REPLICATES))

@@ -58,7 +58,7 @@ class AuditOptions:
     tolerance : largest difference between groups that the reader is ready to accept, for every metric.
     tolerances : the same for single metrics, over `tolerance`.
     alpha : error rate per family (one attribute, one metric, one model); intervals cover 1 - alpha.
-    bootstrap, permutations : replicates; 0 leaves them out. Intersections get at most 200 of each.
+    bootstrap : replicates where no closed form exists (average precision and its like); 0 leaves them out. Intersections get at most 200.
     min_positives, min_negatives, min_rows : counts below which a group is not judged.
     intersections : depth, 1 for none, 2 for pairs of attributes, ...
     missing : missing attribute values left out and counted ("exclude") or as a group of their own ("group").
@@ -79,7 +79,6 @@ class AuditOptions:
     alpha: float = 0.05
     power: float = 0.8
     bootstrap: int = 1000
-    permutations: int = 1000
     seed: int = 0
     min_positives: int = 5
     min_negatives: int = 5
@@ -108,7 +107,7 @@ class AuditOptions:
             raise UserError(f"the gap to plan for must lie between 0 and 1 (it is {self.gap})")
         if not 0 < self.alpha < 0.5 or not 0.5 <= self.power < 1:
             raise UserError("alpha must lie between 0 and .5, power between .5 and 1")
-        if min(self.bootstrap, self.permutations) < 0 or self.seed < 0:
+        if self.bootstrap < 0 or self.seed < 0:
             raise UserError("replicates and seed cannot be negative")
         if 0 < self.bootstrap < 100:
             raise UserError(f"{self.bootstrap} bootstrap replicates give no interval: ask for 100 or more, or 0 for none")

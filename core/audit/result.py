@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.audit.estimates.calibration_tables import CALIBRATION_METRICS, calibration_tables
+from core.audit.estimates.cross_group_table import CrossGroupTable, cross_group_table
 from core.audit.estimates.group_estimates import (
     GroupCounts,
     MetricTable,
@@ -34,7 +35,6 @@ from core.audit.input.predictions import AuditFinding
 from core.audit.options import AuditOptions
 from core.metrics.auc import auc
 from core.metrics.catalogue import RATE_METRICS
-from core.metrics.cross_group import CrossGroup, cross_group_auc
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,10 +158,10 @@ class AttributeAudit:
         )
 
     @cached_property
-    def cross_group(self) -> CrossGroup | None:
+    def cross_group(self) -> CrossGroupTable | None:
         if self.grouping.depth > 1 or not 0 < len(self.groups) <= MAX_PAIRED_GROUPS:
             return None
-        return cross_group_auc(self.data.y, self.data.score, self.grouping.codes, len(self.groups), self.data.weight)
+        return cross_group_table(self.data, self.grouping.codes, self.tables["auc"], self.options)
 
     @cached_property
     def curves(self) -> Curves | None:

@@ -126,9 +126,9 @@ def _forest_panel(rows: pd.DataFrame, single: pd.DataFrame, groups: Sequence[str
 
 
 def gap_null(frame: pd.DataFrame, names: Mapping[str, str], attribute: str) -> Figure:
-    """The observed gap on the gaps that shuffled group labels give: one chart, a row per run.
+    """The observed gap on the gaps that chance gives among groups of equal AUC: one chart, a row per run; a picture, not a claim.
 
-    `frame`: run_id, left, right, share, observed, p, q95, permutations.
+    `frame`: run_id, left, right, share, observed, p, q95, draws.
     """
     if frame.empty:
         return nothing("gap-null", f"Fewer than two groups of {attribute} have enough positives and negatives, so there is no gap to test.")
@@ -137,20 +137,14 @@ def gap_null(frame: pd.DataFrame, names: Mapping[str, str], attribute: str) -> F
     rows["run"] = rows["run_id"].map(dict(names))
     rows["row"] = rows["run_id"].map(order)
     heads = rows.drop_duplicates("run_id").sort_values("row").to_dict("records")
-    parts = [f"{text.decimal(h['observed'])} under {h['run']} ({text.p_value(h['p'])})" for h in heads]
-    real = sum(1 for h in heads if _beyond(h["p"]))
-    lead = "The gap is beyond chance" if real == len(heads) else "The gap could be chance" if real == 0 else "The gap is beyond chance for some"
-    title = f"{lead}: {text.listing(parts, 4)}"
-    columns = {"run": "Run", "left": "Gap from", "right": "Gap to", "share": "Share of shuffles", "observed": "Observed gap", "p": "p", "q95": "95 % quantile", "permutations": "Shuffles"}
+    parts = [f"{text.decimal(h['observed'])} under {h['run']} (chance alone reaches {text.decimal(h['q95'])})" for h in heads]
+    title = f"Gap between group AUCs: {text.listing(parts, 4)}"
+    columns = {"run": "Run", "left": "Gap from", "right": "Gap to", "share": "Share of draws", "observed": "Observed gap", "p": "p (this run alone)", "q95": "95 % quantile", "draws": "Draws"}
     return Figure(
-        name="gap-null", title=title, alt=f"Histogram of the gap between group AUCs when group labels are shuffled, a row per run on one axis, with the observed gap as a marked line. {title}.",
-        data=rows[list(columns)], table=columns, panels=(Panel(partial(_null_panel, _ridges(rows), _observed(heads), domain([rows["right"], rows["observed"]], include=[0.0])[1])),), terms=("max_gap", "null", "p"),
-        note=f"Grey: gaps that chance gives with these group sizes ({text.count(heads[0]['permutations'])} shuffles); dashed: 95 % of them are smaller. Each p is of its run alone; the answer above corrects for all that was searched.",
+        name="gap-null", title=title, alt=f"Histogram of the gap between group AUCs that chance gives among groups of equal AUC, a row per run on one axis, with the observed gap as a marked line. {title}.",
+        data=rows[list(columns)], table=columns, panels=(Panel(partial(_null_panel, _ridges(rows), _observed(heads), domain([rows["right"], rows["observed"]], include=[0.0])[1])),), terms=("max_gap", "null"),
+        note=f"Grey: gaps that chance gives where all groups have the same AUC, with these group sizes ({text.count(heads[0]['draws'])} draws); dashed, and in the title: 95 % of them are smaller. A look at one run; whether a difference may be claimed is said in the answer above, which corrects for all that was searched.",
     )  # fmt: skip
-
-
-def _beyond(p: float | None) -> bool:
-    return p is not None and p < ALPHA
 
 
 def _ridges(rows: pd.DataFrame) -> pd.DataFrame:
@@ -169,8 +163,7 @@ def _observed(heads: Sequence[Mapping[Any, Any]]) -> pd.DataFrame:
     return pd.DataFrame([
         {
             "run": h["run"], "row": int(h["row"]), "observed": h["observed"], "q95": h["q95"], "head": h["row"] + RIDGE_HEAD, "top": h["row"] + RIDGE_TOP, "base": h["row"] + RIDGE_BASE,
-            "beyond": _beyond(h["p"]), "words": f"{text.decimal(h['observed'])}, {text.p_value(h['p'])}", "gap": text.decimal(h["observed"]), "chance": text.decimal(h["q95"]),
-            "p": text.p_value(h["p"]),
+            "words": f"{text.decimal(h['observed'])}, chance {text.decimal(h['q95'])}", "gap": text.decimal(h["observed"]), "chance": text.decimal(h["q95"]),
         }
         for h in heads
     ])  # fmt: skip
@@ -187,10 +180,9 @@ def _null_panel(ridges: pd.DataFrame, observed: pd.DataFrame, right: float, look
     axis = decimal_axis("Gap between group AUCs", tickCount=5, grid=True)
     chance = alt.Chart(ridges).mark_area(opacity=0.5, interpolate="step-after", color=look.no_estimate).encode(x=alt.X("step:Q", scale=x_scale, axis=axis), y=y("top"), y2="base:Q", detail="row:O")
     known = alt.Chart(observed)
-    # Dark or grey: blue and orange are groups on this page.
-    color = alt.condition(alt.datum.beyond, alt.value(look.text), alt.value(look.muted))
+    color = alt.value(look.text)
     at = alt.X("observed:Q", scale=x_scale)
-    tips = tooltips({"run": "Run", "gap": "Observed gap", "p": "Evidence", "chance": "95 % of shuffles below"})
+    tips = tooltips({"run": "Run", "gap": "Observed gap", "chance": "95 % of chance gaps below"})
     floor = known.mark_rule(color=look.faint, strokeWidth=1).encode(y=y("base"))
     edge = known.mark_rule(color=look.muted, strokeDash=[3, 3], strokeWidth=1).encode(x=alt.X("q95:Q", scale=x_scale), y=y("top"), y2="base:Q")
     edge_word = known.mark_text(align="left", baseline="top", dx=4, fontSize=11, text="95 %", color=look.muted).encode(x=alt.X("q95:Q", scale=x_scale), y=y("top"))

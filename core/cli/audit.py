@@ -51,7 +51,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     choices.add_argument("--primary-metrics", metavar="M,M", action="append", help="metrics that it was made to answer (default: auc)")
     choices.add_argument("--reference", metavar="[COL=]GROUP", action="append", help="group that others are compared with where an attribute has too many groups for all pairs (default: the best)")
     choices.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="bootstrap replicates, 0 for none (default 1000)")
-    choices.add_argument("--permutations", type=int, default=1000, metavar="N", help="permutations for the null of gaps, 0 for none (default 1000)")
+    choices.add_argument("--permutations", type=int, metavar="N", help="accepted for commands of version 1 and without effect: the chance of a gap is drawn, nothing is permuted")
     choices.add_argument("--gap", type=float, metavar="X", help="difference for which to say how many more patients each group needs (default: twice the tolerance)")
     choices.add_argument("--min-positives", type=int, default=5, metavar="N", help="a group with fewer positives is not judged (default 5)")
     choices.add_argument("--min-negatives", type=int, default=5, metavar="N", help="the same for negatives (default 5)")
@@ -116,7 +116,6 @@ def options_of(args: argparse.Namespace) -> AuditOptions:
         tolerance=common_tolerance,
         tolerances=single,
         bootstrap=args.bootstrap,
-        permutations=args.permutations,
         seed=args.seed,
         min_positives=args.min_positives,
         min_negatives=args.min_negatives,

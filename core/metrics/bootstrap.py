@@ -3,7 +3,7 @@
 Rankings are resampled as counts per score level (see levels.py), which
 is the plain bootstrap as long as there are no more distinct scores than levels, and differs from it
 by less than the Monte Carlo error beyond. A percentile interval of a max-min gap is no test: the gap
-cannot be negative. Use permutation.py for that. Rates are in bootstrap_rates.py.
+cannot be negative. The intervals and nulls of such summaries are in summary_intervals.py and summary_nulls.py. Rates are in bootstrap_rates.py.
 """
 
 from __future__ import annotations

@@ -33,28 +33,6 @@ def bootstrap_confusion(
     return np.concatenate(one.over_replicates(draws, lambda cells: cells)).reshape(-1, one.n_groups, 4)
 
 
-def bootstrap_pair_confusion(
-    y: ArrayLike,
-    predictions: tuple[ArrayLike, ArrayLike],
-    group: ArrayLike | None = None,
-    n_groups: int | None = None,
-    **how: Unpack[Resampling],
-) -> tuple[Floats, Floats]:
-    """Bootstrap confusion tables of two models' decisions, (R, G, 4) each, from the same drawn patients."""
-    one = Prepared.of(y, group, n_groups, how, by_label=False)
-    a, b = (_decisions(prediction, one) for prediction in predictions)
-    # Label and both decisions make eight cells per group; each model's table sums over the other's decision.
-    draws = one.draws(one.group * 8 + one.positive * 4 + a * 2 + b, one.n_groups * 8)
-    counts = np.concatenate(one.over_replicates(draws, lambda cells: cells))
-    table = counts.reshape(-1, one.n_groups, 2, 2, 2)
-    order = [(1, 1), (0, 1), (1, 0), (0, 0)]  # label, decision: TP, FP, FN, TN
-    of_a, of_b = table.sum(axis=4), table.sum(axis=3)
-    return (
-        np.stack([of_a[:, :, label, decision] for label, decision in order], axis=-1),
-        np.stack([of_b[:, :, label, decision] for label, decision in order], axis=-1),
-    )
-
-
 def _decisions(prediction: ArrayLike, one: Prepared) -> NDArray[np.bool_]:
     selected = validate.labels(prediction)
     if selected.size != one.keep.size:

@@ -93,12 +93,21 @@ def _two_sided(quantile, statistic: float) -> float:  # type: ignore[no-untyped-
     return float(min(2 * np.exp(high), 1.0))
 
 
-def bounded(found: TwoSources, low: float, high: float, level: float = 0.95) -> tuple[float, float]:
-    """An interval for estimates near a bound: the patients' own limits `low` and `high` of the mean (so they stay
-    inside what is possible), widened by the seeds' part."""
-    if found.mean is None or found.low is None:
-        return low, high
+def mean_over_trainings(values: ArrayLike, low: ArrayLike, high: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
+    """Mean of one estimate over S trainings, (S,) values with their limits for patients, and its limits for both sources.
+
+    The patients' limits of the mean are the means of the trainings' own, which is what they come to where all trainings
+    err alike on a patient and too wide otherwise. One training has its own limits.
+    """
+    v, lower, upper = (np.asarray(part, dtype=np.float64) for part in (values, low, high))
+    mean = float(v.mean())
+    if v.size == 1:
+        return mean, float(lower[0]), float(upper[0])
     tail = (1 - level) / 2
-    stretch = found.quantile(tail) / float(-ndtri(tail))
-    seeds = float(-ndtri(tail)) * (found.se_seeds or 0.0)
-    return found.mean - stretch * float(np.hypot(found.mean - low, seeds)), found.mean + stretch * float(np.hypot(high - found.mean, seeds))
+    normal, of_seeds = float(-ndtri(tail)), float(v.var(ddof=1)) / v.size
+    limits = []
+    for reach in (mean - float(lower.mean()), float(upper.mean()) - mean):
+        of_patients = (reach / normal) ** 2
+        half = cochran_cox_quantile(tail, of_patients, of_seeds, v.size) * float(np.sqrt(of_patients + of_seeds)) if of_patients + of_seeds > 0 else 0.0
+        limits.append(half)
+    return mean, mean - limits[0], mean + limits[1]

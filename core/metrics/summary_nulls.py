@@ -9,12 +9,13 @@ All summaries of one metric have one hypothesis, that the groups are alike, so t
 pair, corrected for all pairs (`summary_intervals.Family`), whose verdict it can never contradict. The chance gaps are the
 largest of the pairs' standardised differences, on a scale on which the observed gap is as far out as its most different
 pair: so the share of them beyond the observed gap is p. Ratios, ES-AUC and the worst group are drawn as they are: their
-draws say how small they come out by chance, and `NullTest.p` is no share of them.
+draws say how small they come out by chance, and `ChanceNull.p` is no share of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,7 +24,6 @@ from scipy.special import ndtr, ndtri
 from core.metrics.comparisons import GroupEstimates
 from core.metrics.equity import es_auc, max_gap, min_ratio, worst
 from core.metrics.max_statistics import correlated_draws, normal_draws
-from core.metrics.permutation import NullTest
 from core.metrics.summary_intervals import Family
 
 Floats = NDArray[np.float64]
@@ -31,6 +31,17 @@ Floats = NDArray[np.float64]
 # Draws that are kept for the picture.
 SHOWN = 1024
 LARGEST_P, TINY = 0.999, 1e-300
+
+
+@dataclass(frozen=True)
+class ChanceNull:
+    """A summary against what chance alone gives. `null` is (R,); value, p, median and q95 are None where undefined."""
+
+    value: float | None
+    p: float | None
+    null_median: float | None
+    null_q95: float | None
+    null: Floats
 
 
 def _common(estimates: GroupEstimates, places: NDArray[np.int64]) -> float:
@@ -55,7 +66,7 @@ def chance_gaps(family: Family, gap: float) -> Floats:
     return np.asarray(np.sort(drawn)[every // 2 :: every] * gap / observed)
 
 
-def auc_nulls(estimates: GroupEstimates, family: Family, judged: ArrayLike | None = None) -> dict[str, NullTest]:
+def auc_nulls(estimates: GroupEstimates, family: Family, judged: ArrayLike | None = None) -> dict[str, ChanceNull]:
     """Nulls of "max_gap", "es_auc" and "worst_group".
 
     Parameters
@@ -80,7 +91,7 @@ def auc_nulls(estimates: GroupEstimates, family: Family, judged: ArrayLike | Non
     }
 
 
-def rate_nulls(estimates: Mapping[str, GroupEstimates], families: Mapping[str, Family], judged: Mapping[str, ArrayLike]) -> dict[str, NullTest]:
+def rate_nulls(estimates: Mapping[str, GroupEstimates], families: Mapping[str, Family], judged: Mapping[str, ArrayLike]) -> dict[str, ChanceNull]:
     """Nulls of every summary in `rates.SUMMARIES`.
 
     Parameters
@@ -107,9 +118,9 @@ def rate_nulls(estimates: Mapping[str, GroupEstimates], families: Mapping[str, F
     return found
 
 
-def _test(value: Floats, null: Floats, p: float | None, small_is_extreme: bool = False) -> NullTest:
+def _test(value: Floats, null: Floats, p: float | None, small_is_extreme: bool = False) -> ChanceNull:
     known = null[np.isfinite(null)]
     if not np.isfinite(value) or p is None or known.size == 0:
-        return NullTest(None, None, None, None, null, null.size)
+        return ChanceNull(None, None, None, None, null)
     median, q95 = np.quantile(known, [0.5, 0.05 if small_is_extreme else 0.95])
-    return NullTest(float(value), p, float(median), float(q95), null, null.size)
+    return ChanceNull(float(value), p, float(median), float(q95), null)

@@ -72,7 +72,7 @@ def tests_table(document: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def summaries_table(document: Mapping[str, Any]) -> pd.DataFrame:
-    """Columns `SUMMARIES`: ES-AUC, gap, DPD and the like, with interval and permutation null."""
+    """Columns `SUMMARIES`: ES-AUC, gap, DPD and the like, with interval and chance null."""
     rows = []
     for model, part in models(document).items():
         for attribute, values in part["attributes"].items():

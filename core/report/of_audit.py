@@ -180,7 +180,7 @@ def group_text(own: pd.DataFrame, several: bool) -> pd.DataFrame:
 
 
 def summary_text(numbers: pd.DataFrame, several: bool) -> pd.DataFrame:
-    """Summaries with interval, and the permutation null beside them."""
+    """Summaries with interval, and the chance null beside them."""
     shown = pd.DataFrame(
         {
             "summary": [short(m) for m in numbers["metric"]],

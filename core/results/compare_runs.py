@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.metrics.bootstrap import replicate_interval
 from core.metrics.catalogue import lower_is_better
 from core.metrics.estimate import finite_or_none
 from core.metrics.multiple_testing import holm
 from core.metrics.pareto import pareto_front
-from core.metrics.seeds_and_patients import bounded, seeds_and_patients
+from core.metrics.seeds_and_patients import mean_over_trainings
 from core.results.cache import memoised
-from core.results.paired_bootstrap import Draws, draws
+from core.results.group_tables import group_performance, summaries
+from core.results.paired_differences import paired_differences
 from core.results.predictions import cohort_of, group_codes
 from core.results.unique_labels import flat_settings, unique_labels
 from core.store import Store
@@ -37,65 +37,63 @@ def variants(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def overview(store: Store, runs: pd.DataFrame, attribute: str, measure: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Every run and every method as a point of AUC against `measure`.
+    """Every run and every method as a point of AUC against `measure`, both as the audit of each run has them.
 
-    Both are of the test samples whose group is known and that all runs scored.
+    The AUC is of all test samples, the measure of those whose group is known.
 
     Returns (seeds, methods). seeds: run_id, variant, method, family, seed, x, y, excluded, n_pos, n_neg. methods:
     variant, method, family, seeds, x, x_low, x_high, y, y_low, y_high, kind ("patients" or "patients and
-    seeds": what the intervals account for), front (on the Pareto front of the means), excluded, n_pos, n_neg (test samples).
+    seeds": what the intervals account for), front (on the Pareto front of the means), excluded (groups left out), n_pos,
+    n_neg (test samples of known group).
     """
-    named = variants(runs)
-    ids = list(named["run_id"])
-    placed = [draws(store, ids, attribute, metric) for metric in ("auc", measure)]
-    seeds = named.loc[[all(run in of_run and np.isfinite(of_run[run].value) for of_run in placed) for run in ids], ["run_id", "variant", "method", "family", "seed"]]
-    if seeds.empty:
+    named = variants(runs)[["run_id", "variant", "method", "family", "seed"]]
+    found = summaries(store, list(named["run_id"]), attribute)
+    if found.empty:
         return pd.DataFrame(), pd.DataFrame()
-    seeds = seeds.sort_values("seed", kind="stable").reset_index(drop=True)
-    # Again, on the samples of the runs that are left: those of the intervals and the paired differences, so that the numbers can be subtracted.
-    drawn = {axis: draws(store, list(seeds["run_id"]), attribute, metric) for axis, metric in (("x", "auc"), ("y", measure))}
-    for axis, of_run in drawn.items():
-        seeds[axis] = [of_run[run_id].value for run_id in seeds["run_id"]]
-    for name in ("excluded", "n_pos", "n_neg"):
-        seeds[name] = [getattr(drawn["y"][run_id], name) for run_id in seeds["run_id"]]
-    methods = pd.DataFrame([_method(str(variant), part, drawn) for variant, part in seeds.groupby("variant", sort=False)])
-    if not methods.empty:
-        methods["front"] = pareto_front(methods[["x", "y"]].to_numpy(), [True, not lower_is_better(measure)])
-    return seeds, methods
+    for axis, metric in (("x", "auc"), ("y", measure)):
+        own = found[found["metric"] == metric].set_index("run_id")
+        named = named.join(own[["value", "low", "high"]].astype("float64").rename(columns={"value": axis, "low": f"{axis}_low", "high": f"{axis}_high"}), on="run_id")
+        named["excluded"] = named["run_id"].map(own["excluded"])
+    groups = group_performance(store, list(named["run_id"]), attribute)
+    counts = groups[groups["group"].notna()].groupby("run_id")[["n_pos", "n_neg"]].sum()
+    known = named.join(counts, on="run_id").dropna(subset=["x", "y"]).sort_values("seed", kind="stable").reset_index(drop=True)
+    if known.empty:
+        return pd.DataFrame(), pd.DataFrame()
+    methods = pd.DataFrame([_method(str(variant), part) for variant, part in known.groupby("variant", sort=False)])
+    methods["front"] = pareto_front(methods[["x", "y"]].to_numpy(), [True, not lower_is_better(measure)])
+    return known[["run_id", "variant", "method", "family", "seed", "x", "y", "excluded", "n_pos", "n_neg"]], methods
 
 
-def _method(variant: str, part: pd.DataFrame, drawn: Mapping[str, Mapping[str, Draws]]) -> dict[str, Any]:
+def _method(variant: str, part: pd.DataFrame) -> dict[str, Any]:
+    """Means over seeds. The patients' part of an interval is the mean of the trainings' own ones, the seeds' part adds to it."""
     first = part.iloc[0]
     row: dict[str, Any] = {"variant": variant, "method": first["method"], "family": first["family"], "seeds": len(part), **{name: first[name] for name in ("excluded", "n_pos", "n_neg")}}
     row["kind"] = "patients and seeds" if len(part) > 1 else "patients"
     for axis in ("x", "y"):
-        values = part[axis].to_numpy(dtype=np.float64)
-        replicates = np.stack([drawn[axis][run].replicates for run in part["run_id"]])
-        found = seeds_and_patients(values, replicates)
-        # Near 1 an interval must stay below it: the patients' part keeps the shape that the replicates have.
-        ends = replicate_interval(replicates.mean(axis=0), values.mean(), kind="bias-corrected")
-        low, high = bounded(found, float(ends[0]), float(ends[1]))
-        row |= {axis: float(values.mean()), f"{axis}_low": finite_or_none(max(low, 0.0)), f"{axis}_high": finite_or_none(min(high, 1.0))}
+        found = mean_over_trainings(part[axis], part[f"{axis}_low"], part[f"{axis}_high"])
+        row |= {axis: found[0], f"{axis}_low": finite_or_none(max(found[1], 0.0)), f"{axis}_high": finite_or_none(min(found[2], 1.0))}
     return row
 
 
 def pairs(store: Store, runs: pd.DataFrame, attribute: str, measure: str) -> pd.DataFrame:
     """Every two methods on the same test patients and the same seeds, all seeds that both have.
 
-    Columns: variant (a), against (b), seeds (common), value (mean of a - b over seeds), low, high, p (both
-    of `core.metrics.seeds_and_patients`: patients and seeds together), p_adjusted (Holm over all pairs), sd (between
+    Columns: variant (a), against (b), seeds (common), value (mean of a - b over seeds), low, high, p (patients and
+    seeds together, see `core.results.paired_differences`), p_adjusted (Holm over all pairs), sd (between
     seeds), value_a, value_b (means over the common seeds), differences (one per seed), n_pos, n_neg (test samples),
     reason.
     """
     named = variants(runs)
     key = ("pairs", attribute, measure, *(f"{run_id}@{store.mark(run_id)}@{variant}" for run_id, variant in zip(named["run_id"], named["variant"], strict=True)))
-    return memoised(store, key, lambda: _pairs(named, draws(store, list(named["run_id"]), attribute, measure)))
+    return memoised(store, key, lambda: _pairs(store, named, attribute, measure))
 
 
-def _pairs(named: pd.DataFrame, drawn: Mapping[str, Draws]) -> pd.DataFrame:
-    known = named[[run in drawn and bool(np.isfinite(drawn[run].value)) for run in named["run_id"]]]
-    members = {str(variant): part.drop_duplicates("seed").set_index("seed")["run_id"] for variant, part in known.groupby("variant", sort=False)}
-    rows = [_pair(a, b, members[a], members[b], drawn) for a, b in combinations(members, 2)]
+def _pairs(store: Store, named: pd.DataFrame, attribute: str, measure: str) -> pd.DataFrame:
+    members = {str(variant): part.drop_duplicates("seed").set_index("seed")["run_id"] for variant, part in named.groupby("variant", sort=False)}
+    common = {(a, b): sorted(set(members[a].index) & set(members[b].index)) for a, b in combinations(members, 2)}
+    wanted = {pair: tuple(tuple(str(members[side][seed]) for seed in seeds) for side in pair) for pair, seeds in common.items() if seeds}
+    found = dict(zip(wanted, paired_differences(store, wanted.values(), attribute), strict=True))  # type: ignore[arg-type]
+    rows = [_pair(a, b, seeds, found[a, b][measure] if seeds else None) for (a, b), seeds in common.items()]
     table = pd.DataFrame(rows, columns=pd.Index(PAIRS))
     numbers = ["value", "low", "high", "p", "sd", "value_a", "value_b", "n_pos", "n_neg"]
     table[numbers] = table[numbers].astype("float64")
@@ -103,19 +101,12 @@ def _pairs(named: pd.DataFrame, drawn: Mapping[str, Draws]) -> pd.DataFrame:
     return table
 
 
-def _pair(a: str, b: str, runs_a: pd.Series, runs_b: pd.Series, drawn: Mapping[str, Draws]) -> dict[str, Any]:
-    common = sorted(set(runs_a.index) & set(runs_b.index))
-    head: dict[str, Any] = {"variant": a, "against": b, "seeds": len(common)}
-    if not common:
+def _pair(a: str, b: str, seeds: Sequence[int], found: Mapping[str, Any] | None) -> dict[str, Any]:
+    head: dict[str, Any] = {"variant": a, "against": b, "seeds": len(seeds)}
+    if found is None:
         return {**head, **dict.fromkeys(("value", "low", "high", "p", "sd", "value_a", "value_b", "n_pos", "n_neg")), "differences": [], "reason": f"{a} and {b} have no seed in common"}
-    ours, theirs = ([drawn[runs[seed]] for seed in common] for runs in (runs_a, runs_b))
-    value_a, value_b = (np.array([one.value for one in side]) for side in (ours, theirs))
-    found = seeds_and_patients(value_a - value_b, np.stack([x.replicates - y.replicates for x, y in zip(ours, theirs, strict=True)]))
-    head |= {"n_pos": ours[0].n_pos, "n_neg": ours[0].n_neg}
-    return {
-        **head, "value": found.mean, "low": found.low, "high": found.high, "p": found.p, "sd": found.sd, "reason": found.reason,
-        "value_a": float(value_a.mean()), "value_b": float(value_b.mean()), "differences": [float(d) for d in value_a - value_b],
-    }  # fmt: skip
+    known = [d for d in found["differences"] if d is not None]
+    return {**head, **found, "differences": known, "sd": float(np.std(known, ddof=1)) if len(known) > 1 else None}
 
 
 def paired(store: Store, runs: pd.DataFrame, reference: str, attribute: str, measure: str) -> pd.DataFrame:

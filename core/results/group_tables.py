@@ -116,7 +116,7 @@ def summaries(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFr
 def gap_null(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFrame:
     """Histogram of the gap that chance alone gives, beside the gap observed.
 
-    Columns: run_id, left, right, share (of draws), observed, p, q95, permutations (draws).
+    Columns: run_id, left, right, share (of draws), observed, p, q95, draws (how many).
     """
 
     def compute(run_id: str) -> list[dict[str, Any]]:
@@ -127,7 +127,7 @@ def gap_null(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFra
         edges = np.arange(0, float(null.max()) + 2 * NULL_BIN, NULL_BIN)
         counts, _ = np.histogram(null, edges)
         return [
-            {"left": float(a), "right": float(b), "share": float(c / null.size), "observed": gap.value, "p": gap.p_null, "q95": gap.null_q95, "permutations": null.size}
+            {"left": float(a), "right": float(b), "share": float(c / null.size), "observed": gap.value, "p": gap.p_null, "q95": gap.null_q95, "draws": null.size}
             for a, b, c in zip(edges[:-1], edges[1:], counts, strict=True)
         ]
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from core.errors import UserError
 from core.results.compare_runs import paired, variants
-from core.results.paired_bootstrap import NAMES
+from core.results.paired_differences import MEASURES
 from core.store import Store
 
 DIFFERENCE = {"value": "difference", "low": "low", "high": "high", "p": "p", "p_adjusted": "p_adjusted", "seeds": "common_seeds"}
@@ -29,8 +29,8 @@ def by_method(store: Store, runs: pd.DataFrame, summaries: pd.DataFrame, attribu
 
     Raises UserError when the reference or the measure is unknown.
     """
-    if measure not in NAMES:
-        raise UserError(f"{measure!r} has no paired differences; choose one of: {', '.join(NAMES)}")
+    if measure not in MEASURES:
+        raise UserError(f"{measure!r} has no paired differences; choose one of: {', '.join(MEASURES)}")
     named = variants(runs)
     metrics = [name for name in summaries.columns if name != "run_id"]
     values = named[["run_id", "variant"]].merge(summaries, on="run_id")

@@ -19,7 +19,7 @@ AREAS = (0.6, 0.75, 0.85, 0.95)
 # As many negatives as positives, and many more.
 COUNTS = ((20, 20), (20, 1000), (50, 50), (50, 1000), (500, 500), (500, 1500))
 SPREADS = (1.0, 2.0, 0.5)
-PLAIN = AuditOptions(bootstrap=0, permutations=0)
+PLAIN = AuditOptions(bootstrap=0)
 # Wilson's coverage oscillates round 95 % for few positives: the counts are discrete.
 COARSE = (0.90, 0.99)
 

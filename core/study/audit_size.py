@@ -28,7 +28,7 @@ SETTINGS: tuple[tuple[tuple[int, ...], int], ...] = (
     ((150, 150), 3),
 )
 # p < .05 is reached with 20 of 401, so that the level is not lost to the permutations' resolution.
-OPTIONS = AuditOptions(threshold=PREVALENCE, bootstrap=0, permutations=400)
+OPTIONS = AuditOptions(threshold=PREVALENCE, bootstrap=0)
 LEVEL = 0.05
 # Rates over few rows take few values: no test of them has an exact size.
 COARSE, FEW = (0.01, 0.08), 50

@@ -28,7 +28,7 @@ STATED_GAP = 0.1
 
 def verdicts_under_null(rng: np.random.Generator, repetitions: int, progress: Progress) -> list[Line]:
     """Share of cohorts without any gap that are called a disparity, per metric; and small ones that pass."""
-    options = AuditOptions(threshold=0.35, bootstrap=200, permutations=200, tolerance=0.02)
+    options = AuditOptions(threshold=0.35, bootstrap=200, tolerance=0.02)
     called: dict[str, list[bool]] = {}
     passed: list[bool] = []
     for repetition in range(repetitions):
@@ -59,11 +59,11 @@ def verdicts_at_promised_gap(rng: np.random.Generator, repetitions: int, progres
 def _promised(rng: np.random.Generator, repetitions: int, metric: str, sizes: tuple[int, ...], make: Callable[..., Predictions]) -> Line:
     promises = []
     for _ in range(ASKED):
-        rows = audit(make(rng), AuditOptions(bootstrap=0, permutations=0)).models[0].attributes[0].power
+        rows = audit(make(rng), AuditOptions(bootstrap=0)).models[0].attributes[0].power
         promises += [row.detectable for row in rows if row.metric == metric and row.group == NAMES[len(sizes) - 1] and row.detectable]
     gap = float(np.median(promises))
     hits = []
-    options = AuditOptions(bootstrap=0, permutations=400)
+    options = AuditOptions(bootstrap=0)
     for _ in range(repetitions):
         verdicts = audit(make(rng, worse=gap), options).models[0].attributes[0].verdicts
         hits.append(next(v for v in verdicts if v.metric == metric).verdict == DISPARITY)
@@ -76,12 +76,12 @@ def verdicts_after_more_patients(rng: np.random.Generator, repetitions: int, pro
     for large, small in SHORT_SIZES:
         asked = []
         for _ in range(ASKED):
-            rows = audit(study_cohort(rng, (large, small), 0.85), AuditOptions(bootstrap=0, permutations=0, gap=STATED_GAP)).models[0].attributes[0].power
+            rows = audit(study_cohort(rng, (large, small), 0.85), AuditOptions(bootstrap=0, gap=STATED_GAP)).models[0].attributes[0].power
             asked += [row.more_patients for row in rows if row.metric == "auc" and row.group == NAMES[1] and row.more_patients is not None]
         more = int(np.median(asked))
         hits = []
         for _ in range(repetitions):
-            verdicts = audit(study_cohort(rng, (large, small + more), 0.85, STATED_GAP), AuditOptions(bootstrap=0, permutations=400)).models[0].attributes[0].verdicts
+            verdicts = audit(study_cohort(rng, (large, small + more), 0.85, STATED_GAP), AuditOptions(bootstrap=0)).models[0].attributes[0].verdicts
             hits.append(next(v for v in verdicts if v.metric == "auc").verdict == DISPARITY)
         found.append(line("verdict 'disparity' at a stated gap after more patients, auc", f"groups {(large, small)}, gap {STATED_GAP:g}, {more} more", hits, POWER, None))
         progress(found[-1].setting)

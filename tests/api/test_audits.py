@@ -18,7 +18,7 @@ from core.cli import main
 from core.metrics.auc import auc
 from core.metrics.multiple_testing import holm
 
-FAST = AuditOptions(bootstrap=0, permutations=0)
+FAST = AuditOptions(bootstrap=0)
 NASTY = '<script>alert("x")</script>'
 
 
@@ -56,7 +56,7 @@ def test_the_command_line_prints_the_same(frame: pd.DataFrame, tmp_path: Path, m
     path = tmp_path / "p.csv"
     frame.to_csv(path, index=False)
     result = audit_predictions(path, label="y", score=["one", "two"], attributes="sex", options=FAST)
-    assert main(["audit", str(path), "--label", "y", "--score", "one,two", "--attributes", "sex", "--bootstrap", "0", "--permutations", "0", "--json"]) == 0
+    assert main(["audit", str(path), "--label", "y", "--score", "one,two", "--attributes", "sex", "--bootstrap", "0", "--json"]) == 0
     assert capsys.readouterr().out == result.to_json() + "\n"
 
 
@@ -83,7 +83,7 @@ def test_charts_are_altair_and_say_what_is_missing(frame: pd.DataFrame) -> None:
 
 
 def test_a_comparison_is_about_differences(frame: pd.DataFrame) -> None:
-    result = compare_models(frame, label="y", score=["one", "two", "three"], attributes="sex", options=AuditOptions(bootstrap=100, permutations=0), reference="two")
+    result = compare_models(frame, label="y", score=["one", "two", "three"], attributes="sex", options=AuditOptions(bootstrap=100), reference="two")
     rows = result.table().query("attribute == '(all)' and metric == 'auc'").set_index("model_a")
     assert list(rows.index) == ["one", "three"] and set(rows["model_b"]) == {"two"}
     assert rows["difference"]["one"] == pytest.approx(auc(frame["y"], frame["one"]) - auc(frame["y"], frame["two"]))

@@ -19,7 +19,7 @@ from tests.factories import FakeWorkspace
 from tests.runs.conftest import TINY, Tiny, tiny, tiny_template
 
 __all__ = ["tiny", "tiny_template"]
-FAST = AuditOptions(bootstrap=0, permutations=0)
+FAST = AuditOptions(bootstrap=0)
 
 
 def test_a_cohort_with_its_findings_and_groups(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ from core.audit.input.banding import MAX_GROUPS, band_labels, banded, numbers, q
 from core.errors import UserError
 from tests.audit.cohorts import simulated
 
-PLAIN = AuditOptions(bootstrap=0, permutations=0)
+PLAIN = AuditOptions(bootstrap=0)
 
 
 def predictions(values: object, name: str = "age", seed: int = 0) -> Predictions:
@@ -132,7 +132,7 @@ def test_bands_reach_intersections_comparisons_and_both_splits() -> None:
     n = 1200
     y, age, sex = rng.integers(0, 2, n), rng.integers(20, 90, n), rng.choice(["F", "M"], n)
     given = Predictions.build(y, {"a": rng.random(n), "b": rng.random(n)}, {"age": age, "sex": sex}, split=np.tile(["validation", "test"], n // 2))
-    options = AuditOptions(bootstrap=0, permutations=0, intersections=2, bands={"age": (50.0,)})
+    options = AuditOptions(bootstrap=0, intersections=2, bands={"age": (50.0,)})
     found = audit(given, options).to_dict()["attributes"]
     assert list(found["age"]["groups"]) == ["<50", "50+"]
     assert set(found["age x sex"]["groups"]) == {"<50 & F", "<50 & M", "50+ & F", "50+ & M"}
@@ -163,7 +163,7 @@ def test_the_choice_of_the_best_is_paid_for() -> None:
     """Of 78 pairs 12 are shown, and all 78 are corrected for; a group named beforehand costs 12 and no more."""
     cohort = simulated({f"g{i:02d}": 60 for i in range(13)}, 0.8)
     chosen = audit(cohort, PLAIN)
-    fixed = audit(cohort, AuditOptions(bootstrap=0, permutations=0, reference={"group": "g00"}))
+    fixed = audit(cohort, AuditOptions(bootstrap=0, reference={"group": "g00"}))
     for tests, compared in ((chosen, 78), (fixed, 12)):
         assert (tests.tests["metric"] == "auc").sum() == 12 and tests.claims.family_size == compared
 

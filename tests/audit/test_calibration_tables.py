@@ -8,15 +8,18 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from core.audit.estimates.calibration_tables import calibration_tables, error_tests
-from core.audit.estimates.group_estimates import MetricTable, estimate_groups
+from core.audit.engine import audit
+from core.audit.estimates.calibration_tables import calibration_tables
+from core.audit.estimates.group_estimates import MetricTable, group_counts
 from core.audit.estimates.prevalence_tables import standardised_metrics
 from core.audit.estimates.scored import Scored
+from core.audit.input.predictions import Predictions
 from core.audit.options import AuditOptions
+from core.audit.result import Tables
 from core.metrics.calibration import debiased_ece, ece, reliability
 from core.metrics.calibration_fit import calibration_fit
 
-OPTIONS = AuditOptions(bootstrap=0, permutations=0)
+OPTIONS = AuditOptions(bootstrap=0)
 
 
 def scored(y: np.ndarray, score: np.ndarray, cluster: np.ndarray | None = None, weight: np.ndarray | None = None) -> Scored:
@@ -67,22 +70,14 @@ def test_a_rare_disease_predicted_three_times_too_often_has_another_ratio() -> N
 
 
 def test_errors_of_calibrated_groups_of_different_spread_are_not_called_different() -> None:
-    rejected = []
+    """Their plain errors differ much, because the small group's is mostly noise; the verdict rests on O:E and the slope."""
+    apart, found = [], []
     for seed in range(40):
         data, group = cohort(seed, (1500, 80), (-3.2, 0.0), (0.0, 0.0))
-        (test,) = error_tests(data, group, 2, tables(data, group), OPTIONS)
-        assert test.low is not None and test.high is not None and test.low <= test.difference <= test.high
-        assert test.p is not None and (test.low > 0 or test.high < 0) == (test.p < 0.05)
-        rejected.append(test.p < 0.05)
-    assert sum(rejected) <= 6
-
-
-def test_groups_that_are_not_judged_are_not_tested() -> None:
-    data, group = cohort(4, (100, 100, 100), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
-    found = {t.metric: t for t in calibration_tables(data, group, 3, [None, "too few", None], OPTIONS)}
-    assert [(t.group_a, t.group_b) for t in error_tests(data, group, 3, found, OPTIONS)] == [(0, 2)]
-    found = {t.metric: t for t in calibration_tables(data, group, 3, [None, "too few", "too few"], OPTIONS)}
-    assert error_tests(data, group, 3, found, OPTIONS) == ()
+        attribute = audit(Predictions.build(data.y, data.score, {"g": group}), OPTIONS).models[0].attributes[0]
+        apart.append(np.ptp(attribute.tables["ece"].value))
+        found.append(attribute.verdict("ece").verdict)
+    assert np.median(apart) > 0.05 and found.count("disparity") <= 5
 
 
 def test_raw_metrics_are_those_of_the_audit_and_prevalence_is_the_whole_sets() -> None:
@@ -90,7 +85,7 @@ def test_raw_metrics_are_those_of_the_audit_and_prevalence_is_the_whole_sets() -
     rng = np.random.default_rng(0)
     data = replace(data, weight=rng.integers(1, 4, 800).astype(float), cluster=rng.integers(0, 300, 800))
     found = standardised_metrics(data, group, 2)
-    _, own = estimate_groups(data, group, 2, OPTIONS)
+    own = Tables(data, group, ("a", "b"), group_counts(data, group, 2), OPTIONS)
     assert set(found) == {"ppv", "npv", "selection_rate", "accuracy", "net_benefit", "brier"}
     for name, metric in found.items():
         assert metric.raw == pytest.approx(own[name].value), name

@@ -58,7 +58,7 @@ def test_a_worse_model_is_found_and_summaries_are_paired() -> None:
 
 def test_differences_are_those_of_the_audits_own_values() -> None:
     predictions = two_models(0.3, 1500)
-    options = AuditOptions(bootstrap=100, permutations=0)
+    options = AuditOptions(bootstrap=100)
     result = audit(predictions, options)
     found = compare(predictions, "first", "second", options)
     a, b = (result.model(name).attribute("group") for name in ("first", "second"))
@@ -76,7 +76,7 @@ def test_differences_are_those_of_the_audits_own_values() -> None:
 def test_resampled_differences_agree_with_a_plain_bootstrap() -> None:
     """Rows redrawn in a loop, every metric from scratch: the intervals must be as wide, by 400 replicates of each."""
     predictions = two_models(0.3, 500)
-    found = compare(predictions, "first", "second", AuditOptions(bootstrap=400, permutations=0))
+    found = compare(predictions, "first", "second", AuditOptions(bootstrap=400))
     rng = np.random.default_rng(8)
     y, scores = predictions.y, [predictions.scores[m] for m in ("first", "second")]
     drawn: dict[str, list[float]] = {"auprg": [], "average_precision": [], "ece_debiased": []}
@@ -92,7 +92,7 @@ def test_resampled_differences_agree_with_a_plain_bootstrap() -> None:
 
 
 def test_thresholds_per_group_hold_in_a_comparison() -> None:
-    options = AuditOptions(bootstrap=0, permutations=0, target=Target("sensitivity", 0.8), per_group_threshold=True)
+    options = AuditOptions(bootstrap=0, target=Target("sensitivity", 0.8), per_group_threshold=True)
     predictions = two_models(0.3, 1500)
     found, told = compare(predictions, "first", "second", options), audit(predictions, options)
     for group in "ab":

@@ -14,7 +14,7 @@ from tests.audit.cohorts import simulated
 
 @pytest.fixture(scope="module")
 def result() -> Audit:
-    return audit(simulated({"a": 400, "b": 300, "c": 8}, {"a": 0.9, "b": 0.7, "c": 0.8}), AuditOptions(bootstrap=200, permutations=200, curves=True))
+    return audit(simulated({"a": 400, "b": 300, "c": 8}, {"a": 0.9, "b": 0.7, "c": 0.8}), AuditOptions(bootstrap=200, curves=True))
 
 
 def test_columns(result: Audit) -> None:

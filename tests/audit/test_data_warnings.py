@@ -9,7 +9,7 @@ from core.audit import AuditOptions, Predictions, Target, audit
 from core.errors import UserError
 from tests.audit.cohorts import simulated
 
-PLAIN = AuditOptions(bootstrap=0, permutations=0)
+PLAIN = AuditOptions(bootstrap=0)
 SOUND = {"a": 400, "b": 400}
 CERTAIN = {"a": 2000, "b": 2000}
 
@@ -49,7 +49,7 @@ def test_one_class() -> None:
 def test_small_groups_and_wide_intervals() -> None:
     found = codes(simulated({"a": 400, "b": 60, "c": 8}))
     assert {"wide_interval", "not_estimable"} <= found
-    assert "wide_interval" not in codes(simulated({"a": 400, "b": 60}), AuditOptions(bootstrap=0, permutations=0, tolerance=0.3))
+    assert "wide_interval" not in codes(simulated({"a": 400, "b": 60}), AuditOptions(bootstrap=0, tolerance=0.3))
 
 
 def test_one_group() -> None:
@@ -57,7 +57,7 @@ def test_one_group() -> None:
 
 
 def test_in_sample_target_is_said() -> None:
-    options = AuditOptions(bootstrap=0, permutations=0, target=Target("sensitivity", 0.9))
+    options = AuditOptions(bootstrap=0, target=Target("sensitivity", 0.9))
     assert "in_sample_threshold" in codes(simulated(SOUND), options)
     split = np.tile(["validation", "test"], 400)
     result = audit(simulated(SOUND, split=split), options)
@@ -67,7 +67,7 @@ def test_in_sample_target_is_said() -> None:
 
 def test_target_is_met_on_validation_and_not_fitted_on_test() -> None:
     predictions = simulated({"a": 2000, "b": 2000}, split=np.tile(["validation", "test"], 2000))
-    result = audit(predictions, AuditOptions(bootstrap=0, permutations=0, target=Target("sensitivity", 0.9)))
+    result = audit(predictions, AuditOptions(bootstrap=0, target=Target("sensitivity", 0.9)))
     threshold = result.models[0].point.threshold
     validation = predictions.take(predictions.split == "validation")
     chosen = validation.scores["model"] >= threshold
@@ -79,7 +79,7 @@ def test_target_is_met_on_validation_and_not_fitted_on_test() -> None:
 def test_thresholds_per_group() -> None:
     predictions = simulated({"a": 2000, "b": 2000}, {"a": 0.9, "b": 0.7}, split=np.tile(["validation", "test"], 2000))
     target = Target("sensitivity", 0.8)
-    one, own = (audit(predictions, AuditOptions(bootstrap=0, permutations=0, target=target, per_group_threshold=g)).models[0].attributes[0] for g in (False, True))
+    one, own = (audit(predictions, AuditOptions(bootstrap=0, target=target, per_group_threshold=g)).models[0].attributes[0] for g in (False, True))
     assert own.point.by_group is not None and own.point.by_group["a"] != own.point.by_group["b"]
     assert np.ptp(own.tables["tpr"].value) < np.ptp(one.tables["tpr"].value)
 
@@ -92,7 +92,7 @@ def test_scores_that_are_no_probabilities() -> None:
     overall = audit(predictions, PLAIN).to_dict()["overall"]
     assert overall["auc"] == 1.0 and overall["tpr"] is None and overall["ece"] is None
     assert "threshold" in overall["reasons"]["tpr"] and "probabilities" in overall["reasons"]["ece"]
-    stated = audit(predictions, AuditOptions(bootstrap=0, permutations=0, threshold=5)).to_dict()["overall"]
+    stated = audit(predictions, AuditOptions(bootstrap=0, threshold=5)).to_dict()["overall"]
     assert (stated["tpr"], stated["fpr"], stated["ece"]) == (1.0, 0.0, None)
 
 
@@ -107,7 +107,7 @@ def test_missing_values_form_a_group_or_are_left_out() -> None:
     y = np.tile([0, 1], 60)
     score = np.random.default_rng(0).random(120)
     predictions = Predictions.build(y, score, {"g": (["a"] * 40 + ["b"] * 40 + [None] * 40)})
-    kept = audit(predictions, AuditOptions(bootstrap=0, permutations=0, missing="group")).to_dict()["attributes"]["g"]
+    kept = audit(predictions, AuditOptions(bootstrap=0, missing="group")).to_dict()["attributes"]["g"]
     left = audit(predictions, PLAIN).to_dict()["attributes"]["g"]
     assert (set(kept["groups"]), kept["missing"]) == ({"a", "b", "missing"}, 40)
     assert (set(left["groups"]), left["missing"]) == ({"a", "b"}, 40)
@@ -118,7 +118,7 @@ def test_intersections_count_what_they_leave_out() -> None:
     n = 400
     sex, age = rng.choice(["F", "M"], n), np.where(np.arange(n) < 6, "old", "young")
     y = rng.integers(0, 2, n)
-    result = audit(Predictions.build(y, rng.random(n), {"sex": sex, "age": age}), AuditOptions(bootstrap=0, permutations=0, intersections=2))
+    result = audit(Predictions.build(y, rng.random(n), {"sex": sex, "age": age}), AuditOptions(bootstrap=0, intersections=2))
     found = result.to_dict()["attributes"]
     assert set(found) == {"sex", "age", "sex x age"}
     assert set(found["sex x age"]["groups"]) == {"F & young", "M & young"}
@@ -129,7 +129,7 @@ def test_intersections_count_what_they_leave_out() -> None:
 def test_an_attribute_without_any_group_is_said_and_breaks_nothing() -> None:
     y = np.tile([0, 1], 30)
     predictions = Predictions.build(y, np.linspace(0, 1, 60), {"empty": [None] * 60, "g": ["a", "b"] * 30, "tiny": [f"t{i}" for i in range(60)]})
-    options = AuditOptions(bootstrap=100, permutations=50, missing="exclude", intersections=2)
+    options = AuditOptions(bootstrap=100, missing="exclude", intersections=2)
     found = audit(predictions, options).to_dict()["attributes"]
     for name in ("empty", "g x tiny"):
         assert found[name]["groups"] == {} and found[name]["es_auc"] is None
@@ -139,12 +139,12 @@ def test_an_attribute_without_any_group_is_said_and_breaks_nothing() -> None:
 
 
 def test_groups_worth_a_look_are_corrected_over_all_tests() -> None:
-    rest = audit(simulated({"a": 600, "b": 600, "c": 600}, {"a": 0.9, "b": 0.9, "c": 0.6}), AuditOptions(bootstrap=0, permutations=200)).models[0].against_rest
+    rest = audit(simulated({"a": 600, "b": 600, "c": 600}, {"a": 0.9, "b": 0.9, "c": 0.6}), AuditOptions(bootstrap=0)).models[0].against_rest
     assert len(rest) == 12
     assert rest[0].worth_a_look and rest[0].group == "c"
     assert {t.group for t in rest if t.metric == "auc" and t.worth_a_look} == {"a", "b", "c"}
     assert all(test.p_adjusted is None or test.p is None or test.p_adjusted >= test.p for test in rest)
-    quiet = audit(simulated({"a": 600, "b": 600, "c": 600}), AuditOptions(bootstrap=0, permutations=200)).models[0].against_rest
+    quiet = audit(simulated({"a": 600, "b": 600, "c": 600}), AuditOptions(bootstrap=0)).models[0].against_rest
     assert not any(test.worth_a_look for test in quiet if test.metric == "auc")
 
 
@@ -174,7 +174,7 @@ def test_targets_that_make_no_sense(text: str) -> None:
         Target.parse(text)
 
 
-@pytest.mark.parametrize("choice", [{"tolerance": 1.0}, {"seed": -1}, {"permutations": -1}, {"calibration_bins": 1}, {"power": 0.4}, {"min_negatives": 0}, {"missing": "drop"}, {"bands": {"age": (40.0, 18.0)}}, {"bands": {"age": ()}}, {"bands": {"age": (float("inf"),)}}, {"primary_metrics": ("speed",)}, {"primary_metrics": ()}])
+@pytest.mark.parametrize("choice", [{"tolerance": 1.0}, {"seed": -1}, {"bootstrap": -1}, {"calibration_bins": 1}, {"power": 0.4}, {"min_negatives": 0}, {"missing": "drop"}, {"bands": {"age": (40.0, 18.0)}}, {"bands": {"age": ()}}, {"bands": {"age": (float("inf"),)}}, {"primary_metrics": ("speed",)}, {"primary_metrics": ()}])
 def test_more_options_that_make_no_sense(choice: dict[str, object]) -> None:
     with pytest.raises(UserError):
         AuditOptions(**choice)  # type: ignore[arg-type]
@@ -183,12 +183,12 @@ def test_more_options_that_make_no_sense(choice: dict[str, object]) -> None:
 def test_scores_without_a_meaning_at_half_are_said() -> None:
     predictions = Predictions.build(np.tile([0, 1], 50), np.linspace(0, 9, 100), {"g": ["a", "b"] * 50})
     assert "no_operating_point" in codes(predictions)
-    assert "no_operating_point" not in codes(predictions, AuditOptions(bootstrap=0, permutations=0, threshold=4))
+    assert "no_operating_point" not in codes(predictions, AuditOptions(bootstrap=0, threshold=4))
 
 
 def test_a_group_too_small_for_a_threshold_of_its_own() -> None:
     predictions = simulated({"a": 800, "b": 12}, split=np.tile(["validation", "test"], 406))
-    options = AuditOptions(bootstrap=0, permutations=0, target=Target("sensitivity", 0.8), per_group_threshold=True)
+    options = AuditOptions(bootstrap=0, target=Target("sensitivity", 0.8), per_group_threshold=True)
     result = audit(predictions, options)
     assert "group_threshold" in {f.code for f in result.findings}
     point = result.models[0].attributes[0].point

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.audit import AuditOptions, Predictions, audit
 
-PLAIN = AuditOptions(bootstrap=0, permutations=0, threshold=0.5)
+PLAIN = AuditOptions(bootstrap=0, threshold=0.5)
 ALL_GROUPS = ("es_auc", "max_gap", "dpd", "deodds")
 METRICS = ("auc", "tpr", "fpr", "ppv", "selection_rate", "accuracy", "brier", "ece", "average_precision")
 
@@ -103,8 +103,8 @@ def test_repeated_patients_widen_intervals() -> None:
 def test_same_seed_same_answer() -> None:
     from tests.audit.cohorts import simulated
 
-    options = AuditOptions(bootstrap=200, permutations=200, seed=3)
+    options = AuditOptions(bootstrap=200, seed=3)
     first, second = (audit(simulated({"a": 80, "b": 60}), options).to_dict() for _ in range(2))
     assert first == second
-    other = audit(simulated({"a": 80, "b": 60}), AuditOptions(bootstrap=200, permutations=200, seed=4)).to_dict()
+    other = audit(simulated({"a": 80, "b": 60}), AuditOptions(bootstrap=200, seed=4)).to_dict()
     assert first["attributes"] != other["attributes"]

@@ -30,7 +30,7 @@ def test_intervals_cover(n: int) -> None:
     truths = {"average_precision": average_precision(large.y, large.score, all_one, 1)[0], "auprg": auprg(large.y, large.score, all_one, 1)[0]}
     square = (large.score - large.y) ** 2
     truths["balanced_brier"] = (square[large.y].mean() + square[~large.y].mean()) / 2
-    options = AuditOptions(bootstrap=150, permutations=0)
+    options = AuditOptions(bootstrap=150)
     found = [*precision_tables(data, codes, 200, [None] * 200, options), *calibration_tables(data, codes, 200, [None] * 200, AuditOptions(bootstrap=0))]
     for table in found:
         if table.metric in truths:
@@ -48,20 +48,20 @@ def test_the_standard_error_is_the_plain_bootstraps() -> None:
 
 
 def test_without_replicates_there_is_a_value_and_no_interval() -> None:
-    tables = audit(simulated({"a": 100, "b": 100}), AuditOptions(bootstrap=0, permutations=0)).models[0].tables
+    tables = audit(simulated({"a": 100, "b": 100}), AuditOptions(bootstrap=0)).models[0].tables
     for name in ("average_precision", "auprg"):
         assert np.isfinite(tables[name].value[0]) and np.isnan(tables[name].low[0]) and tables[name].method == "none"
 
 
 def test_limits_enclose_the_value_and_stay_possible() -> None:
-    attribute = audit(simulated({"a": 200, "b": 30}, {"a": 0.97, "b": 0.6}), AuditOptions(bootstrap=200, permutations=0)).models[0].attributes[0]
+    attribute = audit(simulated({"a": 200, "b": 30}, {"a": 0.97, "b": 0.6}), AuditOptions(bootstrap=200)).models[0].attributes[0]
     for name, least in (("average_precision", 0.0), ("auprg", -np.inf), ("balanced_brier", 0.0)):
         table = attribute.tables[name]
         assert np.all((least <= table.low) & (table.low < table.value) & (table.value < table.high) & (table.high <= 1)), name
 
 
 def test_repeated_patients_are_drawn_whole() -> None:
-    options = AuditOptions(bootstrap=400, permutations=0)
+    options = AuditOptions(bootstrap=400)
     once, thrice = (audit(simulated({"a": 200, "b": 200}, images=k), options).models[0].attributes[0].tables for k in (1, 3))
     assert thrice["average_precision"].se == pytest.approx(once["average_precision"].se, rel=0.15)
     for name in ("calibration_intercept", "calibration_slope", "oe_ratio"):

@@ -23,7 +23,7 @@ from core.cli import build_parser
 from core.cli.audit import mapping_of, options_of
 from core.errors import UserError
 
-PLAIN = AuditOptions(bootstrap=0, permutations=0)
+PLAIN = AuditOptions(bootstrap=0)
 
 
 def table(n: int = 240, seed: int = 0) -> pd.DataFrame:
@@ -54,7 +54,7 @@ def test_rows_left_out_add_up_with_their_reasons(tmp_path: Path) -> None:
     frame = table()
     frame.loc[:9, "y"] = None
     frame.loc[5:19, "s"] = None
-    found = made(frame, tmp_path / "p.csv", Mapping("y", ("s",), ("g",), split="split"), AuditOptions(bootstrap=0, permutations=0, target=Target("sensitivity", 0.8)))
+    found = made(frame, tmp_path / "p.csv", Mapping("y", ("s",), ("g",), split="split"), AuditOptions(bootstrap=0, target=Target("sensitivity", 0.8)))
     assert [(part["reason"].split(" ")[0], part["rows"]) for part in found["left_out"]] == [("no", 10), ("no", 10), ("training", 73), ("validation", 73)]
     assert found["rows_read"] == 240 == found["rows_audited"] + sum(part["rows"] for part in found["left_out"])
     assert found["operating_points"]["s"]["chosen_on"] == "validation" and found["operating_points"]["s"]["target"] == "sensitivity 0.8"
@@ -118,7 +118,7 @@ def choices(draw: st.DrawFn, attributes: tuple[str, ...]) -> AuditOptions:
     return AuditOptions(
         target=target, threshold=draw(st.none() | st.floats(-5, 5)) if target is None else None, per_group_threshold=target is not None and draw(st.booleans()),
         tolerance=draw(share), tolerances=draw(st.dictionaries(st.sampled_from(["auc", "tpr"]), share, max_size=2)), alpha=draw(share), power=draw(st.floats(0.5, 0.95)),
-        bootstrap=draw(st.sampled_from([0, 100, 1000])), permutations=draw(st.integers(0, 2000)), seed=draw(st.integers(0, 99)),
+        bootstrap=draw(st.sampled_from([0, 100, 1000])), seed=draw(st.integers(0, 99)),
         min_positives=draw(st.integers(2, 9)), min_negatives=draw(st.integers(2, 9)), min_rows=draw(st.integers(0, 30)), intersections=draw(st.integers(1, 3)),
         missing=draw(st.sampled_from(["group", "exclude"])), bands=draw(st.dictionaries(st.sampled_from(attributes), edges, max_size=2)),
         calibration_bins=draw(st.integers(2, 20)), primary_attributes=draw(st.just(()) | st.just(attributes)), primary_metrics=draw(st.sampled_from([("auc",), ("tpr", "auc")])),

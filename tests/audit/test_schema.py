@@ -21,7 +21,7 @@ from core.errors import UserError
 from core.report.of_audit import audit_report
 from tests.audit.cohorts import simulated
 
-PLAIN = AuditOptions(bootstrap=0, permutations=0)
+PLAIN = AuditOptions(bootstrap=0)
 
 
 def check(document: dict[str, Any]) -> None:
@@ -31,7 +31,7 @@ def check(document: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    return audit(simulated({"a": 120, "b": 100, "c": 6}), AuditOptions(bootstrap=100, permutations=50, curves=True)).to_dict()
+    return audit(simulated({"a": 120, "b": 100, "c": 6}), AuditOptions(bootstrap=100, curves=True)).to_dict()
 
 
 def test_the_schema_is_one_and_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,7 +49,7 @@ def test_several_models_and_seeds_keep_to_it() -> None:
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 200)
     predictions = Predictions.build(y, {name: rng.random(200) for name in ("erm-s1", "erm-s2", "multifair-s1")}, {"g": rng.choice(["a", "b"], 200), "age": rng.integers(20, 90, 200)})
-    check(with_comparisons(audit(predictions, AuditOptions(bootstrap=100, permutations=20, intersections=2)), predictions).to_dict())
+    check(with_comparisons(audit(predictions, AuditOptions(bootstrap=100, intersections=2)), predictions).to_dict())
 
 
 @st.composite
@@ -70,7 +70,7 @@ def cohorts(draw: st.DrawFn) -> Predictions:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @pytest.mark.filterwarnings("ignore")
 def test_whatever_is_audited_keeps_to_it(predictions: Predictions, missing: bool, target: Target | None, depth: int) -> None:
-    options = AuditOptions(bootstrap=0, permutations=0, missing="group" if missing else "exclude", target=target, intersections=depth, curves=True)
+    options = AuditOptions(bootstrap=0, missing="group" if missing else "exclude", target=target, intersections=depth, curves=True)
     check(audit(predictions, options).to_dict())
 
 

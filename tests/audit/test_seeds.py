@@ -14,7 +14,7 @@ def trainings(names: tuple[str, ...]) -> Audit:
     base = simulated({"a": 200, "b": 200, "c": 6})
     rng = np.random.default_rng(1)
     scores = {name: np.clip(base.scores["model"] + rng.normal(0, 0.05, len(base)), 0, 1) for name in names}
-    return audit(Predictions.build(base.y, scores, {"group": base.attributes["group"].values()}), AuditOptions(bootstrap=0, permutations=0))
+    return audit(Predictions.build(base.y, scores, {"group": base.attributes["group"].values()}), AuditOptions(bootstrap=0))
 
 
 def test_names_tell_method_and_seed() -> None:

@@ -15,7 +15,7 @@ from tests.audit.cohorts import simulated
 def test_threads_do_not_change_an_audit(monkeypatch: pytest.MonkeyPatch, images: int) -> None:
     monkeypatch.setattr(draws_module, "CHUNK_ELEMENTS", 5_000)  # many chunks, so that threads do interleave
     cohort = simulated({"a": 90, "b": 70, "c": 40}, {"a": 0.9, "b": 0.8, "c": 0.7}, images=images)
-    options = AuditOptions(bootstrap=100, permutations=100, seed=5)
+    options = AuditOptions(bootstrap=100, seed=5)
     answers: list[dict[str, Any]] = []
     for workers in (1, 2, 4):
         monkeypatch.setattr(draws_module, "default_workers", lambda count=workers: count)

@@ -8,7 +8,7 @@ from core.audit import AuditOptions, audit
 from core.audit.inference.verdicts import DISPARITY, NONE_FOUND, NOT_ENOUGH, Verdict
 from tests.audit.cohorts import simulated
 
-OPTIONS = AuditOptions(bootstrap=200, permutations=200, threshold=0.35)
+OPTIONS = AuditOptions(bootstrap=200, threshold=0.35)
 
 
 def verdict(sizes: dict[str, int], auc: dict[str, float] | float, metric: str = "auc", options: AuditOptions = OPTIONS) -> Verdict:
@@ -46,9 +46,9 @@ def test_a_group_too_small_to_judge_does_not_hide_a_disparity() -> None:
 
 
 def test_a_real_gap_within_the_tolerance_is_no_disparity() -> None:
-    options = AuditOptions(bootstrap=0, permutations=0, tolerance=0.2)
+    options = AuditOptions(bootstrap=0, tolerance=0.2)
     assert verdict({"a": 10_000, "b": 10_000}, {"a": 0.9, "b": 0.85}, options=options).verdict == NONE_FOUND
-    strict = AuditOptions(bootstrap=0, permutations=0, tolerance=0.2, tolerances={"auc": 0.02})
+    strict = AuditOptions(bootstrap=0, tolerance=0.2, tolerances={"auc": 0.02})
     assert verdict({"a": 10_000, "b": 10_000}, {"a": 0.9, "b": 0.85}, options=strict).verdict == DISPARITY
 
 
@@ -58,19 +58,19 @@ def test_one_group_has_nothing_to_compare() -> None:
 
 
 def test_power_promises_what_the_tolerance_and_the_counts_allow() -> None:
-    attribute = audit(simulated({"a": 1000, "b": 200}, 0.85), AuditOptions(bootstrap=0, permutations=0, gap=0.08)).models[0].attributes[0]
+    attribute = audit(simulated({"a": 1000, "b": 200}, 0.85), AuditOptions(bootstrap=0, gap=0.08)).models[0].attributes[0]
     small = next(row for row in attribute.power if row.metric == "auc" and row.group == "b")
     assert small.detectable is not None and small.detectable > 0.08
     assert small.more_patients is not None and 10 < small.more_patients < 500
     # With so many more patients, as promised, the stated gap is within reach.
-    grown = audit(simulated({"a": 1000, "b": 200 + small.more_patients}, 0.85), AuditOptions(bootstrap=0, permutations=0, gap=0.08)).models[0].attributes[0]
+    grown = audit(simulated({"a": 1000, "b": 200 + small.more_patients}, 0.85), AuditOptions(bootstrap=0, gap=0.08)).models[0].attributes[0]
     enough = next(row for row in grown.power if row.metric == "auc" and row.group == "b")
     assert enough.detectable == pytest.approx(0.08, abs=0.02)
 
 
 def test_power_says_what_no_number_of_patients_can_do() -> None:
-    attribute = audit(simulated({"a": 40, "b": 30}, 0.85), AuditOptions(bootstrap=0, permutations=0, gap=0.06)).models[0].attributes[0]
+    attribute = audit(simulated({"a": 40, "b": 30}, 0.85), AuditOptions(bootstrap=0, gap=0.06)).models[0].attributes[0]
     row = next(row for row in attribute.power if row.metric == "auc" and row.group == "b")
     assert row.more_patients is None and row.reason is not None and "both need more" in row.reason
-    within = audit(simulated({"a": 400, "b": 300}, 0.85), AuditOptions(bootstrap=0, permutations=0, gap=0.04)).models[0].attributes[0]
+    within = audit(simulated({"a": 400, "b": 300}, 0.85), AuditOptions(bootstrap=0, gap=0.04)).models[0].attributes[0]
     assert "within the tolerance" in str(within.power[0].reason)

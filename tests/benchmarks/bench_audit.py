@@ -24,20 +24,20 @@ from fairlearn.metrics import (
 from sklearn.metrics import accuracy_score, precision_score
 
 from core.metrics.auc import group_aucs
+from core.metrics.auc_comparisons import group_auc_estimates
 from core.metrics.auc_interval import auc_interval
 from core.metrics.bootstrap import bootstrap_aucs, bootstrap_statistic, replicate_interval
 from core.metrics.bootstrap_rates import bootstrap_confusion
 from core.metrics.calibration import brier, reliability
 from core.metrics.calibration_error import calibration_error_intervals
 from core.metrics.calibration_fit import calibration_fit
+from core.metrics.comparisons import compare_pairs
 from core.metrics.cross_group import cross_group_auc
 from core.metrics.delong import group_delong
-from core.metrics.multiple_testing import adjust
 from core.metrics.net_benefit import decision_curve
-from core.metrics.permutation import permute_aucs, permute_pairs
 from core.metrics.precision_recall import auprg, average_precision, table_average_precision
-from core.metrics.rate_tests import one_vs_rest_rates, pairwise_rates
-from core.metrics.rates import CELLS, RATES, confusion, rate, rate_counts, rate_estimates, rate_summaries, rates
+from core.metrics.rate_comparisons import group_rate_estimates
+from core.metrics.rates import CELLS, RATES, confusion, rate, rate_estimates, rate_summaries, rates
 
 GROUPS = 5
 ATTRIBUTES = 4
@@ -96,10 +96,8 @@ def everything(n: int, replicates: int, workers: int | None) -> float:
         table = confusion(y, selected, group, GROUPS)
         for name in CELLS:
             rate_estimates(table, name)
-            adjust(one_vs_rest_rates(*rate_counts(table, name)).p)
-            adjust(pairwise_rates(*rate_counts(table, name), PAIRS).p)
-        permute_aucs(y, score, group, GROUPS, permutations=replicates, seed=1, workers=workers)
-        permute_pairs(y, score, group, PAIRS, GROUPS, permutations=replicates, seed=1, workers=workers)
+            compare_pairs(group_rate_estimates(y, selected, group, GROUPS, name), PAIRS)
+        compare_pairs(group_auc_estimates(y, score, group, GROUPS), PAIRS)
     return time.perf_counter() - start
 
 

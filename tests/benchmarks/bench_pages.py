@@ -152,7 +152,7 @@ def add_audit(home: Path) -> str:
     file = home / "bench-predictions.csv"
     frame.join(wide, on="sample_id").to_csv(file, index=False)
     mapping = Mapping(label="y", score=("score",), attributes=names, id="sample_id", patient="patient_id")
-    return make(workspace, file, "Benchmark", mapping, AuditOptions(bootstrap=200, permutations=200, curves=True)).audit_id
+    return make(workspace, file, "Benchmark", mapping, AuditOptions(bootstrap=200, curves=True)).audit_id
 
 
 def main() -> int:

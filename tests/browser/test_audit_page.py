@@ -46,7 +46,7 @@ def test_a_click_on_a_verdict_opens_its_evidence(browser: Any, tmp_path: Path) -
     file = tmp_path / "p.csv"
     pd.DataFrame({"y": y, "score": score, "sex": rng.choice(["f", "m"], 900), "race": rng.choice(["a", "b"], 900)}).to_csv(file, index=False)
     workspace = Workspace.open(tmp_path / "workspace")
-    kept = make(workspace, file, "p.csv", Mapping("y", ("score",), ("race", "sex")), AuditOptions(bootstrap=0, permutations=0, curves=True))
+    kept = make(workspace, file, "p.csv", Mapping("y", ("score",), ("race", "sex")), AuditOptions(bootstrap=0, curves=True))
     group = kept.document["attributes"]["sex"]["groups"]["f"]
     watch = Watch()
     with dashboard(workspace.root) as address:
@@ -207,7 +207,7 @@ def test_a_link_to_an_audit_that_is_not_there(empty: tuple[str, Workspace], page
 def test_model_and_open_cell_are_in_the_link_and_back_goes_back(empty: tuple[str, Workspace], page: Any, tmp_path: Path) -> None:
     """What the link did not hold was lost with a reload: the other model was shown."""
     address, workspace = empty
-    kept = make(workspace, _file(tmp_path), "two.csv", Mapping("y", ("score", "second"), ("race", "sex")), AuditOptions(bootstrap=0, permutations=0, curves=True))
+    kept = make(workspace, _file(tmp_path), "two.csv", Mapping("y", ("score", "second"), ("race", "sex")), AuditOptions(bootstrap=0, curves=True))
     visit(page, address, "audit", f"?audit={kept.audit_id}")
     segment(page, "audit-model", "second")
     in_address(page, "model=second")

@@ -112,7 +112,7 @@ def test_the_empty_page_offers_an_example_and_earlier_audits_can_be_deleted(audi
     rng = np.random.default_rng(2)
     file = tmp_path / "old.csv"
     pd.DataFrame({"y": rng.integers(0, 2, 200), "score": rng.random(200), "sex": rng.choice(["f", "m"], 200)}).to_csv(file, index=False)
-    kept = make(workspace, file, "old.csv", Mapping("y", ("score",), ("sex",)), AuditOptions(bootstrap=0, permutations=0, curves=True))
+    kept = make(workspace, file, "old.csv", Mapping("y", ("score",), ("sex",)), AuditOptions(bootstrap=0, curves=True))
     visit(page, address, "audit", chart=False)
     said = says(page, "[data-testid=stMain]", "What the file holds")
     assert "Template" in said and "Example file" in said

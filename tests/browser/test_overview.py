@@ -37,15 +37,15 @@ def _searched(store: Store, fake: FakeWorkspace) -> Any:
 
 def test_findings_are_the_audits_and_lead_to_their_evidence(page: Any, served: tuple[str, FakeWorkspace], store: Store) -> None:
     address, fake = served
-    found = _searched(store, fake).sort_values("p_search")
+    found = _searched(store, fake).sort_values("p")
     top = found[found["verdict"] == "disparity"].iloc[0]
     visit(page, address, query="?tour=done")
     first = says(page, ".st-key-finding-0", "disparity")
-    assert decimal(top["pair"]["value_low"]) in first and f"corrected {p_value(top['p_search'])}" in first
+    assert decimal(top["pair"]["value_low"]) in first and f"corrected {p_value(top['p'])}" in first
     groups = group_tables.group_performance(store, [top["run_id"]], top["attribute"]).set_index("group")
     low = groups.loc[top["pair"]["group_low"]]
     assert interval(low["value"], low["low"], low["high"]) in first
-    says(page, "[data-testid=stMain]", f"{found['searched'].iloc[0]} comparisons searched")
+    says(page, "[data-testid=stMain]", f"strongest of {found['tests'].iloc[0]} comparisons between groups")
     press(page, "finding-go-0")
     page.wait_for_url("**/groups**", timeout=PATIENCE)
     in_address(page, top["run_id"])

@@ -98,7 +98,7 @@ def _audit(fake: FakeWorkspace, folder: Path) -> Any:
     frame = pd.read_parquet(fake.workspace.runs / _runs(fake)[0] / "predictions.parquet")
     table = frame[frame["split"] == "test"].merge(fake.cohort.table[["sample_id", "sex"]], on="sample_id")[["sample_id", "y", "score", "sex"]]
     table.to_csv(folder / "p.csv", index=False)
-    return make(fake.workspace, folder / "p.csv", "p.csv", Mapping("y", ("score",), ("sex",), id="sample_id"), AuditOptions(bootstrap=100, permutations=100))
+    return make(fake.workspace, folder / "p.csv", "p.csv", Mapping("y", ("score",), ("sex",), id="sample_id"), AuditOptions(bootstrap=100))
 
 
 def test_nothing_to_report_says_what_to_do(page: Any, tmp_path: Path) -> None:

@@ -9,11 +9,9 @@ import core.metrics.draws as draws_module
 from core.metrics.auc import auc, group_aucs
 from core.metrics.bootstrap import bootstrap_aucs, bootstrap_models, bootstrap_statistic, replicate_interval
 from core.metrics.bootstrap_rates import bootstrap_confusion
-from core.metrics.delong import difference, group_delong
+from core.metrics.delong import group_delong
 from core.metrics.paired import Pair, compare_aucs, compare_rates
-from core.metrics.permutation import permute_aucs, permute_pairs
 from core.metrics.precision_recall import average_precision, table_average_precision
-from core.metrics.rate_tests import rate_tests
 from core.metrics.rates import rates
 from tests.metrics.support import cohort
 
@@ -89,63 +87,8 @@ def test_threads_do_not_change_answers(monkeypatch: pytest.MonkeyPatch) -> None:
             bootstrap_aucs(y, score, group, cluster=cluster, replicates=200, seed=9, workers=w) for w in (1, 4)
         )
         assert np.array_equal(one.groups, four.groups) and np.array_equal(one.overall, four.overall)
-        a, b = (permute_aucs(y, score, group, cluster=cluster, permutations=200, seed=9, workers=w) for w in (1, 4))
-        assert np.array_equal(a.max_gap.null, b.max_gap.null)
     different = bootstrap_aucs(y, score, group, replicates=200, seed=10)
     assert not np.array_equal(different.groups, bootstrap_aucs(y, score, group, replicates=200, seed=9).groups)
-
-
-def test_hypergeometric_and_shuffled_nulls_agree() -> None:
-    y, score, group = cohort(6000, 2, 8)
-    cells = permute_aucs(y, score, group, permutations=2000, seed=3, max_levels=16)
-    shuffled = permute_aucs(y, score, group, permutations=2000, seed=3, max_levels=16, weight=np.ones(6000))
-    assert not np.array_equal(cells.max_gap.null, shuffled.max_gap.null)
-    assert cells.max_gap.value == pytest.approx(shuffled.max_gap.value)
-    assert cells.max_gap.null_q95 == pytest.approx(shuffled.max_gap.null_q95, rel=0.15)
-    assert cells.one_vs_rest.p == pytest.approx(shuffled.one_vs_rest.p, abs=0.08)
-
-
-def test_a_planted_gap_is_found_and_no_gap_is_not() -> None:
-    rng = np.random.default_rng(12)
-    group = np.repeat([0, 1, 2], 400)
-    y = rng.random(1200) < 0.4
-    score = rng.normal(size=1200) + y * np.array([1.8, 1.8, 0.6])[group]
-    result = permute_aucs(y, score, group, permutations=499, seed=1)
-    for test in (result.max_gap, result.es_auc, result.worst_group):
-        assert test.p is not None and test.p < 0.01
-    assert result.max_gap.null_q95 is not None and result.max_gap.value is not None
-    assert result.max_gap.null_q95 < result.max_gap.value
-    assert result.one_vs_rest.p[2] < 0.01 and result.one_vs_rest.p_joint[2] < 0.01
-    assert result.one_vs_rest.difference[2] < 0
-    pairs = permute_pairs(y, score, group, [(0, 1), (0, 2)], permutations=499, seed=1)
-    assert pairs.p[0] > 0.05 and pairs.p[1] < 0.01
-    exact = difference(group_delong(y, score, group), 0, 2)
-    assert pairs.difference[1] == pytest.approx(exact.value, abs=0.005)
-    assert pairs.se[1] == pytest.approx(exact.se, rel=0.03)
-
-
-def test_size_of_the_studentized_test_when_variances_differ() -> None:
-    """Equal AUCs, unlike prevalence and spread: about one in twenty rejected."""
-    rng = np.random.default_rng(21)
-    group = np.repeat([0, 1], [60, 180])
-    shift = 0.8416 * np.sqrt(1 + np.array([3.0, 0.6])[group] ** 2)
-    p = []
-    for seed in range(300):
-        y = rng.random(240) < np.where(group == 0, 0.3, 0.6)
-        score = rng.normal(size=240) * np.where(y, np.array([3.0, 0.6])[group], 1) + y * shift
-        p.append(permute_pairs(y, score, group, [(0, 1)], permutations=99, seed=seed, workers=1).p[0])
-    assert 0.02 <= np.mean(np.array(p) < 0.0501) <= 0.09
-
-
-def test_rate_tests_hold_their_size_and_are_symmetric() -> None:
-    rng = np.random.default_rng(1)
-    result = rate_tests(rng.binomial(40, 0.3, 4000), 40, rng.binomial(150, 0.3, 4000), 150)
-    assert 0.03 <= np.mean(result.p < 0.05) <= 0.07
-    assert np.mean((result.low <= 0) & (result.high >= 0)) == pytest.approx(0.95, abs=0.02)
-    a, b = rate_tests([3], [20], [9], [25]), rate_tests([9], [25], [3], [20])
-    assert a.p == pytest.approx(b.p) and a.difference == pytest.approx(-b.difference)
-    empty = rate_tests([0, 5], [0, 5], [3, 5], [9, 5])
-    assert np.isnan(empty.p[0]) and empty.p[1] == pytest.approx(0.5, abs=0.51)
 
 
 def test_paired_models_share_their_draws() -> None:

@@ -12,6 +12,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from core.metrics.auc import auc, group_aucs
+from core.metrics.auc_interval import auc_interval
 from core.metrics.calibration import brier, reliability
 from core.metrics.cross_group import cross_group_auc
 from core.metrics.delong import delong, group_delong
@@ -79,17 +80,21 @@ def test_clustered_variance_by_simulation() -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_cross_group_matrix(seed: int) -> None:
+@pytest.mark.parametrize("clustered", [False, True])
+def test_cross_group_matrix(seed: int, clustered: bool) -> None:
     y, score, group = cohort(300, 3, seed, decimals=2, missing=True)
-    matrix = cross_group_auc(y, score, group, 3)
-    own = group_delong(y, score, group, 3)
-    assert np.diagonal(matrix.auc) == pytest.approx(own.auc)
-    assert np.diagonal(matrix.se) == pytest.approx(own.se)
+    cluster = np.arange(300) // 2 if clustered else None
+    matrix = cross_group_auc(y, score, group, 3, cluster=cluster)
+    assert np.diagonal(matrix.auc) == pytest.approx(group_delong(y, score, group, 3).auc)
     for a in range(3):
         for b in range(3):
             pair = ((group == a) & (y == 1)) | ((group == b) & (y == 0))
             assert matrix.auc[a, b] == pytest.approx(roc_auc_score(y[pair], score[pair]))
-            assert matrix.se[a, b] == pytest.approx(delong(y[pair], score[pair]).se[0])
+            alone = delong(y[pair], score[pair], cluster=None if cluster is None else cluster[pair])
+            assert (matrix.n_pos[a], matrix.n_neg[b]) == (y[pair].sum(), (1 - y[pair]).sum())
+            low, high = auc_interval(alone)
+            # The variances of few patients are drawn towards what the other columns show: near, not equal.
+            assert (matrix.low[a, b], matrix.high[a, b]) == pytest.approx((low[0], high[0]), abs=0.03)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

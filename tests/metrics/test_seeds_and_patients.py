@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm, t
 
-from core.metrics.seeds_and_patients import NO_SEED, NO_SPREAD, UNSTABLE, bounded, seeds_and_patients
+from core.metrics.seeds_and_patients import NO_SEED, NO_SPREAD, UNSTABLE, mean_over_trainings, seeds_and_patients
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 3, 5])
@@ -49,9 +49,21 @@ def test_what_is_undefined_says_why() -> None:
     assert partly.n == 1 and partly.mean == pytest.approx(0.4)
 
 
-def test_bounded_intervals_keep_the_patients_shape() -> None:
-    alone = seeds_and_patients([0.98], np.random.default_rng(0).normal(0.98, 0.01, (1, 500)))
-    assert bounded(alone, 0.95, 0.99) == pytest.approx((0.95, 0.99))
-    several = seeds_and_patients([0.97, 0.99, 0.98], np.random.default_rng(0).normal(0.98, 0.01, (3, 500)))
-    low, high = bounded(several, 0.95, 0.99)
-    assert low < 0.95 and high > 0.99
+@pytest.mark.parametrize("seeds", [1, 2, 3, 5])
+@pytest.mark.parametrize("between", [0.0, 0.5, 2.0])
+def test_the_mean_of_trainings_covers_the_truth(seeds: int, between: float) -> None:
+    """Every training with the interval of its patients, whose errors are the same for all."""
+    rng = np.random.default_rng(seeds * 10 + int(between * 2) + 1)
+    covered = []
+    for _ in range(4000):
+        seen = rng.normal(0.3, between if seeds > 1 else 0.0, seeds) + rng.normal()
+        mean, low, high = mean_over_trainings(seen, seen - 1.96, seen + 1.96)
+        assert mean == pytest.approx(seen.mean())
+        covered.append(low <= 0.3 <= high)
+    assert np.mean(covered) >= 0.94 - 3 * np.sqrt(0.95 * 0.05 / 4000)
+
+
+def test_the_mean_of_trainings_keeps_the_shape_of_the_patients_interval() -> None:
+    assert mean_over_trainings([0.98], [0.95], [0.99]) == pytest.approx((0.98, 0.95, 0.99))
+    mean, low, high = mean_over_trainings([0.97, 0.99, 0.98], [0.94, 0.96, 0.95], [0.98, 1.0, 0.99])
+    assert low < 0.95 and high > 0.99 and high - mean < mean - low

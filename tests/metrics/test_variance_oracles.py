@@ -5,13 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from core.metrics.rate_permutation import permute_rates
 
 from core.metrics.auc import auc
 from core.metrics.comparisons import compare_pairs
 from core.metrics.delong import delong, group_delong
-from core.metrics.one_vs_rest import one_vs_rest
-from core.metrics.permutation import NullTest, permute_aucs, permute_pairs
 from core.metrics.rate_comparisons import RatioMoments, group_mean_estimates, group_rate_estimates
 from core.metrics.rates import effective_sizes
 
@@ -155,47 +152,3 @@ def test_net_benefit_is_a_difference_of_two_shares() -> None:
     assert both.value[0] == pytest.approx(0.15 - 0.25 * 0.1)
     expected = np.sqrt((0.15 + 0.25**2 * 0.1 - both.value[0] ** 2) / 200)
     assert both.se[0] == pytest.approx(expected, rel=0.01)
-
-
-def test_a_permutation_p_is_never_zero() -> None:
-    rng = np.random.default_rng(12)
-    group = np.repeat([0, 1], 60)
-    y = np.tile([0, 1], 60)
-    score = np.where(group == 0, rng.normal(size=120) + 6 * y, rng.normal(size=120))
-    assert permute_pairs(y, score, group, [(0, 1)], permutations=49, workers=1).p[0] == pytest.approx(1 / 50)
-    found = permute_aucs(y, score, group, permutations=49, workers=1)
-    assert found.max_gap.p == pytest.approx(1 / 50)
-    assert NullTest.of(5.0, np.zeros(9)).p == pytest.approx(0.1)
-    assert NullTest.of(5.0, np.r_[np.zeros(8), np.nan]).p == pytest.approx(0.2), "an undefined permutation counts against"
-
-
-@pytest.mark.parametrize("clustered", [False, True])
-def test_rates_are_shuffled_within_labels(clustered: bool) -> None:
-    """Decisions that are the labels: shuffled among the ill and among the healthy nothing changes, among all much does."""
-    rng = np.random.default_rng(13)
-    group = np.repeat([0, 1], [100, 100])
-    y = (rng.random(200) < np.where(group == 0, 0.2, 0.6)).astype(int)
-    rows = 2 if clustered else 1
-    args = [np.repeat(v, rows) for v in (y, y, group)]
-    more = {"cluster": np.repeat(np.arange(200), rows) if clustered else None, "permutations": 200, "workers": 1}
-    found = permute_rates(*args, 2, **more)
-    assert np.all(found["equalized_odds_difference"].null == 0)
-    assert found["demographic_parity_difference"].null.std() > 0.03
-    within = permute_rates(*args, 2, selection_by_label=True, **more)["demographic_parity_difference"]
-    assert within.null == pytest.approx(within.value)
-
-
-def test_one_against_the_rest_is_a_pair_of_its_own_and_of_two_groups_none() -> None:
-    d = _eyes(14, 200, groups=3)
-
-    def estimate(sides: np.ndarray, count: int):  # type: ignore[no-untyped-def]
-        return group_rate_estimates(d["y"], d["score"] > 0.5, sides, count, "tpr", cluster=d["patient"])
-
-    found = one_vs_rest(estimate, d["group"], 3)
-    assert set(found) == {0, 1, 2}
-    ill = d["y"] == 1
-    for g, test in found.items():
-        own, rest = ((d["score"] > 0.5)[ill & side].mean() for side in (d["group"] == g, d["group"] != g))
-        assert test.difference[0] == pytest.approx(own - rest)
-    assert one_vs_rest(estimate, np.minimum(d["group"], 1), 2) == {}
-    assert set(one_vs_rest(estimate, d["group"], 3, [2])) == {2}

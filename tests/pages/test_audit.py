@@ -59,7 +59,7 @@ def test_an_upload_becomes_an_audit_that_says_what_core_says(monkeypatch: pytest
     quick(app)
     start(app)
 
-    options = AuditOptions(threshold=0.5, bootstrap=200, permutations=200, curves=True)
+    options = AuditOptions(threshold=0.5, bootstrap=200, curves=True)
     expected = audit(read_predictions(file, Mapping("outcome", ("score",), ("race", "sex"), id="id")), options).to_dict()
     said = words(app)
     verdict = expected["attributes"]["race"]["verdicts"]["auc"]

@@ -34,7 +34,7 @@ def _upload(workspace: Workspace) -> Path:
 def test_an_audit_says_how_far_it_is(workspace: Workspace, tmp_path: Path) -> None:
     """Every attribute of every model is announced, in order, and the share only grows."""
     told: list[tuple[float, str]] = []
-    options = AuditOptions(bootstrap=0, permutations=0, intersections=2)
+    options = AuditOptions(bootstrap=0, intersections=2)
     make(workspace, _table(tmp_path), "p.csv", MAPPING, options, lambda share, what: told.append((share, what)))
     words = [f"{model}, by {by}" for model in ("score", "other") for by in ("sex", "race", "sex x race")]
     assert [what for _, what in told if what in words] == words, told
@@ -44,7 +44,7 @@ def test_an_audit_says_how_far_it_is(workspace: Workspace, tmp_path: Path) -> No
 
 def test_the_process_makes_the_audit_that_make_makes(workspace: Workspace, tmp_path: Path) -> None:
     folder, table = _upload(workspace), _table(tmp_path)
-    options = AuditOptions(target=Target("sensitivity", 0.8), tolerances={"auc": 0.1}, bootstrap=0, permutations=0)
+    options = AuditOptions(target=Target("sensitivity", 0.8), tolerances={"auc": 0.1}, bootstrap=0)
     audit_job.start(workspace, folder, table, "two models.csv", MAPPING, options)
     job = audit_job.look(folder)
     assert job is not None and job.state == "running" and job.share == 0
@@ -58,7 +58,7 @@ def test_the_process_makes_the_audit_that_make_makes(workspace: Workspace, tmp_p
 
 def test_cancelling_ends_the_process_and_leaves_no_audit(workspace: Workspace, tmp_path: Path) -> None:
     folder = _upload(workspace)
-    audit_job.start(workspace, folder, _table(tmp_path, 20_000), "p.csv", MAPPING, AuditOptions(bootstrap=2000, permutations=2000))
+    audit_job.start(workspace, folder, _table(tmp_path, 20_000), "p.csv", MAPPING, AuditOptions(bootstrap=2000))
     process = psutil.Process(read_json(folder / audit_job.STATUS)["pid"])
     audit_job.cancel(folder)
     psutil.wait_procs([process], timeout=30)

@@ -28,7 +28,7 @@ def _erm(fake: FakeWorkspace) -> str:
 def test_reads_the_audits_group_aucs(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     run = _erm(fake)
     app = calm(open_page(monkeypatch, fake.workspace.root, "groups", runs=run, attribute="sex"))
-    found = audit(_frame(fake, run, "sex"), AuditOptions(bootstrap=0, permutations=0, missing="exclude")).groups
+    found = audit(_frame(fake, run, "sex"), AuditOptions(bootstrap=0, missing="exclude")).groups
     aucs = found[(found["metric"] == "auc") & (found["attribute"] == "sex")].set_index("group")["value"]
     said = words(app)
     assert f"{decimal(aucs.min())} against {decimal(aucs.max())} for {aucs.idxmax()}" in said
@@ -40,7 +40,7 @@ def test_reads_the_audits_group_aucs(fake: FakeWorkspace, monkeypatch: pytest.Mo
 def test_verdict_is_the_audits(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     run = _erm(fake)
     app = calm(open_page(monkeypatch, fake.workspace.root, "groups", runs=run, attribute="skin_type"))
-    verdicts = audit(_frame(fake, run, "skin_type"), AuditOptions(bootstrap=0, permutations=0, missing="exclude")).verdicts
+    verdicts = audit(_frame(fake, run, "skin_type"), AuditOptions(bootstrap=0, missing="exclude")).verdicts
     expected = verdicts[verdicts["metric"] == "auc"].iloc[0]
     assert expected["reason"] in words(app)
 

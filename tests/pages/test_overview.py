@@ -31,8 +31,8 @@ def test_findings_are_the_audits(monkeypatch: pytest.MonkeyPatch, fake: FakeWork
         table = cohort_claims.of_runs(store, fake.cohort.cohort_id, chosen)
     shown = [row for row in table.to_dict("records") if row["reason"] in said]
     assert 1 <= len([b for b in app.button if b.label == "See the evidence"]) == len(shown) <= 3
-    assert f"{table['searched'].iloc[0]} comparisons searched" in said
-    best = table.sort_values("p_search").iloc[0]
+    assert f"strongest of {table['tests'].iloc[0]} comparisons between groups" in said
+    best = table.sort_values("p").iloc[0]
     assert best["reason"] in said or best["verdict"] != "disparity"
     counts = fake.cohort.table.groupby("sex")["y"].sum()
     assert {r["group"]: r["n_pos"] for r in drawn(app)[0]}["female"] == counts["female"]

@@ -31,7 +31,7 @@ def document(tmp_path: Path, depth: int = 2) -> dict:
     score = 1 / (1 + np.exp(-((2 * y - 1) * np.where(race == "a", 2.0, 0.3) + rng.normal(size=n))))
     file = tmp_path / "p.csv"
     pd.DataFrame({"y": y, "score": score, "race": race, "sex": rng.choice(["f", "m"], n)}).to_csv(file, index=False)
-    options = AuditOptions(bootstrap=200, permutations=200, intersections=depth, curves=True)
+    options = AuditOptions(bootstrap=200, intersections=depth, curves=True)
     return audit(read_predictions(file, Mapping("y", ("score",), ("race", "sex"))), options).to_dict()
 
 
@@ -104,7 +104,7 @@ def test_models_of_one_audit_stand_beside_each_other(tmp_path: Path) -> None:
     file = tmp_path / "p.csv"
     pd.DataFrame(table).to_csv(file, index=False)
     predictions = read_predictions(file, Mapping("y", ("erm-s1", "erm-s2"), ("sex",)))
-    found = with_comparisons(audit(predictions, AuditOptions(bootstrap=100, permutations=0)), predictions).to_dict()
+    found = with_comparisons(audit(predictions, AuditOptions(bootstrap=100)), predictions).to_dict()
     html = render_html(audit_report(found))
     first = found["comparisons"][0]["differences"][0]
     assert f"erm-s2 less erm-s1: AUC {interval(first['difference'], *first['ci'], signed=True)}" in html

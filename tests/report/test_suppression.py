@@ -38,7 +38,7 @@ def predictions(seed: int, n: int = 500, rare: float = 0.02, missing: float = 0.
 
 
 def made(given: Predictions, depth: int = 2) -> dict[str, Any]:
-    options = AuditOptions(bootstrap=0, permutations=0, intersections=depth, min_positives=2, min_negatives=2, min_rows=4, curves=True)
+    options = AuditOptions(bootstrap=0, intersections=depth, min_positives=2, min_negatives=2, min_rows=4, curves=True)
     return json.loads(json.dumps(with_comparisons(audit(given, options), given).to_dict()))
 
 

@@ -19,7 +19,7 @@ from tests.factories import fake_cohort, fake_run
 
 RUNS = 4
 WORKSPACES = 150
-OPTIONS = AuditOptions(bootstrap=0, permutations=200)
+OPTIONS = AuditOptions(bootstrap=0)
 
 
 def _workspace(rng: np.random.Generator, n: int = 200) -> Predictions:

@@ -10,12 +10,11 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from core.audit import AuditOptions, audit
-from core.metrics.bootstrap import bootstrap_models
 from core.metrics.multiple_testing import holm
-from core.metrics.paired import Pair, compare_aucs
+from core.metrics.paired import Pair, compare_aucs, compare_group_aucs
 from core.results import compare_runs
 from core.results.group_tables import group_performance, summaries
-from core.results.paired_bootstrap import REPLICATES, draws
+from core.results.paired_differences import paired_differences
 from core.results.predictions import from_run
 from core.results.summary import test_summary
 from core.store import Store
@@ -48,38 +47,30 @@ def opened(tmp_path_factory: pytest.TempPathFactory):
         yield store, cohort, store.runs(status="done")
 
 
-def test_draws_kept_run_by_run_are_those_of_a_joint_bootstrap(opened) -> None:
+def test_a_pair_of_runs_is_the_paired_comparison_of_their_predictions(opened) -> None:
     store, _, runs = opened
     first, second = runs["run_id"].iloc[0], runs["run_id"].iloc[4]
     both = from_run(store, [first, second], "sex", ("test",))
     a, b, code = *both.scores.values(), both.attributes["sex"].codes
-    seen = compare_aucs(Pair(both.y, a, b, code, 2))
-    joint = [of.summaries() for of in bootstrap_models(both.y, [a, b], code, 2, replicates=REPLICATES, workers=1)]
+    found = paired_differences(store, [((first,), (second,))], "sex")[0]
+    pair, everybody = Pair(both.y, a, b, code, 2), Pair(both.y, a, b, np.zeros_like(code), 1)
+    seen = {**compare_aucs(pair), "auc": compare_group_aucs(everybody)[0]}
     for metric, name in (("auc", "auc"), ("es_auc", "es_auc"), ("max_gap", "max_gap"), ("worst_group_auc", "worst_group")):
-        drawn = draws(store, [first, second], "sex", metric)
-        one, other = drawn[first], drawn[second]
-        assert one.value - other.value == pytest.approx(seen[name].difference)
-        assert one.replicates - other.replicates == pytest.approx(joint[0][name] - joint[1][name], abs=1e-5)
+        row, known = found[metric], seen[name]
+        assert (row["value"], row["low"], row["high"], row["p"]) == pytest.approx((known.difference, known.low, known.high, known.p))
 
 
-def test_draws_made_now_and_read_again_and_one_run_later_are_paired(tmp_path: Path) -> None:
-    """A run that comes later is drawn without the others, and gets their patients."""
+def test_a_pair_kept_in_the_store_is_the_pair_made_now(tmp_path: Path) -> None:
     workspace = Workspace.open(tmp_path / "w")
     cohort = fake_cohort(workspace, patients=500, samples_per_patient=2, attributes=GROUPS)
-    early = [fake_run(workspace, cohort, method=m, epochs=2) for m in ("erm", "multifair")]
+    runs = tuple(fake_run(workspace, cohort, method=m, epochs=2) for m in ("erm", "multifair"))
     with Store.open(workspace) as store:
-        first = draws(store, early, "sex", "es_auc")
-    late = fake_run(workspace, cohort, method="ogm-ge", epochs=2)
+        made = paired_differences(store, [(runs[:1], runs[1:])], "sex")
     with Store.open(workspace) as store:
-        kept = draws(store, [*early, late], "sex", "es_auc")
+        assert paired_differences(store, [(runs[:1], runs[1:])], "sex") == made
         store.rebuild()
-    for run in early:
-        assert first[run].value == kept[run].value
-        np.testing.assert_array_equal(first[run].replicates, kept[run].replicates)
     with Store.open(workspace) as store:
-        together = draws(store, [late, *early], "sex", "es_auc")
-    for run, own in together.items():
-        np.testing.assert_array_equal(own.replicates, kept[run].replicates)
+        assert paired_differences(store, [(runs[:1], runs[1:])], "sex") == made
 
 
 def test_a_group_that_is_not_judged_is_named_and_left_out(fake: FakeWorkspace) -> None:
@@ -96,8 +87,8 @@ def test_all_common_seeds_count(opened) -> None:
     store, _, runs = opened
     table = compare_runs.paired(store, runs, "ERM (fused)", "sex", "es_auc").set_index("variant")
     row = table.loc["MultiFair"]
-    by_seed = [draws(store, list(runs["run_id"]), "sex", "es_auc")[r].value for r in runs[runs["method"] == "multifair"].sort_values("seed")["run_id"]]
-    plain = [draws(store, list(runs["run_id"]), "sex", "es_auc")[r].value for r in runs[runs["method"] == "erm"].sort_values("seed")["run_id"]]
+    audited = summaries(store, list(runs["run_id"]), "sex").query("metric == 'es_auc'").set_index("run_id")["value"]
+    by_seed, plain = (audited[runs[runs["method"] == method].sort_values("seed")["run_id"]].to_numpy() for method in ("multifair", "erm"))
     assert row["seeds"] == 3 and row["differences"] == pytest.approx(np.subtract(by_seed, plain).tolist())
     assert row["value"] == pytest.approx(np.mean(np.subtract(by_seed, plain)))
     assert row["sd"] == pytest.approx(np.std(np.subtract(by_seed, plain), ddof=1))
@@ -140,10 +131,11 @@ def test_one_es_auc_wherever_it_is_shown(fake: FakeWorkspace) -> None:
     run = fake.run_ids[0]
     with Store.open(fake.workspace) as store:
         assert from_run(store, run, "sex").attributes["sex"].n_missing, "nothing is missing, so nothing is tested"
-        found = audit(from_run(store, run, "sex"), AuditOptions(missing="exclude", bootstrap=0, permutations=0)).model().attribute("sex")
+        found = audit(from_run(store, run, "sex"), AuditOptions(missing="exclude")).model().attribute("sex")
         audited = next(summary.value for summary in found.summaries if summary.metric == "es_auc")
         on_pages = summaries(store, [run], "sex").set_index("metric")["value"]["es_auc"]
-        compared = draws(store, [run], "sex", "es_auc")[run].value
+        other = fake.run_ids[1]
+        compared = paired_differences(store, [((run,), (other,))], "sex")[0]["es_auc"]["value_a"]
         assert audited == pytest.approx(on_pages) == pytest.approx(compared, abs=1e-9) == pytest.approx(test_summary(store, run, "sex")["es_auc"])
 
 
@@ -158,7 +150,5 @@ def test_a_run_with_fewer_test_samples_is_compared_on_what_all_share(tmp_path: P
     with Store.open(workspace) as store:
         table = compare_runs.pairs(store, store.runs(status="done"), "sex", "auc")
         whole, shared = (store.predictions(run, "test").set_index("sample_id") for run in runs)
-    known = cohort.table.set_index("sample_id")["sex"].reindex(shared.index).notna()
-    shared = shared[known]
     expected = abs(roc_auc_score(shared["y"], whole.loc[shared.index, "score"]) - roc_auc_score(shared["y"], shared["score"]))
     assert abs(table["value"].iloc[0]) == pytest.approx(expected)

@@ -12,7 +12,7 @@ from core.results.predictions import from_run
 from core.store import Store
 from tests.factories import FakeWorkspace
 
-PLAIN = AuditOptions(bootstrap=0, permutations=0)
+PLAIN = AuditOptions(bootstrap=0)
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_the_test_split_is_audited(store: Store, done: list[str]) -> None:
 
 
 def test_a_target_is_met_on_validation(store: Store, done: list[str]) -> None:
-    result = audit(from_run(store, done[0]), AuditOptions(bootstrap=0, permutations=0, target=Target("sensitivity", 0.8)))
+    result = audit(from_run(store, done[0]), AuditOptions(bootstrap=0, target=Target("sensitivity", 0.8)))
     point = result.models[0].point
     validation = store.predictions(done[0], "validation")
     positive = validation[validation["y"] == 1]["score"].to_numpy()

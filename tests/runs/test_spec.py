@@ -162,7 +162,7 @@ def test_naming_a_default_asks_for_the_same_run() -> None:
         ({"methods": ["erm"], "settings": {"epochs": 0}}, "epochs"),
         ({"methods": ["erm"], "settings": {"epochs": "many"}}, "setting epochs is a whole number, not 'many'"),
         ({"methods": ["erm"], "settings": {"budget.clip": "x"}}, "setting budget.clip is a number or null, not 'x'"),
-        ({"methods": ["erm"], "settings": {"augment": "spin"}}, "'none' or 'flip', not 'spin'"),
+        ({"methods": ["erm"], "settings": {"augment": "spin"}}, "'none' or 'flip' or 'strong', not 'spin'"),
         ({"methods": ["erm", "multifair"], "settings": {"tau": True}}, "setting tau is a number, not True"),
     ],
 )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.metrics.auc import auc, group_aucs
-from core.metrics.calibration_fit import intercept_and_slope
+from core.metrics.calibration_fit import calibration_fit
 from core.study.audit_cohorts import CohortSettings, simulate_cohort
 from core.study.audit_pairs import SETTINGS, pair_tests
 
@@ -23,9 +23,9 @@ def test_every_group_has_its_auc_and_prevalence(spread: float) -> None:
 
 def test_scores_are_calibrated_in_every_group_unless_shifted() -> None:
     made = simulate_cohort(np.random.default_rng(2), CohortSettings((40_000, 40_000), (0.1, 0.4), shift=(0.0, 0.5)))
-    intercept, _, slope, _ = intercept_and_slope(made.y, made.scores["model 1"], made.attributes["group"].codes, 2)
-    assert slope == pytest.approx([1, 1], abs=0.05)
-    assert intercept == pytest.approx([0, -0.5], abs=0.05)
+    fit = calibration_fit(made.y, made.scores["model 1"], made.attributes["group"].codes, 2)
+    assert fit.slope.value == pytest.approx([1, 1], abs=0.05)
+    assert fit.intercept.value == pytest.approx([0, -0.5], abs=0.05)
 
 
 def test_rows_per_patient_differ_between_groups_as_asked() -> None:

@@ -11,6 +11,8 @@ from core.audit.estimates.linearised import linearise_ratio
 from core.audit.estimates.scored import Scored
 from core.audit.options import AuditOptions
 from core.metrics.auc_comparisons import auc_estimates
+from core.metrics.auc_interval import METHOD as AUC_METHOD
+from core.metrics.auc_interval import auc_interval
 from core.metrics.catalogue import RATE_METRICS
 from core.metrics.comparisons import GroupEstimates
 from core.metrics.delong import AucCovariance, group_delong
@@ -21,7 +23,6 @@ from core.metrics.rates import confusion, rate, rate_counts
 from core.metrics.score_limits import WilsonLimits
 
 Floats = NDArray[np.float64]
-AUC_METHOD = "score limits on DeLong's variance"
 MEAN_METHOD = "score limits of shares, Student's t"
 NEEDS = {"tpr": "positives", "fpr": "negatives", "ppv": "selected rows", "npv": "rows not selected"}
 
@@ -103,21 +104,22 @@ def auc_table(data: Scored, codes: NDArray[np.int64], count: int, lacking: tuple
     estimates = auc_estimates(result)
     value = result.auc
     se = np.where(np.isfinite(value), result.se, np.nan)
-    reasons = tuple(_auc_reason(*row) for row in zip(value, lacking, result.pos.clusters, result.neg.clusters, strict=True))
+    patients = np.minimum(result.pos.clusters, result.neg.clusters)
+    reasons = tuple(_auc_reason(*row) for row in zip(value, lacking, patients, strict=True))
     judged = np.array([why is None for why in reasons], dtype=bool)
-    low, high = estimates.interval(1 - options.alpha)
+    low, high = auc_interval(result, 1 - options.alpha)
     half = normal_quantile(1 - options.alpha) * np.where(se > 0, se, np.nan)
     low = np.where(judged, low, np.maximum(value - half, 0.0))
     high = np.where(judged, high, np.minimum(value + half, 1.0))
     return MetricTable("auc", value, low, high, se, judged, reasons, AUC_METHOD, freedom=_auc_freedom(result), estimates=estimates)
 
 
-def _auc_reason(value: float, lacking: str | None, patients_pos: int, patients_neg: int) -> str | None:
+def _auc_reason(value: float, lacking: str | None, patients: int) -> str | None:
     if lacking is not None:
         return lacking
     if not np.isfinite(value):
         return "no positives or no negatives"
-    return "all positives or all negatives are one patient's" if min(patients_pos, patients_neg) < 2 else None
+    return "all positives or all negatives are one patient's" if patients < 2 else None
 
 
 def _auc_freedom(result: AucCovariance) -> Floats:

@@ -18,10 +18,9 @@ from core.audit.estimates.summaries import Summary
 from core.metrics.catalogue import RATE_SUMMARIES
 from core.metrics.equity_scaled_interval import es_auc_interval
 from core.metrics.joint_estimates import joint_aucs, joint_rates, selected
-from core.metrics.permutation import NullTest
 from core.metrics.rates import SUMMARIES
 from core.metrics.summary_intervals import Family, SummaryEstimate, largest_difference, smallest_ratio, smallest_value
-from core.metrics.summary_nulls import auc_nulls, rate_nulls
+from core.metrics.summary_nulls import ChanceNull, auc_nulls, rate_nulls
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -35,7 +34,7 @@ class SummaryUncertainty:
     """Estimate with interval and null of every summary, by the names of the audit's document."""
 
     estimates: Mapping[str, SummaryEstimate]
-    nulls: Mapping[str, NullTest]
+    nulls: Mapping[str, ChanceNull]
 
 
 def summary_uncertainty(
@@ -59,7 +58,7 @@ def summary_uncertainty(
 
 def _of_aucs(
     data: Scored, codes: Ints, count: int, judged: ArrayLike, level: float
-) -> tuple[dict[str, SummaryEstimate], dict[str, NullTest]]:
+) -> tuple[dict[str, SummaryEstimate], dict[str, ChanceNull]]:
     joint = joint_aucs(data.y, data.score, codes, count, cluster=data.cluster, weight=data.weight)
     groups = selected(joint, np.arange(count))
     family = Family.of(groups, judged)
@@ -74,7 +73,7 @@ def _of_aucs(
 
 def _of_rates(
     data: Scored, codes: Ints, count: int, judged: Mapping[str, NDArray[np.bool_]], level: float
-) -> tuple[dict[str, SummaryEstimate], dict[str, NullTest]]:
+) -> tuple[dict[str, SummaryEstimate], dict[str, ChanceNull]]:
     assert data.decision is not None
     joint = joint_rates(data.y, data.decision, codes, RATES, count, cluster=data.cluster, weight=data.weight)
     place = {name: np.arange(count) + i * count for i, name in enumerate(RATES)}
@@ -100,7 +99,7 @@ def with_uncertainty(summaries: tuple[Summary, ...], found: SummaryUncertainty) 
     return tuple(_with(summary, found.estimates.get(summary.metric), found.nulls.get(summary.metric)) for summary in summaries)
 
 
-def _with(summary: Summary, estimate: SummaryEstimate | None, null: NullTest | None) -> Summary:
+def _with(summary: Summary, estimate: SummaryEstimate | None, null: ChanceNull | None) -> Summary:
     if estimate is None or estimate.value is None or summary.value is None:
         return summary
     summary = replace(summary, low=estimate.low, high=estimate.high)

@@ -35,7 +35,7 @@ class Attribute:
     """Groups of one sensitive attribute.
 
     codes : int64 (n,), index into `names`; -1 where the value is missing.
-    names : group names, sorted; only names that occur.
+    names : group names, sorted; every one that the data had before rows were chosen.
     edges : where a numeric attribute was cut into bands, which then stand in their order; else empty.
     """
 
@@ -67,12 +67,8 @@ class Attribute:
         return Attribute((*self.names, name), np.where(self.codes < 0, len(self.names), self.codes), self.edges)
 
     def take(self, rows: NDArray[Any] | slice) -> Attribute:
-        """The rows chosen (mask or indices), with the groups that are left."""
-        codes = self.codes[rows]
-        left = np.unique(codes[codes >= 0])
-        table = np.full(len(self.names) + 1, -1, dtype=np.int64)
-        table[left] = np.arange(left.size)
-        return Attribute(tuple(self.names[i] for i in left), table[codes], self.edges)
+        """The rows chosen (mask or indices). Groups without a row left keep their place: they are reported as not estimable, not forgotten."""
+        return Attribute(self.names, self.codes[rows], self.edges)
 
     def values(self) -> NDArray[np.object_]:
         return np.array([*self.names, None], dtype=object)[self.codes]

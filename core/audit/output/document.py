@@ -15,14 +15,13 @@ from core.audit.estimates.summaries import ES_AUC_CAVEAT
 from core.audit.output.schema import VERSION
 from core.audit.provenance import provenance
 from core.metrics.estimate import finite_or_none
-from core.metrics.intervals import logit_interval
 
 if TYPE_CHECKING:
     from core.audit.comparison.compare_models import PairedDifference
+    from core.audit.estimates.cross_group_table import CrossGroupTable
     from core.audit.estimates.curves import Curves
     from core.audit.inference.verdicts import Verdict
     from core.audit.result import AttributeAudit, Audit, ModelAudit
-    from core.metrics.cross_group import CrossGroup
 
 
 Progress = Callable[[float, str], None]
@@ -136,7 +135,7 @@ def _attribute(attribute: AttributeAudit) -> dict[str, Any]:
             {"group": p.group, "metric": p.metric, "reference": p.reference, "detectable": finite_or_none(p.detectable), "gap": p.gap, "more_patients": p.more_patients, "reason": p.reason}
             for p in attribute.power
         ],
-        **({} if attribute.cross_group is None else {"cross_group_auc": matrix(attribute.cross_group.auc, names), "cross_group": cross_group_rows(attribute.cross_group, names)}),
+        **({} if attribute.cross_group is None else {"cross_group_auc": matrix(attribute.cross_group.value, names), "cross_group": cross_group_rows(attribute.cross_group, names)}),
         **({} if not attribute.options.curves or attribute.curves is None else {"curves": _curves(attribute.curves)}),
     }
 
@@ -219,18 +218,17 @@ def matrix(values: NDArray[np.float64], names: tuple[str, ...]) -> dict[str, dic
     return {row: {column: finite_or_none(values[i, j]) for j, column in enumerate(names)} for i, row in enumerate(names)}
 
 
-def cross_group_rows(found: CrossGroup, names: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Every pair with its interval on the logit scale (null at 0 and 1, where there is none)."""
-    low, high = logit_interval(found.auc, found.se)
+def cross_group_rows(found: CrossGroupTable, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Every pair with its interval; null with a reason where the guards forbid a number."""
     return [
         {
             "positive": row,
             "negative": column,
-            "value": finite_or_none(found.auc[i, j]),
-            "ci": pair(low[i, j], high[i, j]),
+            "value": finite_or_none(found.value[i, j]),
+            "ci": pair(found.low[i, j], found.high[i, j]),
             "n_pos": int(found.n_pos[i]),
             "n_neg": int(found.n_neg[j]),
-            "reason": None if np.isfinite(found.auc[i, j]) else "no positives or no negatives",
+            "reason": found.reason[i][j],
         }
         for i, row in enumerate(names)
         for j, column in enumerate(names)

@@ -1,0 +1,74 @@
+"""Paired differences of two methods on the same test patients, over the seeds that both have.
+
+Patients and trainings are both random: the differences are those of `core.metrics.paired`, which takes the trainings of
+each method together. Every measure of a pair is made in one go and kept in the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.audit.engine import audit
+from core.audit.result import Audit
+from core.metrics.catalogue import AUC_SUMMARIES
+from core.metrics.estimate import finite_or_none
+from core.metrics.paired import Pair, compare_aucs, compare_group_aucs
+from core.metrics.summary_differences import PairedSummary
+from core.results.cache import kept_in_store
+from core.results.predictions import from_run
+from core.results.run_audits import OPTIONS
+from core.store import Store
+
+MEASURES = ("auc", *AUC_SUMMARIES)
+NAMES_IN_METRICS = {"worst_group_auc": "worst_group"}
+Trainings = tuple[str, ...]
+"""Runs of one method, one per seed."""
+
+
+def paired_differences(store: Store, pairs: Iterable[tuple[Trainings, Trainings]], attribute: str) -> list[dict[str, dict[str, Any]]]:
+    """For each pair of methods, whose trainings stand in the same order of seeds: measure -> its difference.
+
+    A difference has: value (mean of a - b over seeds), low, high, p, value_a, value_b (means), differences (one per
+    seed), n_pos, n_neg (test samples of known group), reason.
+    """
+    return [kept_in_store(store, "paired", [*a, *b], attribute, lambda a=a, b=b: _differences(store, a, b, attribute)) for a, b in pairs]  # type: ignore[misc]
+
+
+def _differences(store: Store, a: Trainings, b: Trainings, attribute: str) -> dict[str, dict[str, Any]]:
+    predictions = from_run(store, [*a, *b], attribute, ("test",))
+    found = audit(predictions, OPTIONS)
+    first = found.models[0].attribute(attribute)
+    codes, judged = first.grouping.codes, first.tables["auc"].judged
+    score = np.stack([predictions.scores[run] for run in (*a, *b)])
+    ours, theirs = score[: len(a)], score[len(a) :]
+    cluster, level = predictions.clusters, 1 - OPTIONS.alpha
+    everybody = np.zeros(len(predictions), dtype=np.int64)
+    of_all = compare_group_aucs(Pair(predictions.y, ours, theirs, everybody, 1), level=level, cluster=cluster)[0]
+    of_groups = compare_aucs(Pair(predictions.y, ours, theirs, codes, len(first.groups), judged), level=level, cluster=cluster) if judged.any() else {}
+    known = codes >= 0
+    counts = {"n_pos": int(predictions.y[known].sum()), "n_neg": int((predictions.y[known] == 0).sum())}
+    values = _values(found, attribute)
+    return {
+        measure: {**_row(of_all if measure == "auc" else of_groups.get(NAMES_IN_METRICS.get(measure, measure)), values[measure], len(a)), **counts}
+        for measure in MEASURES
+    }
+
+
+def _values(found: Audit, attribute: str) -> dict[str, NDArray[np.float64]]:
+    """Measure -> its value in every run, NaN where it is not estimable."""
+    summaries = [{s.metric: s.value for s in model.attribute(attribute).point_summaries} for model in found.models]
+    result = {measure: np.array([np.nan if own[measure] is None else own[measure] for own in summaries], dtype=np.float64) for measure in AUC_SUMMARIES}
+    return {"auc": np.array([model.tables["auc"].judged_values[0] for model in found.models]), **result}
+
+
+def _row(found: PairedSummary | None, values: NDArray[np.float64], seeds: int) -> dict[str, Any]:
+    a, b = values[:seeds], values[seeds:]
+    differences: Sequence[float | None] = [finite_or_none(d) for d in a - b]
+    head = {"value_a": finite_or_none(a.mean()), "value_b": finite_or_none(b.mean()), "differences": differences, "value": finite_or_none((a - b).mean())}
+    if found is None or found.difference is None or head["value"] is None:
+        return {**head, "low": None, "high": None, "p": None, "reason": (found.reason if found else None) or "fewer than two groups can be judged"}
+    return {**head, "low": finite_or_none(found.low), "high": finite_or_none(found.high), "p": finite_or_none(found.p), "reason": found.reason}
