@@ -12,6 +12,9 @@ import shutil
 import sys
 import tempfile
 
+import pandas as pd
+
+from core.cohort import Cohort
 from core.cohort.sample import ingest_sample
 from core.runs import RunSpec, find, plan, submit
 from core.runs.sample_runs import ship, shipped_folder, shipped_runs
@@ -39,7 +42,21 @@ def main() -> int:
         shutil.rmtree(shipped_folder(), ignore_errors=True)
         for handle in handles:
             ship(find(workspace, handle.run_id), shipped_folder())
+        example(cohort).to_csv(shipped_folder().parent / "predictions.csv", index=False)
     return 0
+
+
+def example(cohort: Cohort) -> pd.DataFrame:
+    """The Audit page's example: what the first training of two methods says of the test patients."""
+    table = cohort.table[["sample_id", "patient_id", "y", "age_band", "fitzpatrick", "sex"]]
+    found = table.rename(columns={"y": "malignant", "fitzpatrick": "skin_type"})
+    for place, (method, column) in enumerate((("erm", "erm"), ("multifair-plus", "multifair_plus"))):
+        [run] = [run for run in shipped_runs() if run.run_id.startswith(f"{method}-s1-")]
+        predicted = pd.read_parquet(run.predictions)
+        score = predicted[predicted["split"] == "test"].set_index("sample_id")["score"].astype("float64").round(4)
+        found = found[found["sample_id"].isin(score.index)].copy()
+        found.insert(3 + place, column, found["sample_id"].map(score))
+    return found.reset_index(drop=True)
 
 
 def rename() -> int:

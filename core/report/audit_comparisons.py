@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from core.charts.text import count, decimal, interval, missing, p_value
+from core.charts.text import count, decimal, interval, listing, missing, p_value
 from core.metrics.catalogue import short
 from core.report import contents
 from core.report.audit_tables import OVERALL, comparisons_table, seeds_table
@@ -37,19 +37,33 @@ def is_first(rows: pd.DataFrame) -> pd.Series:
 
 
 def comparison_headline(rows: pd.DataFrame) -> str:
-    """The overall AUC first, then how many fairness summaries move."""
+    """What each model changes against the first: the gap between groups first, then what that costs in AUC."""
     sentences = []
     for (a, b), part in rows.groupby(["model_a", "model_b"], sort=False):
-        whole = part[(part["attribute"] == OVERALL) & (part["metric"] == "auc")]
-        summaries = part[(part["attribute"] != OVERALL) & (part["group"] == OVERALL)]
-        moved = summaries[summaries["p"] < ALPHA]
-        said = "their AUCs cannot be compared"
-        if len(whole) and not missing(whole["difference"].iloc[0]):
-            one = whole.iloc[0]
-            said = f"AUC {interval(one['difference'], one['low'], one['high'], signed=True)}" + (f", {p_value(one['p'])}" if not missing(one["p"]) else "")
-        among = f"; {count(len(moved))} of {count(len(summaries))} fairness summaries differ at p < {decimal(ALPHA, 2)}, before correction" if len(summaries) else ""
-        sentences.append(f"{a} less {b}: {said}{among}.")
+        gaps = part[(part["attribute"] != OVERALL) & (part["group"] == OVERALL) & (part["metric"] == "max_gap")]
+        shown = gaps[gaps["p_adjusted"] < ALPHA]
+        said = [_changed_gap(row, str(b)) for row in shown.to_dict("records")]
+        if not said and len(gaps):
+            by = listing([str(name) for name in gaps["attribute"]])
+            said = [f"leaves it open whether the gap in AUC by {by} changes"]
+        sentences.append(f"{a} {'; it '.join([*said, _auc_against(part, str(b))])}.")
     return " ".join(sentences)
+
+
+def _changed_gap(row: Mapping[Any, Any], against: str) -> str:
+    verb = "narrows" if row["difference"] < 0 else "widens"
+    change = interval(row["difference"], row["low"], row["high"], signed=True)
+    return f"{verb} the gap in AUC by {row['attribute']} from {decimal(row['value_b'])} under {against} to {decimal(row['value_a'])} ({change}, corrected {p_value(row['p_adjusted'])})"
+
+
+def _auc_against(part: pd.DataFrame, against: str) -> str:
+    whole = part[(part["attribute"] == OVERALL) & (part["metric"] == "auc")]
+    if not len(whole) or missing(whole["difference"].iloc[0]):
+        return f"cannot be compared with {against} in AUC"
+    one = whole.iloc[0]
+    shown = not missing(one["p_adjusted"]) and one["p_adjusted"] < ALPHA
+    change = f"{interval(one['difference'], one['low'], one['high'], signed=True)}" + (f", corrected {p_value(one['p_adjusted'])}" if not missing(one["p_adjusted"]) else "")
+    return f"has {'a higher' if one['difference'] > 0 else 'a lower'} AUC than {against} ({change})" if shown else f"is not shown to differ from {against} in AUC ({change})"
 
 
 def comparison_text(rows: pd.DataFrame) -> pd.DataFrame:
@@ -63,6 +77,7 @@ def comparison_text(rows: pd.DataFrame) -> pd.DataFrame:
             "values": [f"{decimal(a)} and {decimal(b)}" if not (missing(a) or missing(b)) else "not estimable" for a, b in zip(rows["value_a"], rows["value_b"], strict=True)],
             "difference": [interval(d, lo, hi, signed=True) if not missing(d) else "" for d, lo, hi in zip(rows["difference"], rows["low"], rows["high"], strict=True)],
             "evidence": [p_value(p) if not missing(p) else "no test" for p in rows["p"]],
+            "corrected": [p_value(p) if not missing(p) else "no test" for p in rows["p_adjusted"]],
             "method": rows["method"],
             "note": rows["reason"].fillna(""),
         }

@@ -16,7 +16,7 @@ GROUPS = ["model", "attribute", "group", "n", "n_pos", "n_neg", "metric", "value
 TESTS = ["model", "attribute", "depth", "metric", "group_a", "group_b", "difference", "low", "high", "p", "p_adjusted", "method"]
 SUMMARIES = ["model", "attribute", "metric", "value", "low", "high", "p_null", "null_median", "null_q95", "reason"]
 VERDICTS = ["model", "attribute", "depth", "metric", "verdict", "gap", "p", "evidence", "reason"]
-POWER = ["model", "attribute", "group", "metric", "reference", "detectable", "gap", "more_patients", "reason"]
+POWER = ["model", "attribute", "group", "metric", "reference", "detectable", "gap", "more_patients", "to_show_disparity", "to_show_none", "reason"]
 REST = ["model", "attribute", "group", "metric", "n", "difference", "p", "p_adjusted", "method", "worth_a_look"]
 CROSS = ["run_id", "positive", "negative", "value", "low", "high", "n_pos", "n_neg", "reason"]
 COMPARISONS = ["model_a", "model_b", "attribute", "group", "metric", "n", "value_a", "value_b", "difference", "low", "high", "p", "p_adjusted", "method", "reason"]
@@ -149,7 +149,7 @@ def _pair(value: Any) -> tuple[Any, Any]:
 
 def _frame(rows: list[list[Any]], columns: list[str]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=pd.Index(columns))
-    for name in ("value", "low", "high", "difference", "p", "p_adjusted", "p_null", "null_median", "null_q95", "gap", "evidence", "detectable", "more_patients", "value_a", "value_b", "mean", "sd"):
+    for name in ("value", "low", "high", "difference", "p", "p_adjusted", "p_null", "null_median", "null_q95", "gap", "evidence", "detectable", "more_patients", "to_show_disparity", "to_show_none", "value_a", "value_b", "mean", "sd"):
         if name in frame:
             frame[name] = frame[name].astype("float64")
     return frame

@@ -215,6 +215,7 @@ def pair_text(pairs: pd.DataFrame, several: bool) -> pd.DataFrame:
 
 def power_text(enough: pd.DataFrame) -> pd.DataFrame:
     """The smallest gap that could be seen, and what a smaller one would take."""
+    answers = {"each group needs to show it": enough["to_show_disparity"], "each group needs to show none": enough["to_show_none"]}
     more = ["enough" if m == 0 else f"{count(m)} more" if not missing(m) else "" for m in enough["more_patients"]]
     return pd.DataFrame(
         {
@@ -224,6 +225,7 @@ def power_text(enough: pd.DataFrame) -> pd.DataFrame:
             "smallest gap seen at 80 %": [decimal(d) for d in enough["detectable"]],
             "patients for a gap of": [decimal(g, 2) for g in enough["gap"]],
             "needed": more,
+            **{name: [count(n) if not missing(n) else "" for n in values] for name, values in answers.items()},
             "note": enough["reason"].fillna(""),
         }
     )

@@ -94,7 +94,7 @@ def test_two_models_are_compared_and_a_threshold_slides(monkeypatch: pytest.Monk
     first = pair["differences"][0]
     assert (first["metric"], first["attribute"]) == ("auc", "(all)")
     said = words(app)
-    assert f"{pair['model_a']} less {pair['model_b']}: AUC {interval(first['difference'], *first['ci'], signed=True)}" in said.replace("\\", "")
+    assert f"has a lower AUC than {pair['model_b']} ({interval(first['difference'], *first['ci'], signed=True)}, corrected" in said.replace("\\", "")
     assert "worth a look" in said
     shown = [table.value for table in app.dataframe]
     compared = next(table for table in shown if "difference" in table and "where" in table)

@@ -107,7 +107,7 @@ def test_models_of_one_audit_stand_beside_each_other(tmp_path: Path) -> None:
     found = with_comparisons(audit(predictions, AuditOptions(bootstrap=100)), predictions).to_dict()
     html = render_html(audit_report(found))
     first = found["comparisons"][0]["differences"][0]
-    assert f"erm-s2 less erm-s1: AUC {interval(first['difference'], *first['ci'], signed=True)}" in html
+    assert f"has a lower AUC than erm-s1 ({interval(first['difference'], *first['ci'], signed=True)}, corrected" in html
     ratio = next(r for r in found["comparisons"][0]["differences"] if r["metric"] == "dp_ratio")
     assert interval(ratio["difference"], *ratio["ci"], signed=True) in html
     assert "Mean over trainings" in html, "two seeds of one method"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from core.cohort.sample import ingest_sample
 from core.runs import RunSpec, plan, submit
-from core.runs.sample_runs import add_shipped_runs, shipped_runs
+from core.runs.sample_runs import add_shipped_runs, shipped_folder, shipped_runs
 from core.store import Store
 from core.workspace import Workspace
 from tests import ship_sample_runs as shipping
@@ -54,6 +56,12 @@ def test_pages_find_them(workspace: Workspace) -> None:
         assert set(runs["run_id"]) == {r.run_id for r in shipped_runs()}
         for run_id in runs["run_id"]:
             assert len(store.predictions(run_id, "test")) > 100
+
+
+def test_the_example_of_the_audit_page_is_theirs(workspace: Workspace) -> None:
+    file = shipped_folder().parent / "predictions.csv"
+    made = pd.read_csv(io.StringIO(shipping.example(ingest_sample(workspace)).to_csv(index=False)))
+    pd.testing.assert_frame_equal(pd.read_csv(file), made)
 
 
 def test_nothing_of_the_machine_is_in_them() -> None:

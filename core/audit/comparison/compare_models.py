@@ -8,7 +8,7 @@ calibration errors by a bootstrap that draws the same patients for both models.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from scipy.special import stdtr, stdtrit
 
 from core.audit.comparison.compare_summaries import paired_areas_and_errors, paired_summaries
 from core.audit.engine import by_split
-from core.audit.estimates.group_estimates import net_benefit_rows
+from core.audit.estimates.group_estimates import group_counts, net_benefit_rows
 from core.audit.estimates.grouping import Grouping, groupings
 from core.audit.estimates.linearised import Linearised, linearise_ratio
 from core.audit.estimates.operating_point import operating_point
@@ -26,7 +26,7 @@ from core.audit.estimates.scored import Scored, scored
 from core.audit.input.banding import banded
 from core.audit.input.predictions import Attribute, Predictions
 from core.audit.options import AuditOptions
-from core.audit.result import Audit
+from core.audit.result import Audit, Tables
 from core.errors import UserError
 from core.metrics.estimate import finite_or_none
 from core.metrics.multiple_testing import holm
@@ -43,7 +43,11 @@ RATES = ("tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy")
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """`difference` is model_a - model_b; attribute and group are "(all)" for everybody, group for a summary."""
+    """`difference` is model_a - model_b; attribute and group are "(all)" for everybody, group for a summary.
+
+    p_adjusted : Holm's, metric by metric: of everybody over all pairs of models, of summaries over these and all attributes,
+        of single groups over the groups of their attribute.
+    """
 
     model_a: str
     model_b: str
@@ -101,39 +105,69 @@ def compare(predictions: Predictions, model_a: str, model_b: str, options: Audit
         point, _ = operating_point(name, audited, validation, options, grouping.name)
         return scored(audited, name, point, Attribute(grouping.groups, grouping.codes))
 
-    a, b = at(model_a), at(model_b)
     everybody = np.zeros(len(audited), dtype=np.int64)
-    rows = _groups(a, b, ALL, (ALL,), everybody, options)
+    rows = _groups(_Both.of(at(model_a), at(model_b), ALL, (ALL,), everybody, options))
     for grouping in groupings(audited, options):
-        a, b = at(model_a, grouping), at(model_b, grouping)
-        rows += _corrected(_groups(a, b, grouping.name, grouping.groups, grouping.codes, options))
-        rows += _summaries(a, b, grouping, options)
-    return Comparison(model_a, model_b, tuple(rows))
+        both = _Both.of(at(model_a, grouping), at(model_b, grouping), grouping.name, grouping.groups, grouping.codes, options)
+        rows += _corrected(_groups(both)) + _summaries(both)
+    return _jointly_corrected((Comparison(model_a, model_b, tuple(rows)),))[0]
 
 
 def with_comparisons(result: Audit, predictions: Predictions) -> Audit:
     """The audit with every further model set against the first one."""
     first, *others = predictions.models
-    return replace(result, comparisons=tuple(compare(predictions, other, first, result.options) for other in others))
+    return replace(result, comparisons=_jointly_corrected([compare(predictions, other, first, result.options) for other in others]))
 
 
-def _groups(a: Scored, b: Scored, attribute: str, names: tuple[str, ...], codes: NDArray[np.int64], options: AuditOptions) -> list[PairedDifference]:
+@dataclass(frozen=True)
+class _Both:
+    """Two models by one attribute, with the tables that say which groups the audit judges by what."""
+
+    a: Scored
+    b: Scored
+    attribute: str
+    groups: tuple[str, ...]
+    codes: NDArray[np.int64]
+    options: AuditOptions
+    tables: tuple[Tables, Tables]
+
+    @classmethod
+    def of(cls, a: Scored, b: Scored, attribute: str, groups: tuple[str, ...], codes: NDArray[np.int64], options: AuditOptions) -> _Both:
+        counts = group_counts(a, codes, len(groups))
+        return cls(a, b, attribute, groups, codes, options, (Tables(a, codes, groups, counts, options), Tables(b, codes, groups, counts, options)))
+
+    def lacking(self, metric: str, group: int) -> str | None:
+        """Why the group is not judged by this metric under one of the models; None where it is under both."""
+        return self.tables[0][metric].reason[group] or self.tables[1][metric].reason[group]
+
+    def judged(self, metric: str) -> NDArray[np.bool_]:
+        return np.asarray(self.tables[0][metric].judged & self.tables[1][metric].judged)
+
+
+def _groups(both: _Both) -> list[PairedDifference]:
     """Every difference within every group; groups below the guards have one row that says why there is none."""
-    estimated = _estimates(a, b, codes, len(names), options)
-    resampled = paired_areas_and_errors(a, b, codes, len(names), options)
+    a, b, codes, count = both.a, both.b, both.codes, len(both.groups)
+    estimated = _estimates(a, b, codes, count, both.options)
+    resampled = paired_areas_and_errors(a, b, codes, count, both.options)
     rows = []
-    for g, name in enumerate(names):
-        head = (a.model, b.model, attribute, name)
+    for g, name in enumerate(both.groups):
+        head = (a.model, b.model, both.attribute, name)
         inside = codes == g
-        n, n_pos = int(inside.sum()), int(a.y[inside].sum())
-        if n_pos < options.min_positives or n - n_pos < options.min_negatives:
-            reason = f"{n_pos} positives and {n - n_pos} negatives, {options.min_positives} and {options.min_negatives} are needed"
-            rows.append(PairedDifference(*head, "auc", n, None, None, None, None, None, None, None, "none", reason))
+        n = int(inside.sum())
+        reason = both.lacking("auc", g)
+        if reason is not None:
+            rows.append(_undefined(head, "auc", n, reason))
             continue
-        rows += [_row(head, metric, n, found[g]) for metric, found in estimated.items()]
-        rows += [_paired(head, metric, n, one, other, options) for metric, one, other in _linearised(a, b, inside)]
+        for metric, found in estimated.items():
+            reason = both.lacking(metric, g)
+            rows.append(_row(head, metric, n, found[g]) if reason is None else _undefined(head, metric, n, reason))
+        rows += [_paired(head, metric, n, one, other, both.options) for metric, one, other in _linearised(a, b, inside)]
         rows += [_row(head, metric, n, found[g]) for metric, found in resampled.items()]
     return rows
+
+
+def _undefined(head: tuple[str, str, str, str], metric: str, n: int, reason: str) -> PairedDifference:
+    return PairedDifference(*head, metric, n, None, None, None, None, None, None, None, "none", reason)
 
 
 def _estimates(a: Scored, b: Scored, codes: NDArray[np.int64], count: int, options: AuditOptions) -> dict[str, tuple[PairedSummary, ...]]:
@@ -195,7 +229,7 @@ def _units(moved: Linearised) -> int:
 
 
 def _corrected(rows: list[PairedDifference]) -> list[PairedDifference]:
-    """p-values adjusted over the groups of one attribute, metric by metric."""
+    """p-values adjusted over these rows, metric by metric."""
     result = list(rows)
     for metric in dict.fromkeys(row.metric for row in rows):
         places = [i for i, row in enumerate(rows) if row.metric == metric]
@@ -205,8 +239,20 @@ def _corrected(rows: list[PairedDifference]) -> list[PairedDifference]:
     return result
 
 
-def _summaries(a: Scored, b: Scored, grouping: Grouping, options: AuditOptions) -> list[PairedDifference]:
-    n = int((grouping.codes >= 0).sum())
-    found = paired_summaries(a, b, grouping.codes, len(grouping.groups), options)
-    return [_row((a.model, b.model, grouping.name, ALL), name, n, summary) for name, summary in found.items()]
+def _jointly_corrected(found: Sequence[Comparison]) -> tuple[Comparison, ...]:
+    """What is said of everybody and of summaries, adjusted metric by metric over all pairs of models and all attributes."""
+    rows = [row for one in found for row in one.rows]
+    result = list(rows)
+    for overall in (True, False):
+        places = [i for i, row in enumerate(rows) if row.group == ALL and (row.attribute == ALL) == overall]
+        for place, row in zip(places, _corrected([rows[i] for i in places]), strict=True):
+            result[place] = row
+    ends = np.cumsum([0, *(len(one.rows) for one in found)])
+    return tuple(replace(one, rows=tuple(result[ends[i] : ends[i + 1]])) for i, one in enumerate(found))
 
+
+def _summaries(both: _Both) -> list[PairedDifference]:
+    n = int((both.codes >= 0).sum())
+    judged = {metric: both.judged(metric) for metric in ("auc", "tpr", "fpr", "selection_rate")}
+    found = paired_summaries(both.a, both.b, both.codes, len(both.groups), both.options, judged)
+    return [_row((both.a.model, both.b.model, both.attribute, ALL), name, n, summary) for name, summary in found.items()]

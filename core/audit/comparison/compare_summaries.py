@@ -6,7 +6,6 @@ Every bootstrap replicate draws the same patients for both models.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Unpack
 
 import numpy as np
@@ -51,26 +50,6 @@ def paired_summaries(
         of_rates = compare_rates(decided, level=level, cluster=a.cluster, weight=a.weight, judged=judged)
         found |= {short: of_rates[name] for name, short in RATE_NAMES.items()}
     return found
-
-
-@dataclass(frozen=True)
-class NarrowedGap:
-    """How model b changes the gap between groups and the AUC of everybody, against model a, on the same patients.
-
-    before, after : the gap of a and of b. gap, auc : b - a with intervals.
-    """
-
-    before: float | None
-    after: float | None
-    gap: PairedSummary
-    auc: PairedSummary
-
-
-def narrowed_gap(a: Scored, b: Scored, codes: Ints, count: int, options: AuditOptions, judged: ArrayLike | None = None) -> NarrowedGap:
-    """Change of the gap in AUC and of the AUC from model a to model b; judged : (C,) groups that enter the gap."""
-    found = compare_aucs(Pair(a.y, b.score, a.score, codes, count, judged), level=1 - options.alpha, cluster=a.cluster, weight=a.weight)
-    gap = found["max_gap"]
-    return NarrowedGap(gap.value_b, gap.value_a, gap, found["auc"])
 
 
 def paired_areas_and_errors(a: Scored, b: Scored, codes: Ints, count: int, options: AuditOptions) -> dict[str, tuple[PairedSummary, ...]]:

@@ -99,14 +99,33 @@ def comparisons(attribute: AttributeAudit, metric: str) -> Comparisons | None:
     wanted = attribute.options.reference.get(attribute.name)
     reference = attribute.groups.index(wanted) if wanted in attribute.groups else None
     pairs, shown = compared_pairs(table, reference)
-    if not pairs.size:
-        return None
+    return _compared(attribute, metric, pairs, shown) if pairs.size else None
+
+
+def _compared(attribute: AttributeAudit, metric: str, pairs: Ints, shown: NDArray[np.bool_]) -> Comparisons | None:
     if metric in CALIBRATED:
         return _of_coefficients(attribute, metric, pairs, shown)
-    if table.estimates is None:
+    estimates = attribute.tables[metric].estimates
+    if estimates is None:
         return None
-    found = compare_pairs(table.estimates, pairs)
+    found = compare_pairs(estimates, pairs)
     return Comparisons(metric, found.first, found.second, found.difference, found.se, found.p, found.interval_at_p, shown, METHOD, found)
+
+
+def widest_pair(attribute: AttributeAudit, metric: str) -> PairTest | None:
+    """Of all pairs of judged groups, listed or not, the one whose own interval reaches furthest from 0; None where none can be compared.
+
+    A pair without an interval reaches furthest of all. It has no corrected p: it serves to show that all groups are alike, which all pairs
+    must, so that nothing is to be corrected.
+    """
+    judged = np.flatnonzero(attribute.tables[metric].judged)
+    pairs = np.array(list(combinations(judged.tolist(), 2)), dtype=np.int64).reshape(-1, 2)
+    found = _compared(attribute, metric, pairs, np.ones(pairs.shape[0], dtype=bool)) if pairs.size else None
+    if found is None:
+        return None
+    low, high = found.at_p(np.full(found.p.size, attribute.options.alpha))
+    i = int(np.argmax(np.nan_to_num(np.maximum(-low, high), nan=np.inf)))
+    return PairTest(metric, int(found.first[i]), int(found.second[i]), float(found.difference[i]), finite_or_none(low[i]), finite_or_none(high[i]), finite_or_none(found.se[i]), None, None, found.method)
 
 
 def compared_pairs(table: MetricTable, reference: int | None = None) -> tuple[Ints, NDArray[np.bool_]]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from core.audit.estimates.group_estimates import MetricTable
-from core.audit.inference.pairwise import PairTest
+from core.audit.inference.pairwise import MAX_PAIRED_GROUPS, PairTest, widest_pair
 from core.audit.inference.prevalence_notes import prevalence_note
 from core.audit.inference.tolerances import Bound
 from core.audit.wording import chance, decimal, interval, sentence
@@ -96,6 +96,11 @@ def judge(attribute: AttributeAudit, metric: str, tests: Sequence[PairTest], tol
         said = _disparity(table, groups, reaching, tolerance, exceeds)
         return verdict(DISPARITY, said + prevalence_note(attribute, metric, reaching[0], tolerance.value), reaching[0], exceeds)
     wide = [t for t in tests if not _within(t, tolerance.value)]
+    if not wide and judged.size > MAX_PAIRED_GROUPS:
+        # Not all pairs are listed, and those that are not must lie within the tolerance as well.
+        furthest = widest_pair(attribute, metric)
+        tests = [*tests, *([furthest] if furthest else [])]
+        wide = [t for t in tests if not _within(t, tolerance.value)]
     if wide:
         return verdict(NOT_ENOUGH, _open(metric, groups, wide, shown, tolerance))
     left_out = [f"{grouping.left_out_rows} rows are in groups too small to look at"] if grouping.left_out_rows else []

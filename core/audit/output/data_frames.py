@@ -17,7 +17,7 @@ TESTS = ["model", "attribute", "metric", "group_a", "group_b", "difference", "lo
 SUMMARIES = ["model", "attribute", "metric", "value", "low", "high", "p_null", "null_median", "null_q95"]
 VERDICTS = ["model", "attribute", "metric", "verdict", "reason", "evidence"]
 VOLCANO = ["model", "attribute", "group", "metric", "n", "difference", "p", "p_adjusted", "method", "worth_a_look"]
-POWER = ["model", "attribute", "group", "metric", "reference", "detectable", "gap", "more_patients", "reason"]
+POWER = ["model", "attribute", "group", "metric", "reference", "detectable", "gap", "more_patients", "to_show_disparity", "to_show_none", "reason"]
 OVERALL = "(all)"
 
 
@@ -76,10 +76,10 @@ def volcano_frame(audit: Audit) -> pd.DataFrame:
 def power_frame(audit: Audit) -> pd.DataFrame:
     """Columns `POWER`: the smallest gap that each group's data can show, and the patients that `gap` needs."""
     frame = _frame(
-        ((m.model, a.name, p.group, p.metric, p.reference, p.detectable, p.gap, p.more_patients, p.reason) for m in audit.models for a in m.attributes for p in a.power),
+        ((m.model, a.name, p.group, p.metric, p.reference, p.detectable, p.gap, p.more_patients, p.to_show_disparity, p.to_show_none, p.reason) for m in audit.models for a in m.attributes for p in a.power),
         POWER,
     )
-    return frame.astype({"detectable": "float64", "more_patients": "Int64"})
+    return frame.astype({"detectable": "float64", "more_patients": "Int64", "to_show_disparity": "Int64", "to_show_none": "Int64"})
 
 
 def matrix_frame(audit: Audit, model: str | None = None) -> pd.DataFrame:

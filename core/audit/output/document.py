@@ -132,7 +132,7 @@ def _attribute(attribute: AttributeAudit) -> dict[str, Any]:
             for test in attribute.tests
         ],
         "power": [
-            {"group": p.group, "metric": p.metric, "reference": p.reference, "detectable": finite_or_none(p.detectable), "gap": p.gap, "more_patients": p.more_patients, "reason": p.reason}
+            {"group": p.group, "metric": p.metric, "reference": p.reference, "detectable": finite_or_none(p.detectable), "gap": p.gap, "more_patients": p.more_patients, "to_show_disparity": p.to_show_disparity, "to_show_none": p.to_show_none, "reason": p.reason}
             for p in attribute.power
         ],
         **({} if attribute.cross_group is None else {"cross_group_auc": matrix(attribute.cross_group.value, names), "cross_group": cross_group_rows(attribute.cross_group, names)}),
