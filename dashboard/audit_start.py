@@ -43,7 +43,7 @@ def audit_start(earlier: list[SavedAudit]) -> None:
                 _open(file)
             if file is not None:
                 st.download_button("Example file", file.read_bytes, EXAMPLE, "text/csv", icon=":material/download:", on_click="ignore", key="get-example")
-            st.download_button("Template", TEMPLATE, "predictions-template.csv", "text/csv", icon=":material/download:", on_click="ignore", key="get-template")
+            st.download_button("Template", TEMPLATE.encode, "predictions-template.csv", "text/csv", icon=":material/download:", on_click="ignore", key="get-template")
     if earlier:
         _earlier(earlier)
 

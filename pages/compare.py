@@ -20,6 +20,7 @@ from dashboard.components import (
     page_title,
 )
 from dashboard.disagreements import disagreement_section
+from dashboard.escape import md
 from dashboard.methods_table import methods_table
 from dashboard.settings_table import settings_section
 
@@ -74,7 +75,7 @@ def methods_section() -> None:
         methods_table(view, runs, measure, reference)
 
 
-st.caption(f"The answer, the charts and the table of all methods hold {whose}. The runs chosen above are those of the settings and of the patients further down.")
+st.caption(md(f"The answer, the charts and the table of all methods hold {whose}. The runs chosen above are those of the settings and of the patients further down."))
 methods_section()
 
 if len(view.runs) > 1:

@@ -242,7 +242,7 @@ def _story(cohort: FakeCohort, attribute: str | None, modality: str | None, bala
     logits = []
     for name in used:
         leading = cohort.modalities.index(name) == 0
-        strength = np.where(is_majority, 1.3, 0.35) if leading else np.full(len(table), 0.75)
+        strength = np.where(is_majority, 2.0, 0.0) if leading else np.full(len(table), 0.75)
         logits.append(strength * sign + rng.normal(size=len(table)))
     stacked = np.stack(logits, 1)
     neglected = balance / max(len(used) - 1, 1)

@@ -33,9 +33,22 @@ def paired_differences(store: Store, pairs: Iterable[tuple[Trainings, Trainings]
     """For each pair of methods, whose trainings stand in the same order of seeds: measure -> its difference.
 
     A difference has: value (mean of a - b over seeds), low, high, p, value_a, value_b (means), differences (one per
-    seed), n_pos, n_neg (test samples of known group), reason.
+    seed), n_pos, n_neg (test samples of known group), reason. The same two methods have the same intervals and p in
+    either order: the pair is computed in the order of its run ids, and turned.
     """
-    return [kept_in_store(store, "paired", [*a, *b], attribute, lambda a=a, b=b: _differences(store, a, b, attribute)) for a, b in pairs]  # type: ignore[misc]
+    found = []
+    for a, b in pairs:
+        first, second = sorted((a, b))
+        kept = kept_in_store(store, "paired", [*first, *second], attribute, lambda first=first, second=second: _differences(store, first, second, attribute))  # type: ignore[misc]
+        found.append(kept if first == a else {measure: _turned(row) for measure, row in kept.items()})
+    return found
+
+
+def _turned(row: dict[str, Any]) -> dict[str, Any]:
+    """The difference b - a of a row that says a - b."""
+    minus = {name: None if row[name] is None else -row[name] for name in ("value", "low", "high")}
+    turned = {"value": minus["value"], "low": minus["high"], "high": minus["low"], "value_a": row["value_b"], "value_b": row["value_a"]}
+    return {**row, **turned, "differences": [None if d is None else -d for d in row["differences"]]}
 
 
 def _differences(store: Store, a: Trainings, b: Trainings, attribute: str) -> dict[str, dict[str, Any]]:

@@ -99,7 +99,7 @@ def test_attribute_changes_the_cohorts_picture(page: Any, served: tuple[str, Fak
     choose(page, "view_attribute", "skin_type")
     in_address(page, "attribute=skin_type")
     title(page, "group_by_outcome", "judge V-VI")
-    rows = {row["skin_type"]: row for row in downloads(page, "group_by_outcome", tmp_path)}
+    rows = {row["skin type"]: row for row in downloads(page, "group_by_outcome", tmp_path)}
     counts = fake.cohort.table.groupby("skin_type")["y"].agg(["sum", "size"])
     assert int(float(rows["III-IV"]["with the outcome"])) == counts.loc["III-IV", "sum"]
     assert any(str(counts.loc["I-II", "sum"]) in row for row in table_of(page, "group_by_outcome"))

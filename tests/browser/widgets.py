@@ -203,7 +203,8 @@ def table_of(page: Any, block: str) -> list[list[str]]:
 def downloads(page: Any, block: str, folder: Path) -> list[dict[str, str]]:
     """PNG, SVG and CSV of a chart: saved, recognised; returns the rows of the CSV."""
     widget(page, f"get-{block}").get_by_role("button").first.click()
-    saved = {kind: download(page, kind, folder) for kind in ("PNG", "SVG", "CSV")}
+    opened = page.locator("[data-testid=stPopoverBody]")
+    saved = {kind: download(page, kind, folder, opened) for kind in ("PNG", "SVG", "CSV")}
     page.keyboard.press("Escape")
     page.locator("[data-testid=stPopoverBody]").wait_for(state="detached", timeout=PATIENCE)
     assert saved["PNG"].read_bytes().startswith(b"\x89PNG")
@@ -211,10 +212,10 @@ def downloads(page: Any, block: str, folder: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(saved["CSV"].open(encoding="utf-8")))
 
 
-def download(page: Any, name: str, folder: Path) -> Path:
-    """What a download button gives, saved below `folder`."""
+def download(page: Any, name: str, folder: Path, within: Any = None) -> Path:
+    """What a download button (of the part `within`) gives, saved below `folder`."""
     with page.expect_download(timeout=PATIENCE) as waiting:
-        page.get_by_role("button", name=name, exact=True).click(timeout=PATIENCE)
+        (within or page).get_by_role("button", name=name, exact=True).click(timeout=PATIENCE)
     target = folder / waiting.value.suggested_filename
     waiting.value.save_as(target)
     return target

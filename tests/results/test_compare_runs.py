@@ -60,6 +60,14 @@ def test_a_pair_of_runs_is_the_paired_comparison_of_their_predictions(opened) ->
         assert (row["value"], row["low"], row["high"], row["p"]) == pytest.approx((known.difference, known.low, known.high, known.p))
 
 
+def test_two_methods_differ_by_the_same_in_either_order(opened) -> None:
+    store, _, runs = opened
+    first, second = runs["run_id"].iloc[0], runs["run_id"].iloc[4]
+    ahead, back = (paired_differences(store, [((a,), (b,))], "sex")[0] for a, b in ((first, second), (second, first)))
+    for metric, row in ahead.items():
+        assert (row["value"], row["low"], row["high"], row["p"]) == (-back[metric]["value"], -back[metric]["high"], -back[metric]["low"], back[metric]["p"])
+
+
 def test_a_pair_kept_in_the_store_is_the_pair_made_now(tmp_path: Path) -> None:
     workspace = Workspace.open(tmp_path / "w")
     cohort = fake_cohort(workspace, patients=500, samples_per_patient=2, attributes=GROUPS)
