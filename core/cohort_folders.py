@@ -85,7 +85,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def summary_of(manifest: Mapping[str, Any]) -> CohortSummary:
     roles = manifest["roles"]
     modalities = tuple(item["name"] for item in roles.get("modalities", ()))
-    return CohortSummary(manifest["cohort_id"], manifest["name"], manifest["n"], manifest["n_patients"], manifest["created"], modalities, tuple(roles.get("attributes", ())))
+    return CohortSummary(
+        manifest["cohort_id"], manifest["name"], manifest["n"], manifest["n_patients"], manifest["created"], modalities, tuple(roles.get("attributes", ()))
+    )
 
 
 def damaged_file(folder: Path, file: str, why: str) -> DamagedFile:
@@ -142,7 +144,12 @@ def _checked(value: Any, folder: Path) -> dict[str, Any]:
     if value["cohort_id"] != folder.name:
         raise ValueError(f"belongs to another cohort ({value['cohort_id'][:40]!r})")
     roles = value["roles"]
-    texts = [roles["label"], *roles.get("attributes", ()), *(item["name"] for item in roles["modalities"]), *(column for item in roles["modalities"] for column in item["columns"])]
+    texts = [
+        roles["label"],
+        *roles.get("attributes", ()),
+        *(item["name"] for item in roles["modalities"]),
+        *(column for item in roles["modalities"] for column in item["columns"]),
+    ]
     if not all(isinstance(text, str) for text in texts):
         raise ValueError("has roles that are no texts")
     return value

@@ -25,7 +25,13 @@ from dashboard.uploads import free
 HEAD_ROWS = 5000
 LOOK_SECONDS = 0.5
 MISSING: dict[Literal["group", "exclude"], str] = {"exclude": "left out (and counted)", "group": "a group of their own"}
-POINTS = {"a threshold": None, "a sensitivity of": "sensitivity", "a specificity of": "specificity", "a share selected of": "selection_rate", "Youden's best": "youden"}
+POINTS = {
+    "a threshold": None,
+    "a sensitivity of": "sensitivity",
+    "a specificity of": "specificity",
+    "a share selected of": "selection_rate",
+    "Youden's best": "youden",
+}
 
 
 def audit_form() -> SavedAudit | None:
@@ -122,7 +128,9 @@ def _columns(draft: Draft, head: pd.DataFrame) -> dict[str, Any]:
     def one(label: str, usual: str | None, needed: bool = False, help_text: str | None = None) -> str | None:
         options = columns if needed else optional
         index = options.index(usual) if usual in options else None if needed else 0
-        value = st.selectbox(label, options, index=index, key=f"map-{label}-{key}", format_func=lambda c: c or "none", help=help_text, placeholder="Choose a column")
+        value = st.selectbox(
+            label, options, index=index, key=f"map-{label}-{key}", format_func=lambda c: c or "none", help=help_text, placeholder="Choose a column"
+        )
         return value or None
 
     left, right = st.columns(2, gap="large")
@@ -163,7 +171,16 @@ def _mapping(chosen: dict[str, Any]) -> Mapping:
 def _options() -> AuditOptions:
     left, middle, right = st.columns(3, gap="large")
     with left:
-        tolerance = st.number_input("Tolerance", 0.005, 0.5, 0.05, 0.005, format="%.3f", key="audit-tolerance", help="The largest difference between groups that you are ready to accept, for every metric. Verdicts are about it.")
+        tolerance = st.number_input(
+            "Tolerance",
+            0.005,
+            0.5,
+            0.05,
+            0.005,
+            format="%.3f",
+            key="audit-tolerance",
+            help="The largest difference between groups that you are ready to accept, for every metric. Verdicts are about it.",
+        )
         missing = st.selectbox("Missing attribute values", list(MISSING), key="audit-missing", format_func=MISSING.__getitem__)
     with middle:
         point = st.selectbox("Predicted positive at", list(POINTS), key="audit-point")
@@ -175,9 +192,23 @@ def _options() -> AuditOptions:
             value = st.number_input("Target", 0.01, 0.99, 0.9, 0.01, key=f"audit-target-{kind}")
         each = kind is not None and st.checkbox("A threshold for each group", key="audit-each")
     with right:
-        depth = st.number_input("Intersections up to", 1, 3, 2, key="audit-depth", help="1: single attributes. 2: pairs, such as sex and race together. 3: triples.")
-        draws = st.select_slider("Bootstrap replicates", [0, 200, 500, 1000, 2000], 500, key="audit-draws", format_func=lambda n: "none" if n == 0 else plural(n, "replicate"))
-        gap = st.number_input("Plan for a gap of", 0.01, 0.5, None, 0.01, format="%.3f", key="audit-gap", placeholder="twice the tolerance", help="How many more patients would each group need to show a difference of this size?")
+        depth = st.number_input(
+            "Intersections up to", 1, 3, 2, key="audit-depth", help="1: single attributes. 2: pairs, such as sex and race together. 3: triples."
+        )
+        draws = st.select_slider(
+            "Bootstrap replicates", [0, 200, 500, 1000, 2000], 500, key="audit-draws", format_func=lambda n: "none" if n == 0 else plural(n, "replicate")
+        )
+        gap = st.number_input(
+            "Plan for a gap of",
+            0.01,
+            0.5,
+            None,
+            0.01,
+            format="%.3f",
+            key="audit-gap",
+            placeholder="twice the tolerance",
+            help="How many more patients would each group need to show a difference of this size?",
+        )
     target = None if kind is None else Target(kind, None if kind == "youden" else float(value))
     return AuditOptions(
         threshold=float(value) if kind is None else None, target=target, per_group_threshold=bool(each), tolerance=float(tolerance),

@@ -99,7 +99,9 @@ def main(root: str, folder: str) -> int:
 
     progress(0.0, "starting")
     choices = read_json(place / CHOICES)
-    options = AuditOptions(**{name: _frozen(value) for name, value in choices["options"].items() if name != "target"}, target=_target(choices["options"]["target"]))
+    options = AuditOptions(
+        **{name: _frozen(value) for name, value in choices["options"].items() if name != "target"}, target=_target(choices["options"]["target"])
+    )
     try:
         made = make(Workspace.open(root), Path(choices["table"]), str(choices["name"]), Mapping.from_dict(choices["mapping"]), options, progress)
     except UserError as error:

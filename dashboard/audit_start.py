@@ -28,22 +28,37 @@ COLUMNS = pd.DataFrame(
     ],
     columns=["Column", "Needed", "What it holds", "In the example"],
 )
-TEMPLATE = "sample_id,patient_id,label,score,sex,age\nsample-1,patient-1,1,0.83,female,64\nsample-2,patient-1,0,0.12,female,64\nsample-3,patient-2,0,0.40,male,37\n"
+TEMPLATE = (
+    "sample_id,patient_id,label,score,sex,age\nsample-1,patient-1,1,0.83,female,64\nsample-2,patient-1,0,0.12,female,64\nsample-3,patient-2,0,0.40,male,37\n"
+)
 
 
 def audit_start(earlier: list[SavedAudit]) -> None:
     """Draw it; the example is opened as if it had been uploaded."""
     with st.container(key="audit-start"):
         st.markdown("## What the file holds")
-        st.dataframe(COLUMNS, hide_index=True, width="stretch", alt="Columns of a file of predictions", column_config={"Needed": st.column_config.Column(width=150), "Column": st.column_config.Column(width=190)})
+        st.dataframe(
+            COLUMNS,
+            hide_index=True,
+            width="stretch",
+            alt="Columns of a file of predictions",
+            column_config={"Needed": st.column_config.Column(width=150), "Column": st.column_config.Column(width=190)},
+        )
         st.caption("The names of the columns are yours: the next step asks which is which. One row per sample, CSV or Parquet.")
         with st.container(horizontal=True):
             file = _example()
-            if file is not None and st.button("Try the example", icon=":material/science:", key="audit-example", help="149 photographs of skin lesions from the sample cohort's test split, with the scores of two methods."):
+            if file is not None and st.button(
+                "Try the example",
+                icon=":material/science:",
+                key="audit-example",
+                help="149 photographs of skin lesions from the sample cohort's test split, with the scores of two methods.",
+            ):
                 _open(file)
             if file is not None:
                 st.download_button("Example file", file.read_bytes, EXAMPLE, "text/csv", icon=":material/download:", on_click="ignore", key="get-example")
-            st.download_button("Template", TEMPLATE.encode, "predictions-template.csv", "text/csv", icon=":material/download:", on_click="ignore", key="get-template")
+            st.download_button(
+                "Template", TEMPLATE.encode, "predictions-template.csv", "text/csv", icon=":material/download:", on_click="ignore", key="get-template"
+            )
     if earlier:
         _earlier(earlier)
 
@@ -69,7 +84,9 @@ def _earlier(audits: list[SavedAudit]) -> None:
     for audit in audits:
         about = audit.about
         with st.container(horizontal=True, vertical_alignment="center", key=f"earlier-{audit.audit_id}"):
-            st.markdown(f"**{md(about['name'])}** · {md(about['created'].replace('T', ' ')[:16])} · by {md(', '.join(about['mapping']['attributes']))}", width="stretch")
+            st.markdown(
+                f"**{md(about['name'])}** · {md(about['created'].replace('T', ' ')[:16])} · by {md(', '.join(about['mapping']['attributes']))}", width="stretch"
+            )
             if st.button("Open", key=f"open-{audit.audit_id}", type="tertiary", icon=":material/open_in_new:"):
                 address.name_in_link(audit=audit.audit_id)
                 st.rerun()

@@ -56,7 +56,9 @@ def audit_view(document: Mapping[str, Any]) -> None:
     verdicts, groups, tests = verdicts_table(document), groups_table(document), tests_table(document)
     _link_notes(verdicts, list(parts))
     overall = next(iter(parts.values()))["overall"]
-    detail = f"{count(overall['n'])} rows, {count(overall['n_pos'])} positive" + (f", {count(document['n_patients'])} patients" if document.get("n_patients") else "")
+    detail = f"{count(overall['n'])} rows, {count(overall['n_pos'])} positive" + (
+        f", {count(document['n_patients'])} patients" if document.get("n_patients") else ""
+    )
     detail += f"; tolerance {decimal(document['options']['tolerance'])}. {_point(next(iter(parts.values())))}"
     word = worst_verdict(verdicts)
     answer(headline(verdicts), word or None, detail)  # type: ignore[arg-type]
@@ -87,7 +89,11 @@ def audit_view(document: Mapping[str, Any]) -> None:
 def _link_notes(verdicts: pd.DataFrame, names: list[str]) -> None:
     """What the link names and this audit does not hold, with what is shown instead."""
     offered = {"model": ("model", names), "by": ("attribute", list(verdicts.loc[verdicts["depth"] == 1, "attribute"])), "metric": ("metric", list(METRICS))}
-    gone = [f"The link names the {word} “{address.linked(name)}”, which this audit does not hold." for name, (word, known) in offered.items() if address.linked(name) and address.linked(name) not in known]
+    gone = [
+        f"The link names the {word} “{address.linked(name)}”, which this audit does not hold."
+        for name, (word, known) in offered.items()
+        if address.linked(name) and address.linked(name) not in known
+    ]
     if gone:
         with st.container(key="link-notes"):
             st.warning("  \n".join(md(note) for note in gone) + "  \nShown instead: what is chosen below.", icon=":material/link_off:")
@@ -201,7 +207,13 @@ def _sliding(document: Mapping[str, Any], model: str, attribute: str) -> None:
     chosen = threshold_control(f"audit-slide-{model}-{attribute}", cuts, usual)
     chart_block(sliding(curve, attribute, chosen), key="audit-sliding")
     here = at_threshold(curve, chosen)
-    shown = pd.DataFrame({"group": here["group"], "rows selected": here["selected"].map(count), **{short(rate): here[rate].map(decimal) for rate in ("tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy")}})
+    shown = pd.DataFrame(
+        {
+            "group": here["group"],
+            "rows selected": here["selected"].map(count),
+            **{short(rate): here[rate].map(decimal) for rate in ("tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy")},
+        }
+    )
     _table(shown, "Rates of each group at the threshold")
 
 

@@ -71,7 +71,17 @@ def _downloads(figure: Figure, key: str) -> None:
         ("CSV", "text/csv", lambda: table_csv(figure)),
     )
     for kind, mime, render in kinds:
-        st.download_button(kind, render, f"{figure.name}.{kind.lower()}", mime, key=f"get-{key}-{kind}", on_click="ignore", type="tertiary", icon=":material/download:", width="stretch")
+        st.download_button(
+            kind,
+            render,
+            f"{figure.name}.{kind.lower()}",
+            mime,
+            key=f"get-{key}-{kind}",
+            on_click="ignore",
+            type="tertiary",
+            icon=":material/download:",
+            width="stretch",
+        )
 
 
 def image(figure: Figure, kind: str) -> bytes:

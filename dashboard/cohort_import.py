@@ -201,7 +201,9 @@ def _roles(draft: Draft, table: pd.DataFrame, source: ImageSource) -> Roles | No
         column_config={
             "column": st.column_config.TextColumn("Column", pinned=True),
             "role": st.column_config.SelectboxColumn("Role", options=list(CHOICES), required=True),
-            "sensitive": st.column_config.CheckboxColumn("Sensitive attribute", help="Groups are compared by it. It reaches a model only if its role makes it an input."),
+            "sensitive": st.column_config.CheckboxColumn(
+                "Sensitive attribute", help="Groups are compared by it. It reaches a model only if its role makes it an input."
+            ),
             "modality": st.column_config.TextColumn("Modality", help="Columns with the same name form one modality."),
             "examples": st.column_config.TextColumn("Examples"),
             "why": st.column_config.TextColumn("Why", width="large"),
@@ -284,7 +286,16 @@ def _checks(draft: Draft, table: pd.DataFrame, roles: Roles, source: ImageSource
         return None
     place = st.status("Saving the cohort", expanded=False)
     try:
-        cohort = ingest(state.workspace(), draft.table or "", images=source, roles=roles, name=name.strip(), progress=lambda message: _say(place, message), sheet=choices.sheet, encoding=choices.encoding)
+        cohort = ingest(
+            state.workspace(),
+            draft.table or "",
+            images=source,
+            roles=roles,
+            name=name.strip(),
+            progress=lambda message: _say(place, message),
+            sheet=choices.sheet,
+            encoding=choices.encoding,
+        )
     except UserError as error:
         place.update(label="The cohort was not saved", state="error")
         st.error(md(on_page(str(error))), icon=":material/error:")

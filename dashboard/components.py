@@ -21,6 +21,7 @@ __all__ = [
     "md", "no_cohort", "no_runs", "other_attribute_note", "page_title", "runs_page", "section", "too_little_data",
 ]  # fmt: skip
 
+
 def frame() -> None:
     """What surrounds every page: style sheet and history (static, they hold no user text), and the name."""
     st.html(f"<style>{STYLE}</style>{address.HISTORY}", unsafe_allow_javascript=True)
@@ -64,7 +65,10 @@ def other_attribute_note(view: View, what: str) -> None:
     place = st.empty()
     if view.attribute is None or not view.strangers:
         return
-    told = {str(a): list(part["name"]) for a, part in view.runs[view.runs["name"].isin(view.strangers)].groupby(view.runs["attribute"].fillna("no attribute"), sort=False)}
+    told = {
+        str(a): list(part["name"])
+        for a, part in view.runs[view.runs["name"].isin(view.strangers)].groupby(view.runs["attribute"].fillna("no attribute"), sort=False)
+    }
     who = listing([f"{listing(names)} for {attribute}" for attribute, names in told.items()])
     place.caption(md(f"Trained for another attribute than {view.attribute}: {who}. {what}"))
 

@@ -22,11 +22,20 @@ WHAT = (
 def conflict_table(view: View, telemetry: pd.DataFrame) -> None:
     """A row per run, in words; what specialists read is below it."""
     st.markdown(md(WHAT))
-    st.dataframe(_rows(view, telemetry), hide_index=True, width="stretch", placeholder=NOTHING, alt="Gradient conflict, what each method does and what its groups get", column_config={"What the method does": st.column_config.Column(width="large")})
+    st.dataframe(
+        _rows(view, telemetry),
+        hide_index=True,
+        width="stretch",
+        placeholder=NOTHING,
+        alt="Gradient conflict, what each method does and what its groups get",
+        column_config={"What the method does": st.column_config.Column(width="large")},
+    )
 
 
 def _rows(view: View, telemetry: pd.DataFrame) -> pd.DataFrame:
-    shares = telemetry[(telemetry["name"] == "conflict.fused") & (telemetry["stat"] == "share_negative") & telemetry["value"].notna() & (telemetry["epoch"] >= 0)]
+    shares = telemetry[
+        (telemetry["name"] == "conflict.fused") & (telemetry["stat"] == "share_negative") & telemetry["value"].notna() & (telemetry["epoch"] >= 0)
+    ]
     means = shares.groupby(["run_id", "modality"], sort=False)["value"].mean()
     groups = group_tables.group_performance(view.store, view.run_ids, view.attribute) if view.attribute else pd.DataFrame(columns=["run_id", "group", "value"])
     methods = dict(zip(view.runs["run_id"], view.runs["method"], strict=True))

@@ -55,7 +55,13 @@ def _counts(view: View, first: str, second: str) -> Any:
     """Samples decided differently, by group, as a table that sorts by its numbers."""
     counts = compare_runs.disagreement_counts(view.store, first, second, str(view.attribute), view.groups)
     counts.insert(3, "share", counts["differ"] / counts["n"].where(counts["n"] > 0))
-    heads = {"n": "Test samples", "differ": "Decided differently", "share": "Share", "a_right": f"{view.names[first]} right", "b_right": f"{view.names[second]} right"}
+    heads = {
+        "n": "Test samples",
+        "differ": "Decided differently",
+        "share": "Share",
+        "a_right": f"{view.names[first]} right",
+        "b_right": f"{view.names[second]} right",
+    }
     attribute = str(view.attribute) if view.attribute not in heads.values() else f"{view.attribute} (group)"
     return numbers(counts.rename(columns={"group": attribute, **heads}), {"Share": text.percent})
 

@@ -149,7 +149,9 @@ def _below_roots(*paths: Path) -> None:
     for path in paths:
         if not any(path.resolve().is_relative_to(root) for root in roots):
             allowed = ", ".join(map(str, roots))
-            raise UserError(f"{path}: the dashboard reads only below {allowed}; put the files there, or start it with the environment variable MULTIFAIR_ROOTS naming further folders")
+            raise UserError(
+                f"{path}: the dashboard reads only below {allowed}; put the files there, or start it with the environment variable MULTIFAIR_ROOTS naming further folders"
+            )
 
 
 def copy(upload: Upload | IO[bytes], path: Path) -> None:

@@ -25,7 +25,14 @@ def finished_runs(view: View) -> None:
         picked = st.multiselect("Runs to delete", list(names), key="pick-runs", format_func=names.__getitem__, placeholder="Choose runs")
         if picked:
             what = names[picked[0]] if len(picked) == 1 else plural(len(picked), "run")
-            delete_button("run", picked, what, "With their predictions and curves." if len(picked) > 1 else "With its predictions and curves.", key="picked-runs", label=f"Delete {md(what)}")
+            delete_button(
+                "run",
+                picked,
+                what,
+                "With their predictions and curves." if len(picked) > 1 else "With its predictions and curves.",
+                key="picked-runs",
+                label=f"Delete {md(what)}",
+            )
         st.dataframe(_table(ended), hide_index=True, width="stretch", alt="Runs of this cohort that have ended")
 
 

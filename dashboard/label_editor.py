@@ -42,7 +42,15 @@ def label_editor(values: pd.Series, title: str, key: str, usual: str | None = No
         raise UserError(f"the column has {len(present)} different values and cannot be the label; choose one with few values")
     if usual is not None and usual not in choices:
         choices = [usual, *choices]
-    chosen = st.selectbox(title, choices, index=choices.index(usual) if usual in choices else None, key=key, placeholder="Choose", width=320, help="A value, a grade from which on (>=), or a finding that the cell must contain. All other values are negative.")
+    chosen = st.selectbox(
+        title,
+        choices,
+        index=choices.index(usual) if usual in choices else None,
+        key=key,
+        placeholder="Choose",
+        width=320,
+        help="A value, a grade from which on (>=), or a finding that the cell must contain. All other values are negative.",
+    )
     if chosen is None:
         return LabelChoice(unclear=True)
     rule = stated_rule(str(chosen), present)
@@ -51,5 +59,7 @@ def label_editor(values: pd.Series, title: str, key: str, usual: str | None = No
         unsure = [v for v in present if is_uncertain(v)]
         uncertain = st.selectbox(f"{md(', '.join(unsure))} (uncertain) means", list(MEANS), format_func=MEANS.__getitem__, key=f"{key}-uncertain", width=320)
     if values.isna().any():
-        blank = st.selectbox(f"An empty label ({int(values.isna().sum())} rows) means", list(MEANS), format_func=MEANS.__getitem__, key=f"{key}-blank", width=320)
+        blank = st.selectbox(
+            f"An empty label ({int(values.isna().sum())} rows) means", list(MEANS), format_func=MEANS.__getitem__, key=f"{key}-blank", width=320
+        )
     return LabelChoice(str(chosen), uncertain, blank)

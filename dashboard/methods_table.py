@@ -16,13 +16,25 @@ from dashboard.selection_bar import View
 def methods_table(view: View, runs: pd.DataFrame, measure: str, reference: str | None) -> None:
     """A row per method: mean and standard deviation over seeds, and the difference from `reference`."""
     attribute = str(view.attribute)
-    numbers = view.once_of_all(f"table of {measure} from {reference}", lambda: run_table(view.store, runs, "methods", attribute, reference=reference, measure=measure))
+    numbers = view.once_of_all(
+        f"table of {measure} from {reference}", lambda: run_table(view.store, runs, "methods", attribute, reference=reference, measure=measure)
+    )
     written = method_text(numbers, measure, reference)
     st.markdown("## All methods")
     st.dataframe(written, hide_index=True, width="stretch", placeholder=NOTHING, alt="Mean and standard deviation over seeds of every method")
-    caption = f"Test split of {view.cohort_name}, groups by {attribute}: mean over seeds (standard deviation)" + (f"; difference in {title(measure)} from {reference} on the same patients and seeds, 95 % interval." if reference else ".")
-    st.caption("Mean over seeds, standard deviation in brackets. Rates at a score of .5. The difference is of the same patients and seeds, its p corrected for all pairs of methods.")
-    kinds = (("CSV", "text/csv", "csv", lambda: csv_text(numbers)), ("Markdown", "text/markdown", "md", lambda: markdown(written)), ("LaTeX", "text/x-tex", "tex", lambda: latex(written, caption)))
+    caption = f"Test split of {view.cohort_name}, groups by {attribute}: mean over seeds (standard deviation)" + (
+        f"; difference in {title(measure)} from {reference} on the same patients and seeds, 95 % interval." if reference else "."
+    )
+    st.caption(
+        "Mean over seeds, standard deviation in brackets. Rates at a score of .5. The difference is of the same patients and seeds, its p corrected for all pairs of methods."
+    )
+    kinds = (
+        ("CSV", "text/csv", "csv", lambda: csv_text(numbers)),
+        ("Markdown", "text/markdown", "md", lambda: markdown(written)),
+        ("LaTeX", "text/x-tex", "tex", lambda: latex(written, caption)),
+    )
     with st.container(horizontal=True, key="methods-downloads"):
         for kind, mime, ending, render in kinds:
-            st.download_button(kind, render, f"methods-by-{attribute}.{ending}", mime, icon=":material/download:", on_click="ignore", key=f"methods-{ending}", type="tertiary")
+            st.download_button(
+                kind, render, f"methods-by-{attribute}.{ending}", mime, icon=":material/download:", on_click="ignore", key=f"methods-{ending}", type="tertiary"
+            )

@@ -26,7 +26,9 @@ def numbers(frame: pd.DataFrame, written: Mapping[str, Callable[[Any], str]] | N
         if name in formats or pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
             continue
         known = column.dropna().to_numpy(dtype=np.float64)
-        formats[str(name)] = _whole if pd.api.types.is_integer_dtype(column) or (bool((known == np.round(known)).all()) and known.size and np.abs(known).max() > 1) else _number
+        formats[str(name)] = (
+            _whole if pd.api.types.is_integer_dtype(column) or (bool((known == np.round(known)).all()) and known.size and np.abs(known).max() > 1) else _number
+        )
     return frame.style.format(formats, na_rep=NOTHING)
 
 

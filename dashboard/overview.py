@@ -93,7 +93,9 @@ def strongest(view: View) -> Findings:
         if finding.attribute not in {f.attribute for f in first}:
             first.append(finding)
     rest = [f for f in found if f not in first]
-    return Findings(tuple(sorted((first + rest)[:MOST_FINDINGS], key=_order)), int(family["tests"].iloc[0]), family["run_id"].nunique(), family["attribute"].nunique())
+    return Findings(
+        tuple(sorted((first + rest)[:MOST_FINDINGS], key=_order)), int(family["tests"].iloc[0]), family["run_id"].nunique(), family["attribute"].nunique()
+    )
 
 
 def _order(finding: RunFinding) -> tuple[float, float]:
@@ -137,13 +139,19 @@ def next_step(view: View, findings: Findings, running: int) -> Step:
     methods = set(view.finished["method"]) - {"unimodal"}
     failed = 0 if running or len(view.finished) else len(view.store.runs(view.cohort_id, status="failed"))
     if failed:
-        return Step(f"Nothing is finished: {plural(failed, 'run')} failed. The reason and a button that tries again are under Train.", "See what failed", "train")
+        return Step(
+            f"Nothing is finished: {plural(failed, 'run')} failed. The reason and a button that tries again are under Train.", "See what failed", "train"
+        )
     if not len(view.finished) and not running:
         return Step("Nothing is trained yet. Three quick methods show what the model leans on and whom that serves.", "Choose what to train", "train")
     if running:
         return Step("Runs are under way. Their curves are live, and they go on if you close the tab.", "Watch them train", "train")
     if view.attribute is None:
-        return Step("This cohort names no sensitive attribute, so nothing can be said of groups. Bring the table again and mark a column as sensitive.", "Bring it again", "cohort")
+        return Step(
+            "This cohort names no sensitive attribute, so nothing can be said of groups. Bring the table again and mark a column as sensitive.",
+            "Bring it again",
+            "cohort",
+        )
     if "erm" not in methods or len(methods) < 2:
         return Step("One method alone has nothing to be compared with. Train a second one on the same patients.", "Train another method", "train")
     if findings.disparity:
@@ -174,4 +182,3 @@ def _progress() -> None:
         st.progress(done, text=f"**{md(item.label)}** · {'waiting' if item.position else 'running'}{md(left)}")
     if len(items) > 4:
         st.caption(f"and {plural(len(items) - 4, 'more run')} waiting")
-

@@ -15,7 +15,10 @@ CONTROLS = {
 _ARGUMENT = r"(?:[ =](?:'[^']*'|\"[^\"]*\"|[A-Z][A-Z_|=,]+\b|\S+=\S+|(?:exclude|negative|positive)(?:, negative)?(?: or (?:negative|positive))?))?"
 _SENTENCES: tuple[tuple[str, str], ...] = (
     (r"Say so with --label COL; the table has: .*", "Give its column the role 'label'."),
-    (r"[Ss]ay(?: so)?(?: for example)?(?: from which on)? with --positive " + r"(?:'[^']*'|\S+)(?:, or name one value \([^)]*\))?(?: \([^)]*\))?", "Choose it below"),
+    (
+        r"[Ss]ay(?: so)?(?: for example)?(?: from which on)? with --positive " + r"(?:'[^']*'|\S+)(?:, or name one value \([^)]*\))?(?: \([^)]*\))?",
+        "Choose it below",
+    ),
     (r"--merge '[^']*' (makes them one|gives the group its name back|counts them as missing)", r"Ticking it below the roles \1"),
     (r"--(drop|split) (?=[\w'])(?!COL\b)('[^']*'|\S+?)(?=[\s);,.]|$)", r"--\1"),
     (r"; with --strict such a cohort is refused", ""),

@@ -106,7 +106,9 @@ def _pausing(items: Sequence[QueueItem]) -> None:
         st.caption("Paused: nothing more is started. What runs goes on to its end.")
         if st.button("Go on", icon=":material/play_arrow:", key="queue-resume"):
             _do(resume)
-    elif any(item.position for item in items) and st.button("Pause", icon=":material/pause:", key="queue-pause", type="tertiary", help="Start nothing more; what runs goes on to its end."):
+    elif any(item.position for item in items) and st.button(
+        "Pause", icon=":material/pause:", key="queue-pause", type="tertiary", help="Start nothing more; what runs goes on to its end."
+    ):
         _do(pause)
 
 
@@ -131,7 +133,9 @@ def _item(item: QueueItem, waiting: int) -> None:
         if item.position and waiting > 1:
             if st.button("", icon=":material/arrow_upward:", key=f"up-{item.run_id}", type="tertiary", disabled=item.position == 1, help="Train earlier"):
                 _do(partial(move, position=item.position - 1), item.run_id)
-            if st.button("", icon=":material/arrow_downward:", key=f"down-{item.run_id}", type="tertiary", disabled=item.position == waiting, help="Train later"):
+            if st.button(
+                "", icon=":material/arrow_downward:", key=f"down-{item.run_id}", type="tertiary", disabled=item.position == waiting, help="Train later"
+            ):
                 _do(partial(move, position=item.position + 1), item.run_id)
         _cancel_button(item, f"{item.label}, seed {seed}")
 

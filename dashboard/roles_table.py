@@ -67,9 +67,7 @@ def roles_from(frame: pd.DataFrame, positive: str, titles: Mapping[str, str] | N
         attributes=tuple(map(str, frame.loc[frame["sensitive"].fillna(False).astype(bool), "column"])),
         modalities=tuple(modalities.values()),
         dropped=tuple(
-            str(column)
-            for column, role, sensitive in zip(frame["column"], frame["role"], frame["sensitive"], strict=True)
-            if role == UNUSED and not sensitive
+            str(column) for column, role, sensitive in zip(frame["column"], frame["role"], frame["sensitive"], strict=True) if role == UNUSED and not sensitive
         ),
         titles=dict(titles or {}),
     )

@@ -48,7 +48,14 @@ def seeds_choice(view: View) -> Seeds | None:
         return None
     usual = view.run_ids == run_selection.usual_runs(view.store, view.cohort_id, view.attribute)
     with st.container(key="seeds-choice", horizontal=True, vertical_alignment="center"):
-        shown = st.segmented_control("Seeds", [MEAN, SINGLE], default=MEAN if usual else SINGLE, required=True, key=f"seeds-{'usual' if usual else 'chosen'}", label_visibility="collapsed")
+        shown = st.segmented_control(
+            "Seeds",
+            [MEAN, SINGLE],
+            default=MEAN if usual else SINGLE,
+            required=True,
+            key=f"seeds-{'usual' if usual else 'chosen'}",
+            label_visibility="collapsed",
+        )
         if shown == MEAN:
             st.caption(md(f"{seeds.count} The answer above is of {listing(list(view.names.values()), 3)}, {_which(view)}."), width="stretch")
     return seeds if shown == MEAN else None

@@ -75,7 +75,9 @@ class AccessToken:
         url = URL(scope=scope)
         rest = urlencode([(name, value) for name, value in parse_qsl(url.query) if name != PARAMETER])
         # One slash: two would send the browser to another host.
-        answer = RedirectResponse("/" + url.path.lstrip("/") + (f"?{rest}" if rest else ""), status_code=303, headers={"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+        answer = RedirectResponse(
+            "/" + url.path.lstrip("/") + (f"?{rest}" if rest else ""), status_code=303, headers={"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+        )
         answer.set_cookie(_cookie_name(scope), self._token, httponly=True, samesite="lax", secure=scope["scheme"] == "https")
         return answer
 

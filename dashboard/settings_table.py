@@ -20,7 +20,12 @@ def settings_section(table: pd.DataFrame) -> None:
         st.dataframe(differing.rename(columns={"setting": "Setting"}), hide_index=True, width="stretch", alt="Settings in which the chosen runs differ")
     if len(same):
         with st.expander(f"{plural(len(same), 'setting')} that all share"):
-            st.dataframe(same[["setting", columns[1]]].rename(columns={"setting": "Setting", columns[1]: "Value"}), hide_index=True, width="stretch", alt="Settings that all chosen runs share")
+            st.dataframe(
+                same[["setting", columns[1]]].rename(columns={"setting": "Setting", columns[1]: "Value"}),
+                hide_index=True,
+                width="stretch",
+                alt="Settings that all chosen runs share",
+            )
 
 
 def _title(setting: str) -> str:

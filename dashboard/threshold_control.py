@@ -27,8 +27,21 @@ def threshold_control(key: str, cuts: Sequence[float], usual: float | None = Non
     # One value under two names: whichever the reader moved last is copied to the other before both are drawn.
     st.session_state[number] = st.session_state[slider]
     with st.container(key=f"{key}-control", horizontal=True, vertical_alignment="bottom"):
-        st.number_input("Threshold", float(cuts[0]), float(cuts[-1]), step=_step(cuts), format="%.3f", key=number, help=HELP, width=150, on_change=_typed, args=(number, slider, tuple(cuts)))
-        st.select_slider("Threshold on the scale of the score", cuts, key=slider, format_func=lambda cut: decimal(cut), label_visibility="collapsed", width="stretch")
+        st.number_input(
+            "Threshold",
+            float(cuts[0]),
+            float(cuts[-1]),
+            step=_step(cuts),
+            format="%.3f",
+            key=number,
+            help=HELP,
+            width=150,
+            on_change=_typed,
+            args=(number, slider, tuple(cuts)),
+        )
+        st.select_slider(
+            "Threshold on the scale of the score", cuts, key=slider, format_func=lambda cut: decimal(cut), label_visibility="collapsed", width="stretch"
+        )
     value = float(st.session_state[slider])
     address.name_in_link(**{link: f"{value:g}"})
     return value

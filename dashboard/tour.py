@@ -55,11 +55,36 @@ def _methods(view: View) -> str:
 
 
 STEPS = (
-    TourStep("What does the model see?", "More than one **modality** of each patient: images, values, notes. Who the patients are, and what is recorded of them, comes first.", _cohort, "cohort"),
-    TourStep("Does it lean on one modality?", "Training takes up first what is easiest to learn. Where one modality carries nearly everything, the others may be left unused. In this cohort:", _modalities, "modalities"),
-    TourStep("Is a group served worse?", "A model that leans on one modality serves those well of whom that modality says much. Whether groups differ, and whether that is more than chance, is a question of its own. In this cohort:", _groups, "groups"),
-    TourStep("Do the gradients conflict?", "While training, modalities and groups can pull the network in different directions, or agree. In these runs:", _gradients, "gradients"),
-    TourStep("What can be done?", "Methods balance modalities, groups or both. Compare them with plain training on the same patients: a method may also change nothing.", _methods, "compare"),
+    TourStep(
+        "What does the model see?",
+        "More than one **modality** of each patient: images, values, notes. Who the patients are, and what is recorded of them, comes first.",
+        _cohort,
+        "cohort",
+    ),
+    TourStep(
+        "Does it lean on one modality?",
+        "Training takes up first what is easiest to learn. Where one modality carries nearly everything, the others may be left unused. In this cohort:",
+        _modalities,
+        "modalities",
+    ),
+    TourStep(
+        "Is a group served worse?",
+        "A model that leans on one modality serves those well of whom that modality says much. Whether groups differ, and whether that is more than chance, is a question of its own. In this cohort:",
+        _groups,
+        "groups",
+    ),
+    TourStep(
+        "Do the gradients conflict?",
+        "While training, modalities and groups can pull the network in different directions, or agree. In these runs:",
+        _gradients,
+        "gradients",
+    ),
+    TourStep(
+        "What can be done?",
+        "Methods balance modalities, groups or both. Compare them with plain training on the same patients: a method may also change nothing.",
+        _methods,
+        "compare",
+    ),
 )
 
 

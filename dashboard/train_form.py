@@ -76,7 +76,9 @@ def method_cards(modalities: Sequence[str]) -> tuple[tuple[str, ...], tuple[str,
                 chosen += _family(names)
     address.name_in_link(methods=",".join(chosen))
     if "unimodal" in chosen and len(modalities) > 1:
-        picked = st.pills("Unimodal networks of", list(modalities), default=list(modalities), selection_mode="multi", key="unimodal-modalities", format_func=md, wrap=True)
+        picked = st.pills(
+            "Unimodal networks of", list(modalities), default=list(modalities), selection_mode="multi", key="unimodal-modalities", format_func=md, wrap=True
+        )
         alone = tuple(m for m in modalities if m in picked) or tuple(modalities)
     return tuple(chosen), alone
 
@@ -111,14 +113,29 @@ def budget_controls() -> tuple[tuple[int, ...], str, dict[str, Any]]:
     """Seeds, preset and changed settings."""
     preset = st.segmented_control("Budget", list(PRESETS), default="quick", required=True, key="preset", bind="query-params", width="stretch")
     st.caption(md(PRESETS[str(preset)].summary[:1].upper() + PRESETS[str(preset)].summary[1:] + "."))
-    number = st.number_input("Seeds", 1, MOST_SEEDS, 1, key="seeds", bind="query-params", help="Runs of each method that differ in chance only. Three or more show how much chance there is.")
+    number = st.number_input(
+        "Seeds",
+        1,
+        MOST_SEEDS,
+        1,
+        key="seeds",
+        bind="query-params",
+        help="Runs of each method that differ in chance only. Three or more show how much chance there is.",
+    )
     settings: dict[str, Any] = {}
     with st.expander("Change settings"):
         usual = PRESETS[str(preset)].budget.epochs
         epochs = st.number_input("Epochs", 1, 1000, usual, key=f"epochs-{preset}", bind="query-params")
         if epochs != usual:
             settings["epochs"] = int(epochs)
-        text = st.text_area("Further settings, one “key = value” a line", key="settings", bind="query-params", height=90, placeholder="lr = 0.0005\nbatch_size = 64", help="Of the methods, the budget or the network; what a method does not know is not given to it.")
+        text = st.text_area(
+            "Further settings, one “key = value” a line",
+            key="settings",
+            bind="query-params",
+            height=90,
+            placeholder="lr = 0.0005\nbatch_size = 64",
+            help="Of the methods, the budget or the network; what a method does not know is not given to it.",
+        )
         settings.update(parse_settings((f"settings, line {number}", line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()))
     return tuple(range(1, int(number) + 1)), str(preset), settings
 
@@ -157,7 +174,14 @@ def show_plan(specs: Sequence[RunSpec]) -> int:
     for place, said in enumerate(words):
         table = table.format(partial(_said, said), subset=pd.IndexSlice[[place], ["Time"]], na_rep=said)
     widths = {"Run": st.column_config.Column(width=150), "Seed": st.column_config.Column(width=50), "Time": st.column_config.Column(width=95)}
-    st.dataframe(table, hide_index=True, width="stretch", column_config=widths, placeholder=duration(None), alt="; ".join(f"{r['Run']} seed {r['Seed']}: {text}" for r, text in zip(rows, words, strict=True)))
+    st.dataframe(
+        table,
+        hide_index=True,
+        width="stretch",
+        column_config=widths,
+        placeholder=duration(None),
+        alt="; ".join(f"{r['Run']} seed {r['Seed']}: {text}" for r, text in zip(rows, words, strict=True)),
+    )
     return len(waiting)
 
 
@@ -172,4 +196,3 @@ def makespan(lengths: Sequence[float], jobs: int) -> float:
     for length in lengths:
         heapq.heappush(places, heapq.heappop(places) + length)
     return max(places)
-

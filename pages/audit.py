@@ -51,9 +51,21 @@ with st.container(horizontal=True, vertical_alignment="center", key="audit-bar")
     with st.popover("Download", icon=":material/download:", on_change="rerun", key="audit-downloads") as downloads:
         if downloads.open:
             report = audit_report(document, name=f"audit-{current.audit_id}")
-            st.download_button("Report (HTML)", lambda: render_html(report), f"{report.name}.html", "text/html", on_click="ignore", key="audit-html", width="stretch")
-            st.download_button("Tables (zip of CSV)", lambda: tables_zip(report), f"{report.name}-tables.zip", "application/zip", on_click="ignore", key="audit-tables", width="stretch")
-            st.download_button("Everything (JSON)", lambda: json_text(report), f"{report.name}.json", "application/json", on_click="ignore", key="audit-json", width="stretch")
+            st.download_button(
+                "Report (HTML)", lambda: render_html(report), f"{report.name}.html", "text/html", on_click="ignore", key="audit-html", width="stretch"
+            )
+            st.download_button(
+                "Tables (zip of CSV)",
+                lambda: tables_zip(report),
+                f"{report.name}-tables.zip",
+                "application/zip",
+                on_click="ignore",
+                key="audit-tables",
+                width="stretch",
+            )
+            st.download_button(
+                "Everything (JSON)", lambda: json_text(report), f"{report.name}.json", "application/json", on_click="ignore", key="audit-json", width="stretch"
+            )
 try:
     audit_view(document)
 except UserError as error:

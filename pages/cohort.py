@@ -37,5 +37,11 @@ else:
         datasheet(view.cohort_id, view.attribute)
         runs = len(view.store.runs(view.cohort_id))
         with st.container(horizontal=True, key="cohort-end"):
-            delete_button("cohort", [view.cohort_id], f"the cohort {view.cohort_name}", f"Its {plural(runs, 'run')} go with it." if runs else "It has no runs.", label="Delete this cohort")
+            delete_button(
+                "cohort",
+                [view.cohort_id],
+                f"the cohort {view.cohort_name}",
+                f"Its {plural(runs, 'run')} go with it." if runs else "It has no runs.",
+                label="Delete this cohort",
+            )
 trash_list(["cohort", "upload"])

@@ -34,7 +34,12 @@ if view.finished.empty:
     no_runs(view)
     st.stop()
 if view.attribute is None:
-    empty_state("No sensitive attribute", "This cohort names no sensitive attribute, so methods can be compared on accuracy only: see Reports.", "reports", "Go to Reports")
+    empty_state(
+        "No sensitive attribute",
+        "This cohort names no sensitive attribute, so methods can be compared on accuracy only: see Reports.",
+        "reports",
+        "Go to Reports",
+    )
     st.stop()
 
 MEASURES = AUC_SUMMARIES
@@ -50,7 +55,11 @@ def overview(measure: str) -> tuple[Answer, Figure, list[str]]:
     fair, accurate = (compare_runs.lead(methods, compare_runs.pairs(view.store, runs, attribute, m), m, axis) for m, axis in ((measure, "y"), ("auc", "x")))
     ahead = (fair, accurate) if fair and accurate else None
     claim = comparison.headline(fair.best, fair.ahead, fair.open, title(measure)) if fair and len(methods) > 1 else ""
-    return compare_answer(methods, measure, attribute, ahead), comparison.scatter(seeds, methods, measure, attribute, claim), [] if methods.empty else list(methods["variant"])
+    return (
+        compare_answer(methods, measure, attribute, ahead),
+        comparison.scatter(seeds, methods, measure, attribute, claim),
+        [] if methods.empty else list(methods["variant"]),
+    )
 
 
 def differences(measure: str, reference: str) -> Figure:
@@ -61,13 +70,29 @@ def differences(measure: str, reference: str) -> Figure:
 @st.fragment
 def methods_section() -> None:
     """Only this part runs again when the measure or the reference changes."""
-    measure = st.segmented_control("Fairness measured as", list(MEASURES), default="es_auc", required=True, format_func=lambda m: sentence(title(m)), key="measure", bind="query-params") or "es_auc"
+    measure = (
+        st.segmented_control(
+            "Fairness measured as",
+            list(MEASURES),
+            default="es_auc",
+            required=True,
+            format_func=lambda m: sentence(title(m)),
+            key="measure",
+            bind="query-params",
+        )
+        or "es_auc"
+    )
     with st.spinner(f"Summarising {len(runs)} runs", show_time=True):
         found, scatter, variants = view.once_of_all(f"methods by {measure}", lambda: overview(measure))
     answer(*found, terms=("pareto", "es_auc", "paired"))
     chart_block(scatter)
     if len(variants) == 1:
-        empty_state("One method has nothing to be compared with", "Train a second one on the same patients: differences from it are then shown here, with the same seeds and patients under both.", "train", "Train another method")
+        empty_state(
+            "One method has nothing to be compared with",
+            "Train a second one on the same patients: differences from it are then shown here, with the same seeds and patients under both.",
+            "train",
+            "Train another method",
+        )
     elif variants:
         usual = variants.index("ERM (fused)") if "ERM (fused)" in variants else 0
         reference = st.selectbox("Reference method", variants, index=usual, key="reference", bind="query-params", width=320)
@@ -75,7 +100,9 @@ def methods_section() -> None:
         methods_table(view, runs, measure, reference)
 
 
-st.caption(md(f"The answer, the charts and the table of all methods hold {whose}. The runs chosen above are those of the settings and of the patients further down."))
+st.caption(
+    md(f"The answer, the charts and the table of all methods hold {whose}. The runs chosen above are those of the settings and of the patients further down.")
+)
 methods_section()
 
 if len(view.runs) > 1:

@@ -38,7 +38,19 @@ conflict_table(view, telemetry)
 def strips() -> None:
     """Only this part runs again when the slider moves."""
     with st.container(horizontal=True, key="epoch-range"):
-        brushed = st.slider("Epochs of the heat maps", 1, last, gradients.measured_epochs(telemetry), key="epochs", bind="query-params", help="The brush of every column starts here; drag in a strip to move one alone.") if last > 1 else (1, 1)
+        brushed = (
+            st.slider(
+                "Epochs of the heat maps",
+                1,
+                last,
+                gradients.measured_epochs(telemetry),
+                key="epochs",
+                bind="query-params",
+                help="The brush of every column starts here; drag in a strip to move one alone.",
+            )
+            if last > 1
+            else (1, 1)
+        )
     chart_block(view.once(f"conflict {brushed}", lambda: gradients.conflict(ready, view.names, view.modalities, groups, brushed)))
 
 

@@ -23,7 +23,12 @@ from dashboard.threshold_control import threshold_control
 
 view = runs_page("Who is served worse, and is it real?")
 if view.attribute is None:
-    empty_state("No sensitive attribute", "This cohort names no sensitive attribute, so there are no groups to compare. Bring the table again and give one a role.", "cohort", "Go to Cohort")
+    empty_state(
+        "No sensitive attribute",
+        "This cohort names no sensitive attribute, so there are no groups to compare. Bring the table again and give one a role.",
+        "cohort",
+        "Go to Cohort",
+    )
     st.stop()
 
 store, run_ids, attribute = view.store, view.run_ids, view.attribute
@@ -58,7 +63,13 @@ def threshold() -> None:
     grid = view.labelled(group_tables.consequences(store, run_ids, attribute))
     chart_block(consequences.thresholds(grid, view.names, view.group_labels, attribute, at))
     if not grid.empty:
-        st.dataframe(consequences.selected_table(grid, view.names, at, attribute), hide_index=True, width="stretch", placeholder=NOTHING, alt="Samples selected per run and group at the threshold")
+        st.dataframe(
+            consequences.selected_table(grid, view.names, at, attribute),
+            hide_index=True,
+            width="stretch",
+            placeholder=NOTHING,
+            alt="Samples selected per run and group at the threshold",
+        )
 
 
 def roc() -> None:
@@ -66,11 +77,21 @@ def roc() -> None:
 
 
 def calibration() -> None:
-    chart_block(view.once("calibration", lambda: groups.calibration(view.labelled(group_tables.calibration(store, run_ids, attribute)), view.names, view.group_labels, attribute)))
+    chart_block(
+        view.once(
+            "calibration",
+            lambda: groups.calibration(view.labelled(group_tables.calibration(store, run_ids, attribute)), view.names, view.group_labels, attribute),
+        )
+    )
 
 
 def between_groups() -> None:
-    chart_block(view.once("cross-group", lambda: consequences.cross_group(view.labelled(group_tables.cross_group(store, run_ids, attribute)), view.names, view.group_labels, attribute)))
+    chart_block(
+        view.once(
+            "cross-group",
+            lambda: consequences.cross_group(view.labelled(group_tables.cross_group(store, run_ids, attribute)), view.names, view.group_labels, attribute),
+        )
+    )
 
 
 @st.fragment

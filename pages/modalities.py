@@ -35,7 +35,10 @@ if seeds is None:
     chart_block(view.once("over-epochs", lambda: contribution.over_epochs(telemetry, names, view.modalities)))
 else:
     method_of = seeds.method_of
-    drawn = view.once_of_all(f"contributions over seeds {list(names)}", lambda: over_seeds(view.store.telemetry(list(method_of), ["contribution.ratio", "contribution.phi"]), method_of))
+    drawn = view.once_of_all(
+        f"contributions over seeds {list(names)}",
+        lambda: over_seeds(view.store.telemetry(list(method_of), ["contribution.ratio", "contribution.phi"]), method_of),
+    )
     figure = view.once_of_all(f"over-epochs over seeds {list(names)}", lambda: contribution.over_epochs(drawn, names, view.modalities))
     chart_block(replace(figure, note="Lines are means over seeds, bands run from the lowest to the highest seed. The dashed line is an equal share."))
 
@@ -70,7 +73,9 @@ else:
     if seeds is None:
         chart_block(view.once("by-group", lambda: contribution.by_group(last, names, view.modalities, view.group_labels, attribute)))
     else:
-        figure = view.once_of_all(f"by-group over seeds {list(names)}", lambda: contribution.by_group(last, names, view.modalities, view.group_labels, attribute))
+        figure = view.once_of_all(
+            f"by-group over seeds {list(names)}", lambda: contribution.by_group(last, names, view.modalities, view.group_labels, attribute)
+        )
         chart_block(replace(figure, note=f"Means over seeds. {figure.note}"))
     evidence({"Each modality alone": alone, "Who has which modality": has, "Take it away": take_away})
 

@@ -25,7 +25,9 @@ KEPT = 8
 
 page_title("What can be handed on?")
 audits = saved(state.workspace())
-kind = st.segmented_control("Report", [RUNS, AUDIT], default=AUDIT if st.query_params.get("audit") else RUNS, required=True, key="report-kind", label_visibility="collapsed")
+kind = st.segmented_control(
+    "Report", [RUNS, AUDIT], default=AUDIT if st.query_params.get("audit") else RUNS, required=True, key="report-kind", label_visibility="collapsed"
+)
 
 
 @st.cache_resource(show_spinner=False)
@@ -42,7 +44,9 @@ def offer(key: tuple[str, ...], what: str, contents: tuple[str, ...], write: Cal
         with place.container(border=True, key="report-contents"):
             st.markdown(f"## {md(what)}")
             st.markdown("\n".join(f"{number}. {md(title)}" for number, title in enumerate(contents, 1)))
-            st.caption("With its figures, its tables, and how every number was made: one HTML file that needs no network, its tables as CSV, all of it as JSON.")
+            st.caption(
+                "With its figures, its tables, and how every number was made: one HTML file that needs no network, its tables as CSV, all of it as JSON."
+            )
             if not st.button("Write the report", type="primary", icon=":material/draw:", key="write-report"):
                 return
             with st.spinner("Writing the report"):
@@ -57,11 +61,41 @@ def offer(key: tuple[str, ...], what: str, contents: tuple[str, ...], write: Cal
 def show(report: Report, html: str) -> None:
     """Downloads first, then the report as it is."""
     with st.container(horizontal=True, key="report-downloads"):
-        st.download_button("HTML", html, f"{report.name}.html", "text/html", type="primary", icon=":material/download:", on_click="ignore", key="get-html", help="One file with its drawings inside. It needs no network.")
-        st.download_button("Tables (CSV)", lambda: tables_zip(report), f"{report.name}-tables.zip", "application/zip", icon=":material/table:", on_click="ignore", key="get-tables")
-        st.download_button("Everything (zip)", lambda: report_zip(report, html), f"{report.name}.zip", "application/zip", icon=":material/folder_zip:", on_click="ignore", key="get-zip")
-        st.download_button("JSON", lambda: json_text(report), f"{report.name}.json", "application/json", icon=":material/data_object:", on_click="ignore", key="get-json")
-    st.caption(f"{plural(len(report.sections), 'section')}, {plural(len(list(report.charts())), 'figure')}, {plural(len(list(report.tables())), 'table')}; {len(html) / 2**20:.1f} MB. PDF and LaTeX are not written by this version.")
+        st.download_button(
+            "HTML",
+            html,
+            f"{report.name}.html",
+            "text/html",
+            type="primary",
+            icon=":material/download:",
+            on_click="ignore",
+            key="get-html",
+            help="One file with its drawings inside. It needs no network.",
+        )
+        st.download_button(
+            "Tables (CSV)",
+            lambda: tables_zip(report),
+            f"{report.name}-tables.zip",
+            "application/zip",
+            icon=":material/table:",
+            on_click="ignore",
+            key="get-tables",
+        )
+        st.download_button(
+            "Everything (zip)",
+            lambda: report_zip(report, html),
+            f"{report.name}.zip",
+            "application/zip",
+            icon=":material/folder_zip:",
+            on_click="ignore",
+            key="get-zip",
+        )
+        st.download_button(
+            "JSON", lambda: json_text(report), f"{report.name}.json", "application/json", icon=":material/data_object:", on_click="ignore", key="get-json"
+        )
+    st.caption(
+        f"{plural(len(report.sections), 'section')}, {plural(len(list(report.charts())), 'figure')}, {plural(len(list(report.tables())), 'table')}; {len(html) / 2**20:.1f} MB. PDF and LaTeX are not written by this version."
+    )
     with st.container(border=True, key="report-preview"):
         st.iframe(html, height=PREVIEW_HEIGHT)
 
@@ -69,7 +103,13 @@ def show(report: Report, html: str) -> None:
 def of_runs() -> None:
     view = context_bar()
     if view is None:
-        empty_state("Nothing to report yet", "A comparison needs a cohort and finished runs. An audit needs only a file of predictions.", "audit", "Audit predictions", key="nothing")
+        empty_state(
+            "Nothing to report yet",
+            "A comparison needs a cohort and finished runs. An audit needs only a file of predictions.",
+            "audit",
+            "Audit predictions",
+            key="nothing",
+        )
         return
     if not view.run_ids:
         no_runs(view)
@@ -86,7 +126,12 @@ def of_audit() -> None:
     chosen = st.selectbox("Audit", list(names), index=list(names).index(wanted) if wanted in names else 0, format_func=names.__getitem__, key="report-audit")
     st.query_params["audit"] = chosen
     document = SavedAudit(state.workspace().audits / chosen).document
-    offer(("audit", chosen), f"Fairness audit of {document.get('source', 'predictions')}", audit_contents(document), lambda: audit_report(document, name=f"audit-{chosen}"))
+    offer(
+        ("audit", chosen),
+        f"Fairness audit of {document.get('source', 'predictions')}",
+        audit_contents(document),
+        lambda: audit_report(document, name=f"audit-{chosen}"),
+    )
 
 
 try:
@@ -96,6 +141,8 @@ try:
     elif audits:
         of_audit()
     else:
-        empty_state("No audit yet", "Upload a file of predictions: label, score and sensitive attributes are enough.", "audit", "Audit predictions", key="no-audit")
+        empty_state(
+            "No audit yet", "Upload a file of predictions: label, score and sensitive attributes are enough.", "audit", "Audit predictions", key="no-audit"
+        )
 except UserError as error:
     error_state("The report cannot be written", md(str(error)))

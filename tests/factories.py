@@ -210,15 +210,15 @@ def fake_workspace(
     200 runs of 5,000 patients make 1,000,000 predictions in well under a minute.
     """
     workspace = Workspace.open(path)
-    cohort = fake_cohort(workspace, patients=patients, samples_per_patient=samples_per_patient, modalities=modalities, attributes=attributes, seed=seed, pixels=pixels)
+    cohort = fake_cohort(
+        workspace, patients=patients, samples_per_patient=samples_per_patient, modalities=modalities, attributes=attributes, seed=seed, pixels=pixels
+    )
     plan = [("unimodal", {"modality": m}) for m in cohort.modalities] + [(name, {}) for name in METHODS]
     count = runs if runs is not None else seeds * len(plan)
     made = []
     for number in range(count):
         method, settings = plan[number % len(plan)]
-        made.append(
-            fake_run(workspace, cohort, method=method, settings=settings, seed=1 + number // len(plan), epochs=epochs, created=START + 60.0 * number)
-        )
+        made.append(fake_run(workspace, cohort, method=method, settings=settings, seed=1 + number // len(plan), epochs=epochs, created=START + 60.0 * number))
     if unsettled:
         last = START + 60.0 * count
         for offset, (status, reason) in enumerate(
@@ -276,7 +276,9 @@ def _write_journal(folder: RunFolder, story: Story, created: float, epochs: int,
     for epoch in range(-1, trained):
         time += EPOCH_SECONDS
         learnt = 1 - np.exp(-(epoch + 1) / 2.5)
-        lines.append({"event": "progress", "time": time - 1, "epoch": epoch, "step": steps, "steps": steps, "seconds_left": (epochs - epoch - 1) * EPOCH_SECONDS})
+        lines.append(
+            {"event": "progress", "time": time - 1, "epoch": epoch, "step": steps, "steps": steps, "seconds_left": (epochs - epoch - 1) * EPOCH_SECONDS}
+        )
         auc = story.auc(story.fused)
         lines.append({
             "event": "epoch", "time": time, "epoch": epoch, "seconds": EPOCH_SECONDS,

@@ -110,7 +110,16 @@ def test_multifair_app_prints_an_address_that_opens_and_ends_with_its_server(tmp
     from http.client import HTTPConnection
     from urllib.parse import urlsplit
 
-    command = [sys.executable, "-c", "import sys; from core.cli import main; sys.exit(main(sys.argv[1:]))", "app", "--no-browser", "--json", "--workspace", str(tmp_path / "home")]
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from core.cli import main; sys.exit(main(sys.argv[1:]))",
+        "app",
+        "--no-browser",
+        "--json",
+        "--workspace",
+        str(tmp_path / "home"),
+    ]
     with subprocess.Popen([*command, "--port", str(free_port(None))], stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         assert process.stdout is not None
         printed = json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")
@@ -138,7 +147,9 @@ def test_storage_problems_are_one_line_that_names_the_file(number: int) -> None:
 def test_what_libraries_say_of_a_full_disk_is_understood() -> None:
     import duckdb
 
-    assert "disk is full" in str(storage_problem(RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0: PytorchStreamWriter file write failed")))
+    assert "disk is full" in str(
+        storage_problem(RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0: PytorchStreamWriter file write failed"))
+    )
     assert "disk is full" in str(storage_problem(duckdb.IOException('Could not write file "x": No space left on device')))
     assert storage_problem(ValueError("no space left")) is None and storage_problem(RuntimeError("shapes differ")) is None
     assert storage_problem(FileNotFoundError(errno.ENOENT, "no such file", "x")) is None

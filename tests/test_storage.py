@@ -99,7 +99,16 @@ def without_privilege() -> None:
 
 def as_reader(*words: str) -> subprocess.CompletedProcess[str]:
     code = "import sys; from core.cli import main; sys.exit(main(sys.argv[1:]))"
-    return subprocess.run([sys.executable, "-c", code, *words], cwd="/", env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": "/tmp"}, capture_output=True, text=True, check=False, timeout=99, preexec_fn=without_privilege)
+    return subprocess.run(
+        [sys.executable, "-c", code, *words],
+        cwd="/",
+        env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": "/tmp"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=99,
+        preexec_fn=without_privilege,
+    )
 
 
 def test_a_read_only_workspace_can_be_listed_and_reported_from_but_not_trained_in(read_only: FakeWorkspace) -> None:

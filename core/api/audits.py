@@ -169,7 +169,11 @@ class ModelComparison(AuditResult):
         )
         frame["differences"] = pd.Series([[]] * len(frame), dtype=object)
         figure = paired_forest(frame, str(chosen["model_b"].iloc[0]), metric, attribute or "")
-        return replace(figure, note="The same patients for every model; 95 % intervals. Blue is better, orange worse, grey unclear after correction for the number of models (Holm).", terms=("paired", "interval"))
+        return replace(
+            figure,
+            note="The same patients for every model; 95 % intervals. Blue is better, orange worse, grey unclear after correction for the number of models (Holm).",
+            terms=("paired", "interval"),
+        )
 
 
 def audit_predictions(
@@ -324,7 +328,9 @@ def _mapping(given: Dictionary[str, Any]) -> Mapping:
     for name, value in given.items():
         if not isinstance(value, str) and (name not in several or not all(isinstance(part, str) for part in value)):
             raise UserError(f"{name}: with a file or a DataFrame, give the name of a column")
-    named: dict[str, Any] = {name: (value,) if name in several and isinstance(value, str) else tuple(value) if name in several else value for name, value in given.items()}
+    named: dict[str, Any] = {
+        name: (value,) if name in several and isinstance(value, str) else tuple(value) if name in several else value for name, value in given.items()
+    }
     return Mapping(**named)
 
 
@@ -334,5 +340,9 @@ def _from_arrays(given: Dictionary[str, Any]) -> Predictions:
     for name in ("model", "positive"):
         if name in given:
             raise UserError(f"{name} belongs to a file or a DataFrame; with arrays give labels as 0 and 1, and several models as {{name: scores}}")
-    more = {new: given[old] for old, new in (("prediction", "prediction"), ("patient", "patient"), ("id", "sample_id"), ("weights", "weights"), ("split", "split")) if old in given}
+    more = {
+        new: given[old]
+        for old, new in (("prediction", "prediction"), ("patient", "patient"), ("id", "sample_id"), ("weights", "weights"), ("split", "split"))
+        if old in given
+    }
     return Predictions.build(given["label"], given["score"], given["attributes"], **more)

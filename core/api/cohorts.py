@@ -131,7 +131,23 @@ def ingest_cohort(
         For a table or files that cannot be used.
     """
     told = {} if progress is None else {"progress": progress}
-    return CohortResult(ingest(workspace_of(workspace), table, images, roles, name, strict, size=size, seed=seed, sheet=sheet, encoding=encoding, join=join, reasons=reasons, **told))
+    return CohortResult(
+        ingest(
+            workspace_of(workspace),
+            table,
+            images,
+            roles,
+            name,
+            strict,
+            size=size,
+            seed=seed,
+            sheet=sheet,
+            encoding=encoding,
+            join=join,
+            reasons=reasons,
+            **told,
+        )
+    )
 
 
 def workspace_of(given: str | Path | Workspace | None) -> Workspace:

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 
 def write_report(
-    result: Result | str | Path | dict[str, Any], folder: str | Path = ".", *, formats: str | Sequence[str] = "html", name: str | None = None, attribute: str | None = None, suppress: int = 0
+    result: Result | str | Path | dict[str, Any],
+    folder: str | Path = ".",
+    *,
+    formats: str | Sequence[str] = "html",
+    name: str | None = None,
+    attribute: str | None = None,
+    suppress: int = 0,
 ) -> list[Path]:
     """Write the report of an audit, a comparison or runs.
 

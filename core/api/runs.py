@@ -49,7 +49,15 @@ class RunsResult(Result):
             counts = runs["status"].value_counts()
         return f"{plural(len(runs), 'run')}: " + (", ".join(f"{n} {status}" for status, n in counts.items()) or "none")
 
-    def table(self, name: RunTable = "summary", attribute: str | None = None, *, series: Iterable[str] | None = None, reference: str | None = None, measure: str = "es_auc") -> pd.DataFrame:
+    def table(
+        self,
+        name: RunTable = "summary",
+        attribute: str | None = None,
+        *,
+        series: Iterable[str] | None = None,
+        reference: str | None = None,
+        measure: str = "es_auc",
+    ) -> pd.DataFrame:
         """A tidy table; see `core.results.run_tables.run_table`."""
         with self._runs() as (store, runs):
             return run_table(store, runs, name, attribute or self.attribute, series=series, reference=reference, measure=measure)
@@ -96,7 +104,10 @@ class RunsResult(Result):
         from core.report.tables import records
 
         with self._runs() as (store, runs):
-            return {"runs": records(runs[["run_id", "key", "method", "label", "seed", "attribute", "status", "cohort_id"]]), "summary": records(run_table(store, runs, "summary", self.attribute))}
+            return {
+                "runs": records(runs[["run_id", "key", "method", "label", "seed", "attribute", "status", "cohort_id"]]),
+                "summary": records(run_table(store, runs, "summary", self.attribute)),
+            }
 
 
 def train_methods(
@@ -155,7 +166,11 @@ def train_methods(
 
 
 def load_runs(
-    run_ids: str | Sequence[str] | None = None, *, cohort: str | Cohort | CohortResult | None = None, attribute: str | None = None, workspace: str | Path | Workspace | None = None
+    run_ids: str | Sequence[str] | None = None,
+    *,
+    cohort: str | Cohort | CohortResult | None = None,
+    attribute: str | None = None,
+    workspace: str | Path | Workspace | None = None,
 ) -> RunsResult:
     """Runs that were made before.
 

@@ -7,4 +7,16 @@ from core.audit.input.reader import read_predictions
 from core.audit.options import AuditOptions, Target
 from core.audit.result import AttributeAudit, Audit, ModelAudit
 
-__all__ = ["Attribute", "AttributeAudit", "Audit", "AuditFinding", "AuditOptions", "Mapping", "ModelAudit", "Predictions", "Target", "audit", "read_predictions"]
+__all__ = [
+    "Attribute",
+    "AttributeAudit",
+    "Audit",
+    "AuditFinding",
+    "AuditOptions",
+    "Mapping",
+    "ModelAudit",
+    "Predictions",
+    "Target",
+    "audit",
+    "read_predictions",
+]

@@ -54,7 +54,12 @@ class Provenance:
         """JSON-ready; the options and full operating points stand elsewhere in the audit's document."""
         columns = self.origin.columns
         points = {
-            name: {"threshold": point.threshold, "chosen_on": point.source, "target": None if self.options.target is None else str(self.options.target), "reason": point.reason}
+            name: {
+                "threshold": point.threshold,
+                "chosen_on": point.source,
+                "target": None if self.options.target is None else str(self.options.target),
+                "reason": point.reason,
+            }
             for name, point in self.operating_points.items()
         }
         return {
@@ -124,9 +129,13 @@ def _option_flags(options: AuditOptions) -> list[str]:
         if field.name in special or value == getattr(usual, field.name):
             continue
         flags.append(_flag(field.name, None if value is True else _listed(value) if isinstance(value, tuple) else value))
-    limits = ([repr(options.tolerance)] if options.tolerance != usual.tolerance else []) + [f"{metric}={value!r}" for metric, value in options.tolerances.items()]
+    limits = ([repr(options.tolerance)] if options.tolerance != usual.tolerance else []) + [
+        f"{metric}={value!r}" for metric, value in options.tolerances.items()
+    ]
     flags += [_flag("tolerance", ",".join(limits))] if limits else []
-    flags += [_flag("bins", f"{name}=" + ",".join(str(int(edge)) if edge == int(edge) else repr(edge) for edge in edges)) for name, edges in options.bands.items()]
+    flags += [
+        _flag("bins", f"{name}=" + ",".join(str(int(edge)) if edge == int(edge) else repr(edge) for edge in edges)) for name, edges in options.bands.items()
+    ]
     return flags + [_flag("reference", f"{name}={group}") for name, group in options.reference.items()]
 
 

@@ -39,10 +39,7 @@ def decision_curves(frame: pd.DataFrame, attribute: str) -> Figure:
     shares = useful.groupby("group", sort=False)["gain"].agg(lambda g: float((g > 0).mean()))
     low, high = str(shares.idxmin()), str(shares.idxmax())
     reach = {group: _range(useful[useful["group"] == group]) for group in (low, high)}
-    title = (
-        f"Deciding by the score beats treating everybody or nobody for {high} at {reach[high]}"
-        + (f", for {low} at {reach[low]}." if low != high else ".")
-    )
+    title = f"Deciding by the score beats treating everybody or nobody for {high} at {reach[high]}" + (f", for {low} at {reach[low]}." if low != high else ".")
     top = float(part["net_benefit"].max()) * 1.15
     long = part.melt(["group", "threshold"], list(LINES), var_name="rule", value_name="benefit").dropna()
     long["rule"] = long["rule"].map(LINES)
@@ -94,7 +91,11 @@ def reliability(frame: pd.DataFrame, attribute: str) -> Figure:
     part["mean"] = part["predicted"].map(decimal)
     off = part[(part["n"] >= FEW) & ((part["low"] > part["predicted"]) | (part["high"] < part["predicted"]))]
     names = list(dict.fromkeys(off["group"]))
-    title = f"Predicted probabilities cannot be taken at their word for {listing(names)}." if names else "Nothing speaks against the predicted probabilities in any group."
+    title = (
+        f"Predicted probabilities cannot be taken at their word for {listing(names)}."
+        if names
+        else "Nothing speaks against the predicted probabilities in any group."
+    )
     panels = tuple(Panel(partial(_reliability, part[part["group"] == g], g, groups), str(g)) for g in groups)
     return Figure(
         name=name, title=title, alt=title, data=part[["group", "n", "predicted", "observed", "low", "high"]], panels=panels, columns=2,
@@ -107,7 +108,11 @@ def _reliability(part: pd.DataFrame, group: str, groups: list[str], look: Look, 
     scale = alt.Scale(domain=[0, 1])
     x = alt.X("predicted:Q", scale=scale, axis=decimal_axis("Mean score", tickCount=5))
     y = alt.Y("observed:Q", scale=scale, axis=decimal_axis("Observed frequency", tickCount=5))
-    diagonal = alt.Chart(pd.DataFrame({"a": [0.0, 1.0]})).mark_line(color=look.faint, strokeDash=[4, 4], strokeWidth=1).encode(x=alt.X("a:Q", scale=scale), y=alt.Y("a:Q", scale=scale))
+    diagonal = (
+        alt.Chart(pd.DataFrame({"a": [0.0, 1.0]}))
+        .mark_line(color=look.faint, strokeDash=[4, 4], strokeWidth=1)
+        .encode(x=alt.X("a:Q", scale=scale), y=alt.Y("a:Q", scale=scale))
+    )
     base = alt.Chart(part).encode(x=x, tooltip=tooltips({"mean": "mean score", "shown": "observed", "n": "samples"}))
     bars = base.mark_rule(color=color, strokeWidth=1.6, opacity=0.7).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")
     dots = base.mark_point(color=color).encode(y=y, size=alt.Size("n:Q", scale=alt.Scale(range=[25, 220]), legend=None))

@@ -106,7 +106,11 @@ def _draw(part: pd.DataFrame, whole: pd.DataFrame, line: float | None, limits: l
         layers.append(alt.Chart(pd.DataFrame({"line": [line]})).mark_rule(strokeDash=[4, 4], color=look.muted).encode(x=alt.X("line:Q", scale=scale)))
     words = known.mark_text(dy=-13, fontSize=11.5, color=look.text)
     # A word may stand on the dashed line: its ground is cleared first.
-    layers.append(known.mark_text(dy=-13, fontSize=11.5, stroke=look.background, strokeWidth=4, strokeJoin="round").encode(x=x, text="shown:N", color=alt.value(look.background)))
+    layers.append(
+        known.mark_text(dy=-13, fontSize=11.5, stroke=look.background, strokeWidth=4, strokeJoin="round").encode(
+            x=x, text="shown:N", color=alt.value(look.background)
+        )
+    )
     layers.append(known.mark_rule(strokeWidth=2.4).encode(x=alt.X("low:Q", scale=scale), x2="high:Q"))
     layers.append(known.mark_point(size=95).encode(x=x))
     layers.append(words.encode(x=x, text="shown:N", color=alt.value(look.text)))

@@ -69,9 +69,15 @@ def _finding(frame: pd.DataFrame) -> str:
 def _draw(frame: pd.DataFrame, attributes: list[str], metrics: list[str], look: Look, width: Width) -> Any:
     ink = "#FFFFFF" if look.mode == "light" else "#0C0F14"
     base = alt.Chart(frame).encode(
-        x=alt.X("metric_name:N", sort=metrics, axis=alt.Axis(title=None, orient="top", labelAngle=-38, labelAlign="left", domain=False, labelLimit=90, labelOverlap=False)),
+        x=alt.X(
+            "metric_name:N",
+            sort=metrics,
+            axis=alt.Axis(title=None, orient="top", labelAngle=-38, labelAlign="left", domain=False, labelLimit=90, labelOverlap=False),
+        ),
         y=alt.Y("attribute:N", sort=attributes, axis=alt.Axis(title=None, labelLimit=170)),
-        tooltip=tooltips({"attribute": "attribute", "metric_name": "metric", "verdict": "verdict", "gap_text": "largest gap", "p_text": "evidence", "reason": "why"}),
+        tooltip=tooltips(
+            {"attribute": "attribute", "metric_name": "metric", "verdict": "verdict", "gap_text": "largest gap", "p_text": "evidence", "reason": "why"}
+        ),
     )
     known = base.transform_filter(alt.FieldOneOfPredicate("verdict", [DISPARITY, NONE]))
     unknown = base.transform_filter(alt.datum.verdict == UNKNOWN)

@@ -61,7 +61,9 @@ def _finding(frame: pd.DataFrame, attribute: str, threshold: float | None) -> st
         return f"At a threshold of {decimal(threshold, 2)} the sensitivity of fewer than two groups by {attribute} is known."
     ordered = here.sort_values("tpr", kind="stable")
     group, tpr = list(ordered["group"]), [float(v) for v in ordered["tpr"]]
-    return f"At a threshold of {decimal(threshold, 2)}, {percent(tpr[0])} of the positives of {group[0]} are found and {percent(tpr[-1])} of those of {group[-1]}."
+    return (
+        f"At a threshold of {decimal(threshold, 2)}, {percent(tpr[0])} of the positives of {group[0]} are found and {percent(tpr[-1])} of those of {group[-1]}."
+    )
 
 
 def _draw(part: pd.DataFrame, groups: list[str], limits: list[float], threshold: float | None, look: Look, width: Width) -> Any:

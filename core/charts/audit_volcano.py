@@ -77,7 +77,11 @@ def _draw(frame: pd.DataFrame, named: pd.DataFrame, alpha: float, metric: str, l
     limits = domain([frame["difference"]], include=[0.0])
     reach = max(abs(limits[0]), abs(limits[1]))
     x = alt.X("difference:Q", scale=alt.Scale(domain=[-reach, reach]), axis=decimal_axis(f"Difference in {short(metric)}", grid=True, tickCount=7))
-    y = alt.Y("evidence:Q", scale=alt.Scale(domain=[0, max(2.0, float(frame["evidence"].max()) * 1.12)]), axis=alt.Axis(title="Evidence (−log10 adjusted p)", tickCount=5))
+    y = alt.Y(
+        "evidence:Q",
+        scale=alt.Scale(domain=[0, max(2.0, float(frame["evidence"].max()) * 1.12)]),
+        axis=alt.Axis(title="Evidence (−log10 adjusted p)", tickCount=5),
+    )
     base = alt.Chart(frame).encode(x=x, y=y, tooltip=tooltips({"who": "group", "size": "rows", "shown": "difference to all others", "p_text": "adjusted"}))
     dots = base.mark_point(size=55, opacity=0.75).encode(color=alt.condition(alt.datum.strong, alt.value(look.worse), alt.value(look.faint)))
     line = alt.Chart(pd.DataFrame({"y": [-np.log10(alpha)]})).mark_rule(strokeDash=[4, 4], color=look.muted).encode(y="y:Q")

@@ -48,7 +48,9 @@ def availability(shares: pd.DataFrame, attribute: str) -> Figure:
     else:
         part = frame[frame["modality"] == widest].sort_values("share", kind="stable")
         low, high = part.iloc[0], part.iloc[-1]
-        title = f"{widest}: there for {percent(low['share'])} of {_who(low['group'], attribute)} and {percent(high['share'])} of {_who(high['group'], attribute)}."
+        title = (
+            f"{widest}: there for {percent(low['share'])} of {_who(low['group'], attribute)} and {percent(high['share'])} of {_who(high['group'], attribute)}."
+        )
     cells = zip(frame["modality"], frame["group"], frame["share"], frame["n"], strict=True)
     text = "; ".join(f"{m}, {g}: {percent(s)} of {count(n)}" for m, g, s, n in cells)
     return Figure(

@@ -63,7 +63,19 @@ def scatter(seeds: pd.DataFrame, methods: pd.DataFrame, measure: str, attribute:
     title = claim or (alone if len(rows) == 1 else f"On the Pareto front: {front}")
     kinds = sorted(set(rows["kind"]))
     meaning = "; ".join({"patients": "patients, where there is one seed", "patients and seeds": "patients and seeds together"}[k] for k in kinds)
-    columns = {"variant": "Method", "family_name": "Family", "seeds": "Seeds", "x": "AUC", "x_low": "AUC low", "x_high": "AUC high", "y": what, "y_low": f"{what} low", "y_high": f"{what} high", "kind": "Intervals", "front": "On the front"}
+    columns = {
+        "variant": "Method",
+        "family_name": "Family",
+        "seeds": "Seeds",
+        "x": "AUC",
+        "x_low": "AUC low",
+        "x_high": "AUC high",
+        "y": what,
+        "y_low": f"{what} low",
+        "y_high": f"{what} high",
+        "kind": "Intervals",
+        "front": "On the front",
+    }
     return Figure(
         name="accuracy-fairness", title=title, data=rows[list(columns)], table=columns, panels=(Panel(partial(_scatter_panel, rows.reset_index(drop=True), dots, measure)),),
         alt=f"Scatter plot of {text.plural(len(rows), 'method')}: AUC against {what} by {attribute}. {title}. On the Pareto front of the means: {front}.",
@@ -103,15 +115,36 @@ def _scatter_panel(rows: pd.DataFrame, seeds: pd.DataFrame, measure: str, look: 
     inside = rows["x"].between(limits_x[0], limits_x[1]) & rows["y"].between(limits_y[0], limits_y[1])
     within, beyond = rows[inside], rows[~inside]
     dots = seeds[seeds["x"].between(limits_x[0], limits_x[1]) & seeds["y"].between(limits_y[0], limits_y[1]) & seeds["variant"].isin(within["variant"])]
-    faint = alt.Chart(dots).mark_point(size=26, opacity=0.4, filled=True).encode(x=x, y=y, color=color, tooltip=tooltips({"variant": "Method", "seed": "Seed", "shown": "Run"}))
+    faint = (
+        alt.Chart(dots)
+        .mark_point(size=26, opacity=0.4, filled=True)
+        .encode(x=x, y=y, color=color, tooltip=tooltips({"variant": "Method", "seed": "Seed", "shown": "Run"}))
+    )
     base = alt.Chart(within).encode(color=color)
     across = base.mark_rule(strokeWidth=1.3, opacity=0.55).encode(x=alt.X("x_low:Q", scale=scale_x), x2="x_high:Q", y=y)
     up = base.mark_rule(strokeWidth=1.3, opacity=0.55).encode(x=x, y=alt.Y("y_low:Q", scale=scale_y), y2="y_high:Q")
-    tips = tooltips({"variant": "Method", "family_name": "Family", "shown_x": "AUC", "shown_y": title_of(measure), "samples": "Test samples", "runs": "Runs", "kind": "Intervals over", "excluded": "Groups left out"})
+    tips = tooltips(
+        {
+            "variant": "Method",
+            "family_name": "Family",
+            "shown_x": "AUC",
+            "shown_y": title_of(measure),
+            "samples": "Test samples",
+            "runs": "Runs",
+            "kind": "Intervals over",
+            "excluded": "Groups left out",
+        }
+    )
     families = [f for f in FAMILY_NAMES if f in set(rows["family"])]
-    shape = alt.Shape("family:N", scale=shape_scale(), legend=alt.Legend(title=None, values=families, labelExpr=_family_labels(), symbolFillColor=look.muted, symbolStrokeWidth=0, offset=28, columns=2))
+    shape = alt.Shape(
+        "family:N",
+        scale=shape_scale(),
+        legend=alt.Legend(title=None, values=families, labelExpr=_family_labels(), symbolFillColor=look.muted, symbolStrokeWidth=0, offset=28, columns=2),
+    )
     points = base.mark_point(size=170, stroke=look.background, strokeWidth=1.5).encode(x=x, y=y, shape=shape, fill=color, tooltip=tips)
-    front = alt.Chart(within[within["front"]]).mark_line(color=look.faint, strokeDash=[5, 4], strokeWidth=1.4, interpolate="linear").encode(x=x, y=y, order="x:Q")
+    front = (
+        alt.Chart(within[within["front"]]).mark_line(color=look.faint, strokeDash=[5, 4], strokeWidth=1.4, interpolate="linear").encode(x=x, y=y, order="x:Q")
+    )
     layers = faint + across + up + front
     for label in _labels(within, dots, wide, limits_y, lower_is_better(measure), look, x, scale_y):
         layers += label
@@ -122,13 +155,20 @@ def _scatter_panel(rows: pd.DataFrame, seeds: pd.DataFrame, measure: str, look: 
     return layers.resolve_scale(color="independent").properties(width=width, height=HEIGHT)
 
 
-def _labels(rows: pd.DataFrame, dots: pd.DataFrame, wide: list[float], limits_y: list[float], reverse: bool, look: Look, x: Any, scale_y: alt.Scale) -> list[Any]:
+def _labels(
+    rows: pd.DataFrame, dots: pd.DataFrame, wide: list[float], limits_y: list[float], reverse: bool, look: Look, x: Any, scale_y: alt.Scale
+) -> list[Any]:
     """Names beside their points where they cover least: halo first, then text."""
     per_x, per_y = USUAL_WIDTH / (wide[1] - wide[0]), HEIGHT / (limits_y[1] - limits_y[0]) * (1 if reverse else -1)
-    spots, others = ([((a - wide[0]) * per_x, (b - limits_y[0]) * per_y + (0 if reverse else HEIGHT)) for a, b in zip(frame["x"], frame["y"], strict=True)] for frame in (rows, dots))
+    spots, others = (
+        [((a - wide[0]) * per_x, (b - limits_y[0]) * per_y + (0 if reverse else HEIGHT)) for a, b in zip(frame["x"], frame["y"], strict=True)]
+        for frame in (rows, dots)
+    )
     places = place_names(spots, list(rows["variant"]), others, USUAL_WIDTH, HEIGHT, LABEL_PIXELS)
     named = rows.assign(label_y=[float(y) + p.rise / per_y for y, p in zip(rows["y"], places, strict=True)], side=[p.side for p in places])
-    words = alt.Color("variant:N", scale=alt.Scale(domain=list(rows["variant"]), range=[look.readable(look.method_color(m)) for m in rows["method"]]), legend=None)
+    words = alt.Color(
+        "variant:N", scale=alt.Scale(domain=list(rows["variant"]), range=[look.readable(look.method_color(m)) for m in rows["method"]]), legend=None
+    )
     drawn = []
     for side, align in ((1, "left"), (-1, "right")):
         part = named[named["side"] == side]
@@ -140,7 +180,17 @@ def _labels(rows: pd.DataFrame, dots: pd.DataFrame, wide: list[float], limits_y:
     return drawn
 
 
-def _at_the_edge(beyond: pd.DataFrame, limits_x: list[float], limits_y: list[float], measure: str, color: Any, x: Any, scale_y: alt.Scale, tips: list[alt.Tooltip], look: Look) -> Any:
+def _at_the_edge(
+    beyond: pd.DataFrame,
+    limits_x: list[float],
+    limits_y: list[float],
+    measure: str,
+    color: Any,
+    x: Any,
+    scale_y: alt.Scale,
+    tips: list[alt.Tooltip],
+    look: Look,
+) -> Any:
     """Methods beyond the axes: an arrowhead at the border, the name with both values beside it."""
     what = title_of(measure)
     reverse = lower_is_better(measure)
@@ -194,8 +244,27 @@ def paired_forest(frame: pd.DataFrame, reference: str, measure: str, attribute: 
     clauses = [f"{text.listing(names)} {verb}{'s' if len(names) == 1 else ''} the {what}" for names, verb in ((better, "improve"), (worse, "worsen")) if names]
     title = f"Against {reference}, " + (" and ".join(clauses) if clauses else f"no method's {what} differs beyond chance")
     order = list(rows["variant"])
-    dots = pd.DataFrame([{"variant": row["variant"], "value": value, "side": row["side"], "shown": text.decimal(value, signed=True)} for row in rows.to_dict("records") for value in row["differences"]], columns=["variant", "value", "side", "shown"])
-    columns = {"variant": "Method", "value": "Difference", "low": "Low", "high": "High", "p": "p", "p_adjusted": "p corrected", "value_a": "Method's value", "value_b": "Reference's value", "seeds": "Common seeds", "sd": "Sd over seeds", "reason": "Why not estimable"}
+    dots = pd.DataFrame(
+        [
+            {"variant": row["variant"], "value": value, "side": row["side"], "shown": text.decimal(value, signed=True)}
+            for row in rows.to_dict("records")
+            for value in row["differences"]
+        ],
+        columns=["variant", "value", "side", "shown"],
+    )
+    columns = {
+        "variant": "Method",
+        "value": "Difference",
+        "low": "Low",
+        "high": "High",
+        "p": "p",
+        "p_adjusted": "p corrected",
+        "value_a": "Method's value",
+        "value_b": "Reference's value",
+        "seeds": "Common seeds",
+        "sd": "Sd over seeds",
+        "reason": "Why not estimable",
+    }
     counted = int(rows["pairs"].iloc[0])
     return Figure(
         name="paired-differences", title=title, alt=f"Forest plot of differences in {what} from {reference}, a row per method, sorted. {title}.", data=rows[list(columns)], table=columns,
@@ -224,14 +293,24 @@ def _paired_panel(rows: pd.DataFrame, dots: pd.DataFrame, order: list[str], what
     known = rows[rows["value"].notna()].drop(columns="differences").reset_index(drop=True)
     limits, ticks = with_gutter(domain([known["low"], known["high"], known["value"], dots["value"]], [0.0]), right=0.02)
     scale = alt.Scale(domain=limits, nice=False)
-    color = alt.Color("side:N", scale=alt.Scale(domain=["better", "worse", "unclear", "not estimable"], range=[look.better, look.worse, look.muted, look.no_estimate]), legend=None)
+    color = alt.Color(
+        "side:N",
+        scale=alt.Scale(domain=["better", "worse", "unclear", "not estimable"], range=[look.better, look.worse, look.muted, look.no_estimate]),
+        legend=None,
+    )
     y = alt.Y("variant:N", sort=order, scale=alt.Scale(domain=order), axis=alt.Axis(title=None, labelColor=look.text, labelFontSize=13, labelLimit=190))
     axis = alt.Axis(title=f"Difference in {what}" + (" (left is better)" if small else " (right is better)"), values=ticks, grid=True, labelExpr=SIGNED)
     zero = alt.Chart(pd.DataFrame({"value": [0.0]})).mark_rule(color=look.faint, strokeWidth=1.2).encode(x=alt.datum(0))
-    faint = alt.Chart(dots).mark_point(size=26, opacity=0.45, filled=True).encode(x=alt.X("value:Q", scale=scale), y=y, color=color, tooltip=tooltips({"variant": "Method", "shown": "Difference in one seed"}))
+    faint = (
+        alt.Chart(dots)
+        .mark_point(size=26, opacity=0.45, filled=True)
+        .encode(x=alt.X("value:Q", scale=scale), y=y, color=color, tooltip=tooltips({"variant": "Method", "shown": "Difference in one seed"}))
+    )
     base = alt.Chart(known).encode(y=y, color=color)
     rule = base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", scale=scale), x2="high:Q")
-    tips = tooltips({"variant": "Method", "shown": "Difference", "chance": "Test", "from_to": "Reference → method", "spread": "Seeds", "samples": "Test samples"})
+    tips = tooltips(
+        {"variant": "Method", "shown": "Difference", "chance": "Test", "from_to": "Reference → method", "spread": "Seeds", "samples": "Test samples"}
+    )
     points = base.mark_point(size=110, filled=True, opacity=1).encode(x=alt.X("value:Q", scale=scale, axis=axis), tooltip=tips)
     # Above its dot and towards the middle, so that it reads as its row's and stays inside on a phone.
     middle = sum(limits) / 2

@@ -40,8 +40,23 @@ def thresholds(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[s
         title += f", {widest[0]} of the positives of every group are found"
     elif widest:
         title += f", {widest[0]} of the positives of {widest[1]} are found and {widest[2]} of those of {widest[3]} under {widest[4]}"
-    columns = {"run": "Run", "threshold": "Threshold", "group": attribute, "what": "Rate", "value": "Value", "low": "Low", "high": "High", "selected": "Selected", "n": "Samples", "why": "Why not estimable"}
-    panels = tuple(Panel(partial(_threshold_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), groups), name) for run_id, name in names.items() if (rows["run_id"] == run_id).any())
+    columns = {
+        "run": "Run",
+        "threshold": "Threshold",
+        "group": attribute,
+        "what": "Rate",
+        "value": "Value",
+        "low": "Low",
+        "high": "High",
+        "selected": "Selected",
+        "n": "Samples",
+        "why": "Why not estimable",
+    }
+    panels = tuple(
+        Panel(partial(_threshold_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), groups), name)
+        for run_id, name in names.items()
+        if (rows["run_id"] == run_id).any()
+    )
     return Figure(
         name="thresholds", title=title, alt=f"Dots with intervals: TPR, FPR, PPV and share selected by {attribute} at one threshold, one panel per run. {title}.",
         data=rows[list(columns)], table=columns, panels=panels, columns=min(3, max(1, len(panels))), terms=("threshold", "tpr", "fpr", "ppv", "selected"),
@@ -77,9 +92,20 @@ def _threshold_panel(rows: pd.DataFrame, groups: Sequence[str], look: Look, widt
 def selected_table(frame: pd.DataFrame, names: Mapping[str, str], threshold: float, attribute: str) -> pd.DataFrame:
     """Patients selected per run and group at the threshold, as text for a table."""
     rows = frame[frame["run_id"].isin(list(names)) & ((frame["threshold"] - threshold).abs() < 1e-6)]
-    rows = rows.assign(run=rows["run_id"].map(dict(names)), shown=[text.interval(v, lo, hi, 2) for v, lo, hi in zip(rows["value"], rows["low"], rows["high"], strict=True)])
+    rows = rows.assign(
+        run=rows["run_id"].map(dict(names)), shown=[text.interval(v, lo, hi, 2) for v, lo, hi in zip(rows["value"], rows["low"], rows["high"], strict=True)]
+    )
     wide = rows.pivot_table(index=["run", "group", "selected", "n"], columns="metric", values="shown", aggfunc="first", sort=False).reset_index()
-    return wide.rename(columns={"run": "Run", "group": attribute, "selected": "Selected", "n": "Samples", **{rate: short(rate) for rate in RATES}, "selection_rate": "Share selected"})
+    return wide.rename(
+        columns={
+            "run": "Run",
+            "group": attribute,
+            "selected": "Selected",
+            "n": "Samples",
+            **{rate: short(rate) for rate in RATES},
+            "selection_rate": "Share selected",
+        }
+    )
 
 
 def equity(frame: pd.DataFrame, names: Mapping[str, str], attribute: str) -> Figure:
@@ -92,7 +118,12 @@ def equity(frame: pd.DataFrame, names: Mapping[str, str], attribute: str) -> Fig
     rows["shown"] = interval_texts(rows)
     limits = share_domain([rows["low"], rows["high"], rows["value"]])
     best = rows[(rows["metric"] == "es_auc") & rows["value"].notna()].sort_values("value")
-    title = "ES-AUC cannot be told" if best.empty else _same(best["value"], "ES-AUC", "run") or f"ES-AUC is highest under {best.iloc[-1]['run']}: {text.interval(best.iloc[-1]['value'], best.iloc[-1]['low'], best.iloc[-1]['high'])}"
+    title = (
+        "ES-AUC cannot be told"
+        if best.empty
+        else _same(best["value"], "ES-AUC", "run")
+        or f"ES-AUC is highest under {best.iloc[-1]['run']}: {text.interval(best.iloc[-1]['value'], best.iloc[-1]['low'], best.iloc[-1]['high'])}"
+    )
     left_out = sorted({name.removeprefix("without ") for value in rows["excluded"].dropna() for name in str(value).split(", ") if name})
     note = "Read it with the group AUCs and the gap: ES-AUC falls with every further group and counts ranking between groups as unfairness."
     if left_out:
@@ -116,7 +147,10 @@ def _equity_panel(rows: pd.DataFrame, order: Sequence[str], limits: list[float],
     x_scale = alt.Scale(domain=limits, nice=False, zero=False)
     base = alt.Chart(rows[rows["value"].notna()]).encode(y=y, yOffset=offset, color=colored("what", colors, alt.Legend(title=None)))
     rule = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", scale=x_scale), x2="high:Q")
-    dots = base.mark_point(size=80).encode(x=alt.X("value:Q", scale=x_scale, axis=decimal_axis("AUC", tickCount=6, grid=True)), tooltip=tooltips({"run": "Run", "what": "Measure", "shown": "Value"}))
+    dots = base.mark_point(size=80).encode(
+        x=alt.X("value:Q", scale=x_scale, axis=decimal_axis("AUC", tickCount=6, grid=True)),
+        tooltip=tooltips({"run": "Run", "what": "Measure", "shown": "Value"}),
+    )
     return (rule + dots).properties(width=width, height=56 * len(order))
 
 
@@ -136,9 +170,26 @@ def cross_group(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[
     title = "No ranking between groups can be told"
     if not off.empty:
         low = off.iloc[0]
-        title = _same(off["value"], "Ranking between groups", "pair") or f"Hardest to rank between groups: positives of {low['positive']} against negatives of {low['negative']} under {low['run']}, {text.interval(low['value'], low['low'], low['high'])}"
-    columns = {"run": "Run", "positive": "Positives of", "negative": "Negatives of", "value": "AUC", "low": "Low", "high": "High", "n_pos": "Positive", "n_neg": "Negative", "reason": "Why not estimable"}
-    panels = tuple(Panel(partial(_cross_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), groups), name) for run_id, name in names.items() if (rows["run_id"] == run_id).any())
+        title = (
+            _same(off["value"], "Ranking between groups", "pair")
+            or f"Hardest to rank between groups: positives of {low['positive']} against negatives of {low['negative']} under {low['run']}, {text.interval(low['value'], low['low'], low['high'])}"
+        )
+    columns = {
+        "run": "Run",
+        "positive": "Positives of",
+        "negative": "Negatives of",
+        "value": "AUC",
+        "low": "Low",
+        "high": "High",
+        "n_pos": "Positive",
+        "n_neg": "Negative",
+        "reason": "Why not estimable",
+    }
+    panels = tuple(
+        Panel(partial(_cross_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), groups), name)
+        for run_id, name in names.items()
+        if (rows["run_id"] == run_id).any()
+    )
     return Figure(name="cross-group", title=title, alt=f"Matrix of ranking between groups of {attribute}, one panel per run. {title}.", data=rows[list(columns)], table=columns,
                   panels=panels, columns=min(3, max(1, len(panels))), terms=("cross_auc",), note="Rows: whose positives. Columns: whose negatives. The diagonal is each group's own AUC." + (" Hatched: not estimable." if rows["value"].isna().any() else ""))  # fmt: skip
 
@@ -162,8 +213,20 @@ def intersections(frame: pd.DataFrame, run: str, attributes: Sequence[str]) -> F
     rows["why"] = [reason if isinstance(reason, str) else "" for reason in rows["reason"]]
     known = rows[rows["value"].notna() & (rows["depth"] > 0)].sort_values("value")
     ended = int(rows["value"].isna().sum())
-    title = "No intersection has enough patients" if known.empty else f"Lowest: {known.iloc[0]['path']}, {text.interval(known.iloc[0]['value'], known.iloc[0]['low'], known.iloc[0]['high'])} under {run}"
-    columns = {"path": " × ".join(attributes), "value": "AUC", "low": "Low", "high": "High", "n_pos": "Positive", "n_neg": "Negative", "why": "Why the branch ends"}
+    title = (
+        "No intersection has enough patients"
+        if known.empty
+        else f"Lowest: {known.iloc[0]['path']}, {text.interval(known.iloc[0]['value'], known.iloc[0]['low'], known.iloc[0]['high'])} under {run}"
+    )
+    columns = {
+        "path": " × ".join(attributes),
+        "value": "AUC",
+        "low": "Low",
+        "high": "High",
+        "n_pos": "Positive",
+        "n_neg": "Negative",
+        "why": "Why the branch ends",
+    }
     return Figure(name="intersections", title=title, alt=f"Indented list of groups of {' and '.join(attributes)} with AUC and interval. {title}.", data=rows[list(columns)], table=columns,
                   panels=(Panel(partial(_tree_panel, rows.reset_index(drop=True), share_domain([rows["low"], rows["high"], rows["value"]]))),), terms=("intersection", "group_auc"),
                   note=f"{text.plural(ended, 'branch', 'branches')} ended for want of positives or negatives." if ended else "No branch ended for want of patients.")  # fmt: skip
@@ -180,7 +243,14 @@ def _tree_panel(rows: pd.DataFrame, limits: list[float], look: Look, width: Widt
     known = alt.Chart(rows[rows["value"].notna()]).encode(y=y)
     tips = tooltips({"path": "Group", "shown": "AUC", "counts": "Positive / negative", "why": "Note"})
     rule = known.mark_rule(strokeWidth=2, color=look.accent, opacity=0.8).encode(x=alt.X("low:Q", scale=x_scale), x2="high:Q")
-    dots = known.mark_point(size=80, color=look.accent).encode(x=alt.X("value:Q", scale=x_scale, axis=decimal_axis("AUC", values=ticks, grid=True)), tooltip=tips)
-    ended = alt.Chart(rows[rows["value"].isna()]).mark_text(align="right", color=look.muted, fontSize=12).encode(y=y, x=alt.value("width"), text="ends:N", tooltip=tips).transform_calculate(ends="'╱╱ ' + datum.counts")
+    dots = known.mark_point(size=80, color=look.accent).encode(
+        x=alt.X("value:Q", scale=x_scale, axis=decimal_axis("AUC", values=ticks, grid=True)), tooltip=tips
+    )
+    ended = (
+        alt.Chart(rows[rows["value"].isna()])
+        .mark_text(align="right", color=look.muted, fontSize=12)
+        .encode(y=y, x=alt.value("width"), text="ends:N", tooltip=tips)
+        .transform_calculate(ends="'╱╱ ' + datum.counts")
+    )
     counts = known.mark_text(align="right", fontSize=12, color=look.muted).encode(x=alt.value("width"), text="counts:N")
     return (rule + dots + label + ended + counts).properties(width=width, height=30 * len(order))

@@ -51,7 +51,13 @@ def over_epochs(frame: pd.DataFrame, names: Mapping[str, str], modalities: Seque
         if own["value"].notna().any():
             ends = own[own["epoch"] == own["epoch"].max()].to_dict("records")
             told = text.listing([f"{row['modality']} {row['shown']}" for row in ends], len(ends))
-            panels.append(Panel(partial(_epochs_panel, own, tuple(modalities), last, most), name, alt=f"lines of each modality's contribution ratio over {text.plural(last, 'epoch')}; at the end {told}."))
+            panels.append(
+                Panel(
+                    partial(_epochs_panel, own, tuple(modalities), last, most),
+                    name,
+                    alt=f"lines of each modality's contribution ratio over {text.plural(last, 'epoch')}; at the end {told}.",
+                )
+            )
     columns = {"run": "Run", "trained": "Epochs trained", "modality": "Modality", "value": "Ratio", "low": "Low", "high": "High", "n": "Patients"}
     ends = leads.to_dict("records")
     carried = [(str(row["modality"]), text.percent(row["value"]), str(row["run"])) for row in ends]
@@ -76,8 +82,16 @@ def _epochs_panel(rows: pd.DataFrame, modalities: Sequence[str], last: int, most
     band = base.mark_area().encode(y=alt.Y("low:Q", scale=y_scale), y2="high:Q")
     line = base.mark_line().encode(y=y)
     points = base.mark_point(size=44).encode(y=y, tooltip=tips)
-    names = alt.Chart(labels).mark_text(align="left", dx=8, fontWeight=600).encode(x=x, y=alt.Y("label_y:Q", scale=y_scale), text="modality:N", color=text_colored(look, "modality", colors))
-    return (reference_line(look, 1 / max(rows["modality"].nunique(), 1)) + band + line + points + names).resolve_scale(color="independent").properties(width=width, height=HEIGHT)
+    names = (
+        alt.Chart(labels)
+        .mark_text(align="left", dx=8, fontWeight=600)
+        .encode(x=x, y=alt.Y("label_y:Q", scale=y_scale), text="modality:N", color=text_colored(look, "modality", colors))
+    )
+    return (
+        (reference_line(look, 1 / max(rows["modality"].nunique(), 1)) + band + line + points + names)
+        .resolve_scale(color="independent")
+        .properties(width=width, height=HEIGHT)
+    )
 
 
 def by_group(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence[str], groups: Sequence[str], attribute: str) -> Figure:
@@ -87,7 +101,10 @@ def by_group(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence
     """
     rows = frame[(frame["name"] == "contribution.phi") & frame["group"].isin(list(groups)) & frame["run_id"].isin(list(names))].copy()
     if rows.empty:
-        return nothing("shapley-by-group", f"These runs recorded no contribution per {attribute}: they were trained for another attribute. Train for {attribute} to see it, or choose their attribute above.")
+        return nothing(
+            "shapley-by-group",
+            f"These runs recorded no contribution per {attribute}: they were trained for another attribute. Train for {attribute} to see it, or choose their attribute above.",
+        )
     rows["run"] = rows["run_id"].map(dict(names))
     rows["shown"] = [text.decimal(v, 3, True) for v in rows["value"]]
     rows["estimate"] = interval_texts(rows, signed=True)
@@ -122,7 +139,10 @@ def group_finding(rows: pd.DataFrame, attribute: str) -> str:
         gap = float(high["value"] - low["value"])
         if gap > best[0]:
             overlap = ", intervals overlap" if low["high"] >= high["low"] else ""
-            best = gap, f"{modality} adds most for {high['group']} ({text.decimal(high['value'], 3, True)}) and least for {low['group']} ({text.decimal(low['value'], 3, True)}) under {run}{overlap}"
+            best = (
+                gap,
+                f"{modality} adds most for {high['group']} ({text.decimal(high['value'], 3, True)}) and least for {low['group']} ({text.decimal(low['value'], 3, True)}) under {run}{overlap}",
+            )
     return text.sentence(best[1])
 
 

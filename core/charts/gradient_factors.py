@@ -12,7 +12,14 @@ SYMBOLS = {"balance": "B", "factor": "f", "gate": "gate"}
 """What a method calls its series -> the paper's symbol. Other series keep their own name."""
 MEASUREMENTS = ("_loss", "_auc", "_accuracy", "gap", "reference", "distance")
 """Ends of the names of series that a method reports but multiplies nothing by."""
-STYLES: tuple[tuple[Any, str], ...] = (([1, 0], "solid"), ([6, 3], "dashed"), ([2, 3], "dotted"), ([8, 3, 2, 3], "dash-dot"), ([10, 4], "long dashes"), ([1, 5], "sparse dots"))
+STYLES: tuple[tuple[Any, str], ...] = (
+    ([1, 0], "solid"),
+    ([6, 3], "dashed"),
+    ([2, 3], "dotted"),
+    ([8, 3, 2, 3], "dash-dot"),
+    ([10, 4], "long dashes"),
+    ([1, 5], "sparse dots"),
+)
 ALL = "all"
 
 
@@ -36,7 +43,12 @@ def factor_lines(part: Sequence[Row], modalities: Sequence[str], limits: Sequenc
     """The lines of `applied` rows: colour for the modality, dash for the series."""
     styles = _styles(part)
     colors = {**look.modality_colors(modalities), ALL: look.text}
-    points = [point(row, "Factor applied", row["line"], colors[row["of"]], line=row["line"], dash=STYLES[styles.index(row["style"]) % len(STYLES)][0], thick=1.6, dot=20) for row in part]
+    points = [
+        point(
+            row, "Factor applied", row["line"], colors[row["of"]], line=row["line"], dash=STYLES[styles.index(row["style"]) % len(STYLES)][0], thick=1.6, dot=20
+        )
+        for row in part
+    ]
     return Lines(points, names_at_ends([{**row, "ink": colors[row["of"]]} for row in _ends(part)], limits, height, look, 11))
 
 

@@ -67,7 +67,10 @@ def names_at_ends(points: Iterable[Row], limits: Sequence[float], height: int, l
             ends[row["label"]] = row
     gap = (limits[1] - limits[0]) * (font * lines + 3) / height
     placed = within(spread([float(row["value"]) for row in ends.values()], gap), gap, limits)
-    return [{"trained": row["trained"], "value": value, "label": label, "ink": look.readable(row["ink"]), "font": font} for (label, row), value in zip(ends.items(), placed, strict=True)]
+    return [
+        {"trained": row["trained"], "value": value, "label": label, "ink": look.readable(row["ink"]), "font": font}
+        for (label, row), value in zip(ends.items(), placed, strict=True)
+    ]
 
 
 def of_modalities(rows: Iterable[Row], modalities: Sequence[str], limits: Sequence[float], height: int, what: str, look: Look, **looks: Any) -> Lines:
@@ -94,7 +97,9 @@ def of_pairs(rows: Sequence[Row], limits: Sequence[float], height: int, what: st
     front: Row = {"ink": look.worse if many else look.text, "thick": 1.8}
     behind: Row = {"ink": look.faint, "thick": 1.2, "dot": 20}
     dash = dict(zip(named, (SOLID, DASHED, DOTTED), strict=False))
-    points = [point(row, what, row["pair"], label=_broken(row["pair"]), **(front | {"dash": dash[row["pair"]]} if row["pair"] in dash else behind)) for row in rows]
+    points = [
+        point(row, what, row["pair"], label=_broken(row["pair"]), **(front | {"dash": dash[row["pair"]]} if row["pair"] in dash else behind)) for row in rows
+    ]
     # What is in colour lies on top: the lines are drawn in the order of the rows.
     points.sort(key=lambda row: row["of"] in dash)
     tall = max((2 if "\n" in _broken(pair) else 1 for pair in named), default=1)
@@ -121,7 +126,9 @@ def marks(points: Sequence[Row], names: Sequence[Row], x: alt.X, scale: alt.Scal
     y = alt.Y("value:Q", scale=scale, axis=axis)
     base = alt.Chart(pd.DataFrame(points)).encode(x=x, y=y, color=alt.Color("ink:N", scale=None))
     lines = base.mark_line(aria=False).encode(strokeDash=alt.StrokeDash("dash:N", scale=None), size=alt.Size("thick:Q", scale=None), detail="line:N")
-    dots = base.mark_point(aria=False).encode(size=alt.Size("dot:Q", scale=None), tooltip=tooltips({"run": "Run", "of": "Line", "trained": "Epoch", "what": "Quantity", "shown": "Value"}))
+    dots = base.mark_point(aria=False).encode(
+        size=alt.Size("dot:Q", scale=None), tooltip=tooltips({"run": "Run", "of": "Line", "trained": "Epoch", "what": "Quantity", "shown": "Value"})
+    )
     texts = alt.Chart(pd.DataFrame(names)).mark_text(aria=False, align="left", baseline="middle", dx=7, fontWeight=600, lineBreak="\n")
     return [lines, dots, texts.encode(x=x, y=y, text="label:N", color=alt.Color("ink:N", scale=None), size=alt.Size("font:Q", scale=None))]
 

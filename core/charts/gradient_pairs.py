@@ -24,7 +24,15 @@ def modality_magnitudes(rows: pd.DataFrame, names: Mapping[str, str], modalities
         return nothing("magnitude", "These runs recorded no gradient magnitudes.")
     low = part[part["trained"] == part["trained"].max()].sort_values("value").iloc[0]
     title = f"The most unequal gradients at the end: {low['modality']} and the fused one under {low['run']}, similarity {text.decimal(low['value'], 2)}"
-    return _figure("magnitude", title, part, names, {"modality": "Modality"}, "between each modality's gradient and the fused one", partial(_modality_panel, tuple(modalities)))
+    return _figure(
+        "magnitude",
+        title,
+        part,
+        names,
+        {"modality": "Modality"},
+        "between each modality's gradient and the fused one",
+        partial(_modality_panel, tuple(modalities)),
+    )
 
 
 def group_magnitudes(rows: pd.DataFrame, names: Mapping[str, str], attribute: str) -> Figure:
@@ -42,7 +50,16 @@ def group_magnitudes(rows: pd.DataFrame, names: Mapping[str, str], attribute: st
     if len(ends) == 1:
         title = f"The gradients of {pair} end with a similarity in size of {value} under {low['run']}"
     more = " The least alike pair is in colour." if ends["pair"].nunique() > NAMED else ""
-    return _figure("magnitude-groups", title, part, names, {"group": attribute, "group_b": f"other {attribute}"}, f"between the gradients of groups of {attribute}", _pair_panel, more)
+    return _figure(
+        "magnitude-groups",
+        title,
+        part,
+        names,
+        {"group": attribute, "group_b": f"other {attribute}"},
+        f"between the gradients of groups of {attribute}",
+        _pair_panel,
+        more,
+    )
 
 
 def _figure(name: str, title: str, part: pd.DataFrame, names: Mapping[str, str], of: dict[str, str], between: str, panel: Any, more: str = "") -> Figure:
@@ -56,7 +73,9 @@ def _figure(name: str, title: str, part: pd.DataFrame, names: Mapping[str, str],
             panels.append(Panel(partial(silent, "not measured in this method's training", last), run, alt="not measured in this method's training."))
             continue
         end = own[own["trained"] == own["trained"].max()]
-        told = text.listing([f"{m if isinstance(m, str) else pair} {text.decimal(v, 2)}" for m, pair, v in zip(end["modality"], end["pair"], end["value"], strict=True)], 8)
+        told = text.listing(
+            [f"{m if isinstance(m, str) else pair} {text.decimal(v, 2)}" for m, pair, v in zip(end["modality"], end["pair"], end["value"], strict=True)], 8
+        )
         panels.append(Panel(partial(panel, own, last), run, alt=f"lines of the magnitude similarity {between}; at the end {told}."))
     return Figure(
         name=name, title=title, alt=f"Lines of the magnitude similarity {between} over {text.plural(last, 'epoch')}, one panel per run. {title}.",

@@ -82,7 +82,9 @@ def ticks(limits: Sequence[float], most: int = 4) -> list[float]:
     return [float(f"{count * step:.10g}") for count in range(first, final + 1)]
 
 
-def drawing(strips: Sequence[Strip], heat: Heat | None, run: str, trained: Sequence[int], last: int, brushed: tuple[int, int] | None, look: Look, width: Width) -> Any:
+def drawing(
+    strips: Sequence[Strip], heat: Heat | None, run: str, trained: Sequence[int], last: int, brushed: tuple[int, int] | None, look: Look, width: Width
+) -> Any:
     """`brushed`: the epochs marked in a drawing that nobody can brush; None: the drawing has a brush.
 
     `trained`: the run's epochs; `last`: the last of all runs.
@@ -159,13 +161,21 @@ def _rules(rules: Sequence[tuple[float, bool]], scale: alt.Scale, look: Look) ->
     frame = pd.DataFrame([{"y": y, "ink": look.faint if zero else look.grid, "dash": [4, 4] if zero else [1, 0]} for y, zero in rules])
     if frame.empty:
         return []
-    return [alt.Chart(frame).mark_rule(aria=False, strokeWidth=1).encode(y=_y(scale), color=alt.Color("ink:N", scale=None), strokeDash=alt.StrokeDash("dash:N", scale=None))]
+    return [
+        alt.Chart(frame)
+        .mark_rule(aria=False, strokeWidth=1)
+        .encode(y=_y(scale), color=alt.Color("ink:N", scale=None), strokeDash=alt.StrokeDash("dash:N", scale=None))
+    ]
 
 
 def _words(words: Sequence[tuple[float, str, int]], scale: alt.Scale, look: Look) -> Any:
     """Headings, and values on their grid lines: inside the drawing, whose width is the page's."""
     frame = pd.DataFrame(words, columns=["y", "words", "font"])
-    return alt.Chart(frame).mark_text(aria=False, align="left", baseline="bottom", color=look.muted).encode(x=alt.value(0), y=_y(scale), text="words:N", size=alt.Size("font:Q", scale=None))
+    return (
+        alt.Chart(frame)
+        .mark_text(aria=False, align="left", baseline="bottom", color=look.muted)
+        .encode(x=alt.value(0), y=_y(scale), text="words:N", size=alt.Size("font:Q", scale=None))
+    )
 
 
 def _ribbon(ribbon: Sequence[Row], last: int, scale: alt.Scale, look: Look) -> Any:
@@ -190,15 +200,31 @@ def _heat(heat: Heat, last: int, brushed: tuple[int, int] | None, scale: alt.Sca
     ground = pd.DataFrame({"x": [low], "to": [high], "y": [0.0], "down": [float(heat.height + GAP / 2)]})
     layers: list[Any] = [alt.Chart(ground).mark_rect(aria=False, color=look.background, opacity=1).encode(x=x, x2="to:Q", y=_y(scale), y2="down:Q")]
     fields = ("trained", "modality", "group", "value")
-    placed = pd.DataFrame([{**{name: cell[name] for name in fields}, "x": columns[cell["modality"]], "y": rows[cell["group"]]} for cell in heat.cells], columns=[*fields, "x", "y"])
+    placed = pd.DataFrame(
+        [{**{name: cell[name] for name in fields}, "x": columns[cell["modality"]], "y": rows[cell["group"]]} for cell in heat.cells],
+        columns=[*fields, "x", "y"],
+    )
     chosen: Any = {"param": BRUSH} if brushed is None else f"datum.trained >= {brushed[0]} && datum.trained <= {brushed[1]}"
     base = (
         alt.Chart(placed)
         .transform_filter(chosen)
         .transform_aggregate(value="mean(value)", known="valid(value)", groupby=["modality", "group", "x", "y"])
         .transform_calculate(shown=SHOWN)
-        .transform_calculate(told="datum.group + ', ' + datum.modality + ': ' + datum.shown", to=f"datum.x + {wide}", down=f"datum.y + {CELL}", middle=f"datum.x + {wide / 2}", centre=f"datum.y + {CELL / 2}")
-        .encode(tooltip=[alt.Tooltip("group:N", title="Group"), alt.Tooltip("modality:N", title="Modality"), alt.Tooltip("shown:N", title="Mean cosine"), alt.Tooltip("known:Q", title="Epochs")])
+        .transform_calculate(
+            told="datum.group + ', ' + datum.modality + ': ' + datum.shown",
+            to=f"datum.x + {wide}",
+            down=f"datum.y + {CELL}",
+            middle=f"datum.x + {wide / 2}",
+            centre=f"datum.y + {CELL / 2}",
+        )
+        .encode(
+            tooltip=[
+                alt.Tooltip("group:N", title="Group"),
+                alt.Tooltip("modality:N", title="Modality"),
+                alt.Tooltip("shown:N", title="Mean cosine"),
+                alt.Tooltip("known:Q", title="Epochs"),
+            ]
+        )
     )
     middle = {"x": epochs_x(last, field="middle", grid=True), "y": _y(scale, "centre")}
     cells = base.mark_rect(aria=False, cornerRadius=3, stroke=look.background, strokeWidth=2).encode(
@@ -207,8 +233,17 @@ def _heat(heat: Heat, last: int, brushed: tuple[int, int] | None, scale: alt.Sca
     )  # fmt: skip
     usual = look.ink_on(0.0, (-1.0, 0.0, 1.0))
     strong = f"datum.known > 0 && (datum.value > {look.strong_from(2) * MOST} || datum.value < {-look.strong_from(0) * MOST})"
-    numbers = base.mark_text(fontSize=12).encode(**middle, text="shown:N", description=alt.Description("told:N"), color=alt.condition(strong, alt.value(next(ink for ink in INKS if ink != usual)), alt.value(usual)))
-    hatched = base.transform_filter("datum.known == 0").mark_point(aria=False, shape=HATCH, size=320, filled=False, stroke=look.no_estimate, strokeWidth=1).encode(**middle)
+    numbers = base.mark_text(fontSize=12).encode(
+        **middle,
+        text="shown:N",
+        description=alt.Description("told:N"),
+        color=alt.condition(strong, alt.value(next(ink for ink in INKS if ink != usual)), alt.value(usual)),
+    )
+    hatched = (
+        base.transform_filter("datum.known == 0")
+        .mark_point(aria=False, shape=HATCH, size=320, filled=False, stroke=look.no_estimate, strokeWidth=1)
+        .encode(**middle)
+    )
     heads = pd.DataFrame({"x": [at + wide / 2 for at in columns.values()], "y": 2 * HEAD - 10.0, "name": list(columns)})
     sides = pd.DataFrame({"y": [at + CELL / 2 for at in rows.values()], "name": list(rows)})
     words: dict[str, Any] = {"aria": False, "color": look.muted, "fontSize": 11}

@@ -58,7 +58,17 @@ def conflict(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence
             still, live = partial(_column, own, common, brushed), partial(_column, own, common, None)
             panels.append(Panel(still, name, live=live, values={BRUSH: _brushed(brushed)}, alt=_sentence(own, name)))
     title = f"{_which(brushed)}: {finding(rows, names, brushed)}"
-    columns = {"run": "Run", "trained": "Epoch", "name": "Quantity", "stat": "Statistic", "modality": "Modality", "modality_b": "Other modality", "group": "Group", "group_b": "Other group", "value": "Value"}
+    columns = {
+        "run": "Run",
+        "trained": "Epoch",
+        "name": "Quantity",
+        "stat": "Statistic",
+        "modality": "Modality",
+        "modality_b": "Other modality",
+        "group": "Group",
+        "group_b": "Other group",
+        "value": "Value",
+    }
     drawn = rows[rows["name"].isin(["conflict.fused", *BETWEEN, "effect.relative_update", "conflict.group_modality"]) | rows["name"].str.startswith("method.")]
     return Figure(
         name="gradient-conflict", title=title,
@@ -121,7 +131,11 @@ def prepared(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     rows["run"] = rows["run_id"].map(dict(names)).astype(object)
     rows["trained"] = rows["epoch"] + 1
     of = zip(rows["group"], rows["group_b"], rows["modality"], rows["modality_b"], strict=True)
-    rows["pair"] = pd.Series([" / ".join(str(name) if isinstance(name, str) else "" for name in ((g, h) if isinstance(g, str) else (m, n))) for g, h, m, n in of], index=rows.index, dtype=object)
+    rows["pair"] = pd.Series(
+        [" / ".join(str(name) if isinstance(name, str) else "" for name in ((g, h) if isinstance(g, str) else (m, n))) for g, h, m, n in of],
+        index=rows.index,
+        dtype=object,
+    )
     rows["shown"] = pd.Series([text.decimal(v, 3, True) for v in rows["value"]], index=rows.index, dtype=object)
     return rows
 

@@ -56,11 +56,33 @@ def forest(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str],
     rows["counts"] = [text.positives(p, n) for p, n in zip(rows["n_pos"], rows["n_neg"], strict=True)]
     rows["why"] = [reason if isinstance(reason, str) else "" for reason in rows["reason"]]
     limits = share_domain([rows["low"], rows["high"], rows["value"]])
-    columns = {"run": "Run", "who": attribute, "value": "AUC", "low": "Low", "high": "High", "n_pos": "Positive", "n_neg": "Negative", "why": "Why not estimable"}
-    panels = tuple(Panel(partial(_forest_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), single[single["run_id"] == run_id].reset_index(drop=True), groups, limits), name) for run_id, name in names.items() if (rows["run_id"] == run_id).any())
+    columns = {
+        "run": "Run",
+        "who": attribute,
+        "value": "AUC",
+        "low": "Low",
+        "high": "High",
+        "n_pos": "Positive",
+        "n_neg": "Negative",
+        "why": "Why not estimable",
+    }
+    panels = tuple(
+        Panel(
+            partial(
+                _forest_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), single[single["run_id"] == run_id].reset_index(drop=True), groups, limits
+            ),
+            name,
+        )
+        for run_id, name in names.items()
+        if (rows["run_id"] == run_id).any()
+    )
     title = forest_finding(rows, names)
     if seeds is not None:
-        told = [f"{text.decimal(row['low'])} to {text.decimal(row['high'])} under {names[row['run_id']]}" for row in spans.to_dict("records") if row["seeds"] > 1 and row["run_id"] in names]
+        told = [
+            f"{text.decimal(row['low'])} to {text.decimal(row['high'])} under {names[row['run_id']]}"
+            for row in spans.to_dict("records")
+            if row["seeds"] > 1 and row["run_id"] in names
+        ]
         title += f". In single seeds the gap is {text.listing(told, 3)}" if told else ""
     return Figure(
         name="group-auc", title=title, alt=f"Forest plot of AUC by {attribute}, a row per group with its interval and counts, one panel per run. {title}.",
@@ -94,7 +116,10 @@ def forest_finding(rows: pd.DataFrame, names: Mapping[str, str]) -> str:
             if text.decimal(low["value"]) == text.decimal(high["value"]):
                 best = gap, f"All groups have an AUC of {text.decimal(low['value'])} under {name}"
                 continue
-            best = gap, f"{low['group']} has the lowest AUC under {name}: {text.decimal(low['value'])} against {text.decimal(high['value'])} for {high['group']}"
+            best = (
+                gap,
+                f"{low['group']} has the lowest AUC under {name}: {text.decimal(low['value'])} against {text.decimal(high['value'])} for {high['group']}",
+            )
     return text.sentence(best[1])
 
 
@@ -115,7 +140,9 @@ def _forest_panel(rows: pd.DataFrame, single: pd.DataFrame, groups: Sequence[str
     at = alt.X("value:Q", scale=x_scale)
     numbers = known.mark_text(fontSize=11, dy=13, color=look.muted).encode(x=at, text="number:N", color=alt.value(look.muted))
     # A number may stand on the dashed line: its ground is cleared first.
-    halo = known.mark_text(fontSize=11, dy=13, stroke=look.background, strokeWidth=4, strokeJoin="round").encode(x=at, text="number:N", color=alt.value(look.background))
+    halo = known.mark_text(fontSize=11, dy=13, stroke=look.background, strokeWidth=4, strokeJoin="round").encode(
+        x=at, text="number:N", color=alt.value(look.background)
+    )
     whole = rows[rows["group"].isna() & rows["value"].notna()]
     layers = [reference_line(look, float(whole["value"].iloc[0]), "x")] if not whole.empty else []
     if rows["value"].isna().any():
@@ -139,7 +166,16 @@ def gap_null(frame: pd.DataFrame, names: Mapping[str, str], attribute: str) -> F
     heads = rows.drop_duplicates("run_id").sort_values("row").to_dict("records")
     parts = [f"{text.decimal(h['observed'])} under {h['run']} (chance alone reaches {text.decimal(h['q95'])})" for h in heads]
     title = f"Gap between group AUCs: {text.listing(parts, 4)}"
-    columns = {"run": "Run", "left": "Gap from", "right": "Gap to", "share": "Share of draws", "observed": "Observed gap", "p": "p (this run alone)", "q95": "95 % quantile", "draws": "Draws"}
+    columns = {
+        "run": "Run",
+        "left": "Gap from",
+        "right": "Gap to",
+        "share": "Share of draws",
+        "observed": "Observed gap",
+        "p": "p (this run alone)",
+        "q95": "95 % quantile",
+        "draws": "Draws",
+    }
     return Figure(
         name="gap-null", title=title, alt=f"Histogram of the gap between group AUCs that chance gives among groups of equal AUC, a row per run on one axis, with the observed gap as a marked line. {title}.",
         data=rows[list(columns)], table=columns, panels=(Panel(partial(_null_panel, _ridges(rows), _observed(heads), domain([rows["right"], rows["observed"]], include=[0.0])[1])),), terms=("max_gap", "null"),
@@ -154,7 +190,10 @@ def _ridges(rows: pd.DataFrame) -> pd.DataFrame:
         bins = rows[rows["row"] == place]
         base = float(place) + RIDGE_BASE
         tops = [base - (RIDGE_BASE - RIDGE_TOP) * share / float(bins["share"].max()) for share in bins["share"]]
-        found += [{"row": int(place), "step": step, "base": base, "top": top} for step, top in zip([*bins["left"], bins["right"].max()], [*tops, tops[-1]], strict=True)]
+        found += [
+            {"row": int(place), "step": step, "base": base, "top": top}
+            for step, top in zip([*bins["left"], bins["right"].max()], [*tops, tops[-1]], strict=True)
+        ]
     return pd.DataFrame(found)
 
 
@@ -178,14 +217,20 @@ def _null_panel(ridges: pd.DataFrame, observed: pd.DataFrame, right: float, look
 
     x_scale = alt.Scale(domain=[0, right], nice=False)
     axis = decimal_axis("Gap between group AUCs", tickCount=5, grid=True)
-    chance = alt.Chart(ridges).mark_area(opacity=0.5, interpolate="step-after", color=look.no_estimate).encode(x=alt.X("step:Q", scale=x_scale, axis=axis), y=y("top"), y2="base:Q", detail="row:O")
+    chance = (
+        alt.Chart(ridges)
+        .mark_area(opacity=0.5, interpolate="step-after", color=look.no_estimate)
+        .encode(x=alt.X("step:Q", scale=x_scale, axis=axis), y=y("top"), y2="base:Q", detail="row:O")
+    )
     known = alt.Chart(observed)
     color = alt.value(look.text)
     at = alt.X("observed:Q", scale=x_scale)
     tips = tooltips({"run": "Run", "gap": "Observed gap", "chance": "95 % of chance gaps below"})
     floor = known.mark_rule(color=look.faint, strokeWidth=1).encode(y=y("base"))
     edge = known.mark_rule(color=look.muted, strokeDash=[3, 3], strokeWidth=1).encode(x=alt.X("q95:Q", scale=x_scale), y=y("top"), y2="base:Q")
-    edge_word = known.mark_text(align="left", baseline="top", dx=4, fontSize=11, text="95 %", color=look.muted).encode(x=alt.X("q95:Q", scale=x_scale), y=y("top"))
+    edge_word = known.mark_text(align="left", baseline="top", dx=4, fontSize=11, text="95 %", color=look.muted).encode(
+        x=alt.X("q95:Q", scale=x_scale), y=y("top")
+    )
     line = known.mark_rule(strokeWidth=2.5).encode(x=at, y=y("top"), y2="base:Q", color=color)
     dot = known.mark_point(size=110).encode(x=at, y=y("base"), color=color, tooltip=tips)
     name = known.mark_text(align="left", fontSize=13, fontWeight=600, limit=215, color=look.text).encode(x=alt.value(0), y=y("head"), text="run:N")
@@ -204,11 +249,19 @@ def roc(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str], at
     if len(near):
         (run, low), (_, high) = near.sort_values().index[0], near.sort_values().index[-1]
         same = text.percent(near.min()) == text.percent(near.max())
-        title = f"At one false alarm in ten, sensitivity is {text.percent(near.min())} in every group" if same else f"At one false alarm in ten, sensitivity ranges from {text.percent(near.min())} ({low}, {run}) to {text.percent(near.max())} ({high})"
+        title = (
+            f"At one false alarm in ten, sensitivity is {text.percent(near.min())} in every group"
+            if same
+            else f"At one false alarm in ten, sensitivity ranges from {text.percent(near.min())} ({low}, {run}) to {text.percent(near.max())} ({high})"
+        )
     else:
         title = f"ROC curves by {attribute}"
     columns = {"run": "Run", "group": attribute, "fpr": "False positive rate", "tpr": "True positive rate", "n_pos": "Positive", "n_neg": "Negative"}
-    panels = tuple(Panel(partial(_roc_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), groups), name) for run_id, name in names.items() if (rows["run_id"] == run_id).any())
+    panels = tuple(
+        Panel(partial(_roc_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), groups), name)
+        for run_id, name in names.items()
+        if (rows["run_id"] == run_id).any()
+    )
     return Figure(name="roc", title=title, alt=f"ROC curves, a line per group of {attribute}, one panel per run. {title}.", data=rows[list(columns)], table=columns,
                   panels=panels, columns=min(3, max(1, len(panels))), terms=("roc", "tpr", "fpr"), note="Groups without enough positives and negatives are left out.")  # fmt: skip
 
@@ -219,7 +272,11 @@ def _roc_panel(rows: pd.DataFrame, groups: Sequence[str], look: Look, width: Wid
     x = alt.X("fpr:Q", scale=alt.Scale(domain=[0, 1]), axis=decimal_axis("False positive rate", tickCount=5, grid=True))
     y = alt.Y("tpr:Q", scale=alt.Scale(domain=[0, 1]), axis=decimal_axis("True positive rate", tickCount=5))
     chance = alt.Chart(pd.DataFrame({"fpr": [0, 1], "tpr": [0, 1]})).mark_line(color=look.faint, strokeDash=[4, 4], strokeWidth=1).encode(x=x, y=y)
-    lines = alt.Chart(rows).mark_line(interpolate="step-after", strokeWidth=2).encode(x=x, y=y, color=color, order="tpr:Q", tooltip=[*tooltips({"group": "Group", "counts": "Positive / negative"})])
+    lines = (
+        alt.Chart(rows)
+        .mark_line(interpolate="step-after", strokeWidth=2)
+        .encode(x=x, y=y, color=color, order="tpr:Q", tooltip=[*tooltips({"group": "Group", "counts": "Positive / negative"})])
+    )
     return (chance + lines).properties(width=width, height=SQUARE)
 
 
@@ -239,7 +296,11 @@ def calibration(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[
         most = away.assign(off=(away["value"] - away["predicted"]).abs()).sort_values("off").iloc[-1]
         title = f"Furthest from the diagonal: {most['group']} under {most['run']}, predicted {text.decimal(most['predicted'], 2)}, observed {text.interval(most['value'], most['low'], most['high'], 2)}"
     columns = {"run": "Run", "group": attribute, "predicted": "Predicted", "value": "Observed", "low": "Low", "high": "High", "n": "Samples"}
-    panels = tuple(Panel(partial(_calibration_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), groups), name) for run_id, name in names.items() if (rows["run_id"] == run_id).any())
+    panels = tuple(
+        Panel(partial(_calibration_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), groups), name)
+        for run_id, name in names.items()
+        if (rows["run_id"] == run_id).any()
+    )
     return Figure(name="calibration", title=title, alt=f"Calibration curves, a line per group of {attribute} with intervals, one panel per run. {title}.", data=rows[list(columns)], table=columns,
                   panels=panels, columns=min(3, max(1, len(panels))), terms=("calibration", "interval"), note="Ten bins of equal width, Wilson 95 % intervals; bins with fewer than ten samples are left out.")  # fmt: skip
 
@@ -249,9 +310,15 @@ def _calibration_panel(rows: pd.DataFrame, groups: Sequence[str], look: Look, wi
     color = colored("group", look.group_colors(groups), alt.Legend(title=None, values=present, columns=3, offset=34))
     x = alt.X("predicted:Q", scale=alt.Scale(domain=[0, 1]), axis=decimal_axis("Predicted probability", tickCount=5, grid=True))
     y_scale = alt.Scale(domain=[0, 1])
-    diagonal = alt.Chart(pd.DataFrame({"predicted": [0, 1], "value": [0, 1]})).mark_line(color=look.faint, strokeDash=[4, 4], strokeWidth=1).encode(x=x, y=alt.Y("value:Q", scale=y_scale))
+    diagonal = (
+        alt.Chart(pd.DataFrame({"predicted": [0, 1], "value": [0, 1]}))
+        .mark_line(color=look.faint, strokeDash=[4, 4], strokeWidth=1)
+        .encode(x=x, y=alt.Y("value:Q", scale=y_scale))
+    )
     base = alt.Chart(rows).encode(x=x, color=color)
     line = base.mark_line(strokeWidth=1.8).encode(y=alt.Y("value:Q", scale=y_scale, axis=decimal_axis("Observed frequency", tickCount=5)))
     rule = base.mark_rule(strokeWidth=1.4, opacity=0.6).encode(y=alt.Y("low:Q", scale=y_scale), y2="high:Q")
-    dots = base.mark_point(size=50).encode(y=alt.Y("value:Q", scale=y_scale), tooltip=tooltips({"run": "Run", "group": "Group", "expected": "Predicted", "shown": "Observed", "counts": "Samples"}))
+    dots = base.mark_point(size=50).encode(
+        y=alt.Y("value:Q", scale=y_scale), tooltip=tooltips({"run": "Run", "group": "Group", "expected": "Predicted", "shown": "Observed", "counts": "Samples"})
+    )
     return (diagonal + line + rule + dots).properties(width=width, height=SQUARE)

@@ -43,13 +43,29 @@ def unimodal(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence
     if rows["value"].notna().sum() == 0:
         return nothing("unimodal-auc", f"No group of {attribute} has enough test patients of both outcomes for a modality's own AUC.")
     limits = tuple(domain([rows["low"], rows["high"], rows["value"]], include=[0.5]))
-    columns = {"run": "Run", "modality": "Modality", "group": attribute, "value": "AUC", "low": "Low", "high": "High", "n_pos": "Positive", "n_neg": "Negative", "reason": "Why not estimable"}
+    columns = {
+        "run": "Run",
+        "modality": "Modality",
+        "group": attribute,
+        "value": "AUC",
+        "low": "Low",
+        "high": "High",
+        "n_pos": "Positive",
+        "n_neg": "Negative",
+        "reason": "Why not estimable",
+    }
     panels = []
     for run_id, name in names.items():
         own = rows[rows["run_id"] == run_id].reset_index(drop=True)
         if len(own):
             told = [f"{row['modality']} for {row['group']} {row['shown']}" for row in own.to_dict("records")]
-            panels.append(Panel(partial(_unimodal_panel, own, tuple(modalities), tuple(groups), limits), name, alt=f"AUC of each modality alone, by {attribute}: {text.listing(told, len(told))}."))
+            panels.append(
+                Panel(
+                    partial(_unimodal_panel, own, tuple(modalities), tuple(groups), limits),
+                    name,
+                    alt=f"AUC of each modality alone, by {attribute}: {text.listing(told, len(told))}.",
+                )
+            )
     best = rows.dropna(subset=["value"]).sort_values("value").groupby("group").tail(1).sort_values("group").to_dict("records")
     title = "Alone, " + text.listing([f"{row['modality']} serves {row['group']} best ({text.decimal(row['value'])}, {row['run']})" for row in best], 3)
     return Figure(
@@ -73,7 +89,13 @@ def _unimodal_panel(rows: pd.DataFrame, modalities: Sequence[str], groups: Seque
             estimable = pd.notna(row["value"])
             place = {"y": height + ROW / 2, "ink": colors[row["modality"]]}
             sides.append({**place, "ink": look.readable(colors[row["modality"]]), "name": row["modality"]})
-            dots.append({**place, **{name: row[name] for name in ("run", "modality", "group", "value", "low", "high", "shown", "counts")}, "why": "" if estimable else text.NOT_ESTIMABLE})
+            dots.append(
+                {
+                    **place,
+                    **{name: row[name] for name in ("run", "modality", "group", "value", "low", "high", "shown", "counts")},
+                    "why": "" if estimable else text.NOT_ESTIMABLE,
+                }
+            )
             height += ROW
     scale = alt.Scale(domain=[height, 0], nice=False, zero=False)
     y = alt.Y("y:Q", scale=scale, axis=None)
@@ -115,10 +137,28 @@ def take_away(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequenc
         lost = _losses(own)
         falls += [(loss, modality, group, name) for (modality, group), loss in lost.items()]
         told = [f"without {modality} {group} {text.decimal(-loss, 3, True)}" for (modality, group), loss in lost.items()]
-        panels.append(Panel(partial(_slopes, own, used, tuple(groups), limits), name, alt=f"change of each group's AUC: {text.listing(told, len(told)) or 'not estimable'}."))
-    columns = {"run": "Run", "modality": "Taken away", "group": attribute, "value": "AUC", "low": "Low", "high": "High", "n_pos": "Positive", "n_neg": "Negative", "reason": "Why not estimable"}
+        panels.append(
+            Panel(
+                partial(_slopes, own, used, tuple(groups), limits), name, alt=f"change of each group's AUC: {text.listing(told, len(told)) or 'not estimable'}."
+            )
+        )
+    columns = {
+        "run": "Run",
+        "modality": "Taken away",
+        "group": attribute,
+        "value": "AUC",
+        "low": "Low",
+        "high": "High",
+        "n_pos": "Positive",
+        "n_neg": "Negative",
+        "reason": "Why not estimable",
+    }
     worst = max(falls, default=None)
-    title = f"Without {worst[1]}, {worst[2]} falls furthest: {text.decimal(-worst[0], 3, True)} AUC under {worst[3]}" if worst and worst[0] > 0 else "Taking a modality away costs no group AUC"
+    title = (
+        f"Without {worst[1]}, {worst[2]} falls furthest: {text.decimal(-worst[0], 3, True)} AUC under {worst[3]}"
+        if worst and worst[0] > 0
+        else "Taking a modality away costs no group AUC"
+    )
     return Figure(
         name="take-away", title=title, alt=f"Slopes from all modalities to all but one, a line per group of {attribute}. {title}.", data=rows[list(columns)], table=columns,
         panels=tuple(panels), columns=min(3 if len(used) <= WIDE else 2, max(1, len(panels))), terms=("take_away", "group_auc", "interval"),
@@ -155,6 +195,13 @@ def _slopes(rows: pd.DataFrame, modalities: Sequence[str], groups: Sequence[str]
     base = alt.Chart(frame).encode(x=x, color=alt.Color("ink:N", scale=None))
     line = base.mark_line(strokeWidth=2.5).encode(y=alt.Y("value:Q", scale=y_scale, axis=decimal_axis("AUC", tickCount=5)), detail="line:N")
     rule = base.mark_rule(strokeWidth=1.2, opacity=0.5).encode(y=alt.Y("low:Q", scale=y_scale), y2="high:Q")
-    dots = base.mark_point(size=60).encode(y=alt.Y("value:Q", scale=y_scale), tooltip=tooltips({"run": "Run", "step": "Modalities", "group": "Group", "shown": "AUC", "counts": "Positive / negative"}))
-    labels = alt.Chart(names).mark_text(align="left", dx=8, fontWeight=600).encode(x=x, y=alt.Y("label_y:Q", scale=y_scale), text="group:N", color=alt.Color("word:N", scale=None))
+    dots = base.mark_point(size=60).encode(
+        y=alt.Y("value:Q", scale=y_scale),
+        tooltip=tooltips({"run": "Run", "step": "Modalities", "group": "Group", "shown": "AUC", "counts": "Positive / negative"}),
+    )
+    labels = (
+        alt.Chart(names)
+        .mark_text(align="left", dx=8, fontWeight=600)
+        .encode(x=x, y=alt.Y("label_y:Q", scale=y_scale), text="group:N", color=alt.Color("word:N", scale=None))
+    )
     return (rule + line + dots + labels).properties(width=width, height=SLOPE_HEIGHT)

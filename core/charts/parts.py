@@ -156,15 +156,24 @@ def heat_map(
     """
     frame = frame.assign(light=[not text.missing(value) and look.ink_on(value, limits) == INKS[0] for value in frame["value"]])
     base = alt.Chart(frame).encode(
-        x=alt.X(f"{x}:N", sort=list(x_order), scale=alt.Scale(domain=list(x_order)), axis=alt.Axis(title=x_title, orient="top", labelAngle=0, domain=False, labelLimit=110)),
+        x=alt.X(
+            f"{x}:N",
+            sort=list(x_order),
+            scale=alt.Scale(domain=list(x_order)),
+            axis=alt.Axis(title=x_title, orient="top", labelAngle=0, domain=False, labelLimit=110),
+        ),
         y=alt.Y(f"{y}:N", sort=list(y_order), scale=alt.Scale(domain=list(y_order)), axis=alt.Axis(title=y_title)),
         tooltip=tooltips(tips),
     )
     known = alt.datum.value != None  # noqa: E711 - a Vega expression, not a Python comparison
-    cells = base.transform_filter(known).mark_rect(cornerRadius=3, stroke=look.background, strokeWidth=2).encode(
-        color=alt.Color("value:Q", scale=alt.Scale(domain=list(limits), range=list(look.diverging), interpolate="rgb", clamp=True), legend=None)
+    cells = (
+        base.transform_filter(known)
+        .mark_rect(cornerRadius=3, stroke=look.background, strokeWidth=2)
+        .encode(color=alt.Color("value:Q", scale=alt.Scale(domain=list(limits), range=list(look.diverging), interpolate="rgb", clamp=True), legend=None))
     )
-    numbers = base.transform_filter(known).mark_text(fontSize=12).encode(text="shown:N", color=alt.condition(alt.datum.light, alt.value(INKS[0]), alt.value(INKS[1])))
+    numbers = (
+        base.transform_filter(known).mark_text(fontSize=12).encode(text="shown:N", color=alt.condition(alt.datum.light, alt.value(INKS[0]), alt.value(INKS[1])))
+    )
     unknown = base.transform_filter(alt.datum.value == None)  # noqa: E711
     blank = unknown.mark_rect(cornerRadius=3, stroke=look.background, strokeWidth=2, color=look.neutral)
     hatched = unknown.mark_point(shape=HATCH, size=420, filled=False, stroke=look.no_estimate, strokeWidth=1)

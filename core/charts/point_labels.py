@@ -28,7 +28,9 @@ class Place:
     rise: float
 
 
-def place_names(points: Sequence[tuple[float, float]], names: Sequence[str], others: Sequence[tuple[float, float]], width: float, height: float, longest: float) -> list[Place]:
+def place_names(
+    points: Sequence[tuple[float, float]], names: Sequence[str], others: Sequence[tuple[float, float]], width: float, height: float, longest: float
+) -> list[Place]:
     """A place for each name, from the crowded points outwards: the one that covers least.
 
     points, others : pixel positions of the named points and of dots without a name; y grows downwards.

@@ -18,4 +18,20 @@ from core.audit.wording import (
     sentence,
 )
 
-__all__ = ["MINUS", "NOT_ESTIMABLE", "THIN_SPACE", "UNDEFINED", "count", "decimal", "interval", "listing", "missing", "p_value", "percent", "plural", "positives", "same_verb", "sentence"]
+__all__ = [
+    "MINUS",
+    "NOT_ESTIMABLE",
+    "THIN_SPACE",
+    "UNDEFINED",
+    "count",
+    "decimal",
+    "interval",
+    "listing",
+    "missing",
+    "p_value",
+    "percent",
+    "plural",
+    "positives",
+    "same_verb",
+    "sentence",
+]

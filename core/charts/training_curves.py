@@ -78,8 +78,14 @@ def _draw(frame: pd.DataFrame, column: str, look: Look, width: Width) -> Any:
     )  # fmt: skip
     layers: list[Any] = [base.mark_line().encode(y=y), base.mark_point(size=28).encode(y=y)]
     if column == LOSS:
-        layers.insert(0, base.mark_line(strokeDash=[4, 4], strokeWidth=1.4, opacity=0.8).encode(y=alt.Y("train_loss:Q", scale=alt.Scale(domain=limits, nice=False))))
+        layers.insert(
+            0, base.mark_line(strokeDash=[4, 4], strokeWidth=1.4, opacity=0.8).encode(y=alt.Y("train_loss:Q", scale=alt.Scale(domain=limits, nice=False)))
+        )
     if named:
         ends = end_labels(frame.assign(value=frame[AUC]), "epoch", "label", limits, HEIGHT)
-        layers.append(alt.Chart(ends).mark_text(align="left", dx=9, fontWeight=600, fontSize=12).encode(x=x, y=alt.Y("label_y:Q", scale=alt.Scale(domain=limits, nice=False)), text="label:N", color=named_colors))
+        layers.append(
+            alt.Chart(ends)
+            .mark_text(align="left", dx=9, fontWeight=600, fontSize=12)
+            .encode(x=x, y=alt.Y("label_y:Q", scale=alt.Scale(domain=limits, nice=False)), text="label:N", color=named_colors)
+        )
     return alt.layer(*layers).resolve_scale(color="independent").properties(width=width, height=HEIGHT)

@@ -16,12 +16,40 @@ from typing import Any
 from core import __version__
 from core.errors import UserError, storage_problem
 
-COMMANDS: tuple[str, ...] = ("app", "audit", "bench", "cancel", "cohorts", "delete", "doctor", "export", "ingest", "ingest_fairvision", "methods", "queue", "report", "results", "retry", "runs", "sample", "schema", "simulate", "store", "study", "torture", "train", "trash", "tune")
+COMMANDS: tuple[str, ...] = (
+    "app",
+    "audit",
+    "bench",
+    "cancel",
+    "cohorts",
+    "delete",
+    "doctor",
+    "export",
+    "ingest",
+    "ingest_fairvision",
+    "methods",
+    "queue",
+    "report",
+    "results",
+    "retry",
+    "runs",
+    "sample",
+    "schema",
+    "simulate",
+    "store",
+    "study",
+    "torture",
+    "train",
+    "trash",
+    "tune",
+)
 
 
 def common(parser: argparse.ArgumentParser) -> None:
     """Flags that every command takes."""
-    parser.add_argument("--workspace", metavar="DIR", help="where cohorts, runs and results are kept (default: $MULTIFAIR_HOME, then the user's data directory)")
+    parser.add_argument(
+        "--workspace", metavar="DIR", help="where cohorts, runs and results are kept (default: $MULTIFAIR_HOME, then the user's data directory)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document to stdout")
 
 
@@ -36,7 +64,9 @@ def progress(message: str) -> None:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="multifair", description="Train, audit and compare multimodal medical classifiers for fairness. Nothing leaves this machine.")
+    parser = argparse.ArgumentParser(
+        prog="multifair", description="Train, audit and compare multimodal medical classifiers for fairness. Nothing leaves this machine."
+    )
     parser.add_argument("--version", action="version", version=f"multifair {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in COMMANDS:

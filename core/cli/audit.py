@@ -23,10 +23,27 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("file", metavar="FILE", help="table with one row per sample (and model): CSV, TSV, XLSX, ODS, Parquet, Stata, SAS or SPSS")
     roles = parser.add_argument_group("columns")
     roles.add_argument("--label", metavar="COL", required=True, help="true label, two values")
-    roles.add_argument("--positive", metavar="VALUE", help="what is positive, where the values do not say it: a value, several as 'A|B', a grade as '>=2', or 'contains FINDING'")
-    roles.add_argument("--uncertain", choices=("exclude", "negative", "positive"), default="exclude", help="what uncertain labels (-1 beside 0 and 1) mean (default: their rows are left out)")
-    roles.add_argument("--blank", choices=("exclude", "negative", "positive"), default="exclude", help="what an empty label means (default: its row is left out)")
-    roles.add_argument("--merge", metavar="COL=NEW:OLD,OLD", action="append", default=[], help="put groups together before anything else; nothing before the colon counts them as missing (repeat for more)")
+    roles.add_argument(
+        "--positive",
+        metavar="VALUE",
+        help="what is positive, where the values do not say it: a value, several as 'A|B', a grade as '>=2', or 'contains FINDING'",
+    )
+    roles.add_argument(
+        "--uncertain",
+        choices=("exclude", "negative", "positive"),
+        default="exclude",
+        help="what uncertain labels (-1 beside 0 and 1) mean (default: their rows are left out)",
+    )
+    roles.add_argument(
+        "--blank", choices=("exclude", "negative", "positive"), default="exclude", help="what an empty label means (default: its row is left out)"
+    )
+    roles.add_argument(
+        "--merge",
+        metavar="COL=NEW:OLD,OLD",
+        action="append",
+        default=[],
+        help="put groups together before anything else; nothing before the colon counts them as missing (repeat for more)",
+    )
     roles.add_argument("--score", metavar="COL[,COL]", action="append", help="score, higher means more likely positive; several columns are several models")
     roles.add_argument("--attributes", "--attribute", metavar="A,B", action="append", required=True, help="sensitive attributes")
     roles.add_argument("--id", metavar="COL", help="id of the sample; aligns several models")
@@ -43,16 +60,45 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     choices.add_argument("--threshold", type=float, metavar="X", help="a prediction is positive from this score on (default .5)")
     choices.add_argument("--target", metavar="KIND=VALUE", help="choose the threshold: sensitivity=.9, specificity=.9, selection_rate=.2 or youden")
     choices.add_argument("--per-group-threshold", action="store_true", help="choose the target's threshold for every group by itself")
-    choices.add_argument("--tolerance", metavar="[METRIC=]X[,METRIC=X]", action="append", help="largest acceptable difference between groups (default .05), for all or single metrics")
+    choices.add_argument(
+        "--tolerance",
+        metavar="[METRIC=]X[,METRIC=X]",
+        action="append",
+        help="largest acceptable difference between groups (default .05), for all or single metrics",
+    )
     choices.add_argument("--intersections", type=int, default=1, metavar="DEPTH", help="2 looks at pairs of attributes, 3 at triples, ... (default 1)")
-    choices.add_argument("--missing", choices=("group", "exclude"), default="exclude", help="missing attribute values are left out (default) or a group of their own; they are counted either way")
-    choices.add_argument("--bins", metavar="COL=X,Y,...", action="append", help="edges that cut a numeric attribute into bands, for example age=18,40,65 (default: quartiles where it has more than ten values)")
-    choices.add_argument("--primary-attributes", metavar="A,B", action="append", help="attributes that the audit was made to answer; all else is exploratory (default: every single attribute)")
+    choices.add_argument(
+        "--missing",
+        choices=("group", "exclude"),
+        default="exclude",
+        help="missing attribute values are left out (default) or a group of their own; they are counted either way",
+    )
+    choices.add_argument(
+        "--bins",
+        metavar="COL=X,Y,...",
+        action="append",
+        help="edges that cut a numeric attribute into bands, for example age=18,40,65 (default: quartiles where it has more than ten values)",
+    )
+    choices.add_argument(
+        "--primary-attributes",
+        metavar="A,B",
+        action="append",
+        help="attributes that the audit was made to answer; all else is exploratory (default: every single attribute)",
+    )
     choices.add_argument("--primary-metrics", metavar="M,M", action="append", help="metrics that it was made to answer (default: auc)")
-    choices.add_argument("--reference", metavar="[COL=]GROUP", action="append", help="group that others are compared with where an attribute has too many groups for all pairs (default: the best)")
+    choices.add_argument(
+        "--reference",
+        metavar="[COL=]GROUP",
+        action="append",
+        help="group that others are compared with where an attribute has too many groups for all pairs (default: the best)",
+    )
     choices.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="bootstrap replicates, 0 for none (default 1000)")
-    choices.add_argument("--permutations", type=int, metavar="N", help="accepted for commands of version 1 and without effect: the chance of a gap is drawn, nothing is permuted")
-    choices.add_argument("--gap", type=float, metavar="X", help="difference for which to say how many more patients each group needs (default: twice the tolerance)")
+    choices.add_argument(
+        "--permutations", type=int, metavar="N", help="accepted for commands of version 1 and without effect: the chance of a gap is drawn, nothing is permuted"
+    )
+    choices.add_argument(
+        "--gap", type=float, metavar="X", help="difference for which to say how many more patients each group needs (default: twice the tolerance)"
+    )
     choices.add_argument("--min-positives", type=int, default=5, metavar="N", help="a group with fewer positives is not judged (default 5)")
     choices.add_argument("--min-negatives", type=int, default=5, metavar="N", help="the same for negatives (default 5)")
     choices.add_argument("--min-rows", type=int, default=10, metavar="N", help="the same for rows of an intersection (default 10)")

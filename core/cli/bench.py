@@ -20,7 +20,11 @@ TELEMETRY_AT_MOST = 1.05
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser("bench", help="measure speed against the stated limits", description="Measures on this machine what the project claims about its speed. Close other programs first: ratios are taken in turns, so they bear some load, but not all.")
+    parser = subparsers.add_parser(
+        "bench",
+        help="measure speed against the stated limits",
+        description="Measures on this machine what the project claims about its speed. Close other programs first: ratios are taken in turns, so they bear some load, but not all.",
+    )
     kinds = parser.add_subparsers(dest="bench", metavar="WHAT", required=True)
     step = kinds.add_parser(
         "step",
@@ -35,12 +39,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     step.add_argument("--check", action="store_true", help="exit with 1 when a limit is exceeded")
     common(step)
     step.set_defaults(run=run_step)
-    audit = kinds.add_parser("audit", help="whole audits, and a bootstrap replicate beside fairlearn's", description="Ten thousand predictions with everything on, a million with 1,000 replicates, and fairlearn's bootstrap on the same data.")
+    audit = kinds.add_parser(
+        "audit",
+        help="whole audits, and a bootstrap replicate beside fairlearn's",
+        description="Ten thousand predictions with everything on, a million with 1,000 replicates, and fairlearn's bootstrap on the same data.",
+    )
     audit.add_argument("--n", type=int, default=1_000_000, metavar="N", help="predictions of the large audit (default: 1000000)")
     audit.add_argument("--check", action="store_true", help="exit with 1 when a limit is missed")
     common(audit)
     audit.set_defaults(run=run_audit)
-    for name, what in (("start", "commands that print a table, in a workspace of 2,000 runs"), ("input", "an epoch from the cache beside decoding, and ingestion beside bare decoding")):
+    for name, what in (
+        ("start", "commands that print a table, in a workspace of 2,000 runs"),
+        ("input", "an epoch from the cache beside decoding, and ingestion beside bare decoding"),
+    ):
         kind = kinds.add_parser(name, help=what, description=f"Measures {what}.")
         kind.add_argument("--n", type=int, metavar="N", help="runs, or images, to measure with (default: 2000 runs, 1000 images)")
         kind.add_argument("--check", action="store_true", help="exit with 1 when a limit is missed")

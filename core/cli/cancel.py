@@ -9,7 +9,11 @@ from core.cli import common, emit
 
 
 def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("cancel", help="stop runs", description="Stop queued or running runs. What they have measured is kept; multifair retry goes on from the last checkpoint.")
+    parser = subparsers.add_parser(
+        "cancel",
+        help="stop runs",
+        description="Stop queued or running runs. What they have measured is kept; multifair retry goes on from the last checkpoint.",
+    )
     common(parser)
     parser.add_argument("run_ids", metavar="RUN", nargs="*", help="run id, or the beginning of one")
     parser.add_argument("--all", action="store_true", help="every run that is queued or running")

@@ -28,5 +28,7 @@ def run(args: argparse.Namespace) -> int:
     elif not found:
         print("No cohort yet. Save one with `multifair sample` or `multifair ingest TABLE`.")
     for c in found if not args.json else []:
-        print(f"{c.cohort_id}  {c.name}  {c.n} samples of {c.n_patients} patients  modalities: {', '.join(c.modalities)}  attributes: {', '.join(c.attributes) or 'none'}")
+        print(
+            f"{c.cohort_id}  {c.name}  {c.n} samples of {c.n_patients} patients  modalities: {', '.join(c.modalities)}  attributes: {', '.join(c.attributes) or 'none'}"
+        )
     return 0

@@ -11,7 +11,11 @@ from core.workspace import DAYS_IN_TRASH
 
 
 def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("delete", help="delete a cohort, run, audit or upload", description=f"Move a cohort, run, audit or upload into the trash, from where multifair trash --restore brings it back for {DAYS_IN_TRASH} days.")
+    parser = subparsers.add_parser(
+        "delete",
+        help="delete a cohort, run, audit or upload",
+        description=f"Move a cohort, run, audit or upload into the trash, from where multifair trash --restore brings it back for {DAYS_IN_TRASH} days.",
+    )
     common(parser)
     parser.add_argument("kind", choices=("cohort", "run", "audit", "upload"))
     parser.add_argument("ids", metavar="ID", nargs="+", help="id, or the beginning of a run's or cohort's id")

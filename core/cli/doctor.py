@@ -13,13 +13,35 @@ from core import __version__
 from core.cli import common, emit
 from core.versions import package_versions
 
-PACKAGES = ("torch", "numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "pillow", "duckdb", "altair", "streamlit", "vl-convert-python", "fairlearn", "typst", "transformers", "pydicom", "ray", "playwright")
+PACKAGES = (
+    "torch",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "scikit-learn",
+    "pillow",
+    "duckdb",
+    "altair",
+    "streamlit",
+    "vl-convert-python",
+    "fairlearn",
+    "typst",
+    "transformers",
+    "pydicom",
+    "ray",
+    "playwright",
+)
 OPTIONAL = frozenset({"typst", "transformers", "pydicom", "ray", "playwright"})
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("doctor", help="versions, device, memory, browser, state of the workspace", description="Say what is installed, which device and how much memory there is, whether a browser for the tests is found, and what the workspace holds.")
+    parser = subparsers.add_parser(
+        "doctor",
+        help="versions, device, memory, browser, state of the workspace",
+        description="Say what is installed, which device and how much memory there is, whether a browser for the tests is found, and what the workspace holds.",
+    )
     common(parser)
     parser.set_defaults(run=run)
 
@@ -28,7 +50,15 @@ def run(args: argparse.Namespace) -> int:
     from core.workspace import Workspace
 
     workspace = Workspace.open(args.workspace)
-    report: dict[str, Any] = {"multifair": __version__, "python": platform.python_version(), "system": platform.platform(), "packages": versions(), "hardware": hardware(), "browser": browser(), "workspace": workspace_state(workspace)}
+    report: dict[str, Any] = {
+        "multifair": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "packages": versions(),
+        "hardware": hardware(),
+        "browser": browser(),
+        "workspace": workspace_state(workspace),
+    }
     report["problems"] = [*problems(report), *damage(workspace)]
     if args.json:
         emit(report)
@@ -56,7 +86,13 @@ def hardware() -> dict[str, Any]:
     # A container may own fewer cores than the machine has.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     device = f"cuda ({torch.cuda.get_device_name(0)})" if torch.cuda.is_available() else "cpu"
-    return {"device": device, "cores": cores, "threads": torch.get_num_threads(), "memory_gib": round(memory.total / 2**30, 1), "memory_free_gib": round(memory.available / 2**30, 1)}
+    return {
+        "device": device,
+        "cores": cores,
+        "threads": torch.get_num_threads(),
+        "memory_gib": round(memory.total / 2**30, 1),
+        "memory_free_gib": round(memory.available / 2**30, 1),
+    }
 
 
 def browser() -> str | None:
@@ -107,7 +143,9 @@ def problems(report: dict[str, Any]) -> list[str]:
     if not place["writable"]:
         found.append(f"the workspace {place['path']} cannot be written to: its results can be read, but to train choose another with --workspace")
     if place["open_to_others"]:
-        found.append(f"{place['open_to_others']} folders and files of the workspace are open to other accounts: {shlex.join(['chmod', '-R', 'go=', place['path']])} closes them")
+        found.append(
+            f"{place['open_to_others']} folders and files of the workspace are open to other accounts: {shlex.join(['chmod', '-R', 'go=', place['path']])} closes them"
+        )
     if place["disk_free_gib"] < 1:
         found.append(f"less than 1 GiB free at {place['path']}")
     if report["hardware"]["memory_free_gib"] < 1:

@@ -14,13 +14,21 @@ if TYPE_CHECKING:
 
 
 def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("export", help="put runs and cohorts into a zip file", description="Write the workspace, or the runs and cohorts that are named, into a zip file that multifair import takes. The file holds the patients' data of the cohorts.")
+    parser = subparsers.add_parser(
+        "export",
+        help="put runs and cohorts into a zip file",
+        description="Write the workspace, or the runs and cohorts that are named, into a zip file that multifair import takes. The file holds the patients' data of the cohorts.",
+    )
     common(parser)
     parser.add_argument("file", metavar="FILE.zip", type=Path)
     parser.add_argument("--run-id", metavar="RUN", action="append", default=[], help="only this run and its cohort; may be repeated")
     parser.add_argument("--cohort", metavar="ID_OR_NAME", action="append", default=[], help="only this cohort; may be repeated")
     parser.set_defaults(run=run_export)
-    parser = subparsers.add_parser("import", help="take over the runs and cohorts of an export", description="Add what an export holds and the workspace lacks; nothing that is there is changed.")
+    parser = subparsers.add_parser(
+        "import",
+        help="take over the runs and cohorts of an export",
+        description="Add what an export holds and the workspace lacks; nothing that is there is changed.",
+    )
     common(parser)
     parser.add_argument("file", metavar="FILE.zip", type=Path)
     parser.set_defaults(run=run_import)
@@ -49,5 +57,9 @@ def _tell(args: argparse.Namespace, archived: Archived, word: str) -> int:
     if args.json:
         emit(asdict(archived))
     else:
-        print(f"{word}: " + ", ".join(f"{len(names)} {kind}" for kind, names in archived.added.items() if names) if any(archived.added.values()) else f"nothing {word}")
+        print(
+            f"{word}: " + ", ".join(f"{len(names)} {kind}" for kind, names in archived.added.items() if names)
+            if any(archived.added.values())
+            else f"nothing {word}"
+        )
     return 0

@@ -21,7 +21,13 @@ examples:
 
 
 def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("ingest", help="save a table and its images as a cohort", description="Read a table (CSV, TSV, XLSX, ODS, Parquet, Stata, SAS or SPSS) and its files, check them, and save them as a cohort.", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = subparsers.add_parser(
+        "ingest",
+        help="save a table and its images as a cohort",
+        description="Read a table (CSV, TSV, XLSX, ODS, Parquet, Stata, SAS or SPSS) and its files, check them, and save them as a cohort.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     common(parser)
     parser.add_argument("table", metavar="TABLE", help="the table, or a folder that holds cohort.csv")
     parser.add_argument("--images", metavar="FOLDER_OR_ZIP", help="where the files named in the table are (default: the table's folder)")
@@ -30,16 +36,40 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--patient", metavar="COL", help="column that identifies the patient")
     parser.add_argument("--label", metavar="COL", help="column to predict")
     parser.add_argument("--positive", metavar="VALUE", help="what counts as positive: a value, several as 'A|B', a grade as '>=2', or 'contains FINDING'")
-    parser.add_argument("--uncertain", choices=("exclude", "negative", "positive"), help="what uncertain labels (-1 beside 0 and 1) mean (default: their rows are set aside)")
+    parser.add_argument(
+        "--uncertain", choices=("exclude", "negative", "positive"), help="what uncertain labels (-1 beside 0 and 1) mean (default: their rows are set aside)"
+    )
     parser.add_argument("--blank", choices=("exclude", "negative", "positive"), help="what an empty label means (default: its row is set aside)")
     parser.add_argument("--split", metavar="COL", help="column with train, validation, test, or with folds (the last is the test set); '' has splits made")
     parser.add_argument("--attribute", metavar="COL", action="append", default=[], help="sensitive attribute (repeat for more)")
     for kind, form in (("image", "NAME=COL"), ("volume", "NAME=COL"), ("text", "NAME=COL"), ("tabular", "NAME=COL,COL")):
         parser.add_argument(f"--{kind}", metavar=form, action="append", default=[], help=f"{kind} modality (repeat for more)")
-    parser.add_argument("--merge", metavar="COL=NEW:OLD,OLD", action="append", default=[], help="put groups together; nothing before the colon counts them as missing (repeat for more)")
-    parser.add_argument("--bins", metavar="COL=X,Y", action="append", default=[], help="bands of a numeric column as a sensitive attribute, for example age=18,40,65 (repeat for more)")
-    parser.add_argument("--layout", metavar="NAME", help="the table is that of a well-known cohort: chexpert, mimic-cxr, nih, isic, ham10000, pad-ufes, fitzpatrick17k, papila, odir, brset, aptos or rsna (recognised by itself; with this, columns that repeat its label are dropped)")
-    parser.add_argument("--join", metavar="FILE:ID", action="append", default=[], help="another table with facts on the same ID, or with the same columns for further rows (repeat for more)")
+    parser.add_argument(
+        "--merge",
+        metavar="COL=NEW:OLD,OLD",
+        action="append",
+        default=[],
+        help="put groups together; nothing before the colon counts them as missing (repeat for more)",
+    )
+    parser.add_argument(
+        "--bins",
+        metavar="COL=X,Y",
+        action="append",
+        default=[],
+        help="bands of a numeric column as a sensitive attribute, for example age=18,40,65 (repeat for more)",
+    )
+    parser.add_argument(
+        "--layout",
+        metavar="NAME",
+        help="the table is that of a well-known cohort: chexpert, mimic-cxr, nih, isic, ham10000, pad-ufes, fitzpatrick17k, papila, odir, brset, aptos or rsna (recognised by itself; with this, columns that repeat its label are dropped)",
+    )
+    parser.add_argument(
+        "--join",
+        metavar="FILE:ID",
+        action="append",
+        default=[],
+        help="another table with facts on the same ID, or with the same columns for further rows (repeat for more)",
+    )
     parser.add_argument("--sheet", metavar="NAME", help="sheet of a workbook, by its name or number")
     parser.add_argument("--encoding", metavar="NAME", help="encoding of a text table, where it is not recognised")
     parser.add_argument("--drop", metavar="COL", action="append", default=[], help="column that no model may see (repeat for more)")
@@ -81,7 +111,21 @@ def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None, dict[str
     modalities = [_modality(kind, text) for kind in ("image", "volume", "text", "tabular") for text in getattr(args, kind)]
     if args.manifest:
         return *_on_manifest(args, modalities), None
-    flags = (args.id, args.patient, args.label, args.positive, args.uncertain, args.blank, args.split, args.attribute, modalities, args.drop, args.merge, args.bins, args.layout)
+    flags = (
+        args.id,
+        args.patient,
+        args.label,
+        args.positive,
+        args.uncertain,
+        args.blank,
+        args.split,
+        args.attribute,
+        modalities,
+        args.drop,
+        args.merge,
+        args.bins,
+        args.layout,
+    )
     if not any(f not in (None, [], ()) for f in flags):
         return None, None, None
     table = find_table(args.table)

@@ -12,11 +12,17 @@ LICENCE = "The data set is licensed CC BY-NC-ND and is not part of this project:
 
 
 def add_parser(subparsers: Any) -> None:
-    vision = subparsers.add_parser("ingest-fairvision", help="save a disease of your copy of FairVision as a cohort", description=f"Fundus picture and OCT volume, label diseased or not. {LICENCE}")
+    vision = subparsers.add_parser(
+        "ingest-fairvision",
+        help="save a disease of your copy of FairVision as a cohort",
+        description=f"Fundus picture and OCT volume, label diseased or not. {LICENCE}",
+    )
     vision.add_argument("folder", metavar="FOLDER", help="the folder that holds AMD, DR and Glaucoma")
     vision.add_argument("--disease", required=True, choices=("AMD", "DR", "Glaucoma"))
     vision.set_defaults(run=run_fairvision)
-    vlmed = subparsers.add_parser("ingest-fairvlmed", help="save your copy of FairVLMed as a cohort", description=f"Fundus picture and clinical note, label glaucoma. {LICENCE}")
+    vlmed = subparsers.add_parser(
+        "ingest-fairvlmed", help="save your copy of FairVLMed as a cohort", description=f"Fundus picture and clinical note, label glaucoma. {LICENCE}"
+    )
     vlmed.add_argument("folder", metavar="FOLDER", help="the folder that holds Training, Validation and Test")
     vlmed.add_argument("--summaries", action="store_true", help="use the summarised notes instead of the original ones")
     vlmed.set_defaults(run=run_fairvlmed)
@@ -33,7 +39,12 @@ def run_fairvision(args: argparse.Namespace) -> int:
     from core.workspace import Workspace
 
     _check(args)
-    return _report(args, ingest_fairvision(Workspace.open(args.workspace), args.folder, args.disease, name=args.name, limit=args.limit, size=args.size, strict=args.strict, progress=progress))
+    return _report(
+        args,
+        ingest_fairvision(
+            Workspace.open(args.workspace), args.folder, args.disease, name=args.name, limit=args.limit, size=args.size, strict=args.strict, progress=progress
+        ),
+    )
 
 
 def run_fairvlmed(args: argparse.Namespace) -> int:
@@ -41,7 +52,19 @@ def run_fairvlmed(args: argparse.Namespace) -> int:
     from core.workspace import Workspace
 
     _check(args)
-    return _report(args, ingest_fairvlmed(Workspace.open(args.workspace), args.folder, name=args.name, limit=args.limit, size=args.size, summaries=args.summaries, strict=args.strict, progress=progress))
+    return _report(
+        args,
+        ingest_fairvlmed(
+            Workspace.open(args.workspace),
+            args.folder,
+            name=args.name,
+            limit=args.limit,
+            size=args.size,
+            summaries=args.summaries,
+            strict=args.strict,
+            progress=progress,
+        ),
+    )
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -10,7 +10,11 @@ from core.cli import common, emit, progress
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser("methods", help="the training methods with their cards", description="The training methods: family, paper, what they need at inference, what they do not support, measured cost of a step relative to erm.")
+    parser = subparsers.add_parser(
+        "methods",
+        help="the training methods with their cards",
+        description="The training methods: family, paper, what they need at inference, what they do not support, measured cost of a step relative to erm.",
+    )
     common(parser)
     parser.add_argument("--measure", action="store_true", help="measure the cost of a step on this machine and store it (minutes)")
     parser.set_defaults(run=run)
@@ -47,7 +51,13 @@ def run(args: argparse.Namespace) -> int:
         cost = "not measured" if entry["step_cost"] is None else f"{entry['step_cost']:.2f} x erm"
         print(f"{entry['name']} ({entry['family']}; {cost}) - {entry['title']}")
         for key in ("summary", "paper", "inference_needs", "limits", "departures"):
-            heading = {"summary": "", "paper": "paper: ", "inference_needs": "at inference: ", "limits": "limits: ", "departures": "differs from the published: "}[key]
+            heading = {
+                "summary": "",
+                "paper": "paper: ",
+                "inference_needs": "at inference: ",
+                "limits": "limits: ",
+                "departures": "differs from the published: ",
+            }[key]
             print(textwrap.fill(heading + str(entry[key]), 110, initial_indent="    ", subsequent_indent="      "))
     print(f"\nStep cost: {costs.conditions}")
     return 0

@@ -11,7 +11,11 @@ from core.errors import UserError
 
 
 def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("queue", help="show, order or pause the queue", description="Show running and queued runs with the time they will still take; change the order, how many run at a time and in how much memory, or pause.")
+    parser = subparsers.add_parser(
+        "queue",
+        help="show, order or pause the queue",
+        description="Show running and queued runs with the time they will still take; change the order, how many run at a time and in how much memory, or pause.",
+    )
     common(parser)
     parser.add_argument("--move", nargs=2, metavar=("RUN", "POSITION"), help="put a queued run at a position; 1 is next")
     parser.add_argument("--parallel", metavar="N|auto", help="runs at a time, from now on")

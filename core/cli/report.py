@@ -25,7 +25,13 @@ def add_parser(subparsers: Any) -> None:
     chosen.add_argument("--audit", metavar="FILE.json", help="what multifair audit --json printed")
     parser.add_argument("--attribute", metavar="NAME", help="sensitive attribute to compare by (default: the runs' own)")
     parser.add_argument("--format", default="html", metavar="LIST", help="html, zip, json, comma separated (default html)")
-    parser.add_argument("--suppress", type=int, default=0, metavar="N", help="with --audit: hide counts below N and what would reveal them (11 is usual where a report leaves the hospital; default: show all)")
+    parser.add_argument(
+        "--suppress",
+        type=int,
+        default=0,
+        metavar="N",
+        help="with --audit: hide counts below N and what would reveal them (11 is usual where a report leaves the hospital; default: show all)",
+    )
     parser.add_argument("--out", metavar="FOLDER", default=".", help="where to write (default: here)")
     parser.set_defaults(run=run)
 

@@ -24,7 +24,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--attribute", metavar="NAME", help="groups of this attribute (default: the one each run was trained with)")
     parser.add_argument("--name", metavar="NAME", nargs="+", action="extend", help="telemetry: only these series; a name that ends in a dot is a prefix")
     parser.add_argument("--reference", metavar="METHOD", help="methods: add each method's paired difference to this one, on the same patients and seeds")
-    parser.add_argument("--measure", choices=("auc", "es_auc", "worst_group_auc", "max_gap"), default="es_auc", help="methods: what the difference is of (default: es_auc)")
+    parser.add_argument(
+        "--measure", choices=("auc", "es_auc", "worst_group_auc", "max_gap"), default="es_auc", help="methods: what the difference is of (default: es_auc)"
+    )
     parser.set_defaults(run=run)
 
 

@@ -10,7 +10,11 @@ from core.cli import common, emit
 
 
 def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("retry", help="train runs that have ended again", description="Queue runs that have ended again. Failed and cancelled ones go on from their last checkpoint, done ones are trained from the start.")
+    parser = subparsers.add_parser(
+        "retry",
+        help="train runs that have ended again",
+        description="Queue runs that have ended again. Failed and cancelled ones go on from their last checkpoint, done ones are trained from the start.",
+    )
     common(parser)
     parser.add_argument("run_ids", metavar="RUN", nargs="*", help="run id, or the beginning of one")
     parser.add_argument("--failed", action="store_true", help="every failed run")

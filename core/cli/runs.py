@@ -14,7 +14,9 @@ def add_parser(subparsers: Any) -> None:
     common(parser)
     formats(parser)
     parser.add_argument("--cohort", metavar="ID_OR_NAME", help="only runs on this cohort")
-    parser.add_argument("--status", choices=("queued", "running", "done", "failed", "cancelled"), action="append", help="only runs of this status; may be repeated")
+    parser.add_argument(
+        "--status", choices=("queued", "running", "done", "failed", "cancelled"), action="append", help="only runs of this status; may be repeated"
+    )
     parser.set_defaults(run=run)
 
 

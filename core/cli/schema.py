@@ -9,7 +9,9 @@ from core.cli import emit
 
 
 def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("schema", help="print the JSON Schema of a document", description="Print the JSON Schema (draft 2020-12) of what a command prints with --json.")
+    parser = subparsers.add_parser(
+        "schema", help="print the JSON Schema of a document", description="Print the JSON Schema (draft 2020-12) of what a command prints with --json."
+    )
     parser.add_argument("document", choices=("audit",), help="audit: what multifair audit --json prints")
     parser.set_defaults(run=run)
 

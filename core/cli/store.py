@@ -10,7 +10,11 @@ from core.cli import common, emit
 
 
 def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("store", help="rebuild the results cache", description="The results cache (store.duckdb) is made from the run folders and can be made again at any time; no result is in it alone.")
+    parser = subparsers.add_parser(
+        "store",
+        help="rebuild the results cache",
+        description="The results cache (store.duckdb) is made from the run folders and can be made again at any time; no result is in it alone.",
+    )
     common(parser)
     parser.add_argument("action", choices=("rebuild",))
     parser.set_defaults(run=run)

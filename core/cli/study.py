@@ -57,7 +57,12 @@ def _add_comparison(studies: argparse._SubParsersAction[argparse.ArgumentParser]
         parser.add_argument("--out", metavar="DIR", help="folder for the tables (default: sample_data/results in this directory)")
         parser.add_argument("--fresh", action="store_true", help="train again what is known already")
     planted.add_argument("--scenario", default="default", metavar="NAME", help="see multifair simulate (default: default)")
-    planted.add_argument("--draw", type=int, metavar="N", help="seed of the cohort itself (default: the one that the published table was made on); another one confirms a result on new patients")
+    planted.add_argument(
+        "--draw",
+        type=int,
+        metavar="N",
+        help="seed of the cohort itself (default: the one that the published table was made on); another one confirms a result on new patients",
+    )
     planted.set_defaults(run=run_planted)
     draws = studies.add_parser("draws", help="the planted study's differences over all its draws but the one it was designed on")
     common(draws)
@@ -71,13 +76,17 @@ def _add_comparison(studies: argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def _add_contest(studies: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    contest = studies.add_parser("contest", help="methods and rivals on several planted draws, under both protocols and optimizers; goes on where it was stopped")
+    contest = studies.add_parser(
+        "contest", help="methods and rivals on several planted draws, under both protocols and optimizers; goes on where it was stopped"
+    )
     common(contest)
     contest.add_argument("--scenarios", nargs="+", default=["default"], metavar="NAME", help="see multifair simulate (default: default)")
     contest.add_argument("--draws", nargs="+", type=int, default=[505, 606], metavar="N", help="seeds of the cohorts (default: 505 606)")
     contest.add_argument("--seeds", default="1", metavar="N | A,B,C", help="a number N means the seeds 1 to N (default 1)")
     contest.add_argument("--methods", nargs="+", default=[], metavar="NAME", help="default: all; see multifair methods")
-    contest.add_argument("--protocols", nargs="+", default=["a", "b"], metavar="a|b", help="a: fits may use validation; b: validation only selects (default: both)")
+    contest.add_argument(
+        "--protocols", nargs="+", default=["a", "b"], metavar="a|b", help="a: fits may use validation; b: validation only selects (default: both)"
+    )
     contest.add_argument("--optimizers", nargs="+", default=["adamw"], metavar="adamw|sgd")
     contest.add_argument("--selection", default="auc", metavar="RULE", help="how the kept epoch is chosen: auc, worst_group, es_auc, minimax_pareto, no_harm")
     contest.add_argument("--budget", type=int, default=1, metavar="N", help="trainings per row for its tuning (default 1: the defaults)")

@@ -12,7 +12,11 @@ from core.errors import UserError
 
 
 def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("torture", help="test that runs survive kills, torn files, a full disk", description="Disturb a small sweep at random moments and compare it with the same sweep left in peace. Exit code 1 when a run was lost, trained twice or differs. Your own workspace is not touched.")
+    parser = subparsers.add_parser(
+        "torture",
+        help="test that runs survive kills, torn files, a full disk",
+        description="Disturb a small sweep at random moments and compare it with the same sweep left in peace. Exit code 1 when a run was lost, trained twice or differs. Your own workspace is not touched.",
+    )
     common(parser)
     parser.add_argument("--kills", type=int, default=10, metavar="N", help="SIGKILLs of jobs, worker, server and ingest (default: 10)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the moments and victims (default: 1)")
@@ -33,7 +37,11 @@ def run(args: argparse.Namespace) -> int:
     else:
         kills = ", ".join(f"{count} of {name}" for name, count in outcome.kills.items())
         others = ", ".join(f"{count} {name}" for name, count in outcome.disturbances.items())
-        print(f"{outcome.runs} runs in {outcome.attempts} attempts survived {sum(outcome.kills.values())} kills ({kills}) and {others} in {outcome.seconds:.0f} s" if not outcome.problems else "\n".join(outcome.problems))
+        print(
+            f"{outcome.runs} runs in {outcome.attempts} attempts survived {sum(outcome.kills.values())} kills ({kills}) and {others} in {outcome.seconds:.0f} s"
+            if not outcome.problems
+            else "\n".join(outcome.problems)
+        )
         for line in outcome.not_tried:
             print(f"not tried: {line}")
     return 1 if outcome.problems else 0

@@ -24,9 +24,21 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--attribute", metavar="NAME", help="sensitive attribute (default: the cohort's first)")
     parser.add_argument("--seeds", metavar="N | A,B,C", default="1", help=SEEDS_HELP)
     parser.add_argument("--preset", choices=("quick", "standard", "paper"), default="quick", help="network and budget (default: quick)")
-    parser.add_argument("--set", metavar="KEY=VALUE", dest="settings", action="append", default=[], help="a setting of the method, the budget (epochs, lr, ...) or the network (width, image_size, encoder.MODALITY, ...); may be repeated")
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        dest="settings",
+        action="append",
+        default=[],
+        help="a setting of the method, the budget (epochs, lr, ...) or the network (width, image_size, encoder.MODALITY, ...); may be repeated",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    parser.add_argument("--launcher", choices=("local", "ray"), default="local", help="what runs the jobs: processes of this machine (local, the default), or a Ray cluster whose nodes share the workspace's folder")
+    parser.add_argument(
+        "--launcher",
+        choices=("local", "ray"),
+        default="local",
+        help="what runs the jobs: processes of this machine (local, the default), or a Ray cluster whose nodes share the workspace's folder",
+    )
     parser.add_argument("--address", metavar="HOST:PORT", help="of the Ray cluster (default: $RAY_ADDRESS, then one that runs on this machine)")
     parser.add_argument("--cpus-per-run", type=float, default=1.0, metavar="N", help="of the cluster's CPUs, also the threads of a run (default: 1)")
     parser.add_argument("--gpus-per-run", type=float, default=0.0, metavar="N", help="of the cluster's GPUs; .5 lets two runs share one (default: 0)")

@@ -41,7 +41,9 @@ def run(args: argparse.Namespace) -> int:
     attribute = args.attribute or (known[0] if known else None)
     if attribute is None or attribute not in known:
         raise UserError(f"{cohort.name} has no sensitive attribute {args.attribute or ''}; it has: {', '.join(known) or 'none'}")
-    given = Search(cohort, attribute, args.preset, args.trials, args.criterion, args.seed, parse_settings((f"--set {pair}", pair) for pair in args.set), args.device)
+    given = Search(
+        cohort, attribute, args.preset, args.trials, args.criterion, args.seed, parse_settings((f"--set {pair}", pair) for pair in args.set), args.device
+    )
     folder = Path(args.out) if args.out else workspace.cache / "tune" / cohort.cohort_id
     found = search(given, tuple(dict.fromkeys(args.method)), folder, progress)
     progress(f"every trial: {folder / 'trials.csv'}")
@@ -50,5 +52,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     for one in found:
         value = "none completed" if one.value is None else f"{one.value:.3f}"
-        print(f"{one.method}{': ' + one.variant if one.variant else ''}: {args.criterion} {value} on validation after {one.trials} trials ({one.pruned} pruned)\n    {command(one, given)}")
+        print(
+            f"{one.method}{': ' + one.variant if one.variant else ''}: {args.criterion} {value} on validation after {one.trials} trials ({one.pruned} pruned)\n    {command(one, given)}"
+        )
     return 0

@@ -8,4 +8,19 @@ from core.cohort.schema import Finding, Modality, Roles
 from core.cohort.sources import ImageSource, open_source
 from core.tables.reader import read_table
 
-__all__ = ["Cohort", "CohortSummary", "Finding", "ImageSource", "Modality", "RoleGuess", "Roles", "check", "guess_roles", "ingest", "list_cohorts", "load", "open_source", "read_table"]
+__all__ = [
+    "Cohort",
+    "CohortSummary",
+    "Finding",
+    "ImageSource",
+    "Modality",
+    "RoleGuess",
+    "Roles",
+    "check",
+    "guess_roles",
+    "ingest",
+    "list_cohorts",
+    "load",
+    "open_source",
+    "read_table",
+]

@@ -76,4 +76,6 @@ def _make(path: Path, folder: Path, files: Mapping[str, Any], modality: str, siz
     problems = decode_all(path, names, array_shape(files, size), decoder(source, files, size), label=modality)
     if problems:
         path.unlink()
-        raise UserError(f"modality {modality!r} at {size} pixels: {len(problems)} files that were readable at ingestion no longer are; put them back under {source.describe().get('path', 'the upload folder')} or use size {files['size']}")
+        raise UserError(
+            f"modality {modality!r} at {size} pixels: {len(problems)} files that were readable at ingestion no longer are; put them back under {source.describe().get('path', 'the upload folder')} or use size {files['size']}"
+        )

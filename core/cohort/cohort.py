@@ -79,7 +79,15 @@ class Cohort:
         return list(kept) if kept is not None else column_roles(pd.DataFrame(columns=self._table_columns()), self.roles, {})
 
     def _table_columns(self) -> list[str]:
-        named = [self.roles.sample_id, self.roles.patient_id, self.roles.label, self.roles.split, *self.roles.attributes, *self.roles.feature_columns, *self.roles.dropped]
+        named = [
+            self.roles.sample_id,
+            self.roles.patient_id,
+            self.roles.label,
+            self.roles.split,
+            *self.roles.attributes,
+            *self.roles.feature_columns,
+            *self.roles.dropped,
+        ]
         return list(dict.fromkeys(c for c in named if c is not None))
 
     @cached_property

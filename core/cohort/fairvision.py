@@ -37,7 +37,14 @@ CODES: Mapping[str, Mapping[int, str]] = {
 """What the numbers in the files mean (the data set's README and its loader); any other number is unknown."""
 WORDS: Mapping[str, Mapping[str, str]] = {
     "race": {"asian": "Asian", "black or african american": "Black", "black": "Black", "white or caucasian": "White", "white": "White"},
-    "maritalstatus": {"married": "married", "single": "single", "divorced": "divorced", "widowed": "widowed", "leg sep": "legally separated", "legally separated": "legally separated"},
+    "maritalstatus": {
+        "married": "married",
+        "single": "single",
+        "divorced": "divorced",
+        "widowed": "widowed",
+        "leg sep": "legally separated",
+        "legally separated": "legally separated",
+    },
 }
 """Words that stand in some files in place of the numbers, in `group_words.plain` form."""
 _NO_AMD = frozenset({"not.in.icd.table", "no.amd.diagnosis"})
@@ -48,7 +55,17 @@ _SUMMARY_FIELDS = {"gender": "male", "ethnicity": "hispanic"}
 _ATTRIBUTES = ("race", "gender", "ethnicity", "language", "maritalstatus")
 
 
-def ingest_fairvision(workspace: Workspace, root: str | Path, disease: str, *, name: str | None = None, limit: int | None = None, size: int | None = None, strict: bool = False, progress: Progress = silent) -> Cohort:
+def ingest_fairvision(
+    workspace: Workspace,
+    root: str | Path,
+    disease: str,
+    *,
+    name: str | None = None,
+    limit: int | None = None,
+    size: int | None = None,
+    strict: bool = False,
+    progress: Progress = silent,
+) -> Cohort:
     """Save one disease of FairVision: fundus picture and OCT volume, label diseased or not.
 
     `root`: the folder that holds AMD, DR and Glaucoma. `limit`: at most so many
@@ -66,7 +83,17 @@ def ingest_fairvision(workspace: Workspace, root: str | Path, disease: str, *, n
     return ingest_table(workspace, table, FolderSource(folder), _roles(table, modalities), name or f"FairVision {disease}", strict, progress, size=size)
 
 
-def ingest_fairvlmed(workspace: Workspace, root: str | Path, *, name: str | None = None, limit: int | None = None, size: int | None = None, summaries: bool = False, strict: bool = False, progress: Progress = silent) -> Cohort:
+def ingest_fairvlmed(
+    workspace: Workspace,
+    root: str | Path,
+    *,
+    name: str | None = None,
+    limit: int | None = None,
+    size: int | None = None,
+    summaries: bool = False,
+    strict: bool = False,
+    progress: Progress = silent,
+) -> Cohort:
     """Save FairVLMed: fundus picture and clinical note, label glaucoma.
 
     `summaries`: the summarised notes of the CSV file beside the data instead of
@@ -90,7 +117,9 @@ def _roles(table: pd.DataFrame, modalities: tuple[Modality, ...]) -> Roles:
     return Roles("id", "id", "label", "1", "split", attributes, modalities, tuple(c for c in table.columns if c not in used))
 
 
-def _scan(folder: Path, fields: tuple[str, ...], row: Callable[[dict[str, Any]], dict[str, Any]], limit: int | None, progress: Progress) -> list[dict[str, Any]]:
+def _scan(
+    folder: Path, fields: tuple[str, ...], row: Callable[[dict[str, Any]], dict[str, Any]], limit: int | None, progress: Progress
+) -> list[dict[str, Any]]:
     """One row per NPZ file, in order of split and name. Raises UserError when a split has no file or a file no label."""
     files: list[tuple[str, Path]] = []
     split_folders = {f: split_word(f.name) for f in sorted(folder.iterdir()) if f.is_dir()}

@@ -73,7 +73,9 @@ class FileModality:
             self.names = [self.names[i] for i in rows]
         pixels = np.load(path, mmap_mode="r", allow_pickle=False)
         self.pixel_digests = [None if n is None else hashlib.blake2b(pixels[i].tobytes(), digest_size=16).hexdigest() for i, n in enumerate(self.names)]
-        self.dark = np.array([n is not None and float((pixels[i] > DARK).mean()) < DARK_SHARE for i, n in enumerate(self.names)], bool) & ~np.array([n is not None and int(pixels[i].max()) == int(pixels[i].min()) for i, n in enumerate(self.names)], bool)
+        self.dark = np.array([n is not None and float((pixels[i] > DARK).mean()) < DARK_SHARE for i, n in enumerate(self.names)], bool) & ~np.array(
+            [n is not None and int(pixels[i].max()) == int(pixels[i].min()) for i, n in enumerate(self.names)], bool
+        )
         self.blank = np.array([n is not None and int(pixels[i].min()) == int(pixels[i].max()) for i, n in enumerate(self.names)], bool)
 
 
@@ -90,14 +92,20 @@ def collect(table: pd.DataFrame, roles: Roles, source: ImageSource) -> dict[str,
         keyed = [(None, None) if pd.isna(r) else split_key(str(r)) for r in table[column]]
         matches = match_files(source, [file for file, _ in keyed], column)
         names = [f"{m.name}#{key}" if m.name and key else m.name for m, (_, key) in zip(matches.files, keyed, strict=True)]
-        problems = {row: m.problem or "file not found" for row, (m, (file, _)) in enumerate(zip(matches.files, keyed, strict=True)) if file is not None and m.name is None}
+        problems = {
+            row: m.problem or "file not found"
+            for row, (m, (file, _)) in enumerate(zip(matches.files, keyed, strict=True))
+            if file is not None and m.name is None
+        }
         item = FileModality(modality.name, modality.kind, column, names, [None] * len(names), problems, [], True, findings=matches.findings)
         _hash(item, source)
         if not item.edges:
             row = min(item.problems, default=0)
             reason = item.problems.get(row, "the column is empty")
             where = " Say where the files are with --images FOLDER_OR_ZIP" if reason == "file not found" else ""
-            raise UserError(f"modality {modality.name!r}, column {column!r}: no file can be used; the first, row {row + 2}: {table[column].iloc[row]!r}: {reason}.{where}")
+            raise UserError(
+                f"modality {modality.name!r}, column {column!r}: no file can be used; the first, row {row + 2}: {table[column].iloc[row]!r}: {reason}.{where}"
+            )
         found[modality.name] = item
     return found
 
@@ -148,7 +156,14 @@ def decode_modality(folder: Path, item: FileModality, source: ImageSource, size:
     """Decode all rows into the modality's array; the reason per row that failed."""
     item.size = size or int(np.clip(item.native, 8, DEFAULT_MAX_SIZE))
     record: Mapping[str, Any] = item.record(source)
-    failed = decode_all(array_path(folder, item.name, item.size), item.names, array_shape(record, item.size), decoder(source, record, item.size), label=item.name, progress=progress)
+    failed = decode_all(
+        array_path(folder, item.name, item.size),
+        item.names,
+        array_shape(record, item.size),
+        decoder(source, record, item.size),
+        label=item.name,
+        progress=progress,
+    )
     for row in failed:
         item.names[row] = None
     return failed

@@ -201,9 +201,16 @@ class _Guess:
             if repeated:
                 self.take(repeated[0], "patient id", "no column names patients; rows of one lesion stay together at least")
         if self.column("sample id") is None:
-            self._by_name("sample id", usual.SAMPLE, lambda c: bool(table[c].nunique() >= 0.9 * len(table)), "its name says id and nearly every value is different")
+            self._by_name(
+                "sample id", usual.SAMPLE, lambda c: bool(table[c].nunique() >= 0.9 * len(table)), "its name says id and nearly every value is different"
+            )
         if self.column("label") is None:
-            self._by_name("label", usual.LABEL, lambda c: bool(table[c].nunique() == 2 or known_positive(table[c].unique()) is not None), "its name says label and its values are a known pair, or two")
+            self._by_name(
+                "label",
+                usual.LABEL,
+                lambda c: bool(table[c].nunique() == 2 or known_positive(table[c].unique()) is not None),
+                "its name says label and its values are a known pair, or two",
+            )
         if self.column("split") is None and not no_split:
             words = [c for c in self.free() if self._is_split(c)]
             named = [c for c in words if tidy(c) in usual.SPLIT] or words
@@ -334,7 +341,11 @@ def _why_not(column: str, values: pd.Series) -> str | None:
         return "it describes the file, not the patient"
     numbered = folds(values.unique())
     if tokens & {"fold", "split", "partition"}:
-        return "it divides the data" + (f" into folds {numbered[0]} to {numbered[-1]}; name it with --split {column} to use the last one as test set" if numbered and len(numbered) > 2 else "")
+        return "it divides the data" + (
+            f" into folds {numbered[0]} to {numbered[-1]}; name it with --split {column} to use the last one as test set"
+            if numbered and len(numbered) > 2
+            else ""
+        )
     if numbers_rows(column, values):
         return "it numbers the rows"
     if tokens & {"id", "uid", "identifier", "mrn", "accession"} or (column.lower().endswith("id") and values.nunique() > 0.5 * len(values)):

@@ -23,7 +23,20 @@ OUTLIERS = 0.5
 STRETCHED = 3.0
 """Times the range of the others from which a few values are taken for outliers."""
 SAMPLED = 1_000_000
-DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError, KeyError, TypeError, OverflowError, MemoryError, Image.DecompressionBombError)
+DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    MemoryError,
+    Image.DecompressionBombError,
+)
 """What the decoders raise on damaged or hostile files."""
 
 

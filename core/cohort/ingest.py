@@ -81,7 +81,22 @@ def ingest(
     if roles is None:
         roles, manifest_name, reasons = _own_roles(path, table, source, joined.stacked_by)
     wanted = name or manifest_name or (path.stem if path.stem != "cohort" else path.parent.name) or "cohort"
-    return ingest_table(workspace, table, source, roles, wanted, strict, progress, alias=name, size=size, seed=seed, origin=str(path), found=(*joined.table.findings, *joined.findings), reasons=reasons, named=images is not None)
+    return ingest_table(
+        workspace,
+        table,
+        source,
+        roles,
+        wanted,
+        strict,
+        progress,
+        alias=name,
+        size=size,
+        seed=seed,
+        origin=str(path),
+        found=(*joined.table.findings, *joined.findings),
+        reasons=reasons,
+        named=images is not None,
+    )
 
 
 def ingest_table(
@@ -113,14 +128,34 @@ def ingest_table(
         progress(f"reading the files of {len(table)} rows")
     collected = collect(table, roles, source)
     used = [name for modality in collected.values() for name in modality.names]
-    found = (*found, *layout_finding(table.columns), *(f for modality in collected.values() for f in modality.findings), *unused_files(source, used, named=named))
+    found = (
+        *found,
+        *layout_finding(table.columns),
+        *(f for modality in collected.values() for f in modality.findings),
+        *unused_files(source, used, named=named),
+    )
     cohort_id = _content_id(table, roles, collected, size=size, seed=seed)
     with holding(workspace.cohorts / f".{cohort_id}.lock"):
         final = workspace.cohorts / cohort_id
         if not (final / "manifest.json").is_file():
             building = workspace.cohorts / f".building-{cohort_id}"
             try:
-                _build(building, cohort_id, saved.free_name(workspace, name), table, roles, source, collected, strict=strict, size=size, seed=seed, progress=progress, origin=origin, found=found, reasons=reasons or {})
+                _build(
+                    building,
+                    cohort_id,
+                    saved.free_name(workspace, name),
+                    table,
+                    roles,
+                    source,
+                    collected,
+                    strict=strict,
+                    size=size,
+                    seed=seed,
+                    progress=progress,
+                    origin=origin,
+                    found=found,
+                    reasons=reasons or {},
+                )
             except UserError:
                 # What was refused leaves nothing; what was interrupted stays, to go on from.
                 shutil.rmtree(building)
@@ -171,15 +206,39 @@ def _refusal(origin: str, aside: list[SetAside]) -> str:
     return f"{origin}: {len(aside)} rows cannot be used, the first is row {first.row + 2} ({first.sample_id}): {first.reason}; mend them, or ingest without --strict to set them aside"
 
 
-def _build(folder: Path, cohort_id: str, name: str, table: pd.DataFrame, roles: Roles, source: ImageSource, collected: dict[str, FileModality], *, strict: bool, size: int | None, seed: int, progress: Progress, origin: str, found: Sequence[Finding] = (), reasons: Mapping[str, str] | None = None) -> None:
+def _build(
+    folder: Path,
+    cohort_id: str,
+    name: str,
+    table: pd.DataFrame,
+    roles: Roles,
+    source: ImageSource,
+    collected: dict[str, FileModality],
+    *,
+    strict: bool,
+    size: int | None,
+    seed: int,
+    progress: Progress,
+    origin: str,
+    found: Sequence[Finding] = (),
+    reasons: Mapping[str, str] | None = None,
+) -> None:
     (folder / "arrays").mkdir(parents=True, exist_ok=True)
-    ids = [str(v) if v is not None else f"row {i + 1}" for i, v in enumerate(table[roles.sample_id])] if roles.sample_id else [f"row {i + 1}" for i in range(len(table))]
+    ids = (
+        [str(v) if v is not None else f"row {i + 1}" for i, v in enumerate(table[roles.sample_id])]
+        if roles.sample_id
+        else [f"row {i + 1}" for i in range(len(table))]
+    )
     full = CheckInput(table, roles)
     aside = _unusable_rows(table, roles, full, ids)
     given = _given_split(table, roles, full)
     taken = {s.row for s in aside}
     if given is not None:
-        aside += [SetAside(int(i), ids[i], "patient-in-two-splits", "its patient is in the test set", roles.split) for i in rows_of_test_patients(given, full.patients) if int(i) not in taken]
+        aside += [
+            SetAside(int(i), ids[i], "patient-in-two-splits", "its patient is in the test set", roles.split)
+            for i in rows_of_test_patients(given, full.patients)
+            if int(i) not in taken
+        ]
     for modality in collected.values():
         taken = {s.row for s in aside}
         aside += [SetAside(row, ids[row], "unusable-file", reason, modality.column) for row, reason in sorted(modality.problems.items()) if row not in taken]
@@ -224,13 +283,40 @@ def _build(folder: Path, cohort_id: str, name: str, table: pd.DataFrame, roles: 
     aside_json = [{"row": s.row + 1, "sample_id": s.sample_id, "code": s.code, "reason": s.reason} for s in sorted(aside, key=lambda s: s.row)]
     write_json(folder / "findings.json", {"findings": [f.to_dict() for f in (*found, *findings_of(results))], "checks": checks, "set_aside": aside_json})
     files = {n: m.record(source) for n, m in collected.items()}
-    save_manifest(folder, cohort_id=cohort_id, name=name, created=saved.now(), n=len(rows), n_patients=len(set(patients)), splits_made=given is None, seed=seed, roles=roles, files=files, columns=column_roles(table, roles, reasons or {}))
+    save_manifest(
+        folder,
+        cohort_id=cohort_id,
+        name=name,
+        created=saved.now(),
+        n=len(rows),
+        n_patients=len(set(patients)),
+        splits_made=given is None,
+        seed=seed,
+        roles=roles,
+        files=files,
+        columns=column_roles(table, roles, reasons or {}),
+    )
 
 
-def save_manifest(folder: Path, *, cohort_id: str, name: str, created: str, n: int, n_patients: int, splits_made: bool, seed: int, roles: Roles, files: Mapping[str, Any], columns: Sequence[Mapping[str, str]] = ()) -> None:
+def save_manifest(
+    folder: Path,
+    *,
+    cohort_id: str,
+    name: str,
+    created: str,
+    n: int,
+    n_patients: int,
+    splits_made: bool,
+    seed: int,
+    roles: Roles,
+    files: Mapping[str, Any],
+    columns: Sequence[Mapping[str, str]] = (),
+) -> None:
     """Write the manifest that makes `folder` a cohort. `files`: modality -> `FileModality.record`."""
     facts = {"cohort_id": cohort_id, "name": name, "created": created, "n": n, "n_patients": n_patients, "splits_made": splits_made, "seed": seed}
-    write_json(folder / "manifest.json", {"format": FORMAT, **facts, "roles": roles.to_dict(), "files": dict(files), **({"columns": list(columns)} if columns else {})})
+    write_json(
+        folder / "manifest.json", {"format": FORMAT, **facts, "roles": roles.to_dict(), "files": dict(files), **({"columns": list(columns)} if columns else {})}
+    )
 
 
 def _given_split(table: pd.DataFrame, roles: Roles, data: CheckInput) -> np.ndarray | None:
@@ -247,13 +333,19 @@ def _given_split(table: pd.DataFrame, roles: Roles, data: CheckInput) -> np.ndar
 def _unusable_rows(table: pd.DataFrame, roles: Roles, data: CheckInput, ids: list[str]) -> list[SetAside]:
     blank = table[roles.label].isna().to_numpy()
     aside = [
-        SetAside(int(i), ids[i], "label-missing", "no label", roles.label) if blank[i] else SetAside(int(i), ids[i], "label-uncertain", f"the label is uncertain: {table[roles.label].iloc[i]}", roles.label)
+        SetAside(int(i), ids[i], "label-missing", "no label", roles.label)
+        if blank[i]
+        else SetAside(int(i), ids[i], "label-uncertain", f"the label is uncertain: {table[roles.label].iloc[i]}", roles.label)
         for i in np.flatnonzero(np.isnan(data.y))
     ]
     taken = {s.row for s in aside}
     if roles.sample_id:
         repeated = table[roles.sample_id].duplicated() & table[roles.sample_id].notna()
-        aside += [SetAside(int(i), ids[i], "duplicate-id", "repeats the id of an earlier row", roles.sample_id) for i in np.flatnonzero(repeated) if int(i) not in taken]
+        aside += [
+            SetAside(int(i), ids[i], "duplicate-id", "repeats the id of an earlier row", roles.sample_id)
+            for i in np.flatnonzero(repeated)
+            if int(i) not in taken
+        ]
     return aside
 
 

@@ -45,7 +45,7 @@ def read_manifest(path: Path) -> tuple[Roles, str | None]:
     except (ValueError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid {path.suffix.lower().lstrip('.') or 'TOML'} ({error})") from error
     if not isinstance(value, dict):
-        raise UserError(f"{path}: must be a table of keys, such as label = \"y\"")
+        raise UserError(f'{path}: must be a table of keys, such as label = "y"')
     return _roles(value, path), value.get("name")
 
 
@@ -79,7 +79,7 @@ def _roles(value: Mapping[str, Any], path: Path) -> Roles:
         modalities.append(Modality(str(entry["name"]), entry["kind"], tuple(map(str, entry["columns"]))))
     titles = value.get("titles", {})
     if not isinstance(titles, dict):
-        raise UserError(f"{path}: titles must be a table of column = \"title\"")
+        raise UserError(f'{path}: titles must be a table of column = "title"')
     positive = value["positive"]
     return Roles(
         sample_id=_column(value, "id", path),

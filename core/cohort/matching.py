@@ -20,7 +20,34 @@ MEDIA = (*images.SUFFIXES, *volumes.VOLUME_SUFFIXES)
 _ENDING = rf"(?:{'|'.join(re.escape(s) for s in MEDIA)})"
 _SEVERAL = re.compile(rf"{_ENDING}[\"'\]]*(?:\s*[;,|]\s*|\s+)[\[\"']*\S.*{_ENDING}", re.IGNORECASE)
 _WEB = re.compile(r"^(?!file:)\w+://", re.IGNORECASE)
-UNREAD = (".nrrd", ".nhdr", ".mha", ".mhd", ".img", ".hdr", ".mgz", ".svs", ".ndpi", ".mrxs", ".heic", ".heif", ".avif", ".jp2", ".j2k", ".mp4", ".avi", ".mov", ".pdf", ".h5", ".hdf5", ".mat", ".pkl", ".pt", ".edf", ".wav")
+UNREAD = (
+    ".nrrd",
+    ".nhdr",
+    ".mha",
+    ".mhd",
+    ".img",
+    ".hdr",
+    ".mgz",
+    ".svs",
+    ".ndpi",
+    ".mrxs",
+    ".heic",
+    ".heif",
+    ".avif",
+    ".jp2",
+    ".j2k",
+    ".mp4",
+    ".avi",
+    ".mov",
+    ".pdf",
+    ".h5",
+    ".hdf5",
+    ".mat",
+    ".pkl",
+    ".pt",
+    ".edf",
+    ".wav",
+)
 """Endings of files of pictures, volumes and signals that are not read."""
 
 
@@ -54,7 +81,16 @@ def match_files(source: ImageSource, references: Sequence[str | None], column: s
     findings = [*_shared(references, files, column)]
     if shortened:
         folders = "/".join((loose_parts(next(r for r in references if r)) or [])[:prefix])
-        findings.append(Finding("paths-shortened", "info", f"{column}: all paths begin with '{folders}', which the files' folder does not have; it is left out", shortened, "Nothing to do when the files lie below the folder that was named.", (column,)))
+        findings.append(
+            Finding(
+                "paths-shortened",
+                "info",
+                f"{column}: all paths begin with '{folders}', which the files' folder does not have; it is left out",
+                shortened,
+                "Nothing to do when the files lie below the folder that was named.",
+                (column,),
+            )
+        )
     return Matches(files, tuple(findings))
 
 
@@ -92,7 +128,15 @@ def unused_files(source: ImageSource, used: Iterable[str | None], *, named: bool
         return []
     what = "no row uses any of them" if len(unused) == len(there) else f"{len(unused)} of them are used by no row"
     message = f"{counted(len(there), 'file')} of pictures or volumes: {what} ({listed(unused, 3)})"
-    return [Finding("unused-files", "warning" if not taken else "info", message, 0, "If they belong to the rows, name the column that says which file is whose (--image NAME=COL or --volume NAME=COL).")]
+    return [
+        Finding(
+            "unused-files",
+            "warning" if not taken else "info",
+            message,
+            0,
+            "If they belong to the rows, name the column that says which file is whose (--image NAME=COL or --volume NAME=COL).",
+        )
+    ]
 
 
 def _one(source: ImageSource, reference: str) -> Resolved:
@@ -142,4 +186,13 @@ def _shared(references: Sequence[str | None], files: Sequence[Resolved], column:
     if not shared:
         return []
     count = sum(rows[name] for name in shared)
-    return [Finding("shared-file", "warning", f"{column}: {counted(len(shared), 'file')} named by several rows ({listed(shared, 3)})", count, "Fine when rows describe parts of one picture; else one of them names another's file. Rows of one picture should have one patient.", (column,))]
+    return [
+        Finding(
+            "shared-file",
+            "warning",
+            f"{column}: {counted(len(shared), 'file')} named by several rows ({listed(shared, 3)})",
+            count,
+            "Fine when rows describe parts of one picture; else one of them names another's file. Rows of one picture should have one patient.",
+            (column,),
+        )
+    ]

@@ -52,7 +52,14 @@ class Scenario:
     attribute: str = field(default="group")
 
 
-def _pair(dominant: tuple[float, ...], neglected: tuple[float, ...], *, absent: dict[str, tuple[float, ...]] | None = None, neglected_style: Style = "stripes", contrast: float = 0.7) -> tuple[Signal, ...]:
+def _pair(
+    dominant: tuple[float, ...],
+    neglected: tuple[float, ...],
+    *,
+    absent: dict[str, tuple[float, ...]] | None = None,
+    neglected_style: Style = "stripes",
+    contrast: float = 0.7,
+) -> tuple[Signal, ...]:
     gaps = absent or {}
     n = len(dominant)
     return (

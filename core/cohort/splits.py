@@ -26,20 +26,26 @@ def parse_split(values: pd.Series, column: str) -> NDArray[np.object_]:
     numbers = None if are_splits(values.dropna().unique(), column) else folds(values.dropna().unique())
     if numbers is not None and values.notna().all():
         if len(numbers) < 3:
-            raise UserError(f"column {column!r} holds {len(numbers)} folds; three are needed (training, validation, test): leave it out (--split '') to have splits made")
+            raise UserError(
+                f"column {column!r} holds {len(numbers)} folds; three are needed (training, validation, test): leave it out (--split '') to have splits made"
+            )
         meant = {n: "test" if n == numbers[-1] else "validation" if n == numbers[-2] else "train" for n in numbers}
         return np.array([meant[fold_number(v) or 0] for v in values], dtype=np.object_)
     parsed = values.map(lambda v: split_word(v, column) if v is not None else None)
     if parsed.isna().any():
         row = int(np.flatnonzero(parsed.isna())[0])
-        raise UserError(f"row {row + 2}, column {column!r}: {values.iloc[row]!r} is not a split; use train, validation and test, or leave the column out to have splits made")
+        raise UserError(
+            f"row {row + 2}, column {column!r}: {values.iloc[row]!r} is not a split; use train, validation and test, or leave the column out to have splits made"
+        )
     for split in ("train", "test"):
         if not (parsed == split).any():
             raise UserError(f"column {column!r} puts no row into {split}; leave it out (--split '') to have splits made")
     return parsed.to_numpy(dtype=object)
 
 
-def cut_validation(split: NDArray[np.object_], patients: Sequence[str], y: NDArray[np.int8], groups: Sequence[Sequence[str | None]], *, seed: int) -> NDArray[np.object_]:
+def cut_validation(
+    split: NDArray[np.object_], patients: Sequence[str], y: NDArray[np.int8], groups: Sequence[Sequence[str | None]], *, seed: int
+) -> NDArray[np.object_]:
     """A validation set taken from the training patients of a split that has none; its test set stays as it is."""
     if "validation" in split:
         return split
@@ -57,7 +63,9 @@ def rows_of_test_patients(split: NDArray[np.object_], patients: Sequence[str] | 
     return np.flatnonzero((split != "test") & np.array([p in tested for p in names], dtype=bool))
 
 
-def make_split(patients: Sequence[str], y: NDArray[np.int8], groups: Sequence[Sequence[str | None]], *, seed: int, shares: Sequence[float] = SHARES) -> NDArray[np.object_]:
+def make_split(
+    patients: Sequence[str], y: NDArray[np.int8], groups: Sequence[Sequence[str | None]], *, seed: int, shares: Sequence[float] = SHARES
+) -> NDArray[np.object_]:
     """A split per row, shape (n,): patients whole, strata (label and groups) in proportion.
 
     A patient belongs to the stratum of their rows' highest label and first group

@@ -177,9 +177,7 @@ class MultiFair(Method):
         return self._series
 
 
-def direction_loss(
-    fused_logits: Tensor, fused_input: Tensor, modality_logits: Tensor, features: Tensor, y: Tensor, present: Tensor, balance: Tensor
-) -> Tensor:
+def direction_loss(fused_logits: Tensor, fused_input: Tensor, modality_logits: Tensor, features: Tensor, y: Tensor, present: Tensor, balance: Tensor) -> Tensor:
     """L_gm = mean over m of |B_m| - B_m cos(G_F, G_m), a differentiable scalar.
 
     G is the gradient of the mean cross-entropy in the last linear layer, in closed form

@@ -92,8 +92,6 @@ def auc(y: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> floa
     return float(placements(y, score, weight=weight).auc[0])
 
 
-def group_aucs(
-    y: ArrayLike, score: ArrayLike, group: ArrayLike, n_groups: int | None = None, weight: ArrayLike | None = None
-) -> Floats:
+def group_aucs(y: ArrayLike, score: ArrayLike, group: ArrayLike, n_groups: int | None = None, weight: ArrayLike | None = None) -> Floats:
     """AUC within each group, shape (G,), NaN where a group lacks a class; one sort for all groups."""
     return placements(y, score, group, n_groups, weight).auc

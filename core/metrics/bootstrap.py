@@ -257,9 +257,7 @@ def bootstrap_model_statistic(
     return tuple(np.concatenate(own) for own in _over_models(one, scores, _of_levels(statistic)))
 
 
-def replicate_interval(
-    replicates: ArrayLike, value: ArrayLike | None = None, *, level: float = 0.95, kind: str = "percentile"
-) -> tuple[Floats, Floats]:
+def replicate_interval(replicates: ArrayLike, value: ArrayLike | None = None, *, level: float = 0.95, kind: str = "percentile") -> tuple[Floats, Floats]:
     """Interval from replicates (R, ...), each limit (...,); NaN where fewer than nine tenths of them are defined.
 
     kind : "percentile"; "bias-corrected" (Efron 1981), which shifts the percentiles by the share of replicates

@@ -69,8 +69,7 @@ def reliability(
     cell = (index * bins + bin_of_score(p, bins))[known]
     shape = (count, bins)
     total, squares, of_p, of_y = (
-        np.bincount(cell, values[known], count * bins).astype(np.float64).reshape(shape)
-        for values in (w, w * w, w * p, w * positive)
+        np.bincount(cell, values[known], count * bins).astype(np.float64).reshape(shape) for values in (w, w * w, w * p, w * positive)
     )
     with np.errstate(invalid="ignore", divide="ignore"):
         effective = total**2 / squares

@@ -73,9 +73,7 @@ class _Data:
     patient: Ints | None
 
     @classmethod
-    def of(
-        cls, y: ArrayLike, score: ArrayLike, group: ArrayLike | None, n_groups: int | None, weight: ArrayLike | None, cluster: ArrayLike | None
-    ) -> _Data:
+    def of(cls, y: ArrayLike, score: ArrayLike, group: ArrayLike | None, n_groups: int | None, weight: ArrayLike | None, cluster: ArrayLike | None) -> _Data:
         positive = validate.labels(y)
         n = positive.size
         p = validate.probabilities(score, n)

@@ -64,7 +64,13 @@ def cross_group_auc(
 
 
 def _row(
-    positives: NDArray[np.intp], negatives: NDArray[np.intp], index: NDArray[np.int64], count: int, score: Floats, cluster: ArrayLike | None, weight: ArrayLike | None
+    positives: NDArray[np.intp],
+    negatives: NDArray[np.intp],
+    index: NDArray[np.int64],
+    count: int,
+    score: Floats,
+    cluster: ArrayLike | None,
+    weight: ArrayLike | None,
 ) -> AucCovariance:
     rows = np.concatenate([np.repeat(positives, count), negatives])
     column = np.concatenate([np.tile(np.arange(count), positives.size), index[negatives]])

@@ -207,9 +207,7 @@ def _covariance(auc: Floats, sample: _Sample, clustered: bool) -> AucCovariance:
     return AucCovariance(auc, covariance, pos, neg, patients, informative, np.maximum(inflation, 1.0), True, None)
 
 
-def delong(
-    y: ArrayLike, scores: ArrayLike, *, cluster: ArrayLike | None = None, weight: ArrayLike | None = None
-) -> AucCovariance:
+def delong(y: ArrayLike, scores: ArrayLike, *, cluster: ArrayLike | None = None, weight: ArrayLike | None = None) -> AucCovariance:
     """AUCs of several models on the same samples with their covariance.
 
     Parameters

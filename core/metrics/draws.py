@@ -40,9 +40,7 @@ def chunk_sizes(total: int, elements_each: int) -> tuple[int, ...]:
     return (size,) * full + ((rest,) if rest else ())
 
 
-def over_chunks(
-    sizes: tuple[int, ...], seed: int, work: Callable[[int, np.random.Generator], T], workers: int | None = None
-) -> list[T]:
+def over_chunks(sizes: tuple[int, ...], seed: int, work: Callable[[int, np.random.Generator], T], workers: int | None = None) -> list[T]:
     """`work(size, generator)` for every chunk, in order, on threads."""
     streams = np.random.SeedSequence(seed).spawn(len(sizes))
     generators = [np.random.Generator(np.random.PCG64DXSM(stream)) for stream in streams]

@@ -32,9 +32,7 @@ OF_DEVIATIONS = 0.2
 BISECTIONS = 30
 
 
-def es_auc_interval(
-    estimates: GroupEstimates, judged: ArrayLike | None = None, level: float = 0.95, p: float | None = None
-) -> SummaryEstimate:
+def es_auc_interval(estimates: GroupEstimates, judged: ArrayLike | None = None, level: float = 0.95, p: float | None = None) -> SummaryEstimate:
     """ES-AUC of the judged groups with its interval.
 
     Parameters

@@ -32,9 +32,7 @@ def wilson(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> tupl
     return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
 
 
-def logit_interval(
-    value: ArrayLike, se: ArrayLike, level: float = 0.95, df: ArrayLike = np.inf
-) -> tuple[Floats, Floats]:
+def logit_interval(value: ArrayLike, se: ArrayLike, level: float = 0.95, df: ArrayLike = np.inf) -> tuple[Floats, Floats]:
     """Interval made on the logit scale (Pepe 2003, 5.2.4), elementwise; NaN where value is 0 or 1 or se is 0.
 
     df : degrees of freedom of `se`; Student's quantile replaces the normal one where finite.
@@ -50,9 +48,7 @@ def logit_interval(
     return np.where(inside, low, np.nan), np.where(inside, high, np.nan)
 
 
-def difference_interval(
-    a: ArrayLike, a_low: ArrayLike, a_high: ArrayLike, b: ArrayLike, b_low: ArrayLike, b_high: ArrayLike
-) -> tuple[Floats, Floats]:
+def difference_interval(a: ArrayLike, a_low: ArrayLike, a_high: ArrayLike, b: ArrayLike, b_low: ArrayLike, b_high: ArrayLike) -> tuple[Floats, Floats]:
     """Interval of a - b from the intervals of two independent estimates (MOVER; Newcombe 1998, Zou and Donner 2008)."""
     va, la, ua, vb, lb, ub = (np.asarray(v, dtype=np.float64) for v in (a, a_low, a_high, b, b_low, b_high))
     difference = va - vb

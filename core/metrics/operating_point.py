@@ -44,9 +44,7 @@ class OperatingPoint:
         return (np.asarray(score, dtype=np.float64) >= self.threshold).astype(np.int8)
 
 
-def fit_threshold(
-    y: ArrayLike, score: ArrayLike, kind: str, target: float | None = None, weight: ArrayLike | None = None
-) -> OperatingPoint:
+def fit_threshold(y: ArrayLike, score: ArrayLike, kind: str, target: float | None = None, weight: ArrayLike | None = None) -> OperatingPoint:
     """Threshold for an aim, chosen among the observed scores and one above all of them.
 
     kind : "fixed" (target is the threshold itself), "sensitivity" (the largest threshold that reaches the
@@ -72,9 +70,7 @@ def fit_threshold(
     n_neg = positive.size - n_pos
     one_class = (kind == "sensitivity" and not n_pos) or (kind == "specificity" and not n_neg)
     if one_class or (kind == "youden" and not (n_pos and n_neg)):
-        return OperatingPoint(
-            kind, target, None, None, None, None, NEEDS_BOTH.format(kind=kind, n_pos=n_pos, n_neg=n_neg)
-        )
+        return OperatingPoint(kind, target, None, None, None, None, NEEDS_BOTH.format(kind=kind, n_pos=n_pos, n_neg=n_neg))
     distinct = np.unique(values)
     cuts = np.append(distinct, np.nextafter(distinct[-1], np.inf))
     table = tables_at(positive, values, cuts, weight=w)[0]
@@ -95,9 +91,7 @@ def _choose(kind: str, target: float | None, tpr: Floats, tnr: Floats, selected:
     return int(np.argmax(tpr + tnr))
 
 
-def _achieved(
-    kind: str, target: float | None, threshold: float, positive: NDArray[np.bool_], values: Floats, w: Floats | None
-) -> OperatingPoint:
+def _achieved(kind: str, target: float | None, threshold: float, positive: NDArray[np.bool_], values: Floats, w: Floats | None) -> OperatingPoint:
     table = tables_at(positive, values, [threshold], weight=w)[0, 0]
     got = [float(rate(table, name)) for name in ("tpr", "tnr", "selection_rate")]
     shown = [value if np.isfinite(value) else None for value in got]

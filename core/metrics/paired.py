@@ -67,9 +67,7 @@ class Pair:
         return np.concatenate(sides)
 
 
-def compare_aucs(
-    pair: Pair, *, level: float = 0.95, cluster: ArrayLike | None = None, weight: ArrayLike | None = None
-) -> dict[str, PairedSummary]:
+def compare_aucs(pair: Pair, *, level: float = 0.95, cluster: ArrayLike | None = None, weight: ArrayLike | None = None) -> dict[str, PairedSummary]:
     """Paired differences of "auc" (of everybody with a group), "es_auc", "max_gap", "worst_group".
 
     Parameters
@@ -90,14 +88,10 @@ def compare_aucs(
     summaries = {"worst_group": WORST_GROUP}
     if places.size >= 2:
         summaries |= {"es_auc": es_auc_of(a, b), "max_gap": largest_difference_of((groups,))}
-    return found | {
-        name: difference_of_summaries(summaries[name], a, b, level) if name in summaries else NOTHING for name in names
-    }
+    return found | {name: difference_of_summaries(summaries[name], a, b, level) if name in summaries else NOTHING for name in names}
 
 
-def compare_group_aucs(
-    pair: Pair, *, level: float = 0.95, cluster: ArrayLike | None = None, weight: ArrayLike | None = None
-) -> tuple[PairedSummary, ...]:
+def compare_group_aucs(pair: Pair, *, level: float = 0.95, cluster: ArrayLike | None = None, weight: ArrayLike | None = None) -> tuple[PairedSummary, ...]:
     """Paired differences of the AUC in every group, (G,): the same pivot as between groups, with both models' correlation."""
     estimates = joint_aucs(pair.y, pair.both, pair.group, pair.n_groups, cluster=cluster, weight=weight)
     return _estimate_differences(estimates, pair.count + 1, np.arange(pair.count), level)
@@ -109,9 +103,7 @@ def compare_group_rates(
     """Paired differences of rates of `rates.CELLS` in every group, (G,) each; `pair` holds decisions."""
     estimates = joint_rates(pair.y, pair.both, pair.group, names, pair.n_groups, cluster=cluster, weight=weight)
     size = pair.count * len(names)
-    return {
-        name: _estimate_differences(estimates, size, np.arange(pair.count) + i * pair.count, level) for i, name in enumerate(names)
-    }
+    return {name: _estimate_differences(estimates, size, np.arange(pair.count) + i * pair.count, level) for i, name in enumerate(names)}
 
 
 def compare_rates(

@@ -50,9 +50,7 @@ def compare_precision(pair: Pair, *, level: float = 0.95, **how: Unpack[Resampli
     return found
 
 
-def compare_errors(
-    pair: Pair, *, bins: int = 10, level: float = 0.95, **how: Unpack[Resampling]
-) -> tuple[PairedSummary, ...]:
+def compare_errors(pair: Pair, *, bins: int = 10, level: float = 0.95, **how: Unpack[Resampling]) -> tuple[PairedSummary, ...]:
     """Paired differences of the debiased calibration error in every group, (G,). Scores must lie in [0, 1]."""
     weight = how.get("weight")
     drawn = bootstrap_errors(pair.y, pair.both, pair.group, pair.n_groups, bins=bins, error=debiased_ece, **how)
@@ -62,7 +60,4 @@ def compare_errors(
 
 def _by_group(seen: list[Floats], drawn: list[Floats] | tuple[Floats, ...], level: float) -> tuple[PairedSummary, ...]:
     """From values (G,) and replicates (R, G) of both models."""
-    return tuple(
-        paired_summary(float(seen[0][g]), float(seen[1][g]), drawn[0][:, g], drawn[1][:, g], level)
-        for g in range(seen[0].size)
-    )
+    return tuple(paired_summary(float(seen[0][g]), float(seen[1][g]), drawn[0][:, g], drawn[1][:, g], level) for g in range(seen[0].size))

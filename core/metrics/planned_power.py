@@ -66,9 +66,7 @@ class PlannedGroups:
         return max(ways, key=lambda way: float(self.at(np.array([group]), np.array([centre + way * gap]), np.ones(1))[0]))
 
 
-def disparity_power(
-    groups: PlannedGroups, group: int, gaps: ArrayLike, factors: ArrayLike, tolerance: float, critical: float
-) -> Floats:
+def disparity_power(groups: PlannedGroups, group: int, gaps: ArrayLike, factors: ArrayLike, tolerance: float, critical: float) -> Floats:
     """Chance that `group` is called different from some other group, (C,).
 
     Parameters

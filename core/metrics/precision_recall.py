@@ -15,9 +15,7 @@ from core.metrics.ranking import Blocks, blocks
 Floats = NDArray[np.float64]
 
 
-def _selected(
-    y: ArrayLike, score: ArrayLike, group: ArrayLike | None, n_groups: int | None, weight: ArrayLike | None
-) -> tuple[Blocks, Floats, Floats]:
+def _selected(y: ArrayLike, score: ArrayLike, group: ArrayLike | None, n_groups: int | None, weight: ArrayLike | None) -> tuple[Blocks, Floats, Floats]:
     """Blocks of equal scores, and the true and false positives when all from a block upwards are selected."""
     positive = validate.labels(y)
     n = positive.size

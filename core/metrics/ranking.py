@@ -33,9 +33,7 @@ class Blocks:
     n_neg: NDArray[np.int64]
 
 
-def blocks(
-    positive: NDArray[np.bool_], score: Floats, group: NDArray[np.int64], n_groups: int, weight: Floats | None
-) -> Blocks:
+def blocks(positive: NDArray[np.bool_], score: Floats, group: NDArray[np.int64], n_groups: int, weight: Floats | None) -> Blocks:
     """Blocks of checked arrays (n,), from one sort of the scores and a linear pass over the groups."""
     order = np.argsort(score, kind="stable")
     if n_groups > 1 or bool((group < 0).any()):

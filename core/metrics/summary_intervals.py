@@ -141,9 +141,7 @@ def largest_difference(family: Family, level: float = 0.95) -> SummaryEstimate:
     low, high = pairs.interval_at_p(together)
     low = np.nanmax([low, -high])
     below, above = pairs.interval_at_p(alone)
-    return SummaryEstimate(
-        float(np.nanmax(np.abs(pairs.difference))), float(max(low, 0.0)), float(np.nanmax([above, -below])), family.p
-    )
+    return SummaryEstimate(float(np.nanmax(np.abs(pairs.difference))), float(max(low, 0.0)), float(np.nanmax([above, -below])), family.p)
 
 
 def smallest_ratio(family: Family, level: float = 0.95) -> SummaryEstimate:

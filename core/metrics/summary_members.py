@@ -26,9 +26,7 @@ WORST_GROUP = Extremum(lambda v: worst(v[..., :-1]), lambda v: v[..., :-1], smal
 def largest_difference_of(blocks: tuple[Ints, ...]) -> Extremum:
     """Largest difference between two estimates of one block; a block holds the indices of one metric's groups."""
     first, second = _ordered(blocks)
-    return Extremum(
-        lambda v: np.max([max_gap(v[..., block]) for block in blocks], axis=0), lambda v: v[..., first] - v[..., second]
-    )
+    return Extremum(lambda v: np.max([max_gap(v[..., block]) for block in blocks], axis=0), lambda v: v[..., first] - v[..., second])
 
 
 def smallest_ratio_of(blocks: tuple[Ints, ...]) -> Extremum:

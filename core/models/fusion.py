@@ -19,9 +19,7 @@ class Fusion(nn.Module):
         super().__init__()
         self.token = nn.Parameter(torch.randn(width) * 0.02)
         self.modality = nn.Parameter(torch.randn(n_modalities, width) * 0.02)
-        layer = nn.TransformerEncoderLayer(
-            width, heads, dim_feedforward=2 * width, dropout=dropout, activation="gelu", batch_first=True, norm_first=True
-        )
+        layer = nn.TransformerEncoderLayer(width, heads, dim_feedforward=2 * width, dropout=dropout, activation="gelu", batch_first=True, norm_first=True)
         # The nested-tensor fast path only serves padding masks, which are not used here.
         self.layers = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
         self.neck = nn.Sequential(nn.Linear(width, width), nn.LayerNorm(width), nn.GELU(), nn.Dropout(dropout))

@@ -62,8 +62,14 @@ def _auc_against(part: pd.DataFrame, against: str) -> str:
         return f"cannot be compared with {against} in AUC"
     one = whole.iloc[0]
     shown = not missing(one["p_adjusted"]) and one["p_adjusted"] < ALPHA
-    change = f"{interval(one['difference'], one['low'], one['high'], signed=True)}" + (f", corrected {p_value(one['p_adjusted'])}" if not missing(one["p_adjusted"]) else "")
-    return f"has {'a higher' if one['difference'] > 0 else 'a lower'} AUC than {against} ({change})" if shown else f"is not shown to differ from {against} in AUC ({change})"
+    change = f"{interval(one['difference'], one['low'], one['high'], signed=True)}" + (
+        f", corrected {p_value(one['p_adjusted'])}" if not missing(one["p_adjusted"]) else ""
+    )
+    return (
+        f"has {'a higher' if one['difference'] > 0 else 'a lower'} AUC than {against} ({change})"
+        if shown
+        else f"is not shown to differ from {against} in AUC ({change})"
+    )
 
 
 def comparison_text(rows: pd.DataFrame) -> pd.DataFrame:
@@ -74,8 +80,13 @@ def comparison_text(rows: pd.DataFrame) -> pd.DataFrame:
             "models": rows["model_a"].astype(str) + " − " + rows["model_b"].astype(str),
             "where": where,
             "metric": [short(m) for m in rows["metric"]],
-            "values": [f"{decimal(a)} and {decimal(b)}" if not (missing(a) or missing(b)) else "not estimable" for a, b in zip(rows["value_a"], rows["value_b"], strict=True)],
-            "difference": [interval(d, lo, hi, signed=True) if not missing(d) else "" for d, lo, hi in zip(rows["difference"], rows["low"], rows["high"], strict=True)],
+            "values": [
+                f"{decimal(a)} and {decimal(b)}" if not (missing(a) or missing(b)) else "not estimable"
+                for a, b in zip(rows["value_a"], rows["value_b"], strict=True)
+            ],
+            "difference": [
+                interval(d, lo, hi, signed=True) if not missing(d) else "" for d, lo, hi in zip(rows["difference"], rows["low"], rows["high"], strict=True)
+            ],
             "evidence": [p_value(p) if not missing(p) else "no test" for p in rows["p"]],
             "corrected": [p_value(p) if not missing(p) else "no test" for p in rows["p_adjusted"]],
             "method": rows["method"],
@@ -92,7 +103,9 @@ def seeds_text(rows: pd.DataFrame) -> pd.DataFrame:
             "method": rows["method"],
             "where": where,
             "metric": [short(m) for m in rows["metric"]],
-            "mean over seeds": [interval(m, lo, hi) if not missing(m) else "not estimable" for m, lo, hi in zip(rows["mean"], rows["low"], rows["high"], strict=True)],
+            "mean over seeds": [
+                interval(m, lo, hi) if not missing(m) else "not estimable" for m, lo, hi in zip(rows["mean"], rows["low"], rows["high"], strict=True)
+            ],
             "SD between seeds": [decimal(s) if not missing(s) else "" for s in rows["sd"]],
             "seeds": [count(n) for n in rows["seeds"]],
             "note": rows["reason"].fillna(""),

@@ -19,7 +19,23 @@ VERDICTS = ["model", "attribute", "depth", "metric", "verdict", "gap", "p", "evi
 POWER = ["model", "attribute", "group", "metric", "reference", "detectable", "gap", "more_patients", "to_show_disparity", "to_show_none", "reason"]
 REST = ["model", "attribute", "group", "metric", "n", "difference", "p", "p_adjusted", "method", "worth_a_look"]
 CROSS = ["run_id", "positive", "negative", "value", "low", "high", "n_pos", "n_neg", "reason"]
-COMPARISONS = ["model_a", "model_b", "attribute", "group", "metric", "n", "value_a", "value_b", "difference", "low", "high", "p", "p_adjusted", "method", "reason"]
+COMPARISONS = [
+    "model_a",
+    "model_b",
+    "attribute",
+    "group",
+    "metric",
+    "n",
+    "value_a",
+    "value_b",
+    "difference",
+    "low",
+    "high",
+    "p",
+    "p_adjusted",
+    "method",
+    "reason",
+]
 SEEDS = ["method", "attribute", "group", "metric", "mean", "sd", "low", "high", "seeds", "left_out", "reason"]
 OVERALL = "(all)"
 
@@ -91,7 +107,11 @@ def verdicts_table(document: Mapping[str, Any]) -> pd.DataFrame:
                 rows.append([model, attribute, _depth(values), metric, verdict["verdict"], *(verdict.get(k) for k in VERDICTS[5:])])
     frame = _frame(rows, VERDICTS)
     rank = frame["verdict"].map({"disparity": 0, "no disparity found": 1, "not enough data": 2})
-    return frame.assign(_rank=rank).sort_values(["_rank", "evidence"], ascending=[True, False], kind="stable", na_position="last", ignore_index=True).drop(columns="_rank")
+    return (
+        frame.assign(_rank=rank)
+        .sort_values(["_rank", "evidence"], ascending=[True, False], kind="stable", na_position="last", ignore_index=True)
+        .drop(columns="_rank")
+    )
 
 
 def power_table(document: Mapping[str, Any]) -> pd.DataFrame:
@@ -149,7 +169,27 @@ def _pair(value: Any) -> tuple[Any, Any]:
 
 def _frame(rows: list[list[Any]], columns: list[str]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=pd.Index(columns))
-    for name in ("value", "low", "high", "difference", "p", "p_adjusted", "p_null", "null_median", "null_q95", "gap", "evidence", "detectable", "more_patients", "to_show_disparity", "to_show_none", "value_a", "value_b", "mean", "sd"):
+    for name in (
+        "value",
+        "low",
+        "high",
+        "difference",
+        "p",
+        "p_adjusted",
+        "p_null",
+        "null_median",
+        "null_q95",
+        "gap",
+        "evidence",
+        "detectable",
+        "more_patients",
+        "to_show_disparity",
+        "to_show_none",
+        "value_a",
+        "value_b",
+        "mean",
+        "sd",
+    ):
         if name in frame:
             frame[name] = frame[name].astype("float64")
     return frame

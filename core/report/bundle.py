@@ -50,8 +50,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "version": __version__,
         "facts": dict(report.facts),
         "sections": [
-            {"title": section.title, "sentence": section.sentence, "tag": section.tag or None, "notes": list(section.notes)}
-            for section in report.sections
+            {"title": section.title, "sentence": section.sentence, "tag": section.tag or None, "notes": list(section.notes)} for section in report.sections
         ],
         "tables": {table.name: records(table.frame) for table in report.tables()},
         "charts": {chart.name: {"title": chart.title, "text": chart.alt_text} for chart in report.charts()},

@@ -24,7 +24,9 @@ def method_text(table: pd.DataFrame, measure: str, reference: str | None) -> pd.
         written[head] = pd.Series(
             [NOTHING if pd.isna(d) else interval(float(d), _number(lo), _number(hi), signed=True) for d, lo, hi in zip(table["difference"], table["low"], table["high"], strict=True)], index=table.index
         )  # fmt: skip
-        written["p (corrected)"] = pd.Series([NOTHING if pd.isna(p) else "< .001" if p < 0.001 else decimal(float(p)) for p in table["p_adjusted"]], index=table.index)
+        written["p (corrected)"] = pd.Series(
+            [NOTHING if pd.isna(p) else "< .001" if p < 0.001 else decimal(float(p)) for p in table["p_adjusted"]], index=table.index
+        )
     return pd.DataFrame(written)
 
 

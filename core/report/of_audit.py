@@ -61,7 +61,11 @@ def audit_report(document: Mapping[str, Any], name: str = "audit", created: date
     singles = [a for a, v in next(iter(parts.values()))["attributes"].items() if len(v.get("attributes") or (1,)) == 1]
     sections += [_attribute(document, a, groups, tests, verdicts, summaries_table(document), parts, several) for a in singles]
     sections += [_against_rest(document, parts), *_intersections(tests, verdicts, parts), comparison_section(document)]
-    sections += [_warnings(document), provenance_section(document), glossary_section(["auc", "group_auc", "interval", "es_auc", "max_gap", "null", "p", "dpd", "deodds", "tpr", "fpr", "ece"])]
+    sections += [
+        _warnings(document),
+        provenance_section(document),
+        glossary_section(["auc", "group_auc", "interval", "es_auc", "max_gap", "null", "p", "dpd", "deodds", "tpr", "fpr", "ece"]),
+    ]
     options = document.get("options") or {}
     point = next(iter(parts.values())).get("operating_point") or {}
     facts = [
@@ -69,7 +73,10 @@ def audit_report(document: Mapping[str, Any], name: str = "audit", created: date
         ("Patients", count(document["n_patients"]) if document.get("n_patients") else "one per row"),
         ("Models", ", ".join(parts)),
         ("Tolerance", decimal(options.get("tolerance"), 2) if options.get("tolerance") is not None else "not recorded"),
-        ("Threshold", f"{decimal(point['threshold'])} ({point.get('source')})" if point.get("threshold") is not None else str(point.get("reason") or "not recorded")),
+        (
+            "Threshold",
+            f"{decimal(point['threshold'])} ({point.get('source')})" if point.get("threshold") is not None else str(point.get("reason") or "not recorded"),
+        ),
     ]
     if document.get("suppression"):
         facts.append(("Not shown", str(document["suppression"]["note"])))
@@ -123,7 +130,14 @@ def sentence_case(text: str) -> str:
 
 
 def _attribute(
-    document: Mapping[str, Any], attribute: str, groups: pd.DataFrame, tests: pd.DataFrame, verdicts: pd.DataFrame, summaries: pd.DataFrame, parts: Mapping[str, Any], several: bool
+    document: Mapping[str, Any],
+    attribute: str,
+    groups: pd.DataFrame,
+    tests: pd.DataFrame,
+    verdicts: pd.DataFrame,
+    summaries: pd.DataFrame,
+    parts: Mapping[str, Any],
+    several: bool,
 ) -> Section:
     own = groups[groups["attribute"] == attribute]
     overall = groups[groups["attribute"] == OVERALL]
@@ -140,17 +154,32 @@ def _attribute(
     blocks.append(TableBlock(f"{stem}_groups", "Estimates by group", own.drop(columns="attribute"), group_text(own[own["metric"].isin(MAIN_METRICS)], several)))
     more = own[own["metric"].isin(MORE_METRICS)]
     if len(more):
-        blocks.append(TableBlock(f"{stem}_more", "Precision-recall areas, calibration and net benefit by group", more.drop(columns="attribute"), group_text(more, several), folded=True))
+        blocks.append(
+            TableBlock(
+                f"{stem}_more",
+                "Precision-recall areas, calibration and net benefit by group",
+                more.drop(columns="attribute"),
+                group_text(more, several),
+                folded=True,
+            )
+        )
     numbers = summaries[summaries["attribute"] == attribute]
     if len(numbers):
-        blocks.append(TableBlock(f"{stem}_summaries", "Summaries, and how large each comes out by chance", numbers.drop(columns="attribute"), summary_text(numbers, several)))
+        blocks.append(
+            TableBlock(
+                f"{stem}_summaries", "Summaries, and how large each comes out by chance", numbers.drop(columns="attribute"), summary_text(numbers, several)
+            )
+        )
     model = next(iter(parts))
     calibrated = reliability(curve_table(document, model, attribute, "reliability"), attribute)
     useful = decision_curves(curve_table(document, model, attribute, "decision"), attribute)
     point = parts[model]["attributes"][attribute].get("operating_point") or {}
     slid = sliding(curve_table(document, model, attribute, "sliding"), attribute, point.get("threshold"))
     between = cross_group(cross_group_table(document, attribute), {m: m for m in parts}, list(parts[model]["attributes"][attribute]["groups"]), attribute)
-    drawn = (ChartBlock.of(figure, f"{stem}_{name}") for name, figure in (("thresholds", slid), ("calibration", calibrated), ("decision", useful), ("cross_group", between)))
+    drawn = (
+        ChartBlock.of(figure, f"{stem}_{name}")
+        for name, figure in (("thresholds", slid), ("calibration", calibrated), ("decision", useful), ("cross_group", between))
+    )
     blocks += [block for block in drawn if block is not None]
     enough = power_table(document)
     enough = enough[(enough["attribute"] == attribute) & (enough["model"] == model)]
@@ -159,7 +188,9 @@ def _attribute(
     pairs = tests[tests["attribute"] == attribute]
     if len(pairs):
         caption = f"The {SHOWN_TESTS} with the strongest evidence of {plural(len(pairs), 'comparison')}." if len(pairs) > SHOWN_TESTS else ""
-        blocks.append(TableBlock(f"{stem}_tests", "Pairs of groups", pairs.drop(columns=["attribute", "depth"]), pair_text(pairs, several), caption, folded=True))
+        blocks.append(
+            TableBlock(f"{stem}_tests", "Pairs of groups", pairs.drop(columns=["attribute", "depth"]), pair_text(pairs, several), caption, folded=True)
+        )
     strongest = judged[judged["verdict"] == worst_verdict(judged)].sort_values("metric", key=lambda m: m != "auc", kind="stable").head(1)
     sentence = sentence_case(str(strongest["reason"].iloc[0])) if len(strongest) else ""
     values = next(iter(parts.values()))["attributes"][attribute]

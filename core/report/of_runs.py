@@ -25,7 +25,23 @@ from core.store import Store
 from core.versions import now
 from core.workspace import read_json
 
-TERMS = ("auc", "group_auc", "interval", "es_auc", "worst_group", "max_gap", "null", "ratio", "phi", "unimodal", "take_away", "cosine", "share_negative", "factor", "relative_update")
+TERMS = (
+    "auc",
+    "group_auc",
+    "interval",
+    "es_auc",
+    "worst_group",
+    "max_gap",
+    "null",
+    "ratio",
+    "phi",
+    "unimodal",
+    "take_away",
+    "cosine",
+    "share_negative",
+    "factor",
+    "relative_update",
+)
 RANK = {"disparity": 2, "not enough data": 1, "no disparity found": 0}
 
 
@@ -187,7 +203,10 @@ def _gradients(store: Store, names: dict[str, str], modalities: Sequence[str], c
 
 def _settings(runs: pd.DataFrame) -> Section:
     """What was trained how; settings that differ between the runs stand in columns of their own."""
-    parts = [{**json.loads(b or "{}"), **json.loads(n or "{}"), **json.loads(s or "{}")} for s, n, b in zip(runs["settings"], runs["network"], runs["budget"], strict=True)]
+    parts = [
+        {**json.loads(b or "{}"), **json.loads(n or "{}"), **json.loads(s or "{}")}
+        for s, n, b in zip(runs["settings"], runs["network"], runs["budget"], strict=True)
+    ]
     keys = list(dict.fromkeys(key for part in parts for key in part))
     differ = [key for key in keys if len({json.dumps(part.get(key), sort_keys=True) for part in parts}) > 1]
     shown = runs[["name", "run_id", "seed", "attribute", "preset", "device"]].rename(columns={"name": "run"})

@@ -16,17 +16,28 @@ ROLES = {
     "label": "True label", "score": "Score", "prediction": "Predicted label", "attributes": "Sensitive attributes", "id": "Sample id",
     "patient": "Patient", "model": "Name of the model", "weights": "Sampling weights", "split": "Split",
 }  # fmt: skip
-CHOSEN_ON = {"fixed": "stated beforehand", "given labels": "predicted labels were given", "validation": "chosen on the validation rows", "in-sample": "chosen on the audited rows themselves"}
+CHOSEN_ON = {
+    "fixed": "stated beforehand",
+    "given labels": "predicted labels were given",
+    "validation": "chosen on the validation rows",
+    "in-sample": "chosen on the audited rows themselves",
+}
 
 
 def provenance_section(document: Mapping[str, Any]) -> Section:
     """Input, rows, columns, choices, versions and command; an audit made before these were recorded says so."""
     made = document.get("provenance")
     if not isinstance(made, Mapping):
-        return Section(contents.AGAIN, "This audit was made by a version that did not record its input; make it again to have file, columns and versions on record.")
+        return Section(
+            contents.AGAIN, "This audit was made by a version that did not record its input; make it again to have file, columns and versions on record."
+        )
     blocks = [_table("provenance", "Input, rows and columns", [*_input(made), *_rows(made), *_columns(made), *_points(made)])]
     blocks.append(_table("choices", "Every choice", [(name.replace("_", " "), _shown(value)) for name, value in made["options"].items()], folded=True))
-    versions = [("multifair", str(made["tool"]).removeprefix("multifair ")), ("Python", made["python"]), *((name, version or "not installed") for name, version in made["packages"].items())]
+    versions = [
+        ("multifair", str(made["tool"]).removeprefix("multifair ")),
+        ("Python", made["python"]),
+        *((name, version or "not installed") for name, version in made["packages"].items()),
+    ]
     blocks.append(_table("versions", "Versions", [*versions, ("System", made["platform"]), ("Date", made["date"])], folded=True))
     command = made.get("command")
     sentence = f"In the folder of the file: {command}" if command else "These predictions did not come from a file, so no command makes the audit again."
@@ -64,7 +75,9 @@ def _points(made: Mapping[str, Any]) -> list[tuple[str, str]]:
         where = CHOSEN_ON.get(point["chosen_on"], str(point["chosen_on"]))
         threshold = "" if point["threshold"] is None else f"threshold {decimal(point['threshold'])}, "
         target = f" for a {point['target']}" if point.get("target") else ""
-        rows.append((f"Operating point of {model}" if len(made["operating_points"]) > 1 else "Operating point", point["reason"] or f"{threshold}{where}{target}"))
+        rows.append(
+            (f"Operating point of {model}" if len(made["operating_points"]) > 1 else "Operating point", point["reason"] or f"{threshold}{where}{target}")
+        )
     return rows
 
 

@@ -67,7 +67,9 @@ class _Part:
         rest = [
             row
             for row in part["against_rest"]
-            if (row["attribute"], row["group"]) not in gone and not (row["metric"] in RATES and (row["attribute"], row["group"]) in blind) and not any(name == row["attribute"] for name, _ in gone)
+            if (row["attribute"], row["group"]) not in gone
+            and not (row["metric"] in RATES and (row["attribute"], row["group"]) in blind)
+            and not any(name == row["attribute"] for name, _ in gone)
         ]
         overall = self._without_rates(part["overall"]) if EVERYBODY in self.no_rates else part["overall"]
         return {**part, "overall": overall, "attributes": attributes, "against_rest": rest}
@@ -117,7 +119,10 @@ class _Part:
         if not touched:
             return {**verdict, "reason": self._words(verdict["reason"])}
         word = verdict["verdict"]
-        return {key: word if key == "verdict" else f"{word}; the groups are {self.why}" if key == "reason" else value if key == "primary" else None for key, value in verdict.items()}
+        return {
+            key: word if key == "verdict" else f"{word}; the groups are {self.why}" if key == "reason" else value if key == "primary" else None
+            for key, value in verdict.items()
+        }
 
     def _without_rates(self, numbers: Mapping[str, Any]) -> Document:
         result = dict(numbers)

@@ -40,10 +40,7 @@ def plain(value: Any) -> Any:
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as mappings of column to plain value."""
     columns = [str(name) for name in frame.columns]
-    return [
-        {name: plain(value) for name, value in zip(columns, row, strict=True)}
-        for row in frame.itertuples(index=False, name=None)
-    ]
+    return [{name: plain(value) for name, value in zip(columns, row, strict=True)} for row in frame.itertuples(index=False, name=None)]
 
 
 def csv_text(frame: pd.DataFrame) -> str:

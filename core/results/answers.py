@@ -152,7 +152,11 @@ def compare_answer(methods: pd.DataFrame, measure: str, attribute: str, ahead: t
     `ahead`: `core.results.compare_runs.lead` of the measure and of AUC.
     """
     if methods.empty or ahead is None:
-        return f"No finished run can be judged for {attribute}.", "not enough data", "At least two groups need enough positives and negatives in the test split."
+        return (
+            f"No finished run can be judged for {attribute}.",
+            "not enough data",
+            "At least two groups need enough positives and negatives in the test split.",
+        )
     what = title(measure)
     fair, accurate = ahead
     best = next(row for row in methods.to_dict("records") if row["variant"] == fair.best)

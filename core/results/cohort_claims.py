@@ -36,7 +36,11 @@ def claims(store: Store, cohort_id: str) -> pd.DataFrame:
     """
     runs = list(store.runs(cohort_id, "done")["run_id"])
     key = "claims|" + cohort_id
-    rows = memoised(store, ("claims", cohort_id, *(f"{run}@{store.mark(run)}" for run in runs)), lambda: kept_in_store(store, "claims", runs, key, lambda: _rows(store, cohort_id, runs)))
+    rows = memoised(
+        store,
+        ("claims", cohort_id, *(f"{run}@{store.mark(run)}" for run in runs)),
+        lambda: kept_in_store(store, "claims", runs, key, lambda: _rows(store, cohort_id, runs)),
+    )
     return pd.DataFrame(rows, columns=["run_id", "attribute", "verdict", "reason", "exceeds", "p", "gap", "group_low", "group_high", "pair", "tests"])
 
 

@@ -31,7 +31,13 @@ def variants(runs: pd.DataFrame) -> pd.DataFrame:
 
     The label where it says enough, else with what differs (see `core.results.unique_labels`).
     """
-    same = runs[["label", "attribute", "preset", "settings", "network", "budget"]].astype(object).where(lambda f: f.notna(), "").astype(str).agg("\x1f".join, axis=1)
+    same = (
+        runs[["label", "attribute", "preset", "settings", "network", "budget"]]
+        .astype(object)
+        .where(lambda f: f.notna(), "")
+        .astype(str)
+        .agg("\x1f".join, axis=1)
+    )
     first = runs.assign(_same=same).drop_duplicates("_same").set_index("_same")
     return runs.assign(variant=same.map(unique_labels(first["label"].astype(str), first)).to_numpy())
 
@@ -52,7 +58,9 @@ def overview(store: Store, runs: pd.DataFrame, attribute: str, measure: str) -> 
         return pd.DataFrame(), pd.DataFrame()
     for axis, metric in (("x", "auc"), ("y", measure)):
         own = found[found["metric"] == metric].set_index("run_id")
-        named = named.join(own[["value", "low", "high"]].astype("float64").rename(columns={"value": axis, "low": f"{axis}_low", "high": f"{axis}_high"}), on="run_id")
+        named = named.join(
+            own[["value", "low", "high"]].astype("float64").rename(columns={"value": axis, "low": f"{axis}_low", "high": f"{axis}_high"}), on="run_id"
+        )
         named["excluded"] = named["run_id"].map(own["excluded"])
     groups = group_performance(store, list(named["run_id"]), attribute)
     counts = groups[groups["group"].notna()].groupby("run_id")[["n_pos", "n_neg"]].sum()
@@ -67,7 +75,13 @@ def overview(store: Store, runs: pd.DataFrame, attribute: str, measure: str) -> 
 def _method(variant: str, part: pd.DataFrame) -> dict[str, Any]:
     """Means over seeds. The patients' part of an interval is the mean of the trainings' own ones, the seeds' part adds to it."""
     first = part.iloc[0]
-    row: dict[str, Any] = {"variant": variant, "method": first["method"], "family": first["family"], "seeds": len(part), **{name: first[name] for name in ("excluded", "n_pos", "n_neg")}}
+    row: dict[str, Any] = {
+        "variant": variant,
+        "method": first["method"],
+        "family": first["family"],
+        "seeds": len(part),
+        **{name: first[name] for name in ("excluded", "n_pos", "n_neg")},
+    }
     row["kind"] = "patients and seeds" if len(part) > 1 else "patients"
     for axis in ("x", "y"):
         found = mean_over_trainings(part[axis], part[f"{axis}_low"], part[f"{axis}_high"])
@@ -84,7 +98,12 @@ def pairs(store: Store, runs: pd.DataFrame, attribute: str, measure: str) -> pd.
     reason.
     """
     named = variants(runs)
-    key = ("pairs", attribute, measure, *(f"{run_id}@{store.mark(run_id)}@{variant}" for run_id, variant in zip(named["run_id"], named["variant"], strict=True)))
+    key = (
+        "pairs",
+        attribute,
+        measure,
+        *(f"{run_id}@{store.mark(run_id)}@{variant}" for run_id, variant in zip(named["run_id"], named["variant"], strict=True)),
+    )
     return memoised(store, key, lambda: _pairs(store, named, attribute, measure))
 
 
@@ -104,7 +123,12 @@ def _pairs(store: Store, named: pd.DataFrame, attribute: str, measure: str) -> p
 def _pair(a: str, b: str, seeds: Sequence[int], found: Mapping[str, Any] | None) -> dict[str, Any]:
     head: dict[str, Any] = {"variant": a, "against": b, "seeds": len(seeds)}
     if found is None:
-        return {**head, **dict.fromkeys(("value", "low", "high", "p", "sd", "value_a", "value_b", "n_pos", "n_neg")), "differences": [], "reason": f"{a} and {b} have no seed in common"}
+        return {
+            **head,
+            **dict.fromkeys(("value", "low", "high", "p", "sd", "value_a", "value_b", "n_pos", "n_neg")),
+            "differences": [],
+            "reason": f"{a} and {b} have no seed in common",
+        }
     known = [d for d in found["differences"] if d is not None]
     return {**head, **found, "differences": known, "sd": float(np.std(known, ddof=1)) if len(known) > 1 else None}
 
@@ -175,7 +199,12 @@ def disagreements(store: Store, run_a: str, run_b: str, attribute: str) -> pd.Da
     rule is used where it has one, else a threshold of .5.
     """
     frames = [store.predictions(run, "test").set_index("sample_id") for run in (run_a, run_b)]
-    both = frames[0][["y", "score", "prediction"]].add_suffix("_a").join(frames[1][["score", "prediction"]].add_suffix("_b"), how="inner").rename(columns={"y_a": "y"})
+    both = (
+        frames[0][["y", "score", "prediction"]]
+        .add_suffix("_a")
+        .join(frames[1][["score", "prediction"]].add_suffix("_b"), how="inner")
+        .rename(columns={"y_a": "y"})
+    )
     decided = [both[f"prediction_{end}"].astype("Float64").fillna((both[f"score_{end}"] >= THRESHOLD).astype(float)).to_numpy(dtype=float) for end in "ab"]
     both = both.assign(decided_a=decided[0].astype(int), decided_b=decided[1].astype(int)).drop(columns=["prediction_a", "prediction_b"])
     differ = both[both["decided_a"] != both["decided_b"]].reset_index()
@@ -194,5 +223,13 @@ def disagreement_counts(store: Store, run_a: str, run_b: str, attribute: str, gr
     found = []
     for index, group in enumerate(groups):
         part = differ["group"] == group
-        found.append({"group": group, "n": int((code == index).sum()), "differ": int(part.sum()), "a_right": int((part & a_right).sum()), "b_right": int((part & ~a_right).sum())})
+        found.append(
+            {
+                "group": group,
+                "n": int((code == index).sum()),
+                "differ": int(part.sum()),
+                "a_right": int((part & a_right).sum()),
+                "b_right": int((part & ~a_right).sum()),
+            }
+        )
     return pd.DataFrame(found)

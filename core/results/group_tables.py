@@ -88,7 +88,13 @@ def _scored_otherwise(own: Predictions, known: NDArray[np.bool_], score: NDArray
     """The audit of other scores for the same samples."""
     part = own.take(known)
     other = Predictions(
-        sample_id=part.sample_id, y=part.y, scores={"model": score[known]}, attributes=part.attributes, patient=part.patient, split=part.split, source=part.source
+        sample_id=part.sample_id,
+        y=part.y,
+        scores={"model": score[known]},
+        attributes=part.attributes,
+        patient=part.patient,
+        split=part.split,
+        source=part.source,
     )
     return audit(other, OPTIONS).model()
 
@@ -106,7 +112,14 @@ def summaries(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFr
         found = [{"metric": "auc", "value": head["value"], "low": head["low"], "high": head["high"], "excluded": "", "reason": head["reason"]}]
         own = {s.metric: s for s in model.attribute(attribute).summaries}
         return found + [
-            {"metric": m, "value": finite_or_none(own[m].value), "low": finite_or_none(own[m].low), "high": finite_or_none(own[m].high), "excluded": own[m].left_out or "", "reason": own[m].reason}
+            {
+                "metric": m,
+                "value": finite_or_none(own[m].value),
+                "low": finite_or_none(own[m].low),
+                "high": finite_or_none(own[m].high),
+                "excluded": own[m].left_out or "",
+                "reason": own[m].reason,
+            }
             for m in FAIRNESS
         ]
 
@@ -127,7 +140,15 @@ def gap_null(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFra
         edges = np.arange(0, float(null.max()) + 2 * NULL_BIN, NULL_BIN)
         counts, _ = np.histogram(null, edges)
         return [
-            {"left": float(a), "right": float(b), "share": float(c / null.size), "observed": gap.value, "p": gap.p_null, "q95": gap.null_q95, "draws": null.size}
+            {
+                "left": float(a),
+                "right": float(b),
+                "share": float(c / null.size),
+                "observed": gap.value,
+                "p": gap.p_null,
+                "q95": gap.null_q95,
+                "draws": null.size,
+            }
             for a, b, c in zip(edges[:-1], edges[1:], counts, strict=True)
         ]
 
@@ -161,7 +182,9 @@ def consequences(store: Store, run_ids: Iterable[str], attribute: str) -> pd.Dat
     Columns: run_id, threshold, group, metric ("tpr" | "fpr" | "ppv" | "selection_rate"), value,
     low, high, selected (samples), n, reason.
     """
-    return per_run(store, "consequences", run_ids, attribute, lambda run_id: _rows(threshold_frame(attribute_audit(store, run_id, attribute), GRID, SHOWN_RATES)))
+    return per_run(
+        store, "consequences", run_ids, attribute, lambda run_id: _rows(threshold_frame(attribute_audit(store, run_id, attribute), GRID, SHOWN_RATES))
+    )
 
 
 def cross_group(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFrame:
@@ -175,7 +198,10 @@ def cross_group(store: Store, run_ids: Iterable[str], attribute: str) -> pd.Data
 
         own = attribute_audit(store, run_id, attribute)
         rows = [] if own.cross_group is None else cross_group_rows(own.cross_group, own.groups)
-        return [{**{name: value for name, value in row.items() if name != "ci"}, **dict(zip(("low", "high"), row["ci"] or (None, None), strict=True))} for row in rows]
+        return [
+            {**{name: value for name, value in row.items() if name != "ci"}, **dict(zip(("low", "high"), row["ci"] or (None, None), strict=True))}
+            for row in rows
+        ]
 
     return per_run(store, "cross-group", run_ids, attribute, compute)
 
@@ -192,7 +218,17 @@ def availability(store: Store, cohort_id: str, attribute: str, present: NDArray[
         for m, modality in enumerate(modalities):
             n, have = int(chosen.sum()), int(present[chosen, m].sum())
             low, high = wilson([have], [n])
-            found.append({"modality": modality, "group": group, "value": have / n if n else None, "low": finite_or_none(low[0]), "high": finite_or_none(high[0]), "n": n, "present": have})
+            found.append(
+                {
+                    "modality": modality,
+                    "group": group,
+                    "value": have / n if n else None,
+                    "low": finite_or_none(low[0]),
+                    "high": finite_or_none(high[0]),
+                    "n": n,
+                    "present": have,
+                }
+            )
     return pd.DataFrame(found)
 
 

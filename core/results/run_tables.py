@@ -18,7 +18,14 @@ METRICS = ("auc", *SUMMARIES)
 
 
 def run_table(
-    store: Store, runs: pd.DataFrame, name: RunTable, attribute: str | None = None, *, series: Iterable[str] | None = None, reference: str | None = None, measure: str = "es_auc"
+    store: Store,
+    runs: pd.DataFrame,
+    name: RunTable,
+    attribute: str | None = None,
+    *,
+    series: Iterable[str] | None = None,
+    reference: str | None = None,
+    measure: str = "es_auc",
 ) -> pd.DataFrame:
     """One tidy table of runs.
 

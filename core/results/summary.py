@@ -32,7 +32,13 @@ test_summary.__test__ = False  # type: ignore[attr-defined]  # a summary of the 
 
 def _summary(store: Store, run_id: str, attribute: str | None) -> dict[str, Any]:
     model = run_audit(store, run_id, attribute)
-    found: dict[str, Any] = {"auc": finite_or_none(model.tables["auc"].judged_values[0]), **dict.fromkeys(SUMMARIES), "group_auc": {}, "without": None, "not_estimable": {}}
+    found: dict[str, Any] = {
+        "auc": finite_or_none(model.tables["auc"].judged_values[0]),
+        **dict.fromkeys(SUMMARIES),
+        "group_auc": {},
+        "without": None,
+        "not_estimable": {},
+    }
     if attribute is not None:
         own = model.attribute(attribute)
         found |= {s.metric: finite_or_none(s.value) for s in own.point_summaries if s.metric in SUMMARIES}

@@ -4,18 +4,18 @@ from core.runs.dead_runs import settle, worker_lives
 from core.runs.estimate import QueueItem, expected_seconds, queue_state
 from core.runs.folder import RunFolder, find, folders
 from core.runs.queue import (
-           RunHandle,
-           cancel,
-           ensure_worker,
-           move,
-           parallel,
-           pause,
-           resume,
-           retry,
-           retry_failed,
-           set_parallel,
-           set_priority,
-           submit,
+    RunHandle,
+    cancel,
+    ensure_worker,
+    move,
+    parallel,
+    pause,
+    resume,
+    retry,
+    retry_failed,
+    set_parallel,
+    set_priority,
+    submit,
 )
 from core.runs.spec import RunSpec, plan
 

@@ -143,7 +143,12 @@ def _unpack(file: Path, aside: Path) -> None:
 
 def _safe(name: str, file: Path) -> PurePosixPath:
     path = PurePosixPath(name)
-    if len(path.parts) < 3 or path.parts[0] not in KINDS or not all(NAME.fullmatch(part) for part in path.parts[:2]) or any(part in ("..", "/") or part.startswith(".") or "\\" in part or ":" in part or "\0" in part for part in path.parts):
+    if (
+        len(path.parts) < 3
+        or path.parts[0] not in KINDS
+        or not all(NAME.fullmatch(part) for part in path.parts[:2])
+        or any(part in ("..", "/") or part.startswith(".") or "\\" in part or ":" in part or "\0" in part for part in path.parts)
+    ):
         raise UserError(f"{file}: holds {name[:80]!r}, which no export of multifair would")
     return path
 

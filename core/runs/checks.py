@@ -9,7 +9,16 @@ NUMBER = (int, float)
 TEXT_OR_NONE = (str, type(None))
 NUMBER_OR_NONE = (int, float, type(None))
 _SPEC_FILE: Mapping[str, Any] = {"run_id": str, "key": str, "label": str, "family": str, "spec": dict}
-_SPEC: Mapping[str, Any] = {"cohort_id": str, "method": str, "settings": dict, "attribute": TEXT_OR_NONE, "seed": int, "preset": TEXT_OR_NONE, "network": dict, "budget": dict}
+_SPEC: Mapping[str, Any] = {
+    "cohort_id": str,
+    "method": str,
+    "settings": dict,
+    "attribute": TEXT_OR_NONE,
+    "seed": int,
+    "preset": TEXT_OR_NONE,
+    "network": dict,
+    "budget": dict,
+}
 _STATUS: Mapping[str, Any] = {
     "status": str, "created": NUMBER, "started": NUMBER_OR_NONE, "finished": NUMBER_OR_NONE, "reason": TEXT_OR_NONE, "device": TEXT_OR_NONE,
     "attempt": int, "order": NUMBER, "pid": (int, type(None)), "pid_created": NUMBER_OR_NONE, "progress": dict,

@@ -30,7 +30,14 @@ def main(path: str) -> int:
         return 0
     pid = os.getpid()
     folder.update_status(
-        status="running", host=socket.gethostname(), pid=pid, pid_created=started_at(pid), started=time.time(), finished=None, reason=None, oom_kills=out_of_memory_kills()
+        status="running",
+        host=socket.gethostname(),
+        pid=pid,
+        pid_created=started_at(pid),
+        started=time.time(),
+        finished=None,
+        reason=None,
+        oom_kills=out_of_memory_kills(),
     )
     try:
         status = _train(folder)

@@ -16,7 +16,9 @@ from core.runs.environment import ROOT
 SAME_START_SECONDS = 0.05
 
 
-def start(module: str, arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None, preexec: Callable[[], None] | None = None) -> subprocess.Popen[bytes]:
+def start(
+    module: str, arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None, preexec: Callable[[], None] | None = None
+) -> subprocess.Popen[bytes]:
     """Run `python -m module` in a session of its own, its output appended to `log`.
 
     It lives on when we end, whether by a closed terminal, Ctrl-C or kill -9. `preexec`:

@@ -44,7 +44,9 @@ def check(address: str | None) -> None:
         _knock(address)
         ray.init(address=address or "auto", log_to_driver=False, logging_level="ERROR")
     except (OSError, RuntimeError, ValueError) as error:
-        raise UserError(f"no Ray cluster answers at {address or 'RAY_ADDRESS or this machine'} ({' '.join(str(error).split())[:160]}); start one with: ray start --head") from None
+        raise UserError(
+            f"no Ray cluster answers at {address or 'RAY_ADDRESS or this machine'} ({' '.join(str(error).split())[:160]}); start one with: ray start --head"
+        ) from None
     ray.shutdown()
 
 
@@ -108,7 +110,10 @@ def _collect(ray: Any, reference: Any, folder: RunFolder) -> None:
 def share_of(status: dict[str, Any]) -> dict[str, float]:
     """CPUs and GPUs that a run asks for; one CPU and no GPU when it does not say."""
     share = status.get("share")
-    return {name: float(share[name]) if isinstance(share, dict) and isinstance(share.get(name), int | float) else usual for name, usual in (("cpus", 1.0), ("gpus", 0.0))}
+    return {
+        name: float(share[name]) if isinstance(share, dict) and isinstance(share.get(name), int | float) else usual
+        for name, usual in (("cpus", 1.0), ("gpus", 0.0))
+    }
 
 
 def places(resources: dict[str, float], share: dict[str, float]) -> int:

@@ -60,7 +60,14 @@ class RunSpec:
         """Content of spec.json: the specification under its name, and how it is shown."""
         card = cards()[self.train.method]
         label = card.title if self.modality is None else f"{card.title}: {self.modality}"
-        return {"run_id": self.run_id, "key": self.key, "label": label, "family": card.family, "source": source_digest(self.train.method), "spec": self.to_dict()}
+        return {
+            "run_id": self.run_id,
+            "key": self.key,
+            "label": label,
+            "family": card.family,
+            "source": source_digest(self.train.method),
+            "spec": self.to_dict(),
+        }
 
 
 def plan(

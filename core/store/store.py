@@ -126,8 +126,7 @@ class Store:
         """
         statuses = [status] if isinstance(status, str) else None if status is None else list(status)
         return self._frame(
-            "SELECT * FROM runs WHERE (?::VARCHAR IS NULL OR cohort_id = ?) AND (? OR status IN (SELECT unnest(?::VARCHAR[])))"
-            " ORDER BY created, run_id",
+            "SELECT * FROM runs WHERE (?::VARCHAR IS NULL OR cohort_id = ?) AND (? OR status IN (SELECT unnest(?::VARCHAR[]))) ORDER BY created, run_id",
             [cohort_id, cohort_id, statuses is None, statuses or []],
             epoch="Int64",
             epochs="Int64",

@@ -123,7 +123,9 @@ def simulate_cohort(rng: np.random.Generator, settings: CohortSettings) -> Predi
         attributes[name] = Attribute(tuple(f"{name}{i:02d}" for i in range(count)), rng.permutation(codes)[patient])
     weights = rng.gamma(2.0, 0.5, group_of.size)[patient] if settings.weighted else None
     repeats = patient.size > group_of.size
-    return Predictions(np.arange(patient.size).astype(object), positive.astype(np.int8), scores, attributes, patient=patient if repeats else None, weights=weights)
+    return Predictions(
+        np.arange(patient.size).astype(object), positive.astype(np.int8), scores, attributes, patient=patient if repeats else None, weights=weights
+    )
 
 
 def _rows_per_patient(rng: np.random.Generator, settings: CohortSettings, group_of: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -83,6 +83,8 @@ def verdicts_after_more_patients(rng: np.random.Generator, repetitions: int, pro
         for _ in range(repetitions):
             verdicts = audit(study_cohort(rng, (large, small + more), 0.85, STATED_GAP), AuditOptions(bootstrap=0)).models[0].attributes[0].verdicts
             hits.append(next(v for v in verdicts if v.metric == "auc").verdict == DISPARITY)
-        found.append(line("verdict 'disparity' at a stated gap after more patients, auc", f"groups {(large, small)}, gap {STATED_GAP:g}, {more} more", hits, POWER, None))
+        found.append(
+            line("verdict 'disparity' at a stated gap after more patients, auc", f"groups {(large, small)}, gap {STATED_GAP:g}, {more} more", hits, POWER, None)
+        )
         progress(found[-1].setting)
     return found

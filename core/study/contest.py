@@ -139,7 +139,9 @@ def _rows(arm: Arm, outcomes: Outcomes) -> list[dict[str, Any]]:
     for label, found in outcomes.by_label.items():
         for one in found:
             values = outcomes.runner.metrics(one, "test")
-            lines.append({**vars(arm), "label": label, "method": one.entry.method, "seed": one.seed, **values, "chosen": described(one.chosen), "seconds": one.seconds})
+            lines.append(
+                {**vars(arm), "label": label, "method": one.entry.method, "seed": one.seed, **values, "chosen": described(one.chosen), "seconds": one.seconds}
+            )
     bound = [oracle(outcomes.runner, one) for one in _late_fusion(outcomes.by_label)]
     lines += [{**vars(arm), "label": ORACLE, "method": "", "seed": seed, **values, "chosen": "", "seconds": 0.0} for seed, values in bound]
     return lines
@@ -199,7 +201,19 @@ def _differences(arm: Arm, runner: Runner, by_label: Mapping[str, list[Outcome]]
             difference = [a[metric] - b[metric] for a, b in zip(values[label], values[other], strict=True)]
             copies = np.stack([a[name] - b[name] for a, b in zip(replicates[label], replicates[other], strict=True)])
             joint = seeds_and_patients(difference, copies)
-            lines.append({**vars(arm), "label": label, "reference": other, "metric": metric, "difference": joint.mean, "low": joint.low, "high": joint.high, "p": joint.p, "seeds": joint.n})
+            lines.append(
+                {
+                    **vars(arm),
+                    "label": label,
+                    "reference": other,
+                    "metric": metric,
+                    "difference": joint.mean,
+                    "low": joint.low,
+                    "high": joint.high,
+                    "p": joint.p,
+                    "seeds": joint.n,
+                }
+            )
     return lines
 
 
@@ -264,9 +278,21 @@ def markdown(runs: pd.DataFrame, differences: pd.DataFrame, contest: Contest) ->
     ]
     base = reference()
     for (scenario, optimizer, protocol), part in runs.groupby(["scenario", "optimizer", "protocol"], sort=False):
-        lines += ["", f"## {scenario}, {optimizer}, protocol {protocol}", "", f"| method | AUC | ES-AUC | worst-group AUC | gap | ES-AUC - {base} | p |", "| --- | --- | --- | --- | --- | --- | --- |"]
+        lines += [
+            "",
+            f"## {scenario}, {optimizer}, protocol {protocol}",
+            "",
+            f"| method | AUC | ES-AUC | worst-group AUC | gap | ES-AUC - {base} | p |",
+            "| --- | --- | --- | --- | --- | --- | --- |",
+        ]
         means = part.groupby(["label", "draw"])[list(METRICS)].mean().groupby("label").mean().sort_values("es_auc", ascending=False)
-        known = differences[(differences.scenario == scenario) & (differences.optimizer == optimizer) & (differences.protocol == protocol) & (differences.metric == "es_auc") & (differences.reference == base)]
+        known = differences[
+            (differences.scenario == scenario)
+            & (differences.optimizer == optimizer)
+            & (differences.protocol == protocol)
+            & (differences.metric == "es_auc")
+            & (differences.reference == base)
+        ]
         told = known.set_index("label")
         for label, row in means.iterrows():
             shown = [f"{row[metric]:.3f}" for metric in METRICS]

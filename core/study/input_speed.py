@@ -36,8 +36,16 @@ def measure(images: int = IMAGES) -> Iterator[Measured]:
             ingesting.append(_spent(lambda: _ingest(workspace, folder / "files")))  # noqa: B023 -- called at once
             cohort = cohorts.load(workspace, "Bench")
             reading.append(_spent(lambda: _epoch(cohort)))  # noqa: B023 -- called at once
-        yield Measured(f"an epoch of {images} images: decoding over reading the cache", median(d / r for d, r in zip(decoding, reading, strict=True)), "times", CHEAPER_THAN_DECODING, at_least=True)
-        yield Measured(f"ingesting {images} images over bare decoding", median(i / d for i, d in zip(ingesting, decoding, strict=True)), "times", INGEST_OVER_DECODING)
+        yield Measured(
+            f"an epoch of {images} images: decoding over reading the cache",
+            median(d / r for d, r in zip(decoding, reading, strict=True)),
+            "times",
+            CHEAPER_THAN_DECODING,
+            at_least=True,
+        )
+        yield Measured(
+            f"ingesting {images} images over bare decoding", median(i / d for i, d in zip(ingesting, decoding, strict=True)), "times", INGEST_OVER_DECODING
+        )
 
 
 def _write(folder: Path, images: int) -> list[Path]:

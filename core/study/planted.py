@@ -47,7 +47,9 @@ def planted_cohort(workspace: Workspace, scenario: str | Scenario = "default", d
     table["split"] = [name for name, n in SPLIT.items() for _ in range(n)]
     table.to_csv(folder / "cohort.csv", index=False)
     roles, _ = read_manifest(folder / "manifest.toml")
-    return cohorts.ingest(workspace, folder, roles=replace(roles, split="split"), name=f"study-{design.name}" if draw == SEED else f"study-{design.name}-{draw}")
+    return cohorts.ingest(
+        workspace, folder, roles=replace(roles, split="split"), name=f"study-{design.name}" if draw == SEED else f"study-{design.name}-{draw}"
+    )
 
 
 def planted_truth(workspace: Workspace, scenario: str = "default", draw: int = SEED) -> dict[str, Any]:
@@ -59,13 +61,17 @@ def _folder(workspace: Workspace, scenario: str, draw: int) -> Path:
     return workspace.cache / f"study-{scenario}-{sum(SPLIT.values())}-{draw}"
 
 
-def planted_plan(workspace: Workspace, cohort: Cohort, methods: tuple[str, ...], seeds: tuple[int, ...], budget: int, scenario: str = "default", draw: int = SEED) -> Plan:
+def planted_plan(
+    workspace: Workspace, cohort: Cohort, methods: tuple[str, ...], seeds: tuple[int, ...], budget: int, scenario: str = "default", draw: int = SEED
+) -> Plan:
     """The plan of the study on `planted_cohort`."""
     truth = planted_truth(workspace, scenario, draw)
     best = truth["best_auc"]
     share = ", ".join(f"{g} {s:.0%}" for g, s in zip(truth["scenario"]["groups"], truth["scenario"]["shares"], strict=True))
     sizes = ", ".join(f"{n} {name}" for name, n in SPLIT.items())
-    reach = "; ".join(f"{name} {part['overall']:.3f}/{part['es_auc']:.3f}" for name, part in (("group known", best["all"]), ("group unknown", best["group_blind"])))
+    reach = "; ".join(
+        f"{name} {part['overall']:.3f}/{part['es_auc']:.3f}" for name, part in (("group known", best["all"]), ("group unknown", best["group_blind"]))
+    )
     conditions = (
         f"planted cohort, scenario {scenario}, draw {draw}, with its two images at {truth['scenario']['size']} pixels ({sizes} patients; {share})",
         f"AUC/ES-AUC of the score with the best AUC that the hidden signals allow: {reach}; no score has a better AUC, but one that gives some of it up may have a better ES-AUC",

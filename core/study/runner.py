@@ -80,7 +80,9 @@ class Runner:
     from core/methods: a changed method trains anew. Changes elsewhere are not seen; `fresh` helps.
     """
 
-    def __init__(self, cohort: Cohort, attribute: str, base: Mapping[str, Any], folder: Path, fresh: bool = False, *, preset: str = "quick", device: str = "cpu") -> None:
+    def __init__(
+        self, cohort: Cohort, attribute: str, base: Mapping[str, Any], folder: Path, fresh: bool = False, *, preset: str = "quick", device: str = "cpu"
+    ) -> None:
         self.preset, self.device = preset, device
         self.cohort, self.attribute, self.base, self.folder, self.fresh = cohort, attribute, dict(base), folder, fresh
         self.trained = 0

@@ -31,7 +31,9 @@ class Tuned:
     tried: tuple[tuple[Mapping[str, Any], float], ...]
 
 
-def candidates(method: str, rate: float, budget: int, seed: int = 0, optimizer: str = "adamw", entry: Entry | None = None, ratio: float = 2.0) -> list[dict[str, Any]]:
+def candidates(
+    method: str, rate: float, budget: int, seed: int = 0, optimizer: str = "adamw", entry: Entry | None = None, ratio: float = 2.0
+) -> list[dict[str, Any]]:
     """At most `budget` different choices: the defaults first, then a random sample of the grid.
 
     The grid is the method's search space, without what changes nothing under this optimizer and without what
@@ -55,9 +57,7 @@ def candidates(method: str, rate: float, budget: int, seed: int = 0, optimizer: 
     return chosen
 
 
-def tune(
-    runner: Runner, entry: Entry, rate: float, budget: int, seed: int, told: Callable[[str], None], optimizer: str = "adamw", ratio: float = 2.0
-) -> Tuned:
+def tune(runner: Runner, entry: Entry, rate: float, budget: int, seed: int, told: Callable[[str], None], optimizer: str = "adamw", ratio: float = 2.0) -> Tuned:
     """Train every candidate with one seed and keep the best by the criterion on validation."""
     tried = []
     for choice in candidates(entry.method, rate, budget, 0, optimizer, entry, ratio):

@@ -92,8 +92,16 @@ def _done(workspace: Workspace, spec: RunSpec, predictions: Path, created: float
     folder = RunFolder(workspace.runs / spec.run_id)
     folder.path.mkdir()
     write_json(folder.spec_file, spec.describe())
-    rows = [{"name": name, "modality": None, "group": group, "stat": "mean", "value": 0.5, "low": 0.4, "high": 0.6, "n": 40} for name in ("contribution.phi", "unimodal.auc", "conflict.fused") for group in ("a", "b", "c")]
-    events = [{"event": kind, "time": created, "epoch": epoch, "train_loss": 0.6, "validation_loss": 0.6, "validation_auc": 0.7, "seconds": 1.0, "rows": rows} for epoch in range(EPOCHS) for kind in ("epoch", "telemetry")]
+    rows = [
+        {"name": name, "modality": None, "group": group, "stat": "mean", "value": 0.5, "low": 0.4, "high": 0.6, "n": 40}
+        for name in ("contribution.phi", "unimodal.auc", "conflict.fused")
+        for group in ("a", "b", "c")
+    ]
+    events = [
+        {"event": kind, "time": created, "epoch": epoch, "train_loss": 0.6, "validation_loss": 0.6, "validation_auc": 0.7, "seconds": 1.0, "rows": rows}
+        for epoch in range(EPOCHS)
+        for kind in ("epoch", "telemetry")
+    ]
     folder.journal.write_text("".join(json.dumps(event) + "\n" for event in events), encoding="utf-8")
     shutil.copyfile(predictions, folder.predictions)
     folder.write_status(new_status(created) | {"status": "done", "started": created, "finished": created + 5, "device": "cpu"})

@@ -42,7 +42,9 @@ def document(folder: Path) -> str:
         if not path.is_file():
             raise UserError(f"{path} is not there: make it with multifair study contest")
         tables[name] = pd.read_csv(path)
-    contest = (folder / f"{STEM}.md").read_text(encoding="utf-8").replace("# Contest of methods", "## Contest of methods", 1).replace("\n## default", "\n### default")
+    contest = (
+        (folder / f"{STEM}.md").read_text(encoding="utf-8").replace("# Contest of methods", "## Contest of methods", 1).replace("\n## default", "\n### default")
+    )
     return "\n".join([INTRODUCTION, "## In short\n", *findings(tables["runs"], tables["differences"]), "", contest, _others(folder), NOT_HERE, LIMITS])
 
 
@@ -53,11 +55,17 @@ def findings(runs: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
         means = part.groupby(["label", "draw"])["es_auc"].mean().groupby("label").mean()
         bound = means.pop(ORACLE) if ORACLE in means else None
         best, base, own = str(means.idxmax()), means.get(reference()), means.get(ours())
-        known = differences[(differences.scenario == scenario) & (differences.optimizer == optimizer) & (differences.protocol == protocol) & (differences.metric == "es_auc")]
+        known = differences[
+            (differences.scenario == scenario) & (differences.optimizer == optimizer) & (differences.protocol == protocol) & (differences.metric == "es_auc")
+        ]
         shown = known[(known.reference == reference()) & (known.p_family < ALPHA)]
         text = f"- {scenario}, {optimizer}, protocol {protocol}: highest mean ES-AUC {best} ({means[best]:.3f})"
         text += "".join(f"; {name} {value:.3f}" for name, value in ((reference(), base), (ours(), own)) if value is not None and name != best)
-        single_modality = {label for label, method in zip(part["label"], part["method"], strict=True) if isinstance(method, str) and method and len(get(method).variants(("one", "another"))) > 1}
+        single_modality = {
+            label
+            for label, method in zip(part["label"], part["method"], strict=True)
+            if isinstance(method, str) and method and len(get(method).variants(("one", "another"))) > 1
+        }
         alone = {label: value for label, value in means.items() if label in single_modality}
         if alone:
             single = max(alone, key=lambda label: alone[label])

@@ -106,9 +106,7 @@ def _replicates(cohort: Cohort, attribute: str, outcomes: Outcomes, replicates: 
     result = {}
     for label, found in outcomes.items():
         scores = np.stack([one.score[rows] for one in found])
-        drawn = bootstrap_models(
-            cohort.y[rows], scores, group, len(cohort.groups(attribute)), replicates=replicates, seed=seed, cluster=clusters, workers=1
-        )
+        drawn = bootstrap_models(cohort.y[rows], scores, group, len(cohort.groups(attribute)), replicates=replicates, seed=seed, cluster=clusters, workers=1)
         tables = [one.summaries() for one in drawn]
         result[label] = {metric: np.mean([t[name] for t in tables], axis=0) for metric, name in BOOTSTRAP_NAMES.items()}
     return result

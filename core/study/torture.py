@@ -154,11 +154,26 @@ def _keep_going(workspace: Workspace, files: Path | None, started: dict[str, sub
     if ingest and files is not None:
         code = "import sys; from core.cli import main; sys.exit(main(sys.argv[1:]))"
         # `core.cli` names the process for us.
-        commands["ingest"] = ["-c", code, "ingest", str(files / "cohort.csv"), "--images", str(files), "--size", "24", "--workspace", root, "--name", "core.cli"]
+        commands["ingest"] = [
+            "-c",
+            code,
+            "ingest",
+            str(files / "cohort.csv"),
+            "--images",
+            str(files),
+            "--size",
+            "24",
+            "--workspace",
+            root,
+            "--name",
+            "core.cli",
+        ]
     for name, words in commands.items():
         if name not in started or started[name].poll() is not None:
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
-            started[name] = subprocess.Popen([sys.executable, *words], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+            started[name] = subprocess.Popen(
+                [sys.executable, *words], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            )
 
 
 def _one_disturbance(workspace: Workspace, rng: np.random.Generator, outcome: Outcome) -> None:
@@ -244,7 +259,10 @@ def _fill(workspace: Workspace, rng: np.random.Generator) -> None:
 def _small_disk(place: Path, outcome: Outcome) -> Iterator[Path]:
     """A small file system of its own, which can be filled; an ordinary folder where none can be mounted."""
     place.mkdir(parents=True)
-    mounted = shutil.which("mount") is not None and subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(place)], capture_output=True, check=False).returncode == 0
+    mounted = (
+        shutil.which("mount") is not None
+        and subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(place)], capture_output=True, check=False).returncode == 0
+    )
     if not mounted:
         outcome.not_tried.append("full disk: a small file system cannot be mounted by this account")
     try:

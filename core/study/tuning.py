@@ -92,7 +92,17 @@ def _study(given: Search, method: str, fixed: Mapping[str, Any], folder: Path) -
     except ImportError:
         raise UserError(OPTUNA_MISSING) from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    question = [given.cohort.cohort_id, given.attribute, given.preset, given.criterion, given.seed, dict(given.settings or {}), dict(fixed), method, source_digest(method)]
+    question = [
+        given.cohort.cohort_id,
+        given.attribute,
+        given.preset,
+        given.criterion,
+        given.seed,
+        dict(given.settings or {}),
+        dict(fixed),
+        method,
+        source_digest(method),
+    ]
     name = json.dumps(question, sort_keys=True)
     return optuna.create_study(
         study_name=name,
@@ -163,7 +173,11 @@ def proposed(trial: optuna.Trial, given: Search, method: str, fixed: Mapping[str
 def _defaults(given: Search, method: str, fixed: Mapping[str, Any]) -> dict[str, Any]:
     budget, settings = PRESETS[given.preset].budget, get(method).parse_settings({})
     taken = {**(given.settings or {}), **fixed}
-    values = {"lr": budget.lr, "weight_decay": budget.weight_decay, **{key: getattr(settings, key) for key in get(method).searched(str(taken.get("optimizer", budget.optimizer)))}}
+    values = {
+        "lr": budget.lr,
+        "weight_decay": budget.weight_decay,
+        **{key: getattr(settings, key) for key in get(method).searched(str(taken.get("optimizer", budget.optimizer)))},
+    }
     return {key: value for key, value in values.items() if key not in taken}
 
 
@@ -185,7 +199,15 @@ class _Sink:
 
 def _frame(study: optuna.Study, method: str, variant: str) -> pd.DataFrame:
     lines = [
-        {"method": method, "variant": variant, "trial": t.number, "state": t.state.name.lower(), "value": t.value, "seconds": None if t.duration is None else t.duration.total_seconds(), **t.params}
+        {
+            "method": method,
+            "variant": variant,
+            "trial": t.number,
+            "state": t.state.name.lower(),
+            "value": t.value,
+            "seconds": None if t.duration is None else t.duration.total_seconds(),
+            **t.params,
+        }
         for t in study.trials
     ]
     return pd.DataFrame(lines)

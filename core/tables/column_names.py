@@ -15,7 +15,25 @@ LABEL = (
 )  # fmt: skip
 SPLIT = ("split", "set", "use", "partition", "subset", "dataset", "data_split", "train_test", "train_val_test", "phase", "usage")
 MODEL = ("model", "model_name", "method", "classifier", "algorithm")
-SCORE = ("score", "prob", "probability", "y_score", "risk", "p", "pred_proba", "confidence", "logit", "proba", "p1", "prob_1", "probability_1", "y_prob", "y_proba", "phat", "p_hat")
+SCORE = (
+    "score",
+    "prob",
+    "probability",
+    "y_score",
+    "risk",
+    "p",
+    "pred_proba",
+    "confidence",
+    "logit",
+    "proba",
+    "p1",
+    "prob_1",
+    "probability_1",
+    "y_prob",
+    "y_proba",
+    "phat",
+    "p_hat",
+)
 PREDICTION = ("prediction", "predicted", "pred", "y_pred", "decision", "y_hat", "yhat", "predicted_label", "pred_label")
 WEIGHTS = ("weight", "weights", "sample_weight", "sampling_weight")
 MATCHED = ("matched_set", "match_id", "matched_id", "matchid", "pair_id", "pair", "matched_pair", "stratum", "riskset", "risk_set", "set_id", "matching_group")
@@ -43,7 +61,10 @@ def words_of(column: str) -> set[str]:
 
 def names_identifier(column: str) -> bool:
     """Whether the name says that the column identifies something, or when it was."""
-    return bool(words_of(column) & {"id", "ids", "uid", "identifier", "mrn", "accession", "key", "code", "date", "datetime", "time", "day", "birth", "dob", "phone", "zip", "postcode"}) or column.lower().endswith("id")
+    return bool(
+        words_of(column)
+        & {"id", "ids", "uid", "identifier", "mrn", "accession", "key", "code", "date", "datetime", "time", "day", "birth", "dob", "phone", "zip", "postcode"}
+    ) or column.lower().endswith("id")
 
 
 def names_sensitive(column: str) -> bool:

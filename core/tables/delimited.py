@@ -78,7 +78,9 @@ def _delimiter(head: str) -> tuple[str, bool]:
 
 def _rewritten(utf8: bytes, delimiter: str) -> bytes:
     out = io.StringIO()
-    csv.writer(out, delimiter=delimiter, lineterminator="\n").writerows(csv.reader(io.StringIO(utf8.decode("utf-8"), newline=""), delimiter=delimiter, skipinitialspace=True))
+    csv.writer(out, delimiter=delimiter, lineterminator="\n").writerows(
+        csv.reader(io.StringIO(utf8.decode("utf-8"), newline=""), delimiter=delimiter, skipinitialspace=True)
+    )
     return out.getvalue().encode("utf-8")
 
 
@@ -95,12 +97,16 @@ def _header(utf8: bytes, delimiter: str, source: str) -> tuple[list[str], bool]:
     names = [name.strip() for name in rows[0]]
     longer = [len(row) for row in rows[1:]]
     # Only a last value that is not empty makes it row names; else a delimiter stands at the end of each row.
-    one_more = bool(longer) and set(longer) == {len(names) + 1} and all(row[-1].strip() for row in rows[1:]) and len({row[0] for row in rows[1:]}) == len(longer)
+    one_more = (
+        bool(longer) and set(longer) == {len(names) + 1} and all(row[-1].strip() for row in rows[1:]) and len({row[0] for row in rows[1:]}) == len(longer)
+    )
     return names, one_more
 
 
 def _row_names_left_out(rows: int) -> Finding:
-    return Finding("nameless-column", "info", "the first column has no name in the header (the names of the rows); it is left out", rows, "Give it a name if it is needed.")
+    return Finding(
+        "nameless-column", "info", "the first column has no name in the header (the names of the rows); it is left out", rows, "Give it a name if it is needed."
+    )
 
 
 def _rows(utf8: bytes, delimiter: str, source: str, names: list[str]) -> pa.Table:
@@ -129,7 +135,13 @@ def _rows(utf8: bytes, delimiter: str, source: str, names: list[str]) -> pa.Tabl
 
 def left_out(columns: list[str]) -> Finding:
     """The finding for nameless columns that hold nothing or only number the rows."""
-    return Finding("nameless-column", "info", f"{counted(len(columns), 'column')} without a name in the header ({', '.join(columns)}), empty or numbering the rows: left out", 0, "Give it a name if it is needed.")
+    return Finding(
+        "nameless-column",
+        "info",
+        f"{counted(len(columns), 'column')} without a name in the header ({', '.join(columns)}), empty or numbering the rows: left out",
+        0,
+        "Give it a name if it is needed.",
+    )
 
 
 def numbers_rows(column: pa.ChunkedArray) -> bool:

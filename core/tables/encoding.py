@@ -66,7 +66,13 @@ def decode(raw: bytes, source: str, encoding: str | None = None) -> Decoded:
     for start, what in _NO_TEXT:
         if raw.startswith(start):
             raise UserError(f"{source}: not a text table: it is {what}")
-    for mark, name in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+    for mark, name in (
+        (codecs.BOM_UTF8, "utf-8-sig"),
+        (codecs.BOM_UTF32_LE, "utf-32"),
+        (codecs.BOM_UTF32_BE, "utf-32"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    ):
         if raw.startswith(mark):
             return _as_said(raw, source, name)
     wide = _utf16_without_mark(raw)
@@ -118,7 +124,9 @@ def _refuse_mixture(raw: bytes, source: str) -> None:
     bad = text.count("\ufffd")
     if good >= 3 and good > 3 * bad:
         row = text[: text.index("\ufffd")].count("\n") + 1
-        raise UserError(f"{source}, row {row}: holds bytes that are not UTF-8, while the rest of the file is; write that row again, or save the whole file as CSV UTF-8")
+        raise UserError(
+            f"{source}, row {row}: holds bytes that are not UTF-8, while the rest of the file is; write that row again, or save the whole file as CSV UTF-8"
+        )
 
 
 def _recognised(raw: bytes, source: str) -> Decoded:
@@ -126,7 +134,9 @@ def _recognised(raw: bytes, source: str) -> Decoded:
     fitting = [(score, -place, name) for place, name in enumerate(CANDIDATES) if (score := _score(cells, name)) is not None]
     fitting = [(score, place, name) for score, place, name in fitting if score >= PLAUSIBLE and _decodes(raw, name)]
     if not fitting:
-        raise UserError(f"{source}: not UTF-8, and its encoding cannot be told; name it with --encoding (for example cp1252 or gb18030), or save the file as CSV UTF-8")
+        raise UserError(
+            f"{source}: not UTF-8, and its encoding cannot be told; name it with --encoding (for example cp1252 or gb18030), or save the file as CSV UTF-8"
+        )
     _, _, best = max(fitting)
     words = _words(cells, best)
     others: dict[tuple[str, ...], str] = {}

@@ -21,10 +21,45 @@ MALE = (
     "homem", "maschio", "maschile", "uomo", "mannelijk", "mężczyzna", "mezczyzna", "м", "муж", "мужской", "мужчина", "erkek",
     "男", "男性", "男士", "남", "남성", "남자", "זכר", "גבר", "ذكر", "άνδρας", "άρρεν",
 )  # fmt: skip
-WHITE = ("white", "caucasian", "white or caucasian", "white/caucasian", "caucasian/white", "white caucasian", "european american", "blanc", "blanco", "weiß", "weiss", "branco")
-BLACK = ("black", "black or african american", "black/african american", "african american", "afro-american", "black african american", "african-american/black", "noir", "negro", "schwarz", "preto")
+WHITE = (
+    "white",
+    "caucasian",
+    "white or caucasian",
+    "white/caucasian",
+    "caucasian/white",
+    "white caucasian",
+    "european american",
+    "blanc",
+    "blanco",
+    "weiß",
+    "weiss",
+    "branco",
+)
+BLACK = (
+    "black",
+    "black or african american",
+    "black/african american",
+    "african american",
+    "afro-american",
+    "black african american",
+    "african-american/black",
+    "noir",
+    "negro",
+    "schwarz",
+    "preto",
+)
 ASIAN = ("asian", "asian american", "asiatique", "asiático", "asiatisch")
-HISPANIC = ("hispanic", "hispanic or latino", "hispanic/latino", "latino", "latina", "latinx", "hispanic latino", "latino or hispanic", "hispanic or latino or spanish")
+HISPANIC = (
+    "hispanic",
+    "hispanic or latino",
+    "hispanic/latino",
+    "latino",
+    "latina",
+    "latinx",
+    "hispanic latino",
+    "latino or hispanic",
+    "hispanic or latino or spanish",
+)
 NOT_HISPANIC = ("not hispanic", "non-hispanic", "non hispanic", "not hispanic or latino", "non-hispanic/latino", "not hispanic/latino", "not hispanic latino")
 NATIVE = ("american indian", "native american", "american indian or alaska native", "american indian/alaska native", "alaska native")
 PACIFIC = ("pacific islander", "native hawaiian or other pacific islander", "native hawaiian", "native hawaiian/pacific islander")

@@ -17,7 +17,13 @@ from core.tables.numbers import parse_numbers
 MOST_NUMBER_GROUPS = 12
 MOST_GROUPS = 200
 """Columns with more values than this are no groups; they are not compared."""
-_MONTHS = {name: number for number, names in enumerate(("jan", "feb", "mar mär mrz", "apr avr", "may mai", "jun", "jul", "aug aoû", "sep", "oct okt", "nov", "dec dez déc"), start=1) for name in names.split()}
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        ("jan", "feb", "mar mär mrz", "apr avr", "may mai", "jun", "jul", "aug aoû", "sep", "oct okt", "nov", "dec dez déc"), start=1
+    )
+    for name in names.split()
+}
 _BAND = re.compile(r"^\s*[<>≤≥]?=?\s*\d+\s*(?:[-–—to ]+\s*\d+|\+)?\s*(?:years?|y)?\s*$", re.IGNORECASE)
 
 
@@ -49,9 +55,18 @@ def propose_groups(values: pd.Series | Mapping[str, int], column: str) -> list[G
     rest = {v: n for v, n in counts.items() if v not in unknown}
     found = _same_name(rest, column)
     dates = _spreadsheet_dates(rest)
-    found += [GroupProposal((value,), meant, f"'{value}' looks like '{meant}' that a spreadsheet turned into a date", counts[value]) for value, meant in dates.items()]
+    found += [
+        GroupProposal((value,), meant, f"'{value}' looks like '{meant}' that a spreadsheet turned into a date", counts[value]) for value, meant in dates.items()
+    ]
     if unknown:
-        found.append(GroupProposal(tuple(unknown), None, f"{listed(list(unknown))} {'says' if len(unknown) == 1 else 'say'} that the value is not known", sum(counts[v] for v in unknown)))
+        found.append(
+            GroupProposal(
+                tuple(unknown),
+                None,
+                f"{listed(list(unknown))} {'says' if len(unknown) == 1 else 'say'} that the value is not known",
+                sum(counts[v] for v in unknown),
+            )
+        )
     return found
 
 
@@ -67,9 +82,27 @@ def group_findings(values: pd.Series | Mapping[str, int], column: str) -> list[F
             message = f"{column}: {proposal.reason} ({counted(proposal.rows, 'row')}); until that is said they are groups of their own"
             found.append(Finding("unknown-as-group", "warning", message, proposal.rows, f"--merge '{merge}' counts them as missing.", (column,)))
         elif len(proposal.members) == 1:
-            found.append(Finding("spreadsheet-date", "warning", f"{column}: {proposal.reason} ({counted(proposal.rows, 'row')})", proposal.rows, f"--merge '{merge}' gives the group its name back.", (column,)))
+            found.append(
+                Finding(
+                    "spreadsheet-date",
+                    "warning",
+                    f"{column}: {proposal.reason} ({counted(proposal.rows, 'row')})",
+                    proposal.rows,
+                    f"--merge '{merge}' gives the group its name back.",
+                    (column,),
+                )
+            )
         else:
-            found.append(Finding("similar-groups", "warning", f"{column}: {proposal.reason} ({counted(proposal.rows, 'row')}); until that is said they are different groups", proposal.rows, f"--merge '{merge}' makes them one.", (column,)))
+            found.append(
+                Finding(
+                    "similar-groups",
+                    "warning",
+                    f"{column}: {proposal.reason} ({counted(proposal.rows, 'row')}); until that is said they are different groups",
+                    proposal.rows,
+                    f"--merge '{merge}' makes them one.",
+                    (column,),
+                )
+            )
     return found
 
 
@@ -83,7 +116,16 @@ def _codes_among_numbers(counts: Mapping[str, int], column: str) -> list[Finding
     unread = sorted({texts[c] for c in codes[np.isnan(read.values)].tolist()})
     rows = int(np.isnan(read.values).sum())
     merge = f"{column}=:{','.join(unread)}"
-    return [Finding("unknown-as-group", "warning", f"{column}: {listed(unread)} cannot be one of its numbers ({counted(rows, 'row')})", rows, f"--merge '{merge}' counts them as missing.", (column,))]
+    return [
+        Finding(
+            "unknown-as-group",
+            "warning",
+            f"{column}: {listed(unread)} cannot be one of its numbers ({counted(rows, 'row')})",
+            rows,
+            f"--merge '{merge}' counts them as missing.",
+            (column,),
+        )
+    ]
 
 
 def merge_text(column: str, proposal: GroupProposal) -> str:
@@ -158,7 +200,11 @@ def _same_name(counts: Mapping[str, int], column: str) -> list[GroupProposal]:
             ordered = sorted(members, key=lambda v: (repaired(v) != v, -counts[v], v))
             found.append(GroupProposal(tuple(ordered), ordered[0], f"{listed(ordered)} look like one group", sum(counts[v] for v in ordered)))
         elif repaired(members[0]) != members[0]:
-            found.append(GroupProposal((members[0],), repaired(members[0]), f"'{members[0]}' looks like '{repaired(members[0])}' read in a wrong encoding", counts[members[0]]))
+            found.append(
+                GroupProposal(
+                    (members[0],), repaired(members[0]), f"'{members[0]}' looks like '{repaired(members[0])}' read in a wrong encoding", counts[members[0]]
+                )
+            )
     return found
 
 

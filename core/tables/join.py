@@ -74,7 +74,9 @@ def left_join(table: Table, other: Table, on: str) -> tuple[Table, int]:
     lacking = int(place.null_count)
     if lacking == len(table):
         example = next((text for text in ids.to_pylist() if text is not None), "")
-        raise UserError(f"{other.source}: none of the ids in column '{on}' of {table.source} (for example '{example}') is found; check that both files use the same ids")
+        raise UserError(
+            f"{other.source}: none of the ids in column '{on}' of {table.source} (for example '{example}') is found; check that both files use the same ids"
+        )
     rows = first.take(place)
     added = {name: column.take(rows) for name, column in other.columns.items() if name != on}
     return replace(table, columns=table.columns | added, findings=(*table.findings, *other.findings), _texts={}), lacking
@@ -89,7 +91,17 @@ def _beside(before: Joined, other: Table, on: str) -> Joined:
     findings = before.findings
     both = [renamed[name] for name in other.names if name in taken]
     if both:
-        findings = (*findings, Finding("joined-twice", "info", f"{other.source} has columns that were there already; they are called {listed(both)}", len(table), "Drop one of each pair.", tuple(both)))
+        findings = (
+            *findings,
+            Finding(
+                "joined-twice",
+                "info",
+                f"{other.source} has columns that were there already; they are called {listed(both)}",
+                len(table),
+                "Drop one of each pair.",
+                tuple(both),
+            ),
+        )
     if lacking:
         message = f"{counted(lacking, 'row')} have an id in column '{on}' that {other.source} does not have; its columns are empty there"
         findings = (*findings, Finding("no-partner", "warning", message, lacking, f"Add these ids to {other.source}.", (on,)))
@@ -104,7 +116,9 @@ def _stacked(before: Joined, other: Table, on: str) -> Joined:
     columns = {name: pa.chunked_array([*top.text(name).chunks, *lower.text(name).chunks]) for name in top.columns}
     table = replace(top, columns=columns, findings=(*top.findings, *other.findings), header=tuple(columns), _texts={})
     message = f"{other.source} has the same columns as {before.table.source}: its {counted(len(other), 'row')} stand below, and rows with the same '{on}' belong to one patient"
-    return Joined(table, (*before.findings, Finding("tables-stacked", "info", message, len(other), f"The column '{PART}' says which table a row is from.", (on,))), on)
+    return Joined(
+        table, (*before.findings, Finding("tables-stacked", "info", message, len(other), f"The column '{PART}' says which table a row is from.", (on,))), on
+    )
 
 
 def _constant(text: str, n: int) -> pa.ChunkedArray:

@@ -137,7 +137,10 @@ def apply_rule(values: pd.Series | Sequence[str | None], rule: LabelRule) -> NDA
     """1.0 positive, 0.0 negative, NaN set aside: float64 (n,)."""
     codes, uniques = pd.factorize(pd.Series(values, dtype=object), use_na_sentinel=True)
     present = [str(v) for v in uniques]
-    meant = [_as_number(rule.uncertain) if counts_uncertain(v, present, rule) else _as_number(rule.blank) if counts_blank(v, present, rule) else rule.of(v) for v in present]
+    meant = [
+        _as_number(rule.uncertain) if counts_uncertain(v, present, rule) else _as_number(rule.blank) if counts_blank(v, present, rule) else rule.of(v)
+        for v in present
+    ]
     return np.array([*meant, _as_number(rule.blank)], dtype=np.float64)[codes]
 
 
@@ -152,18 +155,49 @@ def label_findings(values: pd.Series | Sequence[str | None], rule: LabelRule, co
     plain_values = [v for v in present if v not in unsure]
     if len({plain(v) for v in present}) > 2:
         others = [v for v in plain_values if rule.of(v) == 0]
-        shown = f"{column} has {len(present)} values ({listed(present)}); {rule_in_words(rule)} positive" + (f", {listed(others)} as negative" if others else "")
-        found.append(Finding("label-not-binary", "warning", shown, len(series), "Check that all other values mean negative; drop rows that mean neither.", (column,)))
+        shown = f"{column} has {len(present)} values ({listed(present)}); {rule_in_words(rule)} positive" + (
+            f", {listed(others)} as negative" if others else ""
+        )
+        found.append(
+            Finding("label-not-binary", "warning", shown, len(series), "Check that all other values mean negative; drop rows that mean neither.", (column,))
+        )
     if unsure:
         rows = int(counts[unsure].sum())
         how = {"exclude": "the rows are set aside", "negative": "they count as negative", "positive": "they count as positive"}[rule.uncertain]
-        found.append(Finding("label-uncertain", "warning", f"{column}: {counted(rows, 'row')} with {listed(unsure)}, read as uncertain: {how}", rows, "Say what uncertain means with --uncertain exclude, negative or positive.", (column,)))
+        found.append(
+            Finding(
+                "label-uncertain",
+                "warning",
+                f"{column}: {counted(rows, 'row')} with {listed(unsure)}, read as uncertain: {how}",
+                rows,
+                "Say what uncertain means with --uncertain exclude, negative or positive.",
+                (column,),
+            )
+        )
     blank = int(series.isna().sum()) + int(sum(counts[v] for v in present if v not in unsure and counts_blank(v, present, rule)))
     if blank and rule.blank != "exclude":
-        found.append(Finding("label-blank", "warning", f"{column}: {counted(blank, 'row')} without a value: counted as {rule.blank}", blank, "Check that a blank means that.", (column,)))
+        found.append(
+            Finding(
+                "label-blank",
+                "warning",
+                f"{column}: {counted(blank, 'row')} without a value: counted as {rule.blank}",
+                blank,
+                "Check that a blank means that.",
+                (column,),
+            )
+        )
     if rule.contains is None and rule.at_least is None and joined_findings(present):
         finding = rule.positive[0] if rule.positive else ""
-        found.append(Finding("label-lists", "warning", f"{column} lists several findings in a cell; only cells that are exactly {listed(rule.positive)} count as positive ({counted(int(np.nansum(y)), 'row')})", int(np.nansum(y)), f"If every row with it should count, say --positive 'contains {finding}'.", (column,)))
+        found.append(
+            Finding(
+                "label-lists",
+                "warning",
+                f"{column} lists several findings in a cell; only cells that are exactly {listed(rule.positive)} count as positive ({counted(int(np.nansum(y)), 'row')})",
+                int(np.nansum(y)),
+                f"If every row with it should count, say --positive 'contains {finding}'.",
+                (column,),
+            )
+        )
     return found
 
 
@@ -188,7 +222,7 @@ def positive_choices(values: Sequence[str]) -> list[str]:
 def distinct(values: Iterable[Any]) -> list[str]:
     """Distinct values as text, in order, numbers by size; missing ones passed over."""
     texts = {str(v).strip() for v in values if not (v is None or v is pd.NaT or (isinstance(v, float) and np.isnan(v)))}
-    return sorted((t for t in texts if t), key=lambda t: ((0, n, t) if (n := _number(t)) is not None else (1, 0.0, t)))
+    return sorted((t for t in texts if t), key=lambda t: (0, n, t) if (n := _number(t)) is not None else (1, 0.0, t))
 
 
 def same_value(value: str, positive: str) -> bool:

@@ -18,7 +18,29 @@ from core.tables.finding import Finding, counted, listed
 from core.tables.group_words import is_unknown
 
 WORDS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
-EMPTY_MARKS = frozenset({".", "..", "-", "--", "---", "*", "#div/0!", "#value!", "#ref!", "#num!", "#name?", "#null!", "nd", "n.d.", "n/d", "not done", "not measured", "haemolysed", "hemolyzed"})
+EMPTY_MARKS = frozenset(
+    {
+        ".",
+        "..",
+        "-",
+        "--",
+        "---",
+        "*",
+        "#div/0!",
+        "#value!",
+        "#ref!",
+        "#num!",
+        "#name?",
+        "#null!",
+        "nd",
+        "n.d.",
+        "n/d",
+        "not done",
+        "not measured",
+        "haemolysed",
+        "hemolyzed",
+    }
+)
 SENTINELS = (-1, *(sign * int(digit * length) for sign in (-1, 1) for length in (1, 2, 3, 4, 5) for digit in "987" if length > 1 or sign < 0))
 """Whole numbers by which programs mark a missing value: -9, -99, 999, 8888 and the like, and -1."""
 MIN_NUMBERS = 10
@@ -28,9 +50,15 @@ MIN_PLAIN_SHARE = 0.3
 DAYS = {"y": 1.0, "m": 1 / 12, "w": 7 / 365.25, "d": 1 / 365.25}
 _NUMBER = r"[-+]?(?:\d[\d.,' \u00a0\u202f\u2019]*\d|\d|[.,]\d+)(?:[eE][-+]?\d+)?"
 _BELOW = re.compile(rf"(?:<=?|≤|&lt;|less than|under|below|unter|moins de)\s*({_NUMBER})\s*(\D*)", re.IGNORECASE)
-_ABOVE = re.compile(rf"(?:>=?|≥|&gt;|more than|over|above|über|plus de)\s*({_NUMBER})\s*(\D*)|({_NUMBER})\s*(?:\+|(?:years? )?(?:and|or) (?:over|older|above|more))", re.IGNORECASE)
+_ABOVE = re.compile(
+    rf"(?:>=?|≥|&gt;|more than|over|above|über|plus de)\s*({_NUMBER})\s*(\D*)|({_NUMBER})\s*(?:\+|(?:years? )?(?:and|or) (?:over|older|above|more))",
+    re.IGNORECASE,
+)
 _AGE = re.compile(rf"({_NUMBER})\s*(y|m|w|d|yrs?|years?(?: old)?|yo|y/o|mo|mos|months?|wks?|weeks?|days?|jahre?|ans|años|岁|歳|세)\.?", re.IGNORECASE)
-_UNDETECTED = re.compile(r"<\s*(?:lod|loq|llod|lloq|dl)|bdl|blq|below (?:the )?(?:limit of )?(?:detection|quantification)(?: limit)?|(?:not|non)[- ]?detect(?:ed|able)?|undetect(?:ed|able)|traces?|nachweisgrenze", re.IGNORECASE)
+_UNDETECTED = re.compile(
+    r"<\s*(?:lod|loq|llod|lloq|dl)|bdl|blq|below (?:the )?(?:limit of )?(?:detection|quantification)(?: limit)?|(?:not|non)[- ]?detect(?:ed|able)?|undetect(?:ed|able)|traces?|nachweisgrenze",
+    re.IGNORECASE,
+)
 _LAB_FLAG = re.compile(rf"({_NUMBER})\s*(?:\*+|\(?(?:hh?|ll?|a|c)\)?|!)", re.IGNORECASE)
 _UNIT = re.compile(rf"(?:[€$£¥]\s*)?({_NUMBER})\s*([A-Za-zµμ°%‰Ωω²³/^*·.\d\s-]{{0,20}}|[€$£¥])")
 _GROUPED = re.compile(r"[-+]?\d{1,3}(?:([,.' \u00a0\u202f\u2019])\d{3})+")
@@ -161,13 +189,29 @@ class _Reading:
 
     def findings(self) -> tuple[Finding, ...]:
         says = {
-            "below": ("warning", "{rows} below a limit ({texts}): read as the limit itself and flagged", "Decide whether the limit, half of it or a missing value is right, and write it so."),
-            "above": ("warning", "{rows} above a limit ({texts}): read as the limit itself and flagged", "Results that depend on these values stop at the limit."),
-            "undetected": ("warning", "{rows} not detected ({texts}): read as missing and flagged", "They are low, not unknown: write a number (the limit, or half of it) if the model should know that."),
+            "below": (
+                "warning",
+                "{rows} below a limit ({texts}): read as the limit itself and flagged",
+                "Decide whether the limit, half of it or a missing value is right, and write it so.",
+            ),
+            "above": (
+                "warning",
+                "{rows} above a limit ({texts}): read as the limit itself and flagged",
+                "Results that depend on these values stop at the limit.",
+            ),
+            "undetected": (
+                "warning",
+                "{rows} not detected ({texts}): read as missing and flagged",
+                "They are low, not unknown: write a number (the limit, or half of it) if the model should know that.",
+            ),
             "mark": ("info", "{rows} with a mark of the laboratory ({texts}): read without it", "Nothing to do."),
             "age": ("info", "{rows} with a unit of time ({texts}): read in years", "Nothing to do, unless the unit is another."),
             "unit": ("info", "{rows} with a unit ({texts}): read without it", "Nothing to do, unless the unit differs between rows."),
-            "grouped": ("warning", "{rows} with thousands apart ({texts}): read as whole thousands", "If the sign is a decimal mark, write decimals with a point."),
+            "grouped": (
+                "warning",
+                "{rows} with thousands apart ({texts}): read as whole thousands",
+                "If the sign is a decimal mark, write decimals with a point.",
+            ),
             "decimal comma": ("info", "{rows} with a decimal comma ({texts}): read as decimals", "Nothing to do, unless the comma parts thousands."),
             "absent": ("info", "{rows} with a mark for no value ({texts}): read as missing", "Nothing to do, unless the mark has a meaning."),
             "unknown": ("info", "{rows} saying that the value is not known ({texts}): read as missing", "Nothing to do."),
@@ -275,4 +319,13 @@ def _sentinel_finding(name: str, texts: Sequence[str], counts: NDArray[np.int64]
     rows = int(counts[sentinel].sum())
     shown = listed([texts[i] for i in np.flatnonzero(sentinel).tolist()])
     message = f"{name}: {shown} ({counted(rows, 'value')}), far outside all other values: read as missing and flagged"
-    return (Finding("read-as-number", "warning", message, rows, "If the number was really measured, write it with decimals (-999.0 stays a code; -999.01 does not).", (name,)),)
+    return (
+        Finding(
+            "read-as-number",
+            "warning",
+            message,
+            rows,
+            "If the number was really measured, write it with decimals (-999.0 stays a code; -999.01 does not).",
+            (name,),
+        ),
+    )

@@ -66,7 +66,19 @@ def read_spreadsheet(path: Path, source: str, sheet: str | None) -> tuple[pd.Dat
     others = [other for other in filled if other != name]
     if not others:
         return frame, name, ()
-    return frame, name, (Finding("sheet-chosen", "warning", f"the workbook has several sheets; '{name}' is read, not {listed(others)}", 0, f"Choose another with --sheet '{others[0]}'."),)
+    return (
+        frame,
+        name,
+        (
+            Finding(
+                "sheet-chosen",
+                "warning",
+                f"the workbook has several sheets; '{name}' is read, not {listed(others)}",
+                0,
+                f"Choose another with --sheet '{others[0]}'.",
+            ),
+        ),
+    )
 
 
 def sheet_names(path: Path) -> list[str]:
@@ -126,11 +138,20 @@ def read_statistics(path: Path, source: str) -> tuple[pd.DataFrame, tuple[Findin
     try:
         frame = readers[suffix]() if suffix in readers else pd.read_spss(path)
     except ImportError:
-        raise UserError(f"{source}: to read SPSS files install the package pyreadstat (pip install 'multifair-dashboard[spss]'), or save the table as CSV") from None
+        raise UserError(
+            f"{source}: to read SPSS files install the package pyreadstat (pip install 'multifair-dashboard[spss]'), or save the table as CSV"
+        ) from None
     except Exception as error:  # noqa: BLE001 - damaged files fail in these readers in every way
         raise UserError(f"{source}: not a readable {suffix} file ({_first_line(error)}); save the table as CSV") from None
     coded = [str(c) for c in frame.columns if isinstance(frame[c].dtype, pd.CategoricalDtype)]
-    finding = Finding("value-labels", "info", f"values are read under the labels that the file gives them in {listed(coded)}", len(frame), "Export without labels if the codes themselves are wanted.", tuple(coded))
+    finding = Finding(
+        "value-labels",
+        "info",
+        f"values are read under the labels that the file gives them in {listed(coded)}",
+        len(frame),
+        "Export without labels if the codes themselves are wanted.",
+        tuple(coded),
+    )
     return frame, (finding,) if coded else ()
 
 
@@ -166,5 +187,3 @@ def _cell_text(value: Any) -> str:
 def _first_line(error: BaseException) -> str:
     text = str(error).strip()
     return text.splitlines()[0][:200] if text else type(error).__name__
-
-

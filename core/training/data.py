@@ -119,7 +119,9 @@ def load(
     rows = {name: np.flatnonzero(split == name) for name in SPLITS}
     for name in ("train", "validation"):
         if len(np.unique(y[rows[name]])) < 2:
-            raise UserError(f"cohort {cohort.cohort_id}: the {name} split has {len(rows[name])} samples and fewer than two classes; a model cannot be trained or selected on it")
+            raise UserError(
+                f"cohort {cohort.cohort_id}: the {name} split has {len(rows[name])} samples and fewer than two classes; a model cannot be trained or selected on it"
+            )
     groups: tuple[str, ...]
     if attribute is None:
         groups, group = (ONE_GROUP,), np.zeros(len(y), dtype=np.int64)

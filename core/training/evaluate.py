@@ -83,7 +83,9 @@ def ranking_metrics(y: ArrayLike, score: ArrayLike, group: ArrayLike, groups: tu
     return RankingMetrics(finite_or_none(whole), fair.es_auc, fair.worst_value, fair.max_gap, judged, left_out, fair.reason)
 
 
-def _area(rows: Sequence[NDArray[np.bool_]], columns: NDArray[np.float64], inside: NDArray[np.bool_], least: MinimumCounts | None = GUARD) -> tuple[float, str | None]:
+def _area(
+    rows: Sequence[NDArray[np.bool_]], columns: NDArray[np.float64], inside: NDArray[np.bool_], least: MinimumCounts | None = GUARD
+) -> tuple[float, str | None]:
     """Mean AUC of the classes (one score column each) among the rows `inside`, and why it cannot be judged."""
     areas: list[float] = []
     why = None

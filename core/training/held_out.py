@@ -65,10 +65,7 @@ def _slim(outputs: Outputs) -> Outputs:
 
 def packed(epochs: list[Outputs]) -> list[dict[str, Tensor]]:
     """Outputs as tensors by name, for a checkpoint."""
-    return [
-        {name: value for name, value in {**vars(one), **vars(one.fused)}.items() if isinstance(value, Tensor)}
-        for one in epochs
-    ]
+    return [{name: value for name, value in {**vars(one), **vars(one.fused)}.items() if isinstance(value, Tensor)} for one in epochs]
 
 
 def unpacked(epochs: list[dict[str, Tensor]], device: torch.device) -> list[Outputs]:

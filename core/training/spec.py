@@ -52,7 +52,12 @@ class Budget:
             raise UserError(f"learning rates must be positive, not {self.lr} and {self.classifier_lr}")
         if self.schedule not in ("constant", "cosine"):
             raise UserError(f"schedule is 'constant' or 'cosine', not {self.schedule!r}")
-        for name, known in (("augment", ("none", "flip", "strong")), ("optimizer", ("adamw", "sgd")), ("selection", SELECTIONS), ("fit_on", ("validation", "training"))):
+        for name, known in (
+            ("augment", ("none", "flip", "strong")),
+            ("optimizer", ("adamw", "sgd")),
+            ("selection", SELECTIONS),
+            ("fit_on", ("validation", "training")),
+        ):
             if getattr(self, name) not in known:
                 raise UserError(f"{name} is {' or '.join(repr(k) for k in known)}, not {getattr(self, name)!r}")
         if not 0 <= self.momentum < 1 or self.folds < 2:

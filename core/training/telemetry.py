@@ -99,7 +99,9 @@ class StepTelemetry:
         self._groups = groups
         first = 1 + len(groups)
         self._pairs = [_Pair("fused", {"modality": m}, 0, first + i) for i, m in enumerate(modalities)]
-        self._pairs += [_Pair("modalities", {"modality": a, "modality_b": b}, first + i, first + j) for (i, a), (j, b) in combinations(enumerate(modalities), 2)]
+        self._pairs += [
+            _Pair("modalities", {"modality": a, "modality_b": b}, first + i, first + j) for (i, a), (j, b) in combinations(enumerate(modalities), 2)
+        ]
         self._pairs += [_Pair("groups", {"group": a, "group_b": b}, 1 + i, 1 + j) for (i, a), (j, b) in combinations(enumerate(groups), 2)]
         rows = first + len(modalities)
         self._at = torch.tensor([p.a * rows + p.b for p in self._pairs], dtype=torch.int64, device=device)

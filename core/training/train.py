@@ -176,7 +176,9 @@ class _Training:
     def _finish_epoch(self, meter: Meter, outputs: Outputs, started: float) -> None:
         train_loss, modality_losses, mean = meter.read()
         if not math.isfinite(train_loss):
-            raise UserError(f"the training loss of {self.spec.method} is no longer a number in epoch {self.epoch}: lower the learning rate (lr={self.spec.budget.lr})")
+            raise UserError(
+                f"the training loss of {self.spec.method} is no longer a number in epoch {self.epoch}: lower the learning rate (lr={self.spec.budget.lr})"
+            )
         method = self.engine.method
         fitting = self._fitting(outputs)
         if method.fits_held_out:
@@ -246,9 +248,7 @@ class _Training:
     def _contribution(self, outputs: Outputs, mean: Tensor, epoch: int) -> list[dict[str, Any]]:
         rng = np.random.default_rng([self.spec.seed, epoch + 1])
         patients = self.data.patients[outputs.rows.cpu().numpy()]
-        return contribution_rows(
-            self.evaluator, outputs, mean, self.engine.network.modalities, self.groups, patients, self.spec.telemetry.bootstrap, rng
-        )
+        return contribution_rows(self.evaluator, outputs, mean, self.engine.network.modalities, self.groups, patients, self.spec.telemetry.bootstrap, rng)
 
     def _weights(self) -> dict[str, dict[str, Tensor]]:
         """A copy of what a prediction depends on: the network, the method's state and parts."""

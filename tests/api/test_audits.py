@@ -45,7 +45,16 @@ def test_file_frame_and_arrays_are_one(frame: pd.DataFrame, tmp_path: Path) -> N
     frame.to_parquet(tmp_path / "p.parquet")
     roles: dict[str, Any] = {"label": "y", "score": "one", "attributes": ["sex", "age"], "patient": "pid", "options": FAST}
     found = [audit_predictions(data, **roles) for data in (tmp_path / "p.csv", str(tmp_path / "p.parquet"), frame)]
-    found.append(audit_predictions(columns=None, label=frame["y"], score={"one": frame["one"]}, attributes={"sex": frame["sex"], "age": frame["age"].to_numpy()}, patient=frame["pid"], options=FAST))
+    found.append(
+        audit_predictions(
+            columns=None,
+            label=frame["y"],
+            score={"one": frame["one"]},
+            attributes={"sex": frame["sex"], "age": frame["age"].to_numpy()},
+            patient=frame["pid"],
+            options=FAST,
+        )
+    )
     assert without_origin(found[0]) == without_origin(found[1]) == without_origin(found[2]) == without_origin(found[3])
     own = audit_predictions(tmp_path / "p.csv", columns=Mapping("y", ("one",), ("sex", "age"), patient="pid"), options=FAST)
     assert own.document["provenance"]["command"] == found[0].document["provenance"]["command"] is not None
@@ -141,7 +150,9 @@ def test_arrays_that_do_not_fit(arguments: dict[str, Any], message: str) -> None
 
 
 def test_a_frame_of_mixed_values(frame: pd.DataFrame) -> None:
-    mixed = frame.assign(sex=[1 if s == "F" else "M" for s in frame["sex"]], pid=[None if i % 7 == 0 else i for i in frame["id"]], y=frame["y"].map({0: "no", 1: "yes"}))
+    mixed = frame.assign(
+        sex=[1 if s == "F" else "M" for s in frame["sex"]], pid=[None if i % 7 == 0 else i for i in frame["id"]], y=frame["y"].map({0: "no", 1: "yes"})
+    )
     result = audit_predictions(mixed, label="y", score="one", attributes="sex", patient="pid", options=FAST)
     assert set(result.document["attributes"]["sex"]["groups"]) == {"1", "M"}
     assert result.document["overall"]["n_pos"] == int(frame["y"].sum())

@@ -25,7 +25,15 @@ FAST = AuditOptions(bootstrap=0)
 def test_a_cohort_with_its_findings_and_groups(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rng = np.random.default_rng(0)
     n = 240
-    table = pd.DataFrame({"id": np.arange(n), "label": rng.choice(["yes", "no"], n), "sex": rng.choice(["F", "<b>M</b>"], n), "age": rng.integers(20, 90, n), "crp": rng.random(n)})
+    table = pd.DataFrame(
+        {
+            "id": np.arange(n),
+            "label": rng.choice(["yes", "no"], n),
+            "sex": rng.choice(["F", "<b>M</b>"], n),
+            "age": rng.integers(20, 90, n),
+            "crp": rng.random(n),
+        }
+    )
     table.to_csv(tmp_path / "clinic.csv", index=False)
     told: list[str] = []
     found = ingest_cohort(tmp_path / "clinic.csv", name="Clinic", workspace=tmp_path / "home", progress=told.append)

@@ -174,7 +174,23 @@ def test_targets_that_make_no_sense(text: str) -> None:
         Target.parse(text)
 
 
-@pytest.mark.parametrize("choice", [{"tolerance": 1.0}, {"seed": -1}, {"bootstrap": -1}, {"calibration_bins": 1}, {"power": 0.4}, {"min_negatives": 0}, {"missing": "drop"}, {"bands": {"age": (40.0, 18.0)}}, {"bands": {"age": ()}}, {"bands": {"age": (float("inf"),)}}, {"primary_metrics": ("speed",)}, {"primary_metrics": ()}])
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"tolerance": 1.0},
+        {"seed": -1},
+        {"bootstrap": -1},
+        {"calibration_bins": 1},
+        {"power": 0.4},
+        {"min_negatives": 0},
+        {"missing": "drop"},
+        {"bands": {"age": (40.0, 18.0)}},
+        {"bands": {"age": ()}},
+        {"bands": {"age": (float("inf"),)}},
+        {"primary_metrics": ("speed",)},
+        {"primary_metrics": ()},
+    ],
+)
 def test_more_options_that_make_no_sense(choice: dict[str, object]) -> None:
     with pytest.raises(UserError):
         AuditOptions(**choice)  # type: ignore[arg-type]

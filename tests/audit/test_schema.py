@@ -48,7 +48,9 @@ def test_an_audit_with_everything_keeps_to_it(document: dict[str, Any]) -> None:
 def test_several_models_and_seeds_keep_to_it() -> None:
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 200)
-    predictions = Predictions.build(y, {name: rng.random(200) for name in ("erm-s1", "erm-s2", "multifair-s1")}, {"g": rng.choice(["a", "b"], 200), "age": rng.integers(20, 90, 200)})
+    predictions = Predictions.build(
+        y, {name: rng.random(200) for name in ("erm-s1", "erm-s2", "multifair-s1")}, {"g": rng.choice(["a", "b"], 200), "age": rng.integers(20, 90, 200)}
+    )
     check(with_comparisons(audit(predictions, AuditOptions(bootstrap=100, intersections=2)), predictions).to_dict())
 
 
@@ -131,7 +133,10 @@ def test_every_required_field_is_missed(document: dict[str, Any]) -> None:
 def old(document: dict[str, Any]) -> dict[str, Any]:
     """As it was written before there was a version."""
     before = {k: v for k, v in copy.deepcopy(document).items() if k not in ("version", "provenance")}
-    before["options"] = {**{k: v for k, v in before["options"].items() if k not in ("calibration_bins", "bands", "primary_attributes", "primary_metrics", "reference")}, "bins": 10}
+    before["options"] = {
+        **{k: v for k, v in before["options"].items() if k not in ("calibration_bins", "bands", "primary_attributes", "primary_metrics", "reference")},
+        "bins": 10,
+    }
     for part in (before, *before["models"].values()):
         for attribute in part["attributes"].values():
             attribute.pop("bands", None)
@@ -148,7 +153,12 @@ def test_documents_from_before_the_version_open(document: dict[str, Any], tmp_pa
 
 @pytest.mark.parametrize(
     ("value", "message"),
-    [([], "not an audit"), ({"overall": {}}, "not an audit"), ({"version": 3, "overall": {}, "attributes": {}}, "later version"), ({"version": "x", "overall": {}, "attributes": {}}, "which is none")],
+    [
+        ([], "not an audit"),
+        ({"overall": {}}, "not an audit"),
+        ({"version": 3, "overall": {}, "attributes": {}}, "later version"),
+        ({"version": "x", "overall": {}, "attributes": {}}, "which is none"),
+    ],
 )
 def test_other_documents_are_refused_in_words(value: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):

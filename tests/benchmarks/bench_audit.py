@@ -89,9 +89,7 @@ def everything(n: int, replicates: int, workers: int | None) -> float:
         cross_group_auc(y, score, group, GROUPS)
         decision_curve(y, score, None, group, GROUPS)
         bootstrap_aucs(y, score, group, GROUPS, replicates=replicates, seed=1, workers=workers)
-        bootstrap_statistic(
-            y, score, table_average_precision, group, GROUPS, replicates=replicates, seed=1, workers=workers
-        )
+        bootstrap_statistic(y, score, table_average_precision, group, GROUPS, replicates=replicates, seed=1, workers=workers)
         bootstrap_confusion(y, selected, group, GROUPS, replicates=replicates, seed=1, workers=workers)
         table = confusion(y, selected, group, GROUPS)
         for name in CELLS:
@@ -173,9 +171,7 @@ def main() -> None:
     start = time.perf_counter()
     bootstrap_aucs(y, score, groups[0], GROUPS, replicates=args.replicates, workers=args.workers)
     ours = (time.perf_counter() - start) / args.replicates
-    print(
-        f"group AUCs, n = 100,000: {ours * 1e3:.3f} ms per replicate, sorting anew {plain * 1e3:.1f} ms, ratio {plain / ours:,.0f}"
-    )
+    print(f"group AUCs, n = 100,000: {ours * 1e3:.3f} ms per replicate, sorting anew {plain * 1e3:.1f} ms, ratio {plain / ours:,.0f}")
     assert rate(confusion(y, score >= 0.5), "tpr").size == 1
 
 

@@ -80,7 +80,13 @@ class Cohorts:
         return (positives >= LEAST) & (n - positives >= LEAST)
 
     def and_(self, other: Cohorts, repeats: int) -> Cohorts:
-        pairs = ((self.y, other.y), (self.score, other.score), (self.group, other.group + repeats), (self.patient, other.patient + self.patient.max() + 1), (self.weight, other.weight))
+        pairs = (
+            (self.y, other.y),
+            (self.score, other.score),
+            (self.group, other.group + repeats),
+            (self.patient, other.patient + self.patient.max() + 1),
+            (self.weight, other.weight),
+        )
         return Cohorts(*(np.concatenate(pair) for pair in pairs))
 
 
@@ -122,7 +128,9 @@ def coverage(rng: np.random.Generator, repeats: int) -> Iterator[str]:
         errors = calibration_error_intervals(cohorts.y, cohorts.score, cohorts.group, repeats, weight=cohorts.weight, cluster=cohorts.patient)
         parts.append(f"ECE ({truth['ece']:.3f}) {covered(errors.interval(), truth['ece']):.3f}")
         few = cohorts.group < repeats // 4
-        curve = calibration_curves(*(part[few] for part in (cohorts.y, cohorts.score, cohorts.group)), weight=cohorts.weight[few], cluster=cohorts.patient[few], points=15)
+        curve = calibration_curves(
+            *(part[few] for part in (cohorts.y, cohorts.score, cohorts.group)), weight=cohorts.weight[few], cluster=cohorts.patient[few], points=15
+        )
         true = expit(setting.a + setting.b * np.log(curve.predicted / (1 - curve.predicted)))
         parts.append(f"curve {covered(curve.band(), true):.3f}")
         yield f"coverage | {setting} | {', '.join(parts)} | with 5 events {enough.mean():.2f}"
@@ -203,12 +211,18 @@ def standardised(rng: np.random.Generator, repeats: int) -> Iterator[str]:
         both, enough, parts = one.and_(two, repeats), one.enough(repeats) & two.enough(repeats), []
         for metric in STANDARDISED:
             value = both.score if metric == "brier" else both.score >= 0.5
-            found = standardise(metric, both.y, value, both.group, 2 * repeats, prevalence=common, threshold=threshold, weight=both.weight, cluster=both.patient)
-            true = FORMULAS[metric](*(np.array(v) for v in (a.brier_parts() if metric == "brier" else (a.tpr, a.fpr))), np.array(common), threshold / (1 - threshold))[0]
+            found = standardise(
+                metric, both.y, value, both.group, 2 * repeats, prevalence=common, threshold=threshold, weight=both.weight, cluster=both.patient
+            )
+            true = FORMULAS[metric](
+                *(np.array(v) for v in (a.brier_parts() if metric == "brier" else (a.tpr, a.fpr))), np.array(common), threshold / (1 - threshold)
+            )[0]
             first = np.arange(2 * repeats) < repeats
             known = np.concatenate([one.enough(repeats), two.enough(repeats)])
             p, limits = found.differences(pairs).standardised.p, found.standardised.interval()
-            parts.append(f"{metric} {(p < 0.05)[enough & np.isfinite(p)].mean():.3f} ({covered(limits, true, known & first):.3f}, {covered(limits, true, known & ~first):.3f})")
+            parts.append(
+                f"{metric} {(p < 0.05)[enough & np.isfinite(p)].mean():.3f} ({covered(limits, true, known & first):.3f}, {covered(limits, true, known & ~first):.3f})"
+            )
         yield f"standardised size (coverage) | {a} ; {b} | {', '.join(parts)}"
 
 

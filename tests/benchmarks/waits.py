@@ -68,10 +68,17 @@ class Waits:
 
     def line(self) -> str:
         parts = [statistics.median(self.wall), max(self.wall), statistics.median(self.server), statistics.median(self.browser)]
-        return f"{self.page:<11}{self.action:<20}{len(self.wall):>3}" + "".join(f"{part:>9.0f}" for part in parts) + f"{os.getloadavg()[0]:>7.1f}" + ("  late" if self.late else "")
+        return (
+            f"{self.page:<11}{self.action:<20}{len(self.wall):>3}"
+            + "".join(f"{part:>9.0f}" for part in parts)
+            + f"{os.getloadavg()[0]:>7.1f}"
+            + ("  late" if self.late else "")
+        )
 
 
-HEADING = f"{'page':<11}{'action':<20}{'n':>3}{'median':>9}{'longest':>9}{'server':>9}{'browser':>9}{'load':>7}   (ms; server and browser: median processor time)"
+HEADING = (
+    f"{'page':<11}{'action':<20}{'n':>3}{'median':>9}{'longest':>9}{'server':>9}{'browser':>9}{'load':>7}   (ms; server and browser: median processor time)"
+)
 
 
 class Watch:
@@ -99,7 +106,9 @@ class Watch:
         try:
             wall = float(self.page.wait_for_function(SETTLED, arg=QUIET, timeout=PATIENCE, polling=20).json_value())
         except TimeoutError:
-            state = self.page.evaluate("() => [window.benchStart, window.benchReceived, document.querySelector('[data-testid=stApp]').getAttribute('data-test-script-state')]")
+            state = self.page.evaluate(
+                "() => [window.benchStart, window.benchReceived, document.querySelector('[data-testid=stApp]').getAttribute('data-test-script-state')]"
+            )
             raise RuntimeError(f"{name}, {action}: not settled after {PATIENCE / 1000:.0f} s (pressed, answered, script state: {state})") from None
         waits = self.waits.setdefault((name, action), Waits(name, action, limit))
         server_after, browser_after = self._used()

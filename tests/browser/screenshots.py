@@ -19,7 +19,15 @@ from tests.browser.helpers import ARGUMENTS, Watch, browser_path, dashboard, ove
 PAGES = ("overview", "cohort", "train", "modalities", "gradients", "groups", "compare", "audit", "reports")
 WIDTHS = (1440, 390)
 THEMES = ("light", "dark")
-README_SHOTS = (("overview", "light"), ("modalities", "light"), ("gradients", "light"), ("groups", "light"), ("compare", "light"), ("audit", "light"), ("gradients", "dark"))
+README_SHOTS = (
+    ("overview", "light"),
+    ("modalities", "light"),
+    ("gradients", "light"),
+    ("groups", "light"),
+    ("compare", "light"),
+    ("audit", "light"),
+    ("gradients", "dark"),
+)
 """Page and theme. A light one is named for its page alone."""
 README_FOLDER = Path(__file__).resolve().parents[2] / "dashboard" / "screenshots"
 README_HEIGHT = 1200
@@ -115,7 +123,9 @@ def _audited(root: Path) -> str:
         return make(workspace, file, file.name, mapping, AuditOptions(curves=True)).audit_id
 
 
-def run(workspace: Path, out: Path, pages: tuple[str, ...], widths: tuple[int, ...], themes: tuple[str, ...], address: str | None, query: str = "") -> list[str]:
+def run(
+    workspace: Path, out: Path, pages: tuple[str, ...], widths: tuple[int, ...], themes: tuple[str, ...], address: str | None, query: str = ""
+) -> list[str]:
     """All screenshots into `out`; returns every problem found."""
     from playwright.sync_api import sync_playwright
 
@@ -172,7 +182,13 @@ def main() -> int:
 
             workspace = fake_workspace(Path(folder) / "workspace", patients=2000, epochs=12).workspace.root
         problems = run(
-            workspace or Path(folder), args.out, tuple(args.pages.split(",")), tuple(map(int, args.widths.split(","))), tuple(args.themes.split(",")), args.address, args.query
+            workspace or Path(folder),
+            args.out,
+            tuple(args.pages.split(",")),
+            tuple(map(int, args.widths.split(","))),
+            tuple(args.themes.split(",")),
+            args.address,
+            args.query,
         )
     for problem in problems:
         print(problem)

@@ -41,7 +41,11 @@ def _ahead(store: Store, measure: str) -> Any:
 
 def test_answer_and_title_claim_what_paired_differences_show(page: Any, served: tuple[str, FakeWorkspace], store: Store) -> None:
     visit(page, served[0], "compare", "?attribute=sex")
-    for name, measure, what in (("ES-AUC", "es_auc", "ES-AUC"), ("Worst-group AUC", "worst_group_auc", "worst-group AUC"), ("Gap", "max_gap", "gap between groups")):
+    for name, measure, what in (
+        ("ES-AUC", "es_auc", "ES-AUC"),
+        ("Worst-group AUC", "worst_group_auc", "worst-group AUC"),
+        ("Gap", "max_gap", "gap between groups"),
+    ):
         if name != "ES-AUC":
             segment(page, "measure", name)
         methods, ahead = _ahead(store, measure)
@@ -82,7 +86,12 @@ def test_tooltips_repeat_estimate_interval_and_counts(page: Any, served: tuple[s
     methods, _ = _ahead(store, "es_auc")
     own = methods.set_index("variant").loc["MultiFair"]
     said = tooltip(page, page.locator(".st-key-block-accuracy-fairness svg path[aria-roledescription=point][aria-label*='Method: MultiFair;']").last)
-    for part in (interval(own["x"], own["x_low"], own["x_high"]), interval(own["y"], own["y_low"], own["y_high"]), positives(own["n_pos"], own["n_neg"]), "2 seeds"):
+    for part in (
+        interval(own["x"], own["x_low"], own["x_high"]),
+        interval(own["y"], own["y_low"], own["y_high"]),
+        positives(own["n_pos"], own["n_neg"]),
+        "2 seeds",
+    ):
         assert part in said
     row = compare_runs.paired(store, store.runs(status="done"), "ERM (fused)", "sex", "es_auc").set_index("variant").loc["MultiFair"]
     said = tooltip(page, page.locator(".st-key-block-paired-differences svg path[aria-roledescription=point][aria-label*='Method: MultiFair;']").last)

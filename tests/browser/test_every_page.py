@@ -102,7 +102,11 @@ def test_names_full_of_marks_stand_as_they_are(marked: str, page: Any, name: str
         settle(page, PATIENCE)
     main = page.get_by_test_id("stMain")
     # Words, table cells, chart labels and what a select box holds.
-    said = main.inner_text() + " ".join(main.locator("svg text, td").all_text_contents()) + " ".join(main.locator("input").evaluate_all("all => all.map(one => one.value)"))
+    said = (
+        main.inner_text()
+        + " ".join(main.locator("svg text, td").all_text_contents())
+        + " ".join(main.locator("input").evaluate_all("all => all.map(one => one.value)"))
+    )
     for mark in MARKS:
         assert mark in said, f"{mark} is not on the page as it was written"
     assert main.locator(".katex").count() == 0

@@ -93,9 +93,7 @@ def _means(store: Store, fake: FakeWorkspace, run: str, epochs: range) -> list[s
     """What the heat map should say for epochs counted from 1."""
     rows = store.telemetry([run], ["conflict.group_modality"])
     mean = rows[(rows["epoch"] + 1).isin(epochs)].groupby(["group", "modality"])["value"].mean()
-    return sorted(
-        f"{group}, {modality}: {decimal(value if abs(value) >= 0.005 else 0.0, 2, signed=True)}" for (group, modality), value in mean.items()
-    )
+    return sorted(f"{group}, {modality}: {decimal(value if abs(value) >= 0.005 else 0.0, 2, signed=True)}" for (group, modality), value in mean.items())
 
 
 def test_columns_tables_and_downloads(page: Any, served: tuple[str, FakeWorkspace], store: Store, tmp_path: Path) -> None:

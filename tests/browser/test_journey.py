@@ -21,6 +21,7 @@ EPOCHS = 2
 TRAINING_MS = 240_000
 MARKS = "[data-testid=stVegaLiteChart] svg [class*=marks] path"
 
+
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small planted cohort, its images in a zip beside the table."""

@@ -175,7 +175,9 @@ def busy(tmp_path: Path) -> Iterator[tuple[str, Workspace, Cohort]]:
 def test_running_jobs_are_cancelled_killed_tried_again_and_the_others_reordered(busy: tuple[str, Workspace, Cohort], page: Any) -> None:
     """Real jobs, too long to end by themselves."""
     address, workspace, cohort = busy
-    first, second, third = (handle.run_id for handle in submit(workspace, plan(cohort, ["erm", "ogm-ge", "group-dro"], "sex", (1,), "quick", {"epochs": 20_000})))
+    first, second, third = (
+        handle.run_id for handle in submit(workspace, plan(cohort, ["erm", "ogm-ge", "group-dro"], "sex", (1,), "quick", {"epochs": 20_000}))
+    )
     visit(page, address, "train", chart=False)
     says(page, f".st-key-run-{first}", "epoch")
     press(page, f"up-{third}")

@@ -82,7 +82,12 @@ def test_the_volcano_counts_what_was_tested() -> None:
 
 def test_a_sliding_threshold_says_who_is_found() -> None:
     cuts = np.linspace(0, 1, 11)
-    frame = pd.concat([pd.DataFrame({"group": g, "threshold": cuts, "tpr": 1 - cuts * slope, "fpr": 0.5 - cuts / 2, "ppv": 0.5, "selection_rate": 0.4, "selected": 4}) for g, slope in (("a", 1.0), ("b", 0.5))])
+    frame = pd.concat(
+        [
+            pd.DataFrame({"group": g, "threshold": cuts, "tpr": 1 - cuts * slope, "fpr": 0.5 - cuts / 2, "ppv": 0.5, "selection_rate": 0.4, "selected": 4})
+            for g, slope in (("a", 1.0), ("b", 0.5))
+        ]
+    )
     figure = sliding(frame, "sex", 0.42)
     assert figure.title == f"At a threshold of .42, {percent(0.5)} of the positives of a are found and {percent(0.75)} of those of b."
     assert at_threshold(frame, 0.42)["threshold"].tolist() == pytest.approx([0.5, 0.5]), "the next threshold selects the same people"
@@ -94,7 +99,9 @@ def test_a_sliding_threshold_says_who_is_found() -> None:
 
 def test_curves_say_for_whom() -> None:
     grid = np.linspace(0.05, 0.6, 12)
-    frame = pd.DataFrame({"group": ["a"] * 12 + ["b"] * 12, "threshold": [*grid, *grid], "net_benefit": [0.3] * 12 + [0.0] * 12, "treat_all": 0.1, "treat_none": 0.0})
+    frame = pd.DataFrame(
+        {"group": ["a"] * 12 + ["b"] * 12, "threshold": [*grid, *grid], "net_benefit": [0.3] * 12 + [0.0] * 12, "treat_all": 0.1, "treat_none": 0.0}
+    )
     figure = decision_curves(frame, "race")
     assert "for a at thresholds from .05 to .60, for b at no threshold." in figure.title
     gap = frame.assign(net_benefit=[0.3] * 4 + [0.05] * 2 + [0.3] * 6 + [0.0] * 12)
@@ -127,7 +134,9 @@ def test_availability_names_the_widest_difference() -> None:
 @pytest.mark.parametrize("status", ["running", "done"])
 def test_training_curves_name_the_best(status: str) -> None:
     runs = pd.DataFrame({"run_id": ["a", "b"], "method": ["erm", "multifair"], "label": ["ERM", "MultiFair"], "seed": [1, 1], "status": [status, "done"]})
-    epochs = pd.DataFrame([{"run_id": r, "epoch": e, "train_loss": 0.6, "validation_loss": 0.5, "validation_auc": v} for r, v in (("a", 0.7), ("b", 0.8)) for e in (-1, 0, 1)])
+    epochs = pd.DataFrame(
+        [{"run_id": r, "epoch": e, "train_loss": 0.6, "validation_loss": 0.5, "validation_auc": v} for r, v in (("a", 0.7), ("b", 0.8)) for e in (-1, 0, 1)]
+    )
     figure = training_curves(epochs, runs)
     assert "best validation AUC so far is .800 (MultiFair, seed 1, epoch 1)" in figure.title
     assert ("under way" in figure.title) == (status == "running")

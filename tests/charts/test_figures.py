@@ -102,7 +102,18 @@ def test_group_too_small_is_hatched_not_zero() -> None:
 
 
 def test_title_follows_the_data() -> None:
-    rows = pd.DataFrame({"run_id": ["a"] * 3, "group": [None, "x", "y"], "value": [0.8, 0.7, 0.9], "low": [0.7, 0.6, 0.8], "high": [0.9, 0.8, 0.95], "n_pos": [20, 10, 10], "n_neg": [20, 10, 10], "reason": [None] * 3})
+    rows = pd.DataFrame(
+        {
+            "run_id": ["a"] * 3,
+            "group": [None, "x", "y"],
+            "value": [0.8, 0.7, 0.9],
+            "low": [0.7, 0.6, 0.8],
+            "high": [0.9, 0.8, 0.95],
+            "n_pos": [20, 10, 10],
+            "n_neg": [20, 10, 10],
+            "reason": [None] * 3,
+        }
+    )
     first = groups.forest(rows, {"a": "ERM"}, ("x", "y"), "g").title
     assert first == "X has the lowest AUC under ERM: .700 against .900 for y"
     rows.loc[1, "value"] = 0.95
@@ -119,7 +130,9 @@ def test_a_group_called_everybody_keeps_a_row_of_its_own() -> None:
 @pytest.mark.parametrize(
     "draw",
     [
-        lambda: contribution.over_epochs(pd.DataFrame({"run_id": [], "name": [], "group": [], "value": [], "modality": [], "epoch": [], "low": [], "high": [], "n": []}), NAMES, MODALITIES),
+        lambda: contribution.over_epochs(
+            pd.DataFrame({"run_id": [], "name": [], "group": [], "value": [], "modality": [], "epoch": [], "low": [], "high": [], "n": []}), NAMES, MODALITIES
+        ),
         lambda: groups.gap_null(pd.DataFrame(), NAMES, "sex"),
         lambda: groups.roc(pd.DataFrame(), NAMES, SEX, "sex"),
         lambda: groups.calibration(pd.DataFrame(), NAMES, SEX, "sex"),

@@ -28,7 +28,10 @@ def _rows(modalities: int, groups: int, negative: float = 0.4) -> tuple[pd.DataF
     for epoch in range(LAST):
         head = {"run_id": "run-a", "epoch": epoch}
         for i, m in enumerate(ms):
-            rows += [{**head, "name": "conflict.fused", "modality": m, "stat": stat, "value": value} for stat, value in (("mean", 0.2), ("p10", -0.1), ("share_negative", negative if i == 0 else negative / 2))]
+            rows += [
+                {**head, "name": "conflict.fused", "modality": m, "stat": stat, "value": value}
+                for stat, value in (("mean", 0.2), ("p10", -0.1), ("share_negative", negative if i == 0 else negative / 2))
+            ]
             rows.append({**head, "name": "effect.relative_update", "modality": m, "stat": "mean", "value": 0.001})
             rows.append({**head, "name": "method.factor", "modality": m, "stat": "mean", "value": 1.0})
             rows += [{**head, "name": "conflict.group_modality", "modality": m, "group": g, "stat": "mean", "value": 0.1} for g in gs]
@@ -94,7 +97,9 @@ def test_ticks_are_few_and_round(limits: list[float], expected: list[float]) -> 
 
 
 def test_names_at_ends_stay_apart_and_inside() -> None:
-    points = [{"label": name, "trained": 3, "value": value, "ink": "#000000"} for name, value in (("a", 0.9), ("b", 0.91), ("c", 0.0), ("unknown", float("nan")))]
+    points = [
+        {"label": name, "trained": 3, "value": value, "ink": "#000000"} for name, value in (("a", 0.9), ("b", 0.91), ("c", 0.0), ("unknown", float("nan")))
+    ]
     placed = {row["label"]: row["value"] for row in names_at_ends(points, (0.0, 1.0), 90, LIGHT, 12)}
     assert set(placed) == {"a", "b", "c"}
     assert placed["b"] - placed["a"] == pytest.approx(15 / 90) and max(placed.values()) <= 1

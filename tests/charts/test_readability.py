@@ -71,7 +71,11 @@ def test_numbers_in_a_heat_map_have_the_better_ink(look: Look, value: float) -> 
 
 
 def _perfect() -> pd.DataFrame:
-    rows = [{"run_id": run, "group": group, "value": 1.0, "low": 0.99, "high": 1.0, "n_pos": 20, "n_neg": 30, "reason": None} for run in ("a", "b") for group in (None, "female", "male")]
+    rows = [
+        {"run_id": run, "group": group, "value": 1.0, "low": 0.99, "high": 1.0, "n_pos": 20, "n_neg": 30, "reason": None}
+        for run in ("a", "b")
+        for group in (None, "female", "male")
+    ]
     return pd.DataFrame(rows)
 
 

@@ -20,7 +20,9 @@ def _frame() -> pd.DataFrame:
         for run, (female, male) in AUCS.items()
         for group, value in ((None, (female + male) / 2), ("female", female), ("male", male))
     ]
-    return pd.DataFrame([*rows, {"run_id": "a1", "group": "other", "value": None, "low": None, "high": None, "n_pos": 2, "n_neg": 3, "reason": "2 positives, 5 are needed"}])
+    return pd.DataFrame(
+        [*rows, {"run_id": "a1", "group": "other", "value": None, "low": None, "high": None, "n_pos": 2, "n_neg": 3, "reason": "2 positives, 5 are needed"}]
+    )
 
 
 def test_mean_and_range_over_seeds() -> None:

@@ -9,7 +9,15 @@ from core.charts import text
 
 @pytest.mark.parametrize(
     ("value", "signed", "expected"),
-    [(0.842, False, ".842"), (-0.031, False, "−.031"), (1.0, False, "1.000"), (0.05, True, "+.050"), (-0.0001, False, ".000"), (None, False, "n/e"), (float("nan"), False, "n/e")],
+    [
+        (0.842, False, ".842"),
+        (-0.031, False, "−.031"),
+        (1.0, False, "1.000"),
+        (0.05, True, "+.050"),
+        (-0.0001, False, ".000"),
+        (None, False, "n/e"),
+        (float("nan"), False, "n/e"),
+    ],
 )
 def test_decimal(value: float | None, signed: bool, expected: str) -> None:
     assert text.decimal(value, 3, signed) == expected

@@ -20,7 +20,24 @@ from tests.audit.cohorts import simulated
 
 FAST = ["--bootstrap", "0"]
 LENIENT = ["--min-positives", "2", "--min-negatives", "2", "--min-rows", "2"]
-GROUP_FIELDS = {"n", "n_pos", "n_neg", "estimable", "reason", "auc", "auc_se", "auc_ci", "tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy", "brier", "ece"}
+GROUP_FIELDS = {
+    "n",
+    "n_pos",
+    "n_neg",
+    "estimable",
+    "reason",
+    "auc",
+    "auc_se",
+    "auc_ci",
+    "tpr",
+    "fpr",
+    "ppv",
+    "npv",
+    "selection_rate",
+    "accuracy",
+    "brier",
+    "ece",
+}
 
 
 def save(path: Path, **columns: Any) -> str:
@@ -66,7 +83,13 @@ def test_oracles_through_the_command(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert oracles.DELONG_PAIRED["p"] < first["p"] < 1, "the audit's test of four positives is not the normal one, which claims too much"
 
     # Every row twice, which changes no rate: a group with one negative is in no summary.
-    rates = save(tmp_path / "rates.csv", y=np.repeat(oracles.RATES_Y, 2), p=np.repeat(oracles.RATES_PREDICTION, 2), s=np.linspace(0, 1, 36), g=np.repeat(oracles.RATES_GROUP, 2))
+    rates = save(
+        tmp_path / "rates.csv",
+        y=np.repeat(oracles.RATES_Y, 2),
+        p=np.repeat(oracles.RATES_PREDICTION, 2),
+        s=np.linspace(0, 1, 36),
+        g=np.repeat(oracles.RATES_GROUP, 2),
+    )
     found = run(capsys, rates, "--label", "y", "--score", "s", "--prediction", "p", "--attributes", "g", *LENIENT, *FAST)["attributes"]["g"]
     for metric, values in oracles.RATES.items():
         assert {g: row[metric] for g, row in found["groups"].items()} == pytest.approx(values, abs=1e-7)
@@ -152,7 +175,9 @@ def test_it_needs_neither_torch_nor_streamlit_nor_a_workspace(gap: str, tmp_path
 
 
 def test_a_stated_gap_is_planned_for(gap: str, capsys: pytest.CaptureFixture[str]) -> None:
-    usual, stated = (run(capsys, gap, "--label", "y", "--score", "s", "--attributes", "g", *FAST, *more)["attributes"]["g"]["power"] for more in ([], ["--gap", ".06"]))
+    usual, stated = (
+        run(capsys, gap, "--label", "y", "--score", "s", "--attributes", "g", *FAST, *more)["attributes"]["g"]["power"] for more in ([], ["--gap", ".06"])
+    )
     gaps = {row["metric"]: row["gap"] for row in usual}
     assert all(gap == 0.1 for metric, gap in gaps.items() if metric != "selection_rate"), "twice the tolerance"
     assert 0 < gaps["selection_rate"] != 0.1, "its tolerance is a share of the rate"
@@ -168,7 +193,17 @@ def test_models_are_compared_in_every_summary(tmp_path: Path, capsys: pytest.Cap
     arguments = [file, "--label", "y", "--score", "s,t", "--attributes", "g", "--bootstrap", "100"]
     [pair] = run(capsys, *arguments)["comparisons"]
     rows = {row["metric"]: row for row in pair["differences"] if (row["attribute"], row["group"]) == ("g", "(all)")}
-    assert rows.keys() == {"es_auc", "max_gap", "worst_group_auc", "dpd", "dp_ratio", "deodds", "eodds_ratio", "equal_opportunity_difference", "equal_opportunity_ratio"}
+    assert rows.keys() == {
+        "es_auc",
+        "max_gap",
+        "worst_group_auc",
+        "dpd",
+        "dp_ratio",
+        "deodds",
+        "eodds_ratio",
+        "equal_opportunity_difference",
+        "equal_opportunity_ratio",
+    }
     assert all(row["ci"] is not None and row["method"].startswith("paired, bounds") for row in rows.values())
     everybody = {row["metric"]: row for row in pair["differences"] if row["attribute"] == "(all)"}
     assert {"auc", "brier", "balanced_brier", "net_benefit", "average_precision", "auprg", "ece_debiased"} <= everybody.keys()
@@ -186,7 +221,12 @@ def test_bands_primary_and_reference_on_the_command_line(tmp_path: Path, capsys:
     assert list(document["attributes"]["age"]["groups"]) == ["<18", "18 to <40", "40 to <65", "65+"]
     assert document["attributes"]["age"]["bands"] == [18, 40, 65] and document["attributes"]["sex"]["bands"] is None
     kept = document["options"]
-    assert (kept["bands"], kept["primary_attributes"], kept["primary_metrics"], kept["reference"]) == ({"age": [18, 40, 65]}, ["sex"], ["auc", "tpr"], {"sex": "M"})
+    assert (kept["bands"], kept["primary_attributes"], kept["primary_metrics"], kept["reference"]) == (
+        {"age": [18, 40, 65]},
+        ["sex"],
+        ["auc", "tpr"],
+        {"sex": "M"},
+    )
 
 
 @pytest.mark.parametrize(
@@ -233,7 +273,11 @@ def test_attributes_from_another_file(tmp_path: Path, capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize(
     ("pid", "sex", "message"),
-    [([1, 1, 2], ["F", "M", "F"], "the id '1' has several rows that differ in 'sex'"), ([7, 8, 9], ["F", "M", "F"], "none of the ids"), ([1, 2, 3], None, "there is no column 'sex'")],
+    [
+        ([1, 1, 2], ["F", "M", "F"], "the id '1' has several rows that differ in 'sex'"),
+        ([7, 8, 9], ["F", "M", "F"], "none of the ids"),
+        ([1, 2, 3], None, "there is no column 'sex'"),
+    ],
 )
 def test_metadata_that_does_not_fit(tmp_path: Path, pid: list[int], sex: list[str] | None, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     path = save(tmp_path / "p.csv", y=[0, 1] * 30, s=np.linspace(0, 1, 60), pid=[1, 2, 3] * 20)

@@ -27,7 +27,9 @@ def test_every_claim_is_measured(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["start", "input"])
-def test_a_missed_limit_fails_the_check_only_and_is_kept(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missed_limit_fails_the_check_only_and_is_kept(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     module = {"start": start_speed, "input": input_speed}[kind]
     monkeypatch.setattr(module, "measure", lambda n: [Measured(f"{n} things", 3.0, "s", 2.0)])
     words = ["bench", kind, "--workspace", str(tmp_path)]

@@ -72,7 +72,9 @@ def test_every_role_can_be_named(call, tmp_path: Path, workspace: Workspace):
 def test_a_manifest_gives_the_roles_and_flags_go_before_it(call, tmp_path: Path):
     path = write_cohort(tmp_path / "clinic")
     manifest = tmp_path / "roles.toml"
-    manifest.write_text('name = "Mine"\nid = "id"\npatient = "patient"\nlabel = "label"\npositive = "1"\nattributes = ["sex"]\n[[modality]]\nname = "labs"\nkind = "tabular"\ncolumns = ["age", "pressure"]\n')
+    manifest.write_text(
+        'name = "Mine"\nid = "id"\npatient = "patient"\nlabel = "label"\npositive = "1"\nattributes = ["sex"]\n[[modality]]\nname = "labs"\nkind = "tabular"\ncolumns = ["age", "pressure"]\n'
+    )
     assert call("ingest", str(path), "--manifest", str(manifest), "--json")["modalities"] == ["labs"]
     answer = call("ingest", str(path), "--manifest", str(manifest), "--image", "eye=photo", "--drop", "age", "--json")
     assert answer["modalities"] == ["labs", "eye"]
@@ -103,7 +105,16 @@ def test_unusable_input_is_one_clear_line_and_exit_2(call, tmp_path: Path, words
     assert reason in call("ingest", *(w.format(table=table) for w in words), code=2)
 
 
-@pytest.mark.parametrize("body", ["not = [toml", 'label = "label"', 'label = "label"\npositive = "1"\ncolour = 3', 'label = "label"\npositive = "1"\nattributes = "sex"', 'label = "label"\npositive = "1"\n[[modality]]\nname = "a"'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "not = [toml",
+        'label = "label"',
+        'label = "label"\npositive = "1"\ncolour = 3',
+        'label = "label"\npositive = "1"\nattributes = "sex"',
+        'label = "label"\npositive = "1"\n[[modality]]\nname = "a"',
+    ],
+)
 def test_a_broken_manifest_is_named(call, tmp_path: Path, body: str):
     manifest = tmp_path / "roles.toml"
     manifest.write_text(body)

@@ -91,7 +91,9 @@ def test_train_prints_what_was_reached_and_then_answers_from_the_cache(tiny: Tin
     rows = list(csv.DictReader(io.StringIO(out)))
     assert [float(row["auc"]) for row in rows] == [entry["test"]["auc"] for entry in answer]
     code, out, _ = call(capsys, "results", "groups", "--workspace", root, "--json")
-    assert {(row["run_id"], row["group"]): row["auc"] for row in json.loads(out)} == {(e["run_id"], g): v for e in answer for g, v in e["test"]["group_auc"].items()}
+    assert {(row["run_id"], row["group"]): row["auc"] for row in json.loads(out)} == {
+        (e["run_id"], g): v for e in answer for g, v in e["test"]["group_auc"].items()
+    }
 
 
 def test_detach_returns_at_once_and_cancel_and_retry_follow(tiny: Tiny, capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,7 +156,11 @@ def test_the_queue_is_ordered_and_cancelled_from_the_command_line(tiny: Tiny, ca
     words = ["--workspace", str(tiny.workspace.root), "--json"]
     code, out, _ = call(capsys, "queue", *words, "--move", two, "1", "--parallel", "1")
     assert code == 0 and [item["run_id"] for item in json.loads(out)] == [two, one]
-    for flag, value, message in (("--parallel", "many", "not a whole number"), ("--memory", "much", "not a number of gigabytes"), ("--memory", "0", "from 0.1 to")):
+    for flag, value, message in (
+        ("--parallel", "many", "not a whole number"),
+        ("--memory", "much", "not a number of gigabytes"),
+        ("--memory", "0", "from 0.1 to"),
+    ):
         code, _, err = call(capsys, "queue", *words, flag, value)
         assert code == 2 and message in err
     code, out, _ = call(capsys, "queue", *words, "--memory", "4", "--priority", one, "high", "--pause")

@@ -55,7 +55,10 @@ FIRES: list[tuple[str, dict[str, Any]]] = [
     ("label-missing", {"changes": {"label": WITHOUT_LABEL}}),
     ("label-not-binary", {"changes": {"label": [i % 3 for i in range(N)]}}),
     ("label-uncertain", {"changes": {"label": [i % 3 - 1 for i in range(N)]}}),
-    ("label-lists", {"changes": {"label": [("edema|effusion", "effusion", "edema|nodule")[i % 3] for i in range(N)]}, "role_changes": {"positive": "edema|effusion"}}),
+    (
+        "label-lists",
+        {"changes": {"label": [("edema|effusion", "effusion", "edema|nodule")[i % 3] for i in range(N)]}, "role_changes": {"positive": "edema|effusion"}},
+    ),
     ("duplicate-id", {"changes": {"id": ["s0", "s0", *[f"s{i}" for i in range(2, N)]]}}),
     ("patient-in-two-splits", {"split": ["train", "test"] * (N // 2)}),
     ("unusable-file", {"set_aside": [SetAside(3, "s3", "unusable-file", "file not found", "photo")]}),
@@ -127,7 +130,16 @@ SILENT: list[tuple[str, dict[str, Any]]] = [
     ("unknown-as-group", {}),
     ("spreadsheet-date", {"changes": {"sex": [("10-19", "20-29")[i % 2] for i in range(N)]}}),
     ("read-as-number", {}),
-    ("not-numbers", {"changes": {"site": [f"clinic {i % 3}" for i in range(N)], "visit": [f"2020-01-{1 + i % 28:02d}" for i in range(N)], "code": [f"A{i}" for i in range(N)]}}),
+    (
+        "not-numbers",
+        {
+            "changes": {
+                "site": [f"clinic {i % 3}" for i in range(N)],
+                "visit": [f"2020-01-{1 + i % 28:02d}" for i in range(N)],
+                "code": [f"A{i}" for i in range(N)],
+            }
+        },
+    ),
     ("few-patients", {}),
     ("constant-column", {}),
     ("attribute-kept-out", {"role_changes": {"attributes": (), "modalities": (Modality("labs", "tabular", ("age", "sex")),)}}),
@@ -199,7 +211,9 @@ def test_matched_pairs_leak_nothing_in_any_order():
     sex = np.repeat(generator.choice(["f", "m"], n), 2)
     smoking = generator.choice(["never", "former", "current"], 2 * n)
     for order in (np.arange(2 * n), np.argsort(case, kind="stable"), generator.permutation(2 * n)):
-        table = text_table({"id": range(2 * n), "pair_id": np.repeat(np.arange(n), 2)[order], "label": case[order], "sex": sex[order], "smoking": smoking[order]})
+        table = text_table(
+            {"id": range(2 * n), "pair_id": np.repeat(np.arange(n), 2)[order], "label": case[order], "sex": sex[order], "smoking": smoking[order]}
+        )
         for matched in (table, table.drop(columns="pair_id")):
             found = BY_CODE["label-leakage"].run(CheckInput(matched, roles(patient_id=None, modalities=(Modality("labs", "tabular", ("smoking",)),))))
             assert found.outcome == "passed", found

@@ -13,7 +13,13 @@ from tests.cohort.helpers import text_table
 
 N = 24
 TABLE = text_table(
-    {"age": [20 + i for i in range(N)], "subject": [f"S{i // 4}" for i in range(N)], "study": [i // 2 % 2 + 1 for i in range(N)], "image": [i % 2 + 1 for i in range(N)], "label": [i // 4 % 2 for i in range(N)]}
+    {
+        "age": [20 + i for i in range(N)],
+        "subject": [f"S{i // 4}" for i in range(N)],
+        "study": [i // 2 % 2 + 1 for i in range(N)],
+        "image": [i % 2 + 1 for i in range(N)],
+        "label": [i // 4 % 2 for i in range(N)],
+    }
 )
 
 

@@ -44,7 +44,13 @@ def test_gaps_that_say_nothing_are_marked():
 def informative() -> pd.DataFrame:
     gap = (Y == 0) & (RNG.random(N) < 0.7)
     a = np.round(RNG.normal(size=N), 3)
-    return text_table({"a": [None if g else v for g, v in zip(gap, a, strict=True)], "twice_a": [None if g else 2 * v for g, v in zip(gap, a, strict=True)], "b": RNG.normal(size=N)})
+    return text_table(
+        {
+            "a": [None if g else v for g, v in zip(gap, a, strict=True)],
+            "twice_a": [None if g else 2 * v for g, v in zip(gap, a, strict=True)],
+            "b": RNG.normal(size=N),
+        }
+    )
 
 
 def test_gaps_that_predict_the_label_are_filled_from_training_donors_and_not_marked():

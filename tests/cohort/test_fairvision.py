@@ -19,7 +19,15 @@ SPLITS = {"Training": 24, "Validation": 8, "Test": 8}
 def fields(i: int, disease: str) -> dict[str, Any]:
     generator = np.random.default_rng(i)
     label = i % 2
-    common = {"race": i % 3, "male": (i // 2) % 2, "hispanic": -1 if i % 5 == 0 else i % 2, "language": 0, "maritalstatus": i % 5, "age": 50.0 + i, "md": -10.0 * label - 0.5}
+    common = {
+        "race": i % 3,
+        "male": (i // 2) % 2,
+        "hispanic": -1 if i % 5 == 0 else i % 2,
+        "language": 0,
+        "maritalstatus": i % 5,
+        "age": 50.0 + i,
+        "md": -10.0 * label - 0.5,
+    }
     pictures = {"slo_fundus": generator.integers(0, 256, (20, 20)).astype(np.float64), "oct_bscans": generator.integers(0, 256, (12, 20, 20), dtype=np.uint8)}
     kind: dict[str, Any] = {
         "Glaucoma": {"glaucoma": label},

@@ -23,7 +23,27 @@ from tests.cohort.helpers import png, roles, write_cohort
 EACH = 100
 """Inputs per kind and start."""
 TABLE = "patient_id,sex,age,crp,path,label\n" + "".join(f"P{i:03d},{'FM'[i % 2]},{20 + i % 60},{i * 0.7:.1f},pictures/{i}.png,{i % 2}\n" for i in range(40))
-HOSTILE = (b"", b"\x00", b"\xff\xfe", b'"', b"\n\n", b";", b"\t", b"|", b",,,", b"\r", b"=1+1", b"../../etc/passwd", b"-999", b"1e999", b"nan", b"\xc3\x28", "男".encode("gbk"), b"'" * 3, b"A" * 5000)
+HOSTILE = (
+    b"",
+    b"\x00",
+    b"\xff\xfe",
+    b'"',
+    b"\n\n",
+    b";",
+    b"\t",
+    b"|",
+    b",,,",
+    b"\r",
+    b"=1+1",
+    b"../../etc/passwd",
+    b"-999",
+    b"1e999",
+    b"nan",
+    b"\xc3\x28",
+    "男".encode("gbk"),
+    b"'" * 3,
+    b"A" * 5000,
+)
 
 
 def mutated(data: bytes, rng: np.random.Generator) -> bytes:
@@ -58,7 +78,13 @@ def tried(act: Callable[[], object]) -> None:
 
 def table_bytes(kind: str) -> bytes:
     text = TABLE.encode()
-    return {"csv": text, "csv.gz": gzip.compress(text), "tsv": text.replace(b",", b"\t"), "utf16": TABLE.encode("utf-16"), "gbk": TABLE.replace("F", "女").encode("gbk")}[kind]
+    return {
+        "csv": text,
+        "csv.gz": gzip.compress(text),
+        "tsv": text.replace(b",", b"\t"),
+        "utf16": TABLE.encode("utf-16"),
+        "gbk": TABLE.replace("F", "女").encode("gbk"),
+    }[kind]
 
 
 @pytest.mark.slow
@@ -93,7 +119,9 @@ def test_workbooks_and_other_programs_files(kind: str, tmp_path: Path) -> None:
 
     frame = pd.read_csv(io.StringIO(TABLE))
     path = tmp_path / f"t.{kind}"
-    {"xlsx": lambda: workbook(path, a=frame, b=frame), "parquet": lambda: frame.to_parquet(path), "dta": lambda: frame.to_stata(path, write_index=False)}[kind]()
+    {"xlsx": lambda: workbook(path, a=frame, b=frame), "parquet": lambda: frame.to_parquet(path), "dta": lambda: frame.to_stata(path, write_index=False)}[
+        kind
+    ]()
     whole = path.read_bytes()
     rng = np.random.default_rng(0)
     for _ in range(EACH):

@@ -81,7 +81,14 @@ def test_an_age_that_is_also_the_name_of_a_file_is_no_picture(tmp_path):
 
 
 def test_a_column_that_is_lost_says_why():
-    table = text_table(plain_columns(60) | {"weight": [f"{50 + i} {'kg' if i % 2 else 'lb'}" for i in range(60)], "scan": [f"{i}.nrrd" for i in range(60)], "link": [f"https://example.org/{i}" for i in range(60)]})
+    table = text_table(
+        plain_columns(60)
+        | {
+            "weight": [f"{50 + i} {'kg' if i % 2 else 'lb'}" for i in range(60)],
+            "scan": [f"{i}.nrrd" for i in range(60)],
+            "link": [f"https://example.org/{i}" for i in range(60)],
+        }
+    )
     guess = guess_roles(table)
     assert {"weight", "scan", "link"} <= set(guess.roles.dropped)
     assert "looks like numbers" in guess.reasons["weight"] and ".nrrd" in guess.reasons["scan"] and "web addresses" in guess.reasons["link"]

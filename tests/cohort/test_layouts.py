@@ -47,44 +47,126 @@ def mimic(folder: Path) -> Path:
     ids = [f"{i:08x}-{i * 7:08x}" for i in range(N)]
     files = [f"files/p10/p{10000000 + i // 2}/s{50000000 + i}/{ids[i]}.jpg" for i in range(N)]
     split = ["train"] * 40 + ["validate"] * 10 + ["test"] * 10
-    return write(folder, {"dicom_id": ids, "subject_id": [10000000 + i // 2 for i in range(N)], "study_id": [50000000 + i for i in range(N)], "split": split, "gender": SEX, "anchor_age": AGE, "Edema": [("1.0", "0.0")[v] for v in BINARY]}, files)
+    return write(
+        folder,
+        {
+            "dicom_id": ids,
+            "subject_id": [10000000 + i // 2 for i in range(N)],
+            "study_id": [50000000 + i for i in range(N)],
+            "split": split,
+            "gender": SEX,
+            "anchor_age": AGE,
+            "Edema": [("1.0", "0.0")[v] for v in BINARY],
+        },
+        files,
+    )
 
 
 def nih(folder: Path) -> Path:
     names = [f"{i // 2:08d}_{i % 2:03d}.png" for i in range(N)]
     labels = [("No Finding", "Effusion", "Effusion|Mass", "Mass", "Mass|Nodule")[i % 5] for i in range(N)]
-    return write(folder, {"Image Index": names, "Finding Labels": labels, "Follow-up #": [i % 2 for i in range(N)], "Patient ID": [i // 2 for i in range(N)], "Patient Age": [f"{a:03d}Y" for a in AGE], "Patient Gender": [s[0].upper() for s in SEX]}, [f"images/{n}" for n in names])
+    return write(
+        folder,
+        {
+            "Image Index": names,
+            "Finding Labels": labels,
+            "Follow-up #": [i % 2 for i in range(N)],
+            "Patient ID": [i // 2 for i in range(N)],
+            "Patient Age": [f"{a:03d}Y" for a in AGE],
+            "Patient Gender": [s[0].upper() for s in SEX],
+        },
+        [f"images/{n}" for n in names],
+    )
 
 
 def isic(folder: Path) -> Path:
     names = [f"ISIC_{2637011 + i}" for i in range(N)]
-    return write(folder, {"image_name": names, "patient_id": [f"IP_{i // 2:07d}" for i in range(N)], "sex": SEX, "age_approx": AGE, "target": BINARY}, [f"train/{n}.jpg" for n in names])
+    return write(
+        folder,
+        {"image_name": names, "patient_id": [f"IP_{i // 2:07d}" for i in range(N)], "sex": SEX, "age_approx": AGE, "target": BINARY},
+        [f"train/{n}.jpg" for n in names],
+    )
 
 
 def ham10000(folder: Path) -> Path:
     names = [f"ISIC_{24306 + i:07d}" for i in range(N)]
     files = [f"HAM10000_images_part_{1 + i % 2}/{n}.jpg" for i, n in enumerate(names)]
-    return write(folder, {"lesion_id": [f"HAM_{i // 2:07d}" for i in range(N)], "image_id": names, "dx": [("nv", "mel", "bkl")[i % 3] for i in range(N)], "dx_type": ["histo", "follow_up"] * (N // 2), "age": AGE, "sex": SEX}, files)
+    return write(
+        folder,
+        {
+            "lesion_id": [f"HAM_{i // 2:07d}" for i in range(N)],
+            "image_id": names,
+            "dx": [("nv", "mel", "bkl")[i % 3] for i in range(N)],
+            "dx_type": ["histo", "follow_up"] * (N // 2),
+            "age": AGE,
+            "sex": SEX,
+        },
+        files,
+    )
 
 
 def pad_ufes(folder: Path) -> Path:
     names = [f"PAT_{i // 2}_{i}_{i * 3}.png" for i in range(N)]
-    return write(folder, {"patient_id": [f"PAT_{i // 2}" for i in range(N)], "lesion_id": list(range(N)), "age": AGE, "gender": [s.upper() for s in SEX], "fitspatrick": [float(1 + i % 3) for i in range(N)], "diagnostic": [("NEV", "BCC", "ACK")[i % 3] for i in range(N)], "img_id": names}, [f"imgs_part_1/{n}" for n in names])
+    return write(
+        folder,
+        {
+            "patient_id": [f"PAT_{i // 2}" for i in range(N)],
+            "lesion_id": list(range(N)),
+            "age": AGE,
+            "gender": [s.upper() for s in SEX],
+            "fitspatrick": [float(1 + i % 3) for i in range(N)],
+            "diagnostic": [("NEV", "BCC", "ACK")[i % 3] for i in range(N)],
+            "img_id": names,
+        },
+        [f"imgs_part_1/{n}" for n in names],
+    )
 
 
 def fitzpatrick17k(folder: Path) -> Path:
     names = [f"{i * 7919:032x}" for i in range(N)]
-    return write(folder, {"md5hash": names, "fitzpatrick_scale": [(1, 2, 3, -1)[i % 4] for i in range(N)], "three_partition_label": [("benign", "malignant", "non-neoplastic")[i % 3] for i in range(N)], "url": [f"https://example.org/{i}.jpg" for i in range(N)]}, [f"images/{n}.jpg" for n in names])
+    return write(
+        folder,
+        {
+            "md5hash": names,
+            "fitzpatrick_scale": [(1, 2, 3, -1)[i % 4] for i in range(N)],
+            "three_partition_label": [("benign", "malignant", "non-neoplastic")[i % 3] for i in range(N)],
+            "url": [f"https://example.org/{i}.jpg" for i in range(N)],
+        },
+        [f"images/{n}.jpg" for n in names],
+    )
 
 
 def papila(folder: Path) -> Path:
     names = [f"RET{1 + i // 2:03d}{('OD', 'OS')[i % 2]}" for i in range(N)]
-    return write(folder, {"ID": names, "Age": AGE, "Gender": [i // 2 % 2 for i in range(N)], "Diagnosis": [i % 3 for i in range(N)], "Pachymetry": RNG.normal(540, 30, N).round(1).tolist()}, [f"FundusImages/{n}.jpg" for n in names])
+    return write(
+        folder,
+        {
+            "ID": names,
+            "Age": AGE,
+            "Gender": [i // 2 % 2 for i in range(N)],
+            "Diagnosis": [i % 3 for i in range(N)],
+            "Pachymetry": RNG.normal(540, 30, N).round(1).tolist(),
+        },
+        [f"FundusImages/{n}.jpg" for n in names],
+    )
 
 
 def brset(folder: Path) -> Path:
     names = [f"img{i:05d}" for i in range(N)]
-    return write(folder, {"image_id": names, "patient_id": [i // 2 for i in range(N)], "patient_age": AGE, "patient_sex": [1 + i // 2 % 2 for i in range(N)], "exam_eye": [1 + i % 2 for i in range(N)], "diabetic_retinopathy": BINARY, "macular_edema": [(i // 3) % 2 for i in range(N)], "drusens": [(i // 5) % 2 for i in range(N)]}, [f"fundus_photos/{n}.jpg" for n in names])
+    return write(
+        folder,
+        {
+            "image_id": names,
+            "patient_id": [i // 2 for i in range(N)],
+            "patient_age": AGE,
+            "patient_sex": [1 + i // 2 % 2 for i in range(N)],
+            "exam_eye": [1 + i % 2 for i in range(N)],
+            "diabetic_retinopathy": BINARY,
+            "macular_edema": [(i // 3) % 2 for i in range(N)],
+            "drusens": [(i // 5) % 2 for i in range(N)],
+        },
+        [f"fundus_photos/{n}.jpg" for n in names],
+    )
 
 
 def aptos(folder: Path) -> Path:
@@ -93,13 +175,29 @@ def aptos(folder: Path) -> Path:
 
 
 def rsna(folder: Path) -> Path:
-    return write(folder, {"patient_id": [i // 2 for i in range(N)], "image_id": [1000 + i for i in range(N)], "laterality": ["L", "R"] * (N // 2), "age": AGE, "cancer": BINARY}, [f"train_images/{i // 2}/{1000 + i}.png" for i in range(N)])
+    return write(
+        folder,
+        {"patient_id": [i // 2 for i in range(N)], "image_id": [1000 + i for i in range(N)], "laterality": ["L", "R"] * (N // 2), "age": AGE, "cancer": BINARY},
+        [f"train_images/{i // 2}/{1000 + i}.png" for i in range(N)],
+    )
 
 
 def odir(folder: Path) -> Path:
     files = [f"{i}_left.jpg" for i in range(N)]
     one = [i % 3 for i in range(N)]
-    return write(folder, {"ID": list(range(N)), "Patient Age": AGE, "Patient Sex": SEX, "Left-Fundus": files, "N": [int(v == 0) for v in one], "D": [int(v == 1) for v in one], "G": [int(v == 2) for v in one]}, [f"ODIR-5K_Training_Images/{f}" for f in files])
+    return write(
+        folder,
+        {
+            "ID": list(range(N)),
+            "Patient Age": AGE,
+            "Patient Sex": SEX,
+            "Left-Fundus": files,
+            "N": [int(v == 0) for v in one],
+            "D": [int(v == 1) for v in one],
+            "G": [int(v == 2) for v in one],
+        },
+        [f"ODIR-5K_Training_Images/{f}" for f in files],
+    )
 
 
 LAYOUTS = [
@@ -119,7 +217,9 @@ LAYOUTS = [
 
 
 @pytest.mark.parametrize(("make", "said", "image", "patient", "attributes", "split"), LAYOUTS, ids=lambda v: getattr(v, "__name__", ""))
-def test_roles_of_well_known_layouts(tmp_path: Path, make, said: dict[str, str], image: str, patient: str | None, attributes: tuple[str, ...], split: str | None):
+def test_roles_of_well_known_layouts(
+    tmp_path: Path, make, said: dict[str, str], image: str, patient: str | None, attributes: tuple[str, ...], split: str | None
+):
     path = make(tmp_path)
     roles = guess_roles(prepared(read_table(path)), open_source(tmp_path), **said).roles
     assert [m.columns for m in roles.modalities if m.kind == "image"] == [(image,)]

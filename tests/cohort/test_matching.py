@@ -28,12 +28,20 @@ CHEXPERT = "CheXpert-v1.0-small/train"
     ("files", "references", "expected"),
     [
         # Another patient's file of the same end, with and without a row of its own.
-        ([f"{CHEXPERT}/patient2/study9/view1.jpg"], [f"{CHEXPERT}/patient1/study9/view1.jpg", f"{CHEXPERT}/patient2/study9/view1.jpg"], [None, f"{CHEXPERT}/patient2/study9/view1.jpg"]),
+        (
+            [f"{CHEXPERT}/patient2/study9/view1.jpg"],
+            [f"{CHEXPERT}/patient1/study9/view1.jpg", f"{CHEXPERT}/patient2/study9/view1.jpg"],
+            [None, f"{CHEXPERT}/patient2/study9/view1.jpg"],
+        ),
         ([f"{CHEXPERT}/patient2/study9/view1.jpg"], [f"{CHEXPERT}/patient1/study9/view1.jpg"], [None]),
         (["patient2/a.png", "patient3/b.png"], ["patient1/a.png", "patient3/b.png"], [None, "patient3/b.png"]),
         # Folders that stand in front of all files, or of all references.
         (["imgs/part1/a.png", "imgs/part2/b.png"], ["a.png", "b"], ["imgs/part1/a.png", "imgs/part2/b.png"]),
-        (["train/patient1/a.jpg", "train/patient2/a.jpg"], ["CheX/train/patient1/a.jpg", "CheX/train/patient2/a.jpg"], ["train/patient1/a.jpg", "train/patient2/a.jpg"]),
+        (
+            ["train/patient1/a.jpg", "train/patient2/a.jpg"],
+            ["CheX/train/patient1/a.jpg", "CheX/train/patient2/a.jpg"],
+            ["train/patient1/a.jpg", "train/patient2/a.jpg"],
+        ),
         (["part1/a.png", "part2/b.png"], ["/data/old/a.png", "/data/old/b.png"], ["part1/a.png", "part2/b.png"]),
         # Absolute paths of other machines.
         (["a0.png", "a1.png"], ["C:\\Users\\me\\img\\a0.png", "/home/me/img/a1.png"], ["a0.png", "a1.png"]),
@@ -68,7 +76,10 @@ def test_folders_that_are_left_out_are_said():
     assert finding.code == "paths-shortened" and "data/old" in finding.message
 
 
-@pytest.mark.parametrize(("cell", "several"), [("a.png;b.png", True), ("['a.jpg', 'b.jpg']", True), ("x/a.png|x/b.png", True), ("a, b.png", False), ("a.b.png", False), ("a.png", False)])
+@pytest.mark.parametrize(
+    ("cell", "several"),
+    [("a.png;b.png", True), ("['a.jpg', 'b.jpg']", True), ("x/a.png|x/b.png", True), ("a, b.png", False), ("a.b.png", False), ("a.png", False)],
+)
 def test_cells_that_name_several_files(cell: str, several: bool):
     assert names_several(cell) == several
 

@@ -12,7 +12,11 @@ from tests.cohort.helpers import text_table
 @pytest.mark.parametrize(
     ("column", "names", "patients"),
     [
-        ("Path", ["CheX/train/patient1/study1/a.jpg", "CheX/train/patient1/study2/a.jpg", "CheX/train/patient22/study1/a.jpg"], ["patient1", "patient1", "patient22"]),
+        (
+            "Path",
+            ["CheX/train/patient1/study1/a.jpg", "CheX/train/patient1/study2/a.jpg", "CheX/train/patient22/study1/a.jpg"],
+            ["patient1", "patient1", "patient22"],
+        ),
         ("file", ["files/p10/p10000032/s5/a.jpg", "files/p10/p10000032/s6/a.jpg", "files/p11/p11000011/s7/a.jpg"], ["p10000032", "p10000032", "p11000011"]),
         ("scan", ["sub-01/ses-1/t1.nii.gz", "sub-01/ses-2/t1.nii.gz", "sub-02/ses-1/t1.nii.gz"], ["sub-01", "sub-01", "sub-02"]),
         ("ID", ["RET001OD", "RET001OS", "RET002OD", "RET002OS"], ["RET001", "RET001", "RET002", "RET002"]),

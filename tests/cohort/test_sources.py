@@ -23,12 +23,32 @@ def zipped(path: Path, entries: dict[str, bytes], **options: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("reference", ["", "../a.png", "a/../../b.png", "/etc/passwd", "C:\\a.png", "c:/a.png", "..\\a.png", "~/a.png", ".hidden.png", "a/.git/x.png", "__MACOSX/a.png", "a\x00b.png", "x" * 300 + ".png", "\\\\host\\share\\a.png"])
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "",
+        "../a.png",
+        "a/../../b.png",
+        "/etc/passwd",
+        "C:\\a.png",
+        "c:/a.png",
+        "..\\a.png",
+        "~/a.png",
+        ".hidden.png",
+        "a/.git/x.png",
+        "__MACOSX/a.png",
+        "a\x00b.png",
+        "x" * 300 + ".png",
+        "\\\\host\\share\\a.png",
+    ],
+)
 def test_references_that_leave_the_source_are_refused(reference: str):
     assert safe_name(reference) is None
 
 
-@pytest.mark.parametrize(("reference", "name"), [("a.png", "a.png"), ("./a//b.png", "a/b.png"), ("a\\b.png", "a/b.png"), (" a b.png ", "a b.png"), ("Ärzte/ü.png", "Ärzte/ü.png")])
+@pytest.mark.parametrize(
+    ("reference", "name"), [("a.png", "a.png"), ("./a//b.png", "a/b.png"), ("a\\b.png", "a/b.png"), (" a b.png ", "a b.png"), ("Ärzte/ü.png", "Ärzte/ü.png")]
+)
 def test_honest_references_are_normalised(reference: str, name: str):
     assert safe_name(reference) == name
 

@@ -315,5 +315,3 @@ def test_one_against_the_rest_with_two_classes_is_the_binary_margin() -> None:
     three = torch.randn(6, 2, 3)
     odds = three.softmax(-1)
     torch.testing.assert_close(score_rows(three), (odds / (1 - odds)).log().flatten(1).T)
-
-

@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 ORACLES: dict[str, Any] = json.loads((Path(__file__).parents[1] / "oracles.json").read_text(encoding="utf-8"))
 
 
-def cohort(
-    n: int, groups: int, seed: int = 0, *, decimals: int | None = None, missing: bool = False
-) -> tuple[NDArray, NDArray, NDArray]:
+def cohort(n: int, groups: int, seed: int = 0, *, decimals: int | None = None, missing: bool = False) -> tuple[NDArray, NDArray, NDArray]:
     """Labels (n,), probabilities (n,) with ties when rounded, and group indices (n,)."""
     rng = np.random.default_rng(seed)
     y = (rng.random(n) < 0.35).astype(int)

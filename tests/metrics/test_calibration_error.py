@@ -33,7 +33,9 @@ def test_the_curve_is_scikit_learns() -> None:
     assert curve.observed[0] == pytest.approx(observed) and curve.predicted[0] == pytest.approx(predicted)
 
 
-@pytest.mark.parametrize(("n", "risk", "centre"), [(1, 0.3, 0.3), (7, 0.05, 0.2), (7, 0.0, 0.2), (12, 1.0, 0.4), (20, 0.5, 0.5), (40, 0.13, 0.1), (9, 0.4, 0.0), (9, 0.4, 1.0)])
+@pytest.mark.parametrize(
+    ("n", "risk", "centre"), [(1, 0.3, 0.3), (7, 0.05, 0.2), (7, 0.0, 0.2), (12, 1.0, 0.4), (20, 0.5, 0.5), (40, 0.13, 0.1), (9, 0.4, 0.0), (9, 0.4, 1.0)]
+)
 def test_distance_from_the_predicted_share_is_summed_exactly(n: int, risk: float, centre: float) -> None:
     k = np.arange(n + 1)
     distance, chance = np.abs(k / n - centre), binom.pmf(k, n, risk)

@@ -161,7 +161,13 @@ def test_what_cannot_be_estimated_says_why() -> None:
     p = np.concatenate([[0.1, 0.2, 0.3, 0.7, 0.8, 0.9], np.linspace(0.1, 0.9, 12), np.full(6, 0.4), np.linspace(0.1, 0.9, 6)])
     patient = np.concatenate([np.arange(24), [30, 31, 32, 31, 33, 34]])
     found = calibration_fit(y, p, np.repeat(np.arange(5), 6), 5, cluster=patient)
-    assert found.slope.reason == ("the scores separate events from non-events", "no events", "no non-events", "the scores are constant", "the events belong to fewer than 2 patients")
+    assert found.slope.reason == (
+        "the scores separate events from non-events",
+        "no events",
+        "no non-events",
+        "the scores are constant",
+        "the events belong to fewer than 2 patients",
+    )
     assert found.log_oe.reason[1] == "no events" and found.log_oe.reason[0] is None
     for name in NAMES:
         one: LinearEstimates = getattr(found, name)

@@ -147,7 +147,12 @@ def _rejected(estimates: list[PairComparisons]) -> float:
 
 @pytest.mark.parametrize(
     ("patients", "rows", "auc", "prevalence"),
-    [((1000, 60), (1, 1), 0.92, (0.1, 0.15)), ((85, 85), (1, 1), 0.92, (0.08, 0.08)), ((10, 10), (30, 30), 0.8, (0.4, 0.4)), ((60, 60), (1, 2), 0.8, (0.4, 0.4))],
+    [
+        ((1000, 60), (1, 1), 0.92, (0.1, 0.15)),
+        ((85, 85), (1, 1), 0.92, (0.08, 0.08)),
+        ((10, 10), (30, 30), 0.8, (0.4, 0.4)),
+        ((60, 60), (1, 2), 0.8, (0.4, 0.4)),
+    ],
 )
 def test_equal_groups_are_rarely_called_different(patients: tuple[int, int], rows: tuple[int, int], auc: float, prevalence: tuple[float, float]) -> None:
     """200 cohorts without a difference: more than 22 rejections would have a chance below 1 in 1,000 at a size of .05."""

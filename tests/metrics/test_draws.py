@@ -83,9 +83,7 @@ def test_threads_do_not_change_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     y, score, group = cohort(500, 3, 7)
     patient = np.arange(500) // 2
     for cluster in (None, patient):
-        one, four = (
-            bootstrap_aucs(y, score, group, cluster=cluster, replicates=200, seed=9, workers=w) for w in (1, 4)
-        )
+        one, four = (bootstrap_aucs(y, score, group, cluster=cluster, replicates=200, seed=9, workers=w) for w in (1, 4))
         assert np.array_equal(one.groups, four.groups) and np.array_equal(one.overall, four.overall)
     different = bootstrap_aucs(y, score, group, replicates=200, seed=10)
     assert not np.array_equal(different.groups, bootstrap_aucs(y, score, group, replicates=200, seed=9).groups)

@@ -36,9 +36,7 @@ def two_models(
     return y, scores[0], scores[1], group, None if rows == 1 else patient
 
 
-@pytest.mark.parametrize(
-    ("sizes", "auc", "prevalence", "rows"), [([60, 40, 40], 0.85, 0.4, 1), ([40, 40, 40], 0.97, 0.4, 1), ([14, 20, 30], 0.8, 0.5, 3)]
-)
+@pytest.mark.parametrize(("sizes", "auc", "prevalence", "rows"), [([60, 40, 40], 0.85, 0.4, 1), ([40, 40, 40], 0.97, 0.4, 1), ([14, 20, 30], 0.8, 0.5, 3)])
 def test_models_that_are_alike_are_rejected_in_at_most_5_percent(sizes: list[int], auc: float, prevalence: float, rows: int) -> None:
     """The percentile bootstrap rejected ES-AUC in 13.5 % of cohorts with three small groups, ratios of rates in 21 %."""
     rng = np.random.default_rng(3)
@@ -170,7 +168,14 @@ def test_joint_correlations_are_those_of_the_bootstrap() -> None:
     for _ in range(400):
         chosen = np.concatenate([rng.choice(own, own.size) for own in patients])
         rows = np.stack([2 * chosen, 2 * chosen + 1], axis=1).ravel()
-        drawn.append(np.concatenate([joint_aucs(y[rows], [a[rows], b[rows]], group[rows]).value, joint_rates(y[rows], [a[rows] > 1, b[rows] > 1], group[rows], ("tpr", "selection_rate")).value]))
+        drawn.append(
+            np.concatenate(
+                [
+                    joint_aucs(y[rows], [a[rows], b[rows]], group[rows]).value,
+                    joint_rates(y[rows], [a[rows] > 1, b[rows] > 1], group[rows], ("tpr", "selection_rate")).value,
+                ]
+            )
+        )
     seen = np.corrcoef(np.array(drawn).T)
     assert joint.correlation == pytest.approx(seen[:6, :6], abs=0.2)
     assert rates.correlation == pytest.approx(seen[6:, 6:], abs=0.2)

@@ -108,14 +108,18 @@ def test_rates_of_0_and_1_have_an_error_and_absent_classes_a_reason() -> None:
     assert high[0] == 1.0 and 0.3 < low[0] < 0.95, "a PPV of 1 is in its own interval"
 
 
-@pytest.mark.parametrize(("call", "words"), [(("auc", 0.3, 0.5), "unknown metric"), (("net_benefit", 0.3, None), "threshold"), (("ppv", 1.0, 0.5), "common prevalence")])
+@pytest.mark.parametrize(
+    ("call", "words"), [(("auc", 0.3, 0.5), "unknown metric"), (("net_benefit", 0.3, None), "threshold"), (("ppv", 1.0, 0.5), "common prevalence")]
+)
 def test_wrong_input_is_refused(call: tuple[str, float, float | None], words: str) -> None:
     metric, prevalence, threshold = call
     with pytest.raises(ValueError, match=words):
         standardise(metric, [0, 1, 1, 0], [0, 1, 0, 1], prevalence=prevalence, threshold=threshold)
 
 
-scaled = st.tuples(st.floats(-3, 3), st.floats(-3, 3), st.floats(0.05, 1.5), st.floats(0.05, 1.5), st.floats(2, 200), st.sampled_from(["identity", "log", "logit"]))
+scaled = st.tuples(
+    st.floats(-3, 3), st.floats(-3, 3), st.floats(0.05, 1.5), st.floats(0.05, 1.5), st.floats(2, 200), st.sampled_from(["identity", "log", "logit"])
+)
 
 
 @settings(max_examples=150, deadline=None)
@@ -140,7 +144,9 @@ def test_intervals_are_dual_to_tests_on_every_scale(values: tuple, level: float,
         assert (inside[0][0] > -0.4 and inside[1][0] < 0.4) == (within < 0.05)
 
 
-def cohorts(count: int, sizes: tuple[int, int], prevalences: tuple[float, float], tpr: tuple[float, float], fpr: float, seed: int) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+def cohorts(
+    count: int, sizes: tuple[int, int], prevalences: tuple[float, float], tpr: tuple[float, float], fpr: float, seed: int
+) -> tuple[NDArray, NDArray, NDArray, NDArray]:
     """Labels and decisions of `count` cohorts of two groups each, their codes and the pairs."""
     rng = np.random.default_rng(seed)
     group = np.tile(np.repeat([0, 1], sizes), count)

@@ -155,9 +155,7 @@ def test_reliability_of_repeated_patients_is_as_wide_as_of_single_ones() -> None
 def _auprg_by_threshold(y: np.ndarray, score: np.ndarray) -> float:
     """Area under the gain curve from its points, the crossing at recall gain 0 found by interpolating counts."""
     prevalence = y.mean()
-    counts = [(0.0, 0.0)] + [
-        (float(y[score >= t].sum()), float((1 - y[score >= t]).sum())) for t in np.unique(score)[::-1]
-    ]
+    counts = [(0.0, 0.0)] + [(float(y[score >= t].sum()), float((1 - y[score >= t]).sum())) for t in np.unique(score)[::-1]]
     start = prevalence * y.sum()
     fine: list[tuple[float, float]] = []
     for (tp0, fp0), (tp1, fp1) in itertools.pairwise(counts):

@@ -19,7 +19,13 @@ def _eyes(seed: int, patients: int = 60, groups: int = 1) -> dict[str, np.ndarra
     patient = np.repeat(np.arange(patients), 2)
     y = (rng.random(2 * patients) < 0.4).astype(int)
     score = 1.5 * rng.normal(size=patients)[patient] + rng.normal(size=2 * patients) + 1.2 * y
-    return {"y": y, "score": score.round(1), "patient": patient, "group": rng.integers(0, groups, 2 * patients), "weight": rng.gamma(3.0, size=patients)[patient]}
+    return {
+        "y": y,
+        "score": score.round(1),
+        "patient": patient,
+        "group": rng.integers(0, groups, 2 * patients),
+        "weight": rng.gamma(3.0, size=patients)[patient],
+    }
 
 
 def _obuchowski(y: np.ndarray, score: np.ndarray, patient: np.ndarray) -> float:

@@ -150,13 +150,22 @@ def tiny_vision(family: str) -> Any:
     """A model of this family with a few thousand parameters."""
     transformers = pytest.importorskip("transformers")
     small = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    both = {"text_config": {**small, "vocab_size": 50, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}, "vision_config": {**small, "image_size": 32, "patch_size": 16}}
+    both = {
+        "text_config": {**small, "vocab_size": 50, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2},
+        "vision_config": {**small, "image_size": 32, "patch_size": 16},
+    }
     made = {
         "resnet": lambda: transformers.ResNetModel(transformers.ResNetConfig(embedding_size=8, hidden_sizes=[8, 24], depths=[1, 1])),
         "convnext": lambda: transformers.ConvNextModel(transformers.ConvNextConfig(num_stages=2, hidden_sizes=[8, 24], depths=[1, 1], image_size=32)),
-        "efficientnet": lambda: transformers.EfficientNetModel(transformers.EfficientNetConfig(image_size=32, width_coefficient=0.1, depth_coefficient=0.1, hidden_dim=128)),
-        "swin": lambda: transformers.SwinModel(transformers.SwinConfig(image_size=32, patch_size=4, embed_dim=8, depths=[1, 1], num_heads=[2, 2], window_size=4)),
-        "dinov2": lambda: transformers.Dinov2Model(transformers.Dinov2Config(image_size=28, patch_size=14, **{k: v for k, v in small.items() if k != "intermediate_size"})),
+        "efficientnet": lambda: transformers.EfficientNetModel(
+            transformers.EfficientNetConfig(image_size=32, width_coefficient=0.1, depth_coefficient=0.1, hidden_dim=128)
+        ),
+        "swin": lambda: transformers.SwinModel(
+            transformers.SwinConfig(image_size=32, patch_size=4, embed_dim=8, depths=[1, 1], num_heads=[2, 2], window_size=4)
+        ),
+        "dinov2": lambda: transformers.Dinov2Model(
+            transformers.Dinov2Config(image_size=28, patch_size=14, **{k: v for k, v in small.items() if k != "intermediate_size"})
+        ),
         "clip": lambda: transformers.CLIPModel(transformers.CLIPConfig(projection_dim=8, **both)),
         "siglip": lambda: transformers.SiglipModel(transformers.SiglipConfig(**both)),
     }
@@ -167,7 +176,9 @@ def tiny_vision(family: str) -> Any:
 @pytest.mark.parametrize("family", ["resnet", "convnext", "efficientnet", "swin", "dinov2", "clip", "siglip"])
 def test_vision_families_are_read_from_a_folder_with_their_own_preprocessing(tmp_path: Path, family: str) -> None:
     tiny_vision(family).save_pretrained(tmp_path / family)
-    (tmp_path / family / "preprocessor_config.json").write_text(json.dumps({"image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6], "size": {"shortest_edge": 40}}))
+    (tmp_path / family / "preprocessor_config.json").write_text(
+        json.dumps({"image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6], "size": {"shortest_edge": 40}})
+    )
     network = build(NetworkSpec(width=8, heads=2, encoders={"image": f"hf:{tmp_path / family}"}), {"photo": ModalityShape("image", (3, 24, 24))}, 2)
     pixels = torch.randint(0, 256, (3, 3, 24, 24), dtype=torch.uint8)
     features = network.encode({"photo": pixels}, torch.ones(3, 1, dtype=torch.bool))
@@ -186,7 +197,9 @@ def test_a_name_in_the_cache_brings_its_preprocessing(tmp_path: Path, monkeypatc
     (folder / "snapshots" / "abc").mkdir(parents=True)
     (folder / "refs").mkdir()
     (folder / "refs" / "main").write_text("abc")
-    (folder / "snapshots" / "abc" / "preprocessor_config.json").write_text(json.dumps({"image_mean": [0.4], "image_std": [0.2], "crop_size": {"height": 48, "width": 48}}))
+    (folder / "snapshots" / "abc" / "preprocessor_config.json").write_text(
+        json.dumps({"image_mean": [0.4], "image_std": [0.2], "crop_size": {"height": 48, "width": 48}})
+    )
     monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("transformers.utils.hub.constants.HF_HUB_CACHE", str(tmp_path))
     found = preprocessing_of("someone/tiny")

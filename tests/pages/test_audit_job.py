@@ -21,7 +21,9 @@ def _table(folder: Path, rows: int = 300) -> Path:
     y = (rng.random(rows) < 0.4).astype(int)
     score = 1 / (1 + np.exp(-((2 * y - 1) + rng.normal(size=rows))))
     file = folder / "table.csv"
-    pd.DataFrame({"y": y, "score": score, "other": rng.random(rows), "sex": rng.choice(["f", "m"], rows), "race": rng.choice(["a", "b"], rows)}).to_csv(file, index=False)
+    pd.DataFrame({"y": y, "score": score, "other": rng.random(rows), "sex": rng.choice(["f", "m"], rows), "race": rng.choice(["a", "b"], rows)}).to_csv(
+        file, index=False
+    )
     return file
 
 
@@ -70,7 +72,10 @@ def test_a_file_that_does_not_fit_is_named_as_its_user_knows_it(workspace: Works
     folder = _upload(workspace)
     table = tmp_path / "my-scores.csv"
     table.write_text("y,score,other,sex,race\n1,high,.1,f,a\n", encoding="utf-8")
-    write_json(folder / audit_job.CHOICES, {"table": str(table), "name": "my scores (2).csv", "mapping": MAPPING.to_dict(), "options": {**AuditOptions().__dict__, "tolerances": {}}})
+    write_json(
+        folder / audit_job.CHOICES,
+        {"table": str(table), "name": "my scores (2).csv", "mapping": MAPPING.to_dict(), "options": {**AuditOptions().__dict__, "tolerances": {}}},
+    )
     assert audit_job.main(str(workspace.root), str(folder)) == 2
     job = audit_job.look(folder)
     assert job is not None and job.state == "failed" and job.error

@@ -121,7 +121,11 @@ def test_sample_images_only_when_asked_for(monkeypatch: pytest.MonkeyPatch, work
 
 def roles_of(app: AppTest) -> dict[str, str]:
     """Column -> role in the table of columns, as guessed."""
-    frames = [app.session_state[k]["frame"] for k in app.session_state._state.filtered_state if isinstance(app.session_state[k], dict) and "frame" in app.session_state[k]]
+    frames = [
+        app.session_state[k]["frame"]
+        for k in app.session_state._state.filtered_state
+        if isinstance(app.session_state[k], dict) and "frame" in app.session_state[k]
+    ]
     return dict(zip(frames[-1]["column"], frames[-1]["role"], strict=True))
 
 

@@ -8,7 +8,9 @@ from core.charts.text import count
 from dashboard.escape import md
 
 
-@pytest.mark.parametrize("text", ["**bold**", "[x](javascript:alert(1))", "<script>", "$x$", ":red[x]", ":material/home:", "`code`", "# head", "a|b", "~~x~~", "\\"])
+@pytest.mark.parametrize(
+    "text", ["**bold**", "[x](javascript:alert(1))", "<script>", "$x$", ":red[x]", ":material/home:", "`code`", "# head", "a|b", "~~x~~", "\\"]
+)
 def test_special_characters_are_escaped(text: str) -> None:
     escaped = md(text)
     assert escaped != text

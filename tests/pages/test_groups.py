@@ -80,7 +80,12 @@ def test_the_gap_stands_on_its_null_in_one_chart(fake: FakeWorkspace, monkeypatc
 
 @pytest.mark.parametrize(
     ("tab", "says", "panels"),
-    [("ROC", "At one false alarm in ten", 1), ("Calibration", "calibration cannot be told", 0), ("Between groups", "Hardest to rank", 1), ("Intersections", "No intersection has enough patients", 1)],
+    [
+        ("ROC", "At one false alarm in ten", 1),
+        ("Calibration", "calibration cannot be told", 0),
+        ("Between groups", "Hardest to rank", 1),
+        ("Intersections", "No intersection has enough patients", 1),
+    ],
 )
 def test_only_the_open_tab_is_drawn(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch, tab: str, says: str, panels: int) -> None:
     app = calm(open_page(monkeypatch, fake.workspace.root, "groups", runs=_erm(fake), attribute="sex"))

@@ -12,7 +12,9 @@ from dashboard.split_checks import small_groups
 
 def test_counts_of_each_split_and_nothing_of_the_training_rows() -> None:
     rows = [("test", "V", 4, 30), ("test", "I", 5, 5), ("validation", "V", 9, 3), ("validation", "I", 6, 7), ("train", "V", 1, 1)]
-    table = pd.DataFrame([(split, group, y) for split, group, positive, negative in rows for y in [1] * positive + [0] * negative], columns=["split", "kind", "y"])
+    table = pd.DataFrame(
+        [(split, group, y) for split, group, positive, negative in rows for y in [1] * positive + [0] * negative], columns=["split", "kind", "y"]
+    )
     table.loc[len(table)] = ["test", None, 1]
     data = SimpleNamespace(table=table, y=table["y"].to_numpy(dtype=np.int8))
     assert small_groups(data, "kind").to_dict("records") == [

@@ -97,7 +97,11 @@ def test_numbers_are_read_as_written() -> None:
 def test_zip_holds_the_report_tables_and_drawings() -> None:
     with zipfile.ZipFile(io.BytesIO(report_zip(report()))) as archive:
         assert set(archive.namelist()) == {
-            "report.html", "report.json", "tables/groups.csv", "charts/first.svg", "charts/second.svg",
+            "report.html",
+            "report.json",
+            "tables/groups.csv",
+            "charts/first.svg",
+            "charts/second.svg",
         }
         frame = pd.read_csv(archive.open("tables/groups.csv"))
     assert frame["group"].tolist() == [NASTY, "b"]

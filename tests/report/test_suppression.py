@@ -92,7 +92,11 @@ class Attacker:
 
     def recovered(self, shown: Mapping[str, Any], whole: Mapping[str, Any]) -> list[str]:
         known = np.array(list(self.published(shown)))
-        empty = np.logical_or.reduce([rows for rows in known if self.truth[rows].sum() == 0], axis=0) if any(self.truth[rows].sum() == 0 for rows in known) else np.zeros(self.y.size, dtype=bool)
+        empty = (
+            np.logical_or.reduce([rows for rows in known if self.truth[rows].sum() == 0], axis=0)
+            if any(self.truth[rows].sum() == 0 for rows in known)
+            else np.zeros(self.y.size, dtype=bool)
+        )
         free = null_space(known[:, ~empty].astype(float))
         return [name for name, rows in self.secrets(whole) if np.abs(rows[~empty].astype(float) @ free).max(initial=0) < 1e-9]
 
@@ -157,7 +161,10 @@ def test_words_give_nothing_away() -> None:
     for count in range(1, LIMIT):
         for word in (f" {count} positives", f" {count} negatives", f" {count} rows", f"({count}+/", f"/{count}-)"):
             assert word not in joined, word
-    assert scrubbed("c: 3 positives, 5 are needed; 120 negatives; 1 (8+/3-), 10-19", 11) == "c: fewer than 11 positives, 5 are needed; 120 negatives; 1 (fewer than 11+/fewer than 11-), 10-19"
+    assert (
+        scrubbed("c: 3 positives, 5 are needed; 120 negatives; 1 (8+/3-), 10-19", 11)
+        == "c: fewer than 11 positives, 5 are needed; 120 negatives; 1 (fewer than 11+/fewer than 11-), 10-19"
+    )
 
 
 def test_the_report_of_a_suppressed_audit_opens_and_says_so() -> None:

@@ -60,7 +60,11 @@ class Doors:
         self.runs = [fake_run(self.workspace, self.cohort, method="erm", seed=seed, epochs=2) for seed in (1, 2, 3)]
         table = self.cohort.table.set_index("sample_id")
         frame = pd.read_parquet(self._file(self.runs[0])).assign(group=lambda f: table["group"].reindex(f["sample_id"]).to_numpy())
-        wanted = frame if change is None else pd.concat([frame[frame["split"] != "test"], change(frame[frame["split"] == "test"], np.random.default_rng(1))]).sort_index()
+        wanted = (
+            frame
+            if change is None
+            else pd.concat([frame[frame["split"] != "test"], change(frame[frame["split"] == "test"], np.random.default_rng(1))]).sort_index()
+        )
         self._regroup(table, wanted)
         for run in self.runs:
             own = pd.read_parquet(self._file(run)).loc[wanted.index]
@@ -117,7 +121,11 @@ def _tables(report: Report) -> dict[str, pd.DataFrame]:
 def _of_document(found: dict[str, Any]) -> dict[str, Any]:
     groups = {name: (row["auc"], *row["auc_ci"]) if row["estimable"] else None for name, row in found["groups"].items() if row["n"]}
     own = found["summaries"]
-    return {"groups": groups, "summaries": {m: (own[m]["value"], *(own[m]["ci"] or (None, None))) for m in SUMMARIES}, "without": own["es_auc"]["without"] or ""}
+    return {
+        "groups": groups,
+        "summaries": {m: (own[m]["value"], *(own[m]["ci"] or (None, None))) for m in SUMMARIES},
+        "without": own["es_auc"]["without"] or "",
+    }
 
 
 def _of_tables(rows: pd.DataFrame, own: pd.DataFrame) -> dict[str, Any]:

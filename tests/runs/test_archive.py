@@ -53,7 +53,20 @@ def test_a_selected_run_brings_its_cohort_and_nothing_else(fake: FakeWorkspace, 
     assert cohorts.load(Workspace.open(tmp_path / "other"), fake.cohort.cohort_id).n == 60
 
 
-@pytest.mark.parametrize("name", ["../evil", "runs/../../evil/x", "/etc/passwd", "runs/a", "elsewhere/a/b", "runs/.hidden/spec.json", "runs/a/.lock", "cohorts/a/..\\b", "runs/a b/spec.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil",
+        "runs/../../evil/x",
+        "/etc/passwd",
+        "runs/a",
+        "elsewhere/a/b",
+        "runs/.hidden/spec.json",
+        "runs/a/.lock",
+        "cohorts/a/..\\b",
+        "runs/a b/spec.json",
+    ],
+)
 def test_a_name_that_leads_elsewhere_is_refused(name: str, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
         archive.writestr(name, "x")

@@ -92,7 +92,17 @@ def test_a_run_of_another_machine_lives_as_long_as_its_lock_is_held(tiny: Tiny) 
     assert settle(tiny.workspace) == [handle.run_id]
 
 
-@pytest.mark.parametrize(("resources", "share", "expected"), [({"CPU": 8.0}, (1, 0), 8), ({"CPU": 8.0}, (3, 0), 2), ({"CPU": 16.0, "GPU": 2.0}, (1, 0.5), 4), ({"CPU": 1.0}, (4, 0), 1), ({}, (1, 0), 1), ({"CPU": 0.3}, (0.1, 0), 3)])
+@pytest.mark.parametrize(
+    ("resources", "share", "expected"),
+    [
+        ({"CPU": 8.0}, (1, 0), 8),
+        ({"CPU": 8.0}, (3, 0), 2),
+        ({"CPU": 16.0, "GPU": 2.0}, (1, 0.5), 4),
+        ({"CPU": 1.0}, (4, 0), 1),
+        ({}, (1, 0), 1),
+        ({"CPU": 0.3}, (0.1, 0), 3),
+    ],
+)
 def test_how_many_runs_a_cluster_holds(resources: dict[str, float], share: tuple[float, float], expected: int) -> None:
     assert places(resources, {"cpus": share[0], "gpus": share[1]}) == expected
 

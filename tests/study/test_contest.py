@@ -23,7 +23,22 @@ def compared(values: dict[str, list[float]]) -> pd.DataFrame:
     for label, found in values.items():
         for draw, value in enumerate(found):
             for metric in ("es_auc", "auc"):
-                lines.append({"scenario": "s", "draw": draw, "protocol": "a", "optimizer": "adamw", "label": label, "reference": "erm", "metric": metric, "difference": value, "low": value - 0.01, "high": value + 0.01, "p": 0.5, "seeds": 1})
+                lines.append(
+                    {
+                        "scenario": "s",
+                        "draw": draw,
+                        "protocol": "a",
+                        "optimizer": "adamw",
+                        "label": label,
+                        "reference": "erm",
+                        "metric": metric,
+                        "difference": value,
+                        "low": value - 0.01,
+                        "high": value + 0.01,
+                        "p": 0.5,
+                        "seeds": 1,
+                    }
+                )
     return pd.DataFrame(lines)
 
 
@@ -105,14 +120,35 @@ def test_the_bound_is_not_beaten_by_any_fixed_mixture(tmp_path) -> None:
 
 
 def test_table_for_people_names_no_winner_beyond_its_p() -> None:
-    runs = pd.DataFrame([{"scenario": "s", "draw": d, "protocol": "a", "optimizer": "adamw", "label": label, "method": label, "seed": 1, "auc": v, "es_auc": v, "worst_group_auc": v, "max_gap": 0.1} for d in (1, 2, 3) for label, v in (("erm", 0.8), ("x", 0.83))])
+    runs = pd.DataFrame(
+        [
+            {
+                "scenario": "s",
+                "draw": d,
+                "protocol": "a",
+                "optimizer": "adamw",
+                "label": label,
+                "method": label,
+                "seed": 1,
+                "auc": v,
+                "es_auc": v,
+                "worst_group_auc": v,
+                "max_gap": 0.1,
+            }
+            for d in (1, 2, 3)
+            for label, v in (("erm", 0.8), ("x", 0.83))
+        ]
+    )
     text = markdown(runs, across(compared({"x": [0.02, 0.03, 0.05]})), Contest())
     assert "| x | 0.830 | 0.830 | 0.830 | 0.100 | +0.033 [" in text and "| erm |" in text
     assert text.index("| x |") < text.index("| erm |")
     assert "only where the adjusted p is below .05" in text
 
 
-@pytest.mark.parametrize(("wrong", "said"), [({"methods": ("nope",)}, "known: "), ({"protocols": ("c",)}, "a and b"), ({"optimizers": ("adam",)}, "adamw and sgd"), ({"draws": ()}, "a draw")])
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [({"methods": ("nope",)}, "known: "), ({"protocols": ("c",)}, "a and b"), ({"optimizers": ("adam",)}, "adamw and sgd"), ({"draws": ()}, "a draw")],
+)
 def test_bad_contests_name_what_there_is(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said):
         Contest(**wrong)

@@ -36,7 +36,19 @@ def test_sentences_by_hand() -> None:
         for p in ("a", "b") for d in (1, 2) for label, value in (("erm", 0.85), ("multifair-plus", 0.90), ("unimodal: b", 0.91), (ORACLE, 0.93))
     ]  # fmt: skip
     differences = pd.DataFrame(
-        [{"scenario": "s", "optimizer": "adamw", "protocol": p, "metric": "es_auc", "label": "multifair-plus", "reference": "erm", "difference": 0.05, "p_family": q} for p, q in (("a", 0.01), ("b", 0.2))]
+        [
+            {
+                "scenario": "s",
+                "optimizer": "adamw",
+                "protocol": p,
+                "metric": "es_auc",
+                "label": "multifair-plus",
+                "reference": "erm",
+                "difference": 0.05,
+                "p_family": q,
+            }
+            for p, q in (("a", 0.01), ("b", 0.2))
+        ]
     )
     found = findings(pd.DataFrame(lines), differences)
     assert "highest mean ES-AUC unimodal: b (0.911" in found[0] or "highest mean ES-AUC unimodal: b (0.912" in found[0]

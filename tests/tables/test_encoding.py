@@ -54,7 +54,10 @@ def test_a_few_foreign_rows_in_a_utf8_file_are_named():
         decode(raw, "t.csv")
 
 
-@pytest.mark.parametrize(("raw", "what"), [(b"%PDF-1.7 x", "PDF"), (b"PAR1xx", "Parquet"), (b"\xd0\xcf\x11\xe0x", "Excel"), (b"SQLite format 3\x00", "SQLite"), (bytes(range(256)), "zero bytes")])
+@pytest.mark.parametrize(
+    ("raw", "what"),
+    [(b"%PDF-1.7 x", "PDF"), (b"PAR1xx", "Parquet"), (b"\xd0\xcf\x11\xe0x", "Excel"), (b"SQLite format 3\x00", "SQLite"), (bytes(range(256)), "zero bytes")],
+)
 def test_what_is_no_text_is_named(raw: bytes, what: str):
     with pytest.raises(UserError, match=what):
         decode(raw, "t.csv")

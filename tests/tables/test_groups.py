@@ -72,7 +72,9 @@ def test_a_finding_says_how_to_merge_and_the_merge_does_it():
     assert values.tolist() == ["F", "F", "f", "M", "unknown"]
 
 
-@pytest.mark.parametrize(("text", "message"), [("sex", "write COLUMN=new:old"), ("sex=F", "write COLUMN=new:old"), ("age=a:b", "no column 'age'"), ("sex=F:x", "never holds 'x'")])
+@pytest.mark.parametrize(
+    ("text", "message"), [("sex", "write COLUMN=new:old"), ("sex=F", "write COLUMN=new:old"), ("age=a:b", "no column 'age'"), ("sex=F:x", "never holds 'x'")]
+)
 def test_merges_that_do_not_fit(text: str, message: str):
     with pytest.raises(UserError, match=message):
         parse_merges([text], {"sex": ["F", "f"]})

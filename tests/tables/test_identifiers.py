@@ -9,7 +9,15 @@ from core.tables.identifiers import numbers_rows, same_ids
 
 
 def test_one_id_in_several_ways_of_writing():
-    assert same_ids(["0007", "7", "7.0", "8", "P1", "p1", "P01"]) == {"0007": "0007", "7": "0007", "7.0": "0007", "8": "8", "P1": "P1", "p1": "P1", "P01": "P01"}
+    assert same_ids(["0007", "7", "7.0", "8", "P1", "p1", "P01"]) == {
+        "0007": "0007",
+        "7": "0007",
+        "7.0": "0007",
+        "8": "8",
+        "P1": "P1",
+        "p1": "P1",
+        "P01": "P01",
+    }
 
 
 @pytest.mark.parametrize(

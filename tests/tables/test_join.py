@@ -37,7 +37,14 @@ def test_a_table_with_the_same_columns_stands_below(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("other.csv", "write FILE:ID"), (":id", "write FILE:ID"), ("other.csv:nope", "has no column 'nope'"), ("none.csv:id", "no such file"), ("twice.csv:id", "several rows that differ in 'sex'"), ("foreign.csv:id", "none of the ids")],
+    [
+        ("other.csv", "write FILE:ID"),
+        (":id", "write FILE:ID"),
+        ("other.csv:nope", "has no column 'nope'"),
+        ("none.csv:id", "no such file"),
+        ("twice.csv:id", "several rows that differ in 'sex'"),
+        ("foreign.csv:id", "none of the ids"),
+    ],
 )
 def test_what_does_not_fit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str) -> None:
     monkeypatch.chdir(tmp_path)

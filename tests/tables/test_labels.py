@@ -33,7 +33,19 @@ def test_known_pairs_need_no_word(low: str, high: str):
     assert meaning([low.upper(), high.title()]) == [0, 1]
 
 
-@pytest.mark.parametrize("values", [["mild", "severe"], ["A", "B"], ["0", "1", "2"], ["1", "2"], ["0", "1", "2", "3", "4"], ["glaucoma", "amd"], ["NEV", "BCC"], ["Effusion", "Effusion|Edema", "Edema|Nodule"]])
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["mild", "severe"],
+        ["A", "B"],
+        ["0", "1", "2"],
+        ["1", "2"],
+        ["0", "1", "2", "3", "4"],
+        ["glaucoma", "amd"],
+        ["NEV", "BCC"],
+        ["Effusion", "Effusion|Edema", "Edema|Nodule"],
+    ],
+)
 def test_all_else_is_asked(values: list[str]):
     assert known_positive(values) is None
     with pytest.raises(UserError, match=r"t\.csv: column 'y' holds .*which value is positive"):

@@ -28,7 +28,21 @@ def last(*values: str) -> tuple[list[float], list[bool], str]:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("<5", 5), ("< 0.5", 0.5), ("≤5", 5), ("> 89", 89), (">=90", 90), ("90+", 90), ("89 or older", 89), ("1,234.5", 1234.5), ("12 mg/l", 12), ("12.5 H", 12.5), ("3.1*", 3.1), ("2.2 (L)", 2.2), ("1 250", 1250)],
+    [
+        ("<5", 5),
+        ("< 0.5", 0.5),
+        ("≤5", 5),
+        ("> 89", 89),
+        (">=90", 90),
+        ("90+", 90),
+        ("89 or older", 89),
+        ("1,234.5", 1234.5),
+        ("12 mg/l", 12),
+        ("12.5 H", 12.5),
+        ("3.1*", 3.1),
+        ("2.2 (L)", 2.2),
+        ("1 250", 1250),
+    ],
 )
 def test_one_text_among_numbers_is_read_flagged_and_said(text: str, value: float):
     values, flagged, said = last(text)
@@ -36,7 +50,9 @@ def test_one_text_among_numbers_is_read_flagged_and_said(text: str, value: float
     assert text in said
 
 
-@pytest.mark.parametrize("text", [".", "-", "n.d.", "#DIV/0!", "unknown", "<LOD", "below detection limit", "not detected", "haemolysed", "-999", "-99", "9999", "-9"])
+@pytest.mark.parametrize(
+    "text", [".", "-", "n.d.", "#DIV/0!", "unknown", "<LOD", "below detection limit", "not detected", "haemolysed", "-999", "-99", "9999", "-9"]
+)
 def test_marks_and_codes_for_no_value_are_missing_and_said(text: str):
     values, flagged, said = last(text, text)
     assert np.isnan(values).all() and all(flagged)
@@ -69,7 +85,9 @@ def test_columns_in_one_notation(texts: list[str], values: list[float]):
     assert read.values.tolist() == pytest.approx(values)
 
 
-@pytest.mark.parametrize("texts", [["20-29", "30-49", "50+"], ["1+", "2+", "neg"], ["70 kg", "154 lb"], ["a", "b"], ["1", "x"], ["1", "2", "unknown"], ["1", "inf"], ["A+", "B-"]])
+@pytest.mark.parametrize(
+    "texts", [["20-29", "30-49", "50+"], ["1+", "2+", "neg"], ["70 kg", "154 lb"], ["a", "b"], ["1", "x"], ["1", "2", "unknown"], ["1", "inf"], ["A+", "B-"]]
+)
 def test_categories_stay_categories(texts: list[str]):
     assert parse(*texts) is None
 

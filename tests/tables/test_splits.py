@@ -9,13 +9,28 @@ from core.tables.splits import are_splits, folds, split_word
 
 @pytest.mark.parametrize(
     ("word", "split"),
-    [("Train", "train"), ("TRAINING", "train"), ("validate", "validation"), ("valid", "validation"), ("dev", "validation"), ("tuning", "validation"), ("test", "test"), ("Hold-Out", "test"), ("external_validation", "test"), ("maybe", None), ("1", None)],
+    [
+        ("Train", "train"),
+        ("TRAINING", "train"),
+        ("validate", "validation"),
+        ("valid", "validation"),
+        ("dev", "validation"),
+        ("tuning", "validation"),
+        ("test", "test"),
+        ("Hold-Out", "test"),
+        ("external_validation", "test"),
+        ("maybe", None),
+        ("1", None),
+    ],
 )
 def test_words(word: str, split: str | None):
     assert split_word(word) == split
 
 
-@pytest.mark.parametrize(("column", "value", "split"), [("is_test", "1", "test"), ("is_test", "False", "train"), ("is_train", "yes", "train"), ("is_train", "0.0", "test"), ("smoker", "1", None)])
+@pytest.mark.parametrize(
+    ("column", "value", "split"),
+    [("is_test", "1", "test"), ("is_test", "False", "train"), ("is_train", "yes", "train"), ("is_train", "0.0", "test"), ("smoker", "1", None)],
+)
 def test_flags_count_only_in_columns_of_that_name(column: str, value: str, split: str | None):
     assert split_word(value, column) == split
 
@@ -26,6 +41,16 @@ def test_a_split_has_training_and_test():
     assert are_splits(["0", "1"], "is_test") and not are_splits(["0", "1"], "label")
 
 
-@pytest.mark.parametrize(("values", "numbers"), [(["0", "1", "2"], [0, 1, 2]), (["fold 1", "fold 2", "fold 3"], [1, 2, 3]), (["1.0", "2.0"], [1, 2]), (["1", "3"], None), (["a", "1"], None), ([str(i) for i in range(40)], None)])
+@pytest.mark.parametrize(
+    ("values", "numbers"),
+    [
+        (["0", "1", "2"], [0, 1, 2]),
+        (["fold 1", "fold 2", "fold 3"], [1, 2, 3]),
+        (["1.0", "2.0"], [1, 2]),
+        (["1", "3"], None),
+        (["a", "1"], None),
+        ([str(i) for i in range(40)], None),
+    ],
+)
 def test_folds(values: list[str], numbers: list[int] | None):
     assert folds(values) == numbers

@@ -98,7 +98,11 @@ def problem(method: str) -> str:
     try:
         steps(method)
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
-        lines = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
+        lines = [
+            f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
+            for frame in traceback.extract_tb(error.__traceback__)
+            if "site-packages" not in frame.filename
+        ]
         return f"{type(error).__name__}: {str(error)[:200]} ({' '.join(lines[-3:])})"
     return ""
 

@@ -86,7 +86,11 @@ def test_swa_evaluates_the_mean_of_the_weights_after_each_epoch() -> None:
 def test_resampling_draws_every_cell_equally_often() -> None:
     made = engine("resampling")
     made.method.context = made.method.context.__class__(
-        **{**vars(made.method.context), "train_group": torch.tensor([0] * 800 + [1] * 200), "train_y": torch.tensor([0] * 700 + [1] * 100 + [0] * 150 + [1] * 50)}
+        **{
+            **vars(made.method.context),
+            "train_group": torch.tensor([0] * 800 + [1] * 200),
+            "train_y": torch.tensor([0] * 700 + [1] * 100 + [0] * 150 + [1] * 50),
+        }
     )
     cell = made.method.context.train_group * 2 + made.method.context.train_y
     shares = torch.bincount(cell[made.method.epoch_rows(0)], minlength=4) / 1000
@@ -133,7 +137,10 @@ def test_a_finished_run_keeps_only_what_predicts(tmp_path: Path) -> None:
     np.testing.assert_equal(again.events[-1]["status"], "done")
 
 
-@pytest.mark.parametrize(("wrong", "said"), [({"optimizer": "adam"}, "'adamw' or 'sgd'"), ({"folds": 1}, "at least 2"), ({"selection": "best"}, "'no_harm'"), ({"evaluation_batch": 0}, "at least 1")])
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [({"optimizer": "adam"}, "'adamw' or 'sgd'"), ({"folds": 1}, "at least 2"), ({"selection": "best"}, "'no_harm'"), ({"evaluation_batch": 0}, "at least 1")],
+)
 def test_unknown_choices_name_the_known_ones(wrong: dict[str, Any], said: str) -> None:
     from core.errors import UserError
 

@@ -156,7 +156,9 @@ def test_what_the_attribute_gives_is_the_attributes(method: str) -> None:
     nothing = evaluator.keeping(outputs, mean, (False, False), keep_group=False)
     torch.testing.assert_close(nothing, nothing[:1].expand_as(nothing))
     assert not torch.allclose(evaluator.keeping(outputs, mean, (False, False)), nothing)
-    rows = contribution_rows(evaluator, outputs, mean, engine.network.modalities, engine.data.groups, engine.data.patients[outputs.rows.numpy()], 20, np.random.default_rng(0))
+    rows = contribution_rows(
+        evaluator, outputs, mean, engine.network.modalities, engine.data.groups, engine.data.patients[outputs.rows.numpy()], 20, np.random.default_rng(0)
+    )
     for group in (None, "g0"):
         phi = {r["modality"]: r["value"] for r in rows if r["name"] in ("contribution.phi", "contribution.phi_attribute") and r["group"] == group}
         (full,) = (r["value"] for r in rows if r["name"] == "take_away.auc" and r["modality"] is None and r["group"] == group)

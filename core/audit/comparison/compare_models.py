@@ -208,7 +208,9 @@ def _mean(one: Linearised, other: Linearised) -> Linearised:
 def _paired(head: tuple[str, str, str, str], name: str, n: int, one: Linearised, other: Linearised, options: AuditOptions) -> PairedDifference:
     value_a, value_b = float(one.value[0]), float(other.value[0])
     if not (np.isfinite(value_a) and np.isfinite(value_b)):
-        return PairedDifference(*head, name, n, finite_or_none(value_a), finite_or_none(value_b), None, None, None, None, None, "none", "it is undefined for one of the models")
+        return PairedDifference(
+            *head, name, n, finite_or_none(value_a), finite_or_none(value_b), None, None, None, None, None, "none", "it is undefined for one of the models"
+        )
     gap = value_a - value_b
     moved = Linearised(one.value - other.value, one.influence - other.influence, one.codes, one.cluster)
     se = float(moved.se()[0])

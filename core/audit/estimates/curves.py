@@ -52,7 +52,9 @@ def curves(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...], opti
 
 
 def reliability_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...], options: AuditOptions) -> pd.DataFrame:
-    curve = reliability(data.y, data.score, codes, len(groups), bins=options.calibration_bins, weight=data.weight, cluster=data.cluster, level=1 - options.alpha)
+    curve = reliability(
+        data.y, data.score, codes, len(groups), bins=options.calibration_bins, weight=data.weight, cluster=data.cluster, level=1 - options.alpha
+    )
     count, bins = curve.weight.shape
     frame = pd.DataFrame(
         {

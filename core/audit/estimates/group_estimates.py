@@ -148,7 +148,9 @@ def rate_tables(
         reasons = tuple(_rate_reason(name, int(k), v, why, options) for k, v, why in zip(trials, estimates.value, lacking, strict=True))
         judged = np.array([why is None for why in reasons])
         method = "Wilson" if data.simple else "Wilson, effective size"
-        tables.append(MetricTable(name, value, low, high, np.where(se > 0, se, np.nan), judged, reasons, method, trials=size, freedom=estimates.df, estimates=estimates))
+        tables.append(
+            MetricTable(name, value, low, high, np.where(se > 0, se, np.nan), judged, reasons, method, trials=size, freedom=estimates.df, estimates=estimates)
+        )
     return tables
 
 
@@ -176,13 +178,22 @@ def mean_tables(data: Scored, codes: NDArray[np.int64], count: int, lacking: tup
 
 
 def _mean_table(
-    name: str, rows: Floats, stratum: NDArray[np.int64], data: Scored, codes: NDArray[np.int64], count: int, lacking: tuple[str | None, ...], options: AuditOptions
+    name: str,
+    rows: Floats,
+    stratum: NDArray[np.int64],
+    data: Scored,
+    codes: NDArray[np.int64],
+    count: int,
+    lacking: tuple[str | None, ...],
+    options: AuditOptions,
 ) -> MetricTable:
     ends = (0.0, 1.0) if name == "brier" else (-np.inf, 1.0)
     estimates = group_mean_estimates(rows, codes, count, stratum=stratum, cluster=data.cluster, weight=data.weight, low=ends[0], high=ends[1])
     low, high = estimates.interval(1 - options.alpha)
     value = linearise_ratio(rows, np.ones(rows.size), codes, count, data.weight).value
-    reasons = tuple(why if why is not None else None if np.isfinite(v) else "rows of one patient alone" for v, why in zip(estimates.value, lacking, strict=True))
+    reasons = tuple(
+        why if why is not None else None if np.isfinite(v) else "rows of one patient alone" for v, why in zip(estimates.value, lacking, strict=True)
+    )
     judged = np.array([why is None for why in reasons])
     return MetricTable(name, value, low, high, estimates.se, judged, reasons, MEAN_METHOD, freedom=estimates.df, estimates=estimates)
 

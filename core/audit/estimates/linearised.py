@@ -56,9 +56,7 @@ class Linearised:
         return np.where(np.isnan(self.value), np.nan, np.sqrt(np.diag(self.covariance)))
 
 
-def linearise_ratio(
-    numerator: Floats, denominator: Floats, codes: Ints, count: int, weights: Floats | None = None, cluster: Ints | None = None
-) -> Linearised:
+def linearise_ratio(numerator: Floats, denominator: Floats, codes: Ints, count: int, weights: Floats | None = None, cluster: Ints | None = None) -> Linearised:
     """Sum of `numerator` over sum of `denominator` in each group; a mean when the denominator is 1."""
     inside = codes >= 0
     safe = np.where(inside, codes, 0)

@@ -57,7 +57,12 @@ def point_summaries(overall_auc: float, tables: Mapping[str, MetricTable], group
         Summary("es_auc", fair.es_auc, reason=reason, excluded=excluded, left_out=left_out),
         Summary("max_gap", fair.max_gap, reason=reason, excluded=excluded, left_out=left_out),
         Summary(
-            "worst_group_auc", fair.worst_value, reason=reason if fair.worst_value is None else None, detail=fair.worst_group, excluded=excluded, left_out=left_out
+            "worst_group_auc",
+            fair.worst_value,
+            reason=reason if fair.worst_value is None else None,
+            detail=fair.worst_group,
+            excluded=excluded,
+            left_out=left_out,
         ),
     ]
     return (*result, *(_of_rates(name, tables, groups, counts) for name in RATE_SUMMARIES))

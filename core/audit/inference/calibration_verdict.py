@@ -56,7 +56,9 @@ class CalibrationVerdict:
     shown: tuple[tuple[JudgedMetric, int], ...]
 
 
-def calibration_verdict(fit: CalibrationFit, pairs: ArrayLike, alpha: float = 0.05, tolerances: Mapping[str, Tolerance] = DEFAULT_TOLERANCES) -> CalibrationVerdict:
+def calibration_verdict(
+    fit: CalibrationFit, pairs: ArrayLike, alpha: float = 0.05, tolerances: Mapping[str, Tolerance] = DEFAULT_TOLERANCES
+) -> CalibrationVerdict:
     """Verdict on the calibration of one attribute.
 
     Parameters

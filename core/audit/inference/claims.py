@@ -80,7 +80,9 @@ class Claims:
 
     @cached_property
     def _rest(self) -> dict[str, tuple[RestTest, ...]]:
-        return {model.model: correct_all([test for a in model.attributes for test in against_rest(a)], self.options) for models in self._audits for model in models}
+        return {
+            model.model: correct_all([test for a in model.attributes for test in against_rest(a)], self.options) for models in self._audits for model in models
+        }
 
     def plan(self, attribute: AttributeAudit, metric: str) -> tuple[float | None, float | None]:
         """(tolerance, marginal level of one test) that the verdict of a metric is decided at, for planning; None for the usual."""

@@ -46,7 +46,11 @@ def leakage(data: Scored, auc: float, n_pos: int, n_neg: int) -> tuple[AuditFind
         return (AuditFinding("score_is_label", "error", message, data.y.size, "check that the score column is the model's output"),)
     if auc >= LEAK_AUC and min(n_pos, n_neg) >= LEAK_ROWS:
         message = f"{data.model}: an AUC of {decimal(auc, 4)} suggests that the label leaked into the model's inputs"
-        return (AuditFinding("perfect_auc", "warning", message, data.y.size, "look for inputs recorded after the diagnosis, or patients in both training and test data"),)
+        return (
+            AuditFinding(
+                "perfect_auc", "warning", message, data.y.size, "look for inputs recorded after the diagnosis, or patients in both training and test data"
+            ),
+        )
     # Variance of the AUC of an unrelated score (Mann-Whitney, without ties: the largest).
     below_chance = (0.5 - auc) / np.sqrt((n_pos + n_neg + 1) / (12 * n_pos * n_neg))
     if below_chance >= WRONG_WAY_Z:
@@ -77,7 +81,9 @@ def group_findings(model: str, grouping: Grouping, tables: Mapping[str, MetricTa
         why = auc.reason[g]
         if why is not None:
             note = "; it is left out of ES-AUC, worst group and gap, which flatters them"
-            found.append(AuditFinding("not_estimable", "warning", f"{grouping.name} = {name} cannot be judged: {why}{note}", int(size[g]), "more patients of this group"))
+            found.append(
+                AuditFinding("not_estimable", "warning", f"{grouping.name} = {name} cannot be judged: {why}{note}", int(size[g]), "more patients of this group")
+            )
             continue
         width = float(auc.high[g] - auc.low[g])
         tolerance = options.tolerance_of("auc")
@@ -89,7 +95,11 @@ def group_findings(model: str, grouping: Grouping, tables: Mapping[str, MetricTa
         message = f"{grouping.name} has {len(grouping.groups)} groups: each is compared with all others together and with {against}, not every two of them"
         found.append(AuditFinding("many_groups", "info", message, int(size.sum()), "merge groups to see all pairs"))
     if grouping.depth == 1 and len(grouping.groups) < 2:
-        found.append(AuditFinding("one_group", "warning", f"{grouping.name} has only one group, so there is nothing to compare", int(size.sum()), "choose another attribute"))
+        found.append(
+            AuditFinding(
+                "one_group", "warning", f"{grouping.name} has only one group, so there is nothing to compare", int(size.sum()), "choose another attribute"
+            )
+        )
     return tuple(found)
 
 

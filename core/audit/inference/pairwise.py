@@ -125,7 +125,18 @@ def widest_pair(attribute: AttributeAudit, metric: str) -> PairTest | None:
         return None
     low, high = found.at_p(np.full(found.p.size, attribute.options.alpha))
     i = int(np.argmax(np.nan_to_num(np.maximum(-low, high), nan=np.inf)))
-    return PairTest(metric, int(found.first[i]), int(found.second[i]), float(found.difference[i]), finite_or_none(low[i]), finite_or_none(high[i]), finite_or_none(found.se[i]), None, None, found.method)
+    return PairTest(
+        metric,
+        int(found.first[i]),
+        int(found.second[i]),
+        float(found.difference[i]),
+        finite_or_none(low[i]),
+        finite_or_none(high[i]),
+        finite_or_none(found.se[i]),
+        None,
+        None,
+        found.method,
+    )
 
 
 def compared_pairs(table: MetricTable, reference: int | None = None) -> tuple[Ints, NDArray[np.bool_]]:

@@ -23,9 +23,7 @@ def standardised_difference(attribute: AttributeAudit, metric: str, pair: PairTe
         return None
     value = np.asarray(data.score if metric == "brier" else data.decision)
     threshold = data.threshold if metric == "net_benefit" else None
-    found = standardise(
-        metric, data.y, value, attribute.grouping.codes, len(attribute.groups), threshold=threshold, weight=data.weight, cluster=data.cluster
-    )
+    found = standardise(metric, data.y, value, attribute.grouping.codes, len(attribute.groups), threshold=threshold, weight=data.weight, cluster=data.cluster)
     return found.prevalence, found.differences([(pair.group_a, pair.group_b)])
 
 

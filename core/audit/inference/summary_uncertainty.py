@@ -37,9 +37,7 @@ class SummaryUncertainty:
     nulls: Mapping[str, ChanceNull]
 
 
-def summary_uncertainty(
-    data: Scored, codes: Ints, count: int, judged: Mapping[str, ArrayLike], level: float = 0.95
-) -> SummaryUncertainty:
+def summary_uncertainty(data: Scored, codes: Ints, count: int, judged: Mapping[str, ArrayLike], level: float = 0.95) -> SummaryUncertainty:
     """All summaries of one attribute.
 
     Parameters
@@ -56,9 +54,7 @@ def summary_uncertainty(
     return SummaryUncertainty(estimates, nulls)
 
 
-def _of_aucs(
-    data: Scored, codes: Ints, count: int, judged: ArrayLike, level: float
-) -> tuple[dict[str, SummaryEstimate], dict[str, ChanceNull]]:
+def _of_aucs(data: Scored, codes: Ints, count: int, judged: ArrayLike, level: float) -> tuple[dict[str, SummaryEstimate], dict[str, ChanceNull]]:
     joint = joint_aucs(data.y, data.score, codes, count, cluster=data.cluster, weight=data.weight)
     groups = selected(joint, np.arange(count))
     family = Family.of(groups, judged)

@@ -106,7 +106,9 @@ def judge(attribute: AttributeAudit, metric: str, tests: Sequence[PairTest], tol
     left_out = [f"{grouping.left_out_rows} rows are in groups too small to look at"] if grouping.left_out_rows else []
     if unjudged or left_out:
         names = "; ".join([f"{name}: {why}" for name, why in unjudged[:3]] + left_out)
-        return verdict(NOT_ENOUGH, f"{sentence(title(metric))} differs by less than the tolerance between the groups that can be judged, but not all can be ({names}).")
+        return verdict(
+            NOT_ENOUGH, f"{sentence(title(metric))} differs by less than the tolerance between the groups that can be judged, but not all can be ({names})."
+        )
     return verdict(NONE_FOUND, _equivalent(metric, groups, tests, shown, tolerance, attribute.options.alpha))
 
 
@@ -117,7 +119,9 @@ def calibration_verdict(parts: Sequence[Verdict], primary: bool) -> Verdict:
         if found:
             first = min(found, key=lambda part: 2.0 if part.p is None else part.p)
             return replace(first, metric="ece", reason=_of_calibration(first.reason), primary=primary)
-    return replace(parts[0], metric="ece", reason=_of_calibration(" ".join(part.reason.removeprefix(EXPLORATORY) for part in parts), not primary), primary=primary)
+    return replace(
+        parts[0], metric="ece", reason=_of_calibration(" ".join(part.reason.removeprefix(EXPLORATORY) for part in parts), not primary), primary=primary
+    )
 
 
 EXPLORATORY = "Exploratory: "

@@ -27,7 +27,9 @@ def align_models(long: Predictions, model: NDArray[np.object_], mapping: Mapping
     if np.count_nonzero(table >= 0) < sample.size:
         cell, counts = np.unique(which * ids.size + sample, return_counts=True)
         first = int(cell[counts > 1][0])
-        raise UserError(f"{long.source}: model '{names[first // ids.size]}' has several rows with the {mapping.id} '{ids[first % ids.size]}'; keep one row for each model and sample")
+        raise UserError(
+            f"{long.source}: model '{names[first // ids.size]}' has several rows with the {mapping.id} '{ids[first % ids.size]}'; keep one row for each model and sample"
+        )
     complete = (table >= 0).all(axis=0)
     if not complete.any():
         raise UserError(f"{long.source}: no sample was scored by all of {', '.join(names)}; check column '{mapping.id}'")
@@ -46,7 +48,13 @@ def align_models(long: Predictions, model: NDArray[np.object_], mapping: Mapping
         aligned = replace(aligned, origin=replace(long.origin.without("samples that some model did not score", torn), rows_per_sample=names.size))
     if left_out:
         aligned = aligned.with_findings(
-            AuditFinding("unaligned", "warning", f"{left_out} samples are not scored by every model and are left out of all", left_out, "score the same samples with every model")
+            AuditFinding(
+                "unaligned",
+                "warning",
+                f"{left_out} samples are not scored by every model and are left out of all",
+                left_out,
+                "score the same samples with every model",
+            )
         )
     return aligned
 

@@ -45,7 +45,9 @@ def banded(predictions: Predictions, options: AuditOptions) -> Predictions:
     """
     unknown = [name for name in options.bands if name not in predictions.attributes]
     if unknown:
-        raise UserError(f"{predictions.source}: bands are given for '{unknown[0]}', which is no attribute of this audit; there are {', '.join(predictions.attributes)}")
+        raise UserError(
+            f"{predictions.source}: bands are given for '{unknown[0]}', which is no attribute of this audit; there are {', '.join(predictions.attributes)}"
+        )
     attributes, findings = {}, []
     for name, attribute in predictions.attributes.items():
         if not attribute.edges:

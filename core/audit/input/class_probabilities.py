@@ -23,5 +23,13 @@ def class_probabilities(predictions: Predictions) -> list[AuditFinding]:
         part = scores[list(group)]
         if part.min() >= -1e-6 and np.allclose(part.sum(axis=0), 1, atol=2e-3) and np.ptp(part, axis=1).max() > 0:
             listed = ", ".join(names[i] for i in group)
-            return [AuditFinding("class_probabilities", "warning", f"the scores {listed} add up to 1 in every row: they look like one model's probabilities of its classes, not like {len(group)} models", scores.shape[1], "name only the column of the positive class as the score")]
+            return [
+                AuditFinding(
+                    "class_probabilities",
+                    "warning",
+                    f"the scores {listed} add up to 1 in every row: they look like one model's probabilities of its classes, not like {len(group)} models",
+                    scores.shape[1],
+                    "name only the column of the positive class as the score",
+                )
+            ]
     return []

@@ -39,7 +39,9 @@ class ColumnGuess:
 def guess_columns(table: pd.DataFrame) -> ColumnGuess:
     """Guess from a table as `core.tables` reads it (text, None where missing); its first thousands of rows are plenty."""
     guess = _Guess(table)
-    label = guess.named(usual.LABEL, lambda c: c.nunique() == 2 or known_positive(c.unique()) is not None, "its name says label and its values are a known pair, or two")
+    label = guess.named(
+        usual.LABEL, lambda c: c.nunique() == 2 or known_positive(c.unique()) is not None, "its name says label and its values are a known pair, or two"
+    )
     patient = guess.named(usual.PATIENT, None, "its name says patient")
     identity = guess.named(usual.SAMPLE, lambda c: c.nunique() > 0.2 * len(c), "its name says id")
     model = guess.named(usual.MODEL, lambda c: c.nunique() <= MOST_GROUPS, "its name says model")
@@ -56,7 +58,9 @@ def guess_columns(table: pd.DataFrame) -> ColumnGuess:
         label = two[0] if len(two) == 1 else None
         if label is not None:
             guess.reasons[label] = "it is the only column left with two values"
-    return ColumnGuess(label, tuple(score), tuple(attributes), identity, patient, tuple(prediction) if len(score) == 1 else (), model, split, weights, guess.reasons)
+    return ColumnGuess(
+        label, tuple(score), tuple(attributes), identity, patient, tuple(prediction) if len(score) == 1 else (), model, split, weights, guess.reasons
+    )
 
 
 class _Guess:

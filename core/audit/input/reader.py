@@ -65,7 +65,9 @@ def _with_metadata(path: Path, mapping: Mapping, metadata: Path, on: str) -> Pre
     available = header(path, sheet=mapping.sheet, encoding=mapping.encoding)
     elsewhere = [name for name in mapping.columns if name not in available and name != on]
     if not elsewhere:
-        raise UserError(f"{path.name} has every column itself, so {metadata.name} adds nothing; leave --metadata out, or name attributes that {metadata.name} has")
+        raise UserError(
+            f"{path.name} has every column itself, so {metadata.name} adds nothing; leave --metadata out, or name attributes that {metadata.name} has"
+        )
     own = tuple(dict.fromkeys([*(name for name in mapping.columns if name not in elsewhere), on]))
     facts = read(metadata, columns=(on, *elsewhere))
     check_columns((on, *elsewhere), facts.header, metadata.name)
@@ -171,7 +173,9 @@ class _Columns:
             own_rule = LabelRule((own,))
             labels = ", ".join(sorted(map(str, present))[:4])
             if any(v not in rule.positive for v in own_rule.positive):
-                message = f"column '{name}' uses other words ({labels}) than the label column '{self.mapping.label}' (positive: {rule}); '{own}' is read as positive"
+                message = (
+                    f"column '{name}' uses other words ({labels}) than the label column '{self.mapping.label}' (positive: {rule}); '{own}' is read as positive"
+                )
                 self.findings.append(AuditFinding("label_words_differ", "warning", message, len(values), "use the same words in both columns"))
             return apply_rule(values, own_rule)
         if own is None and not np.any(meant == 1) and len(present) > 1:
@@ -233,7 +237,15 @@ class _Columns:
         several = [f"{one[t]} = {t}" for t in texts if one[t] != t]
         if several:
             message = f"column '{name}' writes patients in several ways ({listed(several, 3)}); each is taken as one patient"
-            self.group_findings.append(AuditFinding("patient_ids_alike", "warning", message, len(several), "if they are different patients, give them ids that differ in more than zeros or case"))
+            self.group_findings.append(
+                AuditFinding(
+                    "patient_ids_alike",
+                    "warning",
+                    message,
+                    len(several),
+                    "if they are different patients, give them ids that differ in more than zeros or case",
+                )
+            )
             place = {t: i for i, t in enumerate(texts)}
             codes = np.array([*(place[one[t]] for t in texts), -1], dtype=np.int64)[codes]
         return np.where(codes < 0, len(texts) + np.arange(codes.size), codes)
@@ -267,7 +279,13 @@ def _set_aside(mapping: Mapping, columns: _Columns, y: NDArray[np.float64], scor
     remedy = "fill in the values, or check that they are missing at random"
     means = "; where a blank label means that nothing was mentioned, say so with --blank negative"
     return [
-        AuditFinding("missing_values", "warning", f"{rows} rows have no value in column '{name}' and are left out", rows, remedy + (means if name == mapping.label else ""))
+        AuditFinding(
+            "missing_values",
+            "warning",
+            f"{rows} rows have no value in column '{name}' and are left out",
+            rows,
+            remedy + (means if name == mapping.label else ""),
+        )
         for name, rows in missing.items()
         if rows
     ]

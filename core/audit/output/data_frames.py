@@ -13,7 +13,21 @@ if TYPE_CHECKING:
     from core.audit.result import Audit
 
 GROUPS = ["model", "attribute", "group", "n", "n_pos", "n_neg", "metric", "value", "low", "high", "se", "estimable", "reason"]
-TESTS = ["model", "attribute", "metric", "group_a", "group_b", "difference", "low", "high", "simultaneous_low", "simultaneous_high", "p", "p_adjusted", "method"]
+TESTS = [
+    "model",
+    "attribute",
+    "metric",
+    "group_a",
+    "group_b",
+    "difference",
+    "low",
+    "high",
+    "simultaneous_low",
+    "simultaneous_high",
+    "p",
+    "p_adjusted",
+    "method",
+]
 SUMMARIES = ["model", "attribute", "metric", "value", "low", "high", "p_null", "null_median", "null_q95"]
 VERDICTS = ["model", "attribute", "metric", "verdict", "reason", "evidence"]
 VOLCANO = ["model", "attribute", "group", "metric", "n", "difference", "p", "p_adjusted", "method", "worth_a_look"]
@@ -32,8 +46,7 @@ def groups_frame(audit: Audit) -> pd.DataFrame:
             for index, group in enumerate(names):
                 head = (model.model, attribute, group, int(counts.n[index]), int(counts.n_pos[index]), int(counts.n_neg[index]))
                 rows += [
-                    (*head, t.metric, t.value[index], t.low[index], t.high[index], t.se[index], bool(t.judged[index]), t.reason[index])
-                    for t in tables.values()
+                    (*head, t.metric, t.value[index], t.low[index], t.high[index], t.se[index], bool(t.judged[index]), t.reason[index]) for t in tables.values()
                 ]
     return _frame(rows, GROUPS)
 
@@ -42,7 +55,20 @@ def tests_frame(audit: Audit) -> pd.DataFrame:
     """Columns `TESTS`."""
     return _frame(
         (
-            (m.model, a.name, t.metric, a.grouping.groups[t.group_a], a.grouping.groups[t.group_b], t.difference, t.low, t.high, *t.simultaneous, t.p, t.p_adjusted, t.method)
+            (
+                m.model,
+                a.name,
+                t.metric,
+                a.grouping.groups[t.group_a],
+                a.grouping.groups[t.group_b],
+                t.difference,
+                t.low,
+                t.high,
+                *t.simultaneous,
+                t.p,
+                t.p_adjusted,
+                t.method,
+            )
             for m in audit.models
             for a in m.attributes
             for t in a.tests
@@ -54,7 +80,12 @@ def tests_frame(audit: Audit) -> pd.DataFrame:
 def summaries_frame(audit: Audit) -> pd.DataFrame:
     """Columns `SUMMARIES`."""
     return _frame(
-        ((m.model, a.name, s.metric, s.value, s.low, s.high, s.p_null, s.null_median, s.null_q95) for m in audit.models for a in m.attributes for s in a.summaries),
+        (
+            (m.model, a.name, s.metric, s.value, s.low, s.high, s.p_null, s.null_median, s.null_q95)
+            for m in audit.models
+            for a in m.attributes
+            for s in a.summaries
+        ),
         SUMMARIES,
     )
 
@@ -68,7 +99,11 @@ def verdicts_frame(audit: Audit) -> pd.DataFrame:
 def volcano_frame(audit: Audit) -> pd.DataFrame:
     """Columns `VOLCANO`: every group of every attribute and intersection against all others."""
     return _frame(
-        ((m.model, t.attribute, t.group, t.metric, t.n, t.difference, t.p, t.p_adjusted, t.method, t.worth_a_look) for m in audit.models for t in m.against_rest),
+        (
+            (m.model, t.attribute, t.group, t.metric, t.n, t.difference, t.p, t.p_adjusted, t.method, t.worth_a_look)
+            for m in audit.models
+            for t in m.against_rest
+        ),
         VOLCANO,
     )
 
@@ -76,7 +111,12 @@ def volcano_frame(audit: Audit) -> pd.DataFrame:
 def power_frame(audit: Audit) -> pd.DataFrame:
     """Columns `POWER`: the smallest gap that each group's data can show, and the patients that `gap` needs."""
     frame = _frame(
-        ((m.model, a.name, p.group, p.metric, p.reference, p.detectable, p.gap, p.more_patients, p.to_show_disparity, p.to_show_none, p.reason) for m in audit.models for a in m.attributes for p in a.power),
+        (
+            (m.model, a.name, p.group, p.metric, p.reference, p.detectable, p.gap, p.more_patients, p.to_show_disparity, p.to_show_none, p.reason)
+            for m in audit.models
+            for a in m.attributes
+            for p in a.power
+        ),
         POWER,
     )
     return frame.astype({"detectable": "float64", "more_patients": "Int64", "to_show_disparity": "Int64", "to_show_none": "Int64"})
@@ -93,7 +133,21 @@ def matrix_frame(audit: Audit, model: str | None = None) -> pd.DataFrame:
 
 def _frame(rows: Iterable[tuple[Any, ...]], columns: list[str]) -> pd.DataFrame:
     frame = pd.DataFrame(list(rows), columns=pd.Index(columns))
-    for column in ("value", "low", "high", "simultaneous_low", "simultaneous_high", "se", "p", "p_adjusted", "p_null", "null_median", "null_q95", "evidence", "difference"):
+    for column in (
+        "value",
+        "low",
+        "high",
+        "simultaneous_low",
+        "simultaneous_high",
+        "se",
+        "p",
+        "p_adjusted",
+        "p_null",
+        "null_median",
+        "null_q95",
+        "evidence",
+        "difference",
+    ):
         if column in frame:
             frame[column] = frame[column].astype("float64")
     return frame

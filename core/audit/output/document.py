@@ -132,10 +132,24 @@ def _attribute(attribute: AttributeAudit) -> dict[str, Any]:
             for test in attribute.tests
         ],
         "power": [
-            {"group": p.group, "metric": p.metric, "reference": p.reference, "detectable": finite_or_none(p.detectable), "gap": p.gap, "more_patients": p.more_patients, "to_show_disparity": p.to_show_disparity, "to_show_none": p.to_show_none, "reason": p.reason}
+            {
+                "group": p.group,
+                "metric": p.metric,
+                "reference": p.reference,
+                "detectable": finite_or_none(p.detectable),
+                "gap": p.gap,
+                "more_patients": p.more_patients,
+                "to_show_disparity": p.to_show_disparity,
+                "to_show_none": p.to_show_none,
+                "reason": p.reason,
+            }
             for p in attribute.power
         ],
-        **({} if attribute.cross_group is None else {"cross_group_auc": matrix(attribute.cross_group.value, names), "cross_group": cross_group_rows(attribute.cross_group, names)}),
+        **(
+            {}
+            if attribute.cross_group is None
+            else {"cross_group_auc": matrix(attribute.cross_group.value, names), "cross_group": cross_group_rows(attribute.cross_group, names)}
+        ),
         **({} if not attribute.options.curves or attribute.curves is None else {"curves": _curves(attribute.curves)}),
     }
 
@@ -151,7 +165,9 @@ def _verdict(verdict: Verdict, names: tuple[str, ...]) -> dict[str, Any]:
         "p": finite_or_none(verdict.p),
         "exceeds_tolerance": verdict.exceeds,
         "gap": finite_or_none(verdict.gap),
-        "pair": None if test is None else {"group_a": names[test.group_a], "group_b": names[test.group_b], "difference": finite_or_none(test.difference), "ci": pair(*test.simultaneous)},
+        "pair": None
+        if test is None
+        else {"group_a": names[test.group_a], "group_b": names[test.group_b], "difference": finite_or_none(test.difference), "ci": pair(*test.simultaneous)},
     }
 
 

@@ -52,5 +52,7 @@ def checked_document(value: Any, source: str) -> dict[str, Any]:
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise UserError(f"{source}: the audit's version is {version!r}, which is none; {MAKE_ONE}")
     if version > VERSION:
-        raise UserError(f"{source}: the audit was made by a later version of multifair (form {version}, this one knows {VERSION}); install that, or make the audit again")
+        raise UserError(
+            f"{source}: the audit was made by a later version of multifair (form {version}, this one knows {VERSION}); install that, or make the audit again"
+        )
     return value

@@ -43,7 +43,10 @@ def _model(model: ModelAudit, several: bool) -> list[str]:
     marked = [test for test in model.against_rest if test.worth_a_look]
     if marked:
         lines += ["", f"Groups worth a look, each against all others ({len(model.against_rest)} tests, Benjamini-Hochberg over all of them):"]
-        lines += [f"  {t.attribute} = {t.group}: {title(t.metric)} {decimal(t.difference, 3, True)} (n = {count(t.n)}, corrected p {chance(t.p_adjusted)})" for t in marked[:SHOWN]]
+        lines += [
+            f"  {t.attribute} = {t.group}: {title(t.metric)} {decimal(t.difference, 3, True)} (n = {count(t.n)}, corrected p {chance(t.p_adjusted)})"
+            for t in marked[:SHOWN]
+        ]
     return lines
 
 
@@ -79,7 +82,10 @@ def _attribute(attribute: AttributeAudit) -> list[str]:
     if not grouping.groups:
         return [*lines, f"  no group is large enough ({grouping.left_out_groups} groups with {count(grouping.left_out_rows)} rows left out)"]
     width = max(12, *(len(name) for name in grouping.groups))
-    lines += ["", "  " + "group".ljust(width) + "n".rjust(10) + "pos / neg".rjust(18) + "".join(short(c).rjust(WIDTH + 8) for c in COLUMNS if c in attribute.tables)]
+    lines += [
+        "",
+        "  " + "group".ljust(width) + "n".rjust(10) + "pos / neg".rjust(18) + "".join(short(c).rjust(WIDTH + 8) for c in COLUMNS if c in attribute.tables),
+    ]
     for index, name in enumerate(grouping.groups):
         classes = f"{count(int(attribute.counts.n_pos[index]))} / {count(int(attribute.counts.n_neg[index]))}"
         cells = "".join(interval(attribute.tables[c], index).rjust(WIDTH + 8) for c in COLUMNS if c in attribute.tables)
@@ -112,5 +118,3 @@ def interval(table: MetricTable, index: int) -> str:
     if not (math.isfinite(low) and math.isfinite(high)):
         return decimal(value)
     return f"{decimal(value)} [{decimal(low)}, {decimal(high)}]"
-
-

@@ -110,7 +110,11 @@ class ConstantAttribute(_NeedsAttribute):
     remedy = "Nothing can be compared by it; choose another attribute."
 
     def find(self, data: CheckInput) -> list[Finding]:
-        return [self.finding(f"{a} has {counted(int(data.table[a].nunique()), 'value')}", len(data.table), [a]) for a in data.roles.attributes if data.table[a].nunique() < 2]
+        return [
+            self.finding(f"{a} has {counted(int(data.table[a].nunique()), 'value')}", len(data.table), [a])
+            for a in data.roles.attributes
+            if data.table[a].nunique() < 2
+        ]
 
 
 class AttributeVaries(_NeedsAttribute):

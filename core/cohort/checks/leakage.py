@@ -118,7 +118,11 @@ class LabelLeakage(Check):
 
     def find(self, data: CheckInput) -> list[Finding]:
         found = []
-        groups = leak_groups(data.table, None) if data.roles.patient_id is None else leak_groups(data.table.assign(**{data.roles.patient_id: data.patients}), data.roles.patient_id)
+        groups = (
+            leak_groups(data.table, None)
+            if data.roles.patient_id is None
+            else leak_groups(data.table.assign(**{data.roles.patient_id: data.patients}), data.roles.patient_id)
+        )
         skip = {data.roles.label, data.roles.sample_id, data.roles.patient_id, *(m.columns[0] for m in data.roles.modalities if m.kind in ("image", "volume"))}
         for column in data.table.columns:
             if column in skip or numbers_rows(column, data.table[column].dropna()):
@@ -129,7 +133,15 @@ class LabelLeakage(Check):
                 continue
             used = [m.name for m in data.roles.modalities if column in m.columns]
             if used:
-                found.append(self.finding(f"{column}: {leak.reason}, and modality {used[0]!r} uses it", leak.rows, [column], severity="error", remedy=f"Drop it (--drop {column}) unless it is truly known before the diagnosis."))
+                found.append(
+                    self.finding(
+                        f"{column}: {leak.reason}, and modality {used[0]!r} uses it",
+                        leak.rows,
+                        [column],
+                        severity="error",
+                        remedy=f"Drop it (--drop {column}) unless it is truly known before the diagnosis.",
+                    )
+                )
             else:
                 found.append(self.finding(f"{column}: {leak.reason}; it is kept away from all models", leak.rows, [column]))
         return found
@@ -145,7 +157,11 @@ class ConstantLabel(Check):
         known = data.y[~np.isnan(data.y)]
         if len(known) and 0 < known.sum() < len(known):
             return []
-        which = "no row has a label" if not len(known) else f"every row counts as {'positive' if known[0] else 'negative'} (positive value: {data.roles.positive!r})"
+        which = (
+            "no row has a label"
+            if not len(known)
+            else f"every row counts as {'positive' if known[0] else 'negative'} (positive value: {data.roles.positive!r})"
+        )
         return [self.finding(f"{data.roles.label}: {which}", len(known), [data.roles.label])]
 
 
@@ -181,7 +197,11 @@ class LabelMissing(Check):
         rule = data.label_rule
         if rule.blank != "exclude":
             n = int(data.all_labels.isna().sum())
-            return [self.finding(f"{counted(n, 'row')} without a label: counted as {rule.blank}", n, [data.roles.label], remedy="Check that a blank means that.")] if n else []
+            return (
+                [self.finding(f"{counted(n, 'row')} without a label: counted as {rule.blank}", n, [data.roles.label], remedy="Check that a blank means that.")]
+                if n
+                else []
+            )
         aside = sum(s.code == self.code for s in data.set_aside)
         n = aside if data.labels is not None else int(data.table[data.roles.label].isna().sum()) + aside
         return [self.finding(f"{counted(n, 'row')} without a label: set aside", n, [data.roles.label])] if n else []

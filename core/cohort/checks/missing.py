@@ -41,7 +41,9 @@ class InformativeMissingness(Check):
     code = "informative-missingness"
     title = "Missing values predict the label"
     severity = "warning"
-    remedy = "Features are filled from training donors and carry no missing flag. Read results on the complete rows only, and ask why these values were not taken."
+    remedy = (
+        "Features are filled from training donors and carry no missing flag. Read results on the complete rows only, and ask why these values were not taken."
+    )
 
     def find(self, data: CheckInput) -> list[Finding]:
         roles = data.roles
@@ -87,7 +89,11 @@ class ModalityMissingness(Check):
             shares = absence_difference(gap, data.y, len(gaps))
             if shares:
                 n = int(gap.sum())
-                found.append(self.finding(f"{counted(n, 'row')} without modality {name!r}: {_in_words(shares[0], n)}, against {shares[1]:.0%} positive where present", n, [name]))
+                found.append(
+                    self.finding(
+                        f"{counted(n, 'row')} without modality {name!r}: {_in_words(shares[0], n)}, against {shares[1]:.0%} positive where present", n, [name]
+                    )
+                )
         return found
 
 

@@ -32,7 +32,11 @@ class DuplicateIds(Check):
         aside = [s for s in data.set_aside if s.code == self.code]
         repeats += len(aside)
         named += [s.sample_id for s in aside if s.sample_id not in named]
-        return [self.finding(f"{counted(repeats, 'row')} repeat the id of an earlier row: {listed(named)}", repeats, [str(data.roles.sample_id)])] if repeats else []
+        return (
+            [self.finding(f"{counted(repeats, 'row')} repeat the id of an earlier row: {listed(named)}", repeats, [str(data.roles.sample_id)])]
+            if repeats
+            else []
+        )
 
 
 class PatientInTwoSplits(Check):
@@ -59,7 +63,13 @@ class PatientInTwoSplits(Check):
             rows = int(np.isin(data.patients.astype(str), both).sum())
             found.append(self.finding(f"{counted(len(both), 'patient')} in more than one split: {listed(both)}", rows, columns))
         if aside:
-            found.append(self.finding(f"{counted(len(aside), 'row')} of training or validation belong to patients of the test set: set aside ({listed([s.sample_id for s in aside])})", len(aside), columns))
+            found.append(
+                self.finding(
+                    f"{counted(len(aside), 'row')} of training or validation belong to patients of the test set: set aside ({listed([s.sample_id for s in aside])})",
+                    len(aside),
+                    columns,
+                )
+            )
         return found
 
 
@@ -112,7 +122,11 @@ class DuplicateImages(Check):
             if shared:
                 rows = sum(d in shared for d in digests)
                 patients = sorted({p for d in shared for p in owners[d]})
-                found.append(self.finding(f"modality {modality!r}: {counted(len(shared), 'picture')} shared by different patients ({listed(patients)})", rows, [modality]))
+                found.append(
+                    self.finding(
+                        f"modality {modality!r}: {counted(len(shared), 'picture')} shared by different patients ({listed(patients)})", rows, [modality]
+                    )
+                )
         return found
 
 
@@ -126,7 +140,11 @@ class BlankImages(Check):
         return None if data.blank else "no image or volume modality, or its files were not read"
 
     def find(self, data: CheckInput) -> list[Finding]:
-        return [self.finding(f"modality {name!r}: {counted(int(blank.sum()), 'picture')} without any content", int(blank.sum()), [name]) for name, blank in data.blank.items() if blank.any()]
+        return [
+            self.finding(f"modality {name!r}: {counted(int(blank.sum()), 'picture')} without any content", int(blank.sum()), [name])
+            for name, blank in data.blank.items()
+            if blank.any()
+        ]
 
 
 class DarkImages(Check):
@@ -139,7 +157,11 @@ class DarkImages(Check):
         return None if data.dark else "no image or volume modality, or its files were not read"
 
     def find(self, data: CheckInput) -> list[Finding]:
-        return [self.finding(f"modality {name!r}: {counted(int(dark.sum()), 'picture')} with hardly anything above black", int(dark.sum()), [name]) for name, dark in data.dark.items() if dark.any()]
+        return [
+            self.finding(f"modality {name!r}: {counted(int(dark.sum()), 'picture')} with hardly anything above black", int(dark.sum()), [name])
+            for name, dark in data.dark.items()
+            if dark.any()
+        ]
 
 
 class UnreadFiles(Check):
@@ -189,7 +211,9 @@ class PatientIdsAlike(Check):
     code = "patient-ids-alike"
     title = "One patient's id is written in several ways"
     severity = "warning"
-    remedy = "They are taken as one patient, whose rows stay in one split. If they are different patients, give them ids that differ in more than zeros or case."
+    remedy = (
+        "They are taken as one patient, whose rows stay in one split. If they are different patients, give them ids that differ in more than zeros or case."
+    )
 
     def applies(self, data: CheckInput) -> str | None:
         return None if data.roles.patient_id else "no patient column"
@@ -202,7 +226,13 @@ class PatientIdsAlike(Check):
         if not several:
             return []
         rows = int(written.isin([w for v in several for w in v]).sum())
-        return [self.finding(f"{counted(len(several), 'patient')} written in several ways: {listed([' = '.join(v) for v in several], 3)}; each is taken as one", rows, [str(data.roles.patient_id)])]
+        return [
+            self.finding(
+                f"{counted(len(several), 'patient')} written in several ways: {listed([' = '.join(v) for v in several], 3)}; each is taken as one",
+                rows,
+                [str(data.roles.patient_id)],
+            )
+        ]
 
 
 class PatientFromPath(Check):
@@ -216,7 +246,13 @@ class PatientFromPath(Check):
 
     def find(self, data: CheckInput) -> list[Finding]:
         patients = data.table[data.roles.patient_id].dropna()
-        return [self.finding(f"{str(data.roles.patient_id).removeprefix(PATH_PATIENT)} names {counted(patients.nunique(), 'patient')} ({listed(list(dict.fromkeys(patients)), 3)}); each keeps its rows in one split", len(patients), [str(data.roles.patient_id)])]
+        return [
+            self.finding(
+                f"{str(data.roles.patient_id).removeprefix(PATH_PATIENT)} names {counted(patients.nunique(), 'patient')} ({listed(list(dict.fromkeys(patients)), 3)}); each keeps its rows in one split",
+                len(patients),
+                [str(data.roles.patient_id)],
+            )
+        ]
 
 
 class FewPatients(Check):

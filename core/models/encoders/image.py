@@ -46,9 +46,7 @@ class SmallImage(Backbone):
         super().__init__()
         self.width = 2 * channels[-1]
         self.stem = nn.Conv2d(channels_in, channels[0], 5, 2, 2)
-        self.stages = nn.Sequential(
-            *(Residual(a, b, 2) for a, b in pairwise(channels))
-        )
+        self.stages = nn.Sequential(*(Residual(a, b, 2) for a, b in pairwise(channels)))
         self.standardise = Standardise(self.width)
 
     @property

@@ -193,7 +193,9 @@ def _from_pretrained(source: str) -> Any:
     try:
         return AutoModel.from_pretrained(source, local_files_only=True)
     except (OSError, ValueError) as error:
-        raise UserError(f"no model was found in {source!r}: give a folder with config.json and model.safetensors, or a name in the local Hugging Face cache ({_first_line(error)})") from error
+        raise UserError(
+            f"no model was found in {source!r}: give a folder with config.json and model.safetensors, or a name in the local Hugging Face cache ({_first_line(error)})"
+        ) from error
 
 
 def preprocessing_of(source: str) -> Preprocessing:
