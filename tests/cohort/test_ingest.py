@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from core.cohort import cohort as cohorts
 from core.cohort import ingest, list_cohorts, load
@@ -281,3 +282,24 @@ def test_two_processes_may_save_the_same_cohort_at_once(workspace: Workspace, tm
     ids = {p.communicate()[0].strip() for p in started}
     assert {p.returncode for p in started} == {0}
     assert len(ids) == 1 and len(list_cohorts(workspace)) == 1
+
+
+def test_what_is_interrupted_leaves_no_cohort_and_goes_on_to_the_same_one(tmp_path: Path, workspace: Workspace) -> None:
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(40):
+        Image.fromarray(rng.integers(0, 256, (16, 16), dtype=np.uint8)).save(tmp_path / f"{i}.png")
+        rows.append(f"p{i},{i}.png,{'FM'[i % 2]},{int(i % 3 == 0)}")
+    (tmp_path / "t.csv").write_text("patient_id,image,sex,label\n" + "\n".join(rows) + "\n")
+
+    def interrupt(_: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ingest(workspace, tmp_path / "t.csv", progress=interrupt)
+    assert not list_cohorts(workspace)
+    again = ingest(workspace, tmp_path / "t.csv")
+    assert [c.cohort_id for c in list_cohorts(workspace)] == [again.cohort_id]
+    other = ingest(Workspace.open(tmp_path / "other"), tmp_path / "t.csv")
+    assert np.array_equal(again.array("image"), other.array("image")) and again.table.equals(other.table)
+    assert not [p for p in workspace.cohorts.iterdir() if p.name.startswith(".building")]
