@@ -16,7 +16,7 @@ EPILOG = """examples:
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "report", help="write a report of runs or of an audit",
-        description="Write a comparison report of finished runs, or the report of an audit, as one HTML file that needs no network, a zip with tables and drawings, or JSON.",
+        description="Write a comparison report of finished runs, or the report of an audit, as one HTML file that needs no network, a PDF, a zip with tables and drawings, or JSON.",
         epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     common(parser)
@@ -24,7 +24,7 @@ def add_parser(subparsers: Any) -> None:
     chosen.add_argument("--run", dest="runs", metavar="ID", nargs="+", action="extend", help="runs to compare (ids, or their unambiguous beginnings)")
     chosen.add_argument("--audit", metavar="FILE.json", help="what multifair audit --json printed")
     parser.add_argument("--attribute", metavar="NAME", help="sensitive attribute to compare by (default: the runs' own)")
-    parser.add_argument("--format", default="html", metavar="LIST", help="html, zip, json, comma separated (default html)")
+    parser.add_argument("--format", default="html", metavar="LIST", help="html, pdf, zip, json, comma separated (default html)")
     parser.add_argument(
         "--suppress",
         type=int,

@@ -1,4 +1,4 @@
-"""Report files: HTML, a zip of everything, JSON; written whole or not at all."""
+"""Report files in every format; each is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ from core.report.svg import chart_svg
 from core.report.tables import csv_text, plain, records
 from core.workspace import write_atomic
 
-FORMATS = ("html", "zip", "json")
-LATER = ("pdf", "latex")
+FORMATS = {"html": "html", "pdf": "pdf", "zip": "zip", "json": "json"}
+"""Name of each format, and the ending of its file."""
 
 
 def parse_formats(text: str) -> tuple[str, ...]:
@@ -28,14 +28,12 @@ def parse_formats(text: str) -> tuple[str, ...]:
     Raises
     ------
     UserError
-        For a format that is unknown, or known and not made by this version.
+        For a format that is unknown, whatever else is asked for.
     """
     asked = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
     if not asked:
         raise UserError(f"--format is empty; choose from {', '.join(FORMATS)}")
     for name in asked:
-        if name in LATER:
-            raise UserError(f"--format {name}: this version does not write {name}; choose from {', '.join(FORMATS)}")
         if name not in FORMATS:
             raise UserError(f"--format {name}: unknown; choose from {', '.join(FORMATS)}")
     return asked
@@ -102,24 +100,26 @@ def write(report: Report, out: Path, formats: Iterable[str]) -> list[Path]:
         When the folder cannot be made or written.
     """
     stem = safe_stem(report.name)
-    html = render_html(report) if {"html", "zip"} & set(formats) else None
     made: list[Path] = []
     try:
         out.mkdir(parents=True, exist_ok=True)
         for kind in formats:
-            path = out / f"{stem}.{kind}"
-            if kind == "html" and html is not None:
-                write_atomic(path, html)
-            elif kind == "zip":
-                write_atomic(path, report_zip(report, html))
-            elif kind == "json":
-                write_atomic(path, json_text(report))
-            else:
-                raise ValueError(f"{kind} is not one of {FORMATS}")
+            path = out / f"{stem}.{FORMATS[kind]}"
+            write_atomic(path, render(report, kind))
             made.append(path)
     except OSError as error:
         raise UserError(f"{out}: the report cannot be written there ({error.strerror}); name another --out folder") from error
     return made
+
+
+def render(report: Report, kind: str) -> str | bytes:
+    """The report in one of `FORMATS`."""
+    if kind == "pdf":
+        from core.report.pdf import render_pdf  # brings typst, which the other formats do without
+
+        return render_pdf(report)
+    writers: dict[str, Callable[[Report], str | bytes]] = {"html": render_html, "zip": report_zip, "json": json_text}
+    return writers[kind](report)
 
 
 def safe_stem(name: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import vl_convert
 
 from core.charts.grammar import SCHEMA
+from core.report.readable import readable
 
 _VERSION = SCHEMA.rpartition("/v")[2].rpartition(".json")[0].rpartition(".")[0]
 _DEFINED = re.compile(r'\bid="([^"]+)"')
@@ -21,6 +22,15 @@ _NAMED = re.compile(r'(\bid="|url\(#|href="#)([^")]+)')
 @lru_cache(maxsize=KEPT)
 def _drawn(spec: str) -> str:
     return str(vl_convert.vegalite_to_svg(json.loads(spec), vl_version=_VERSION, allowed_base_urls=[]))
+
+
+def _readable(value: Any) -> Any:
+    """The specification with every text made readable, names of fields too."""
+    if isinstance(value, dict):
+        return {_readable(key): _readable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_readable(item) for item in value]
+    return readable(value) if isinstance(value, str) else value
 
 
 class Chart(Protocol):
@@ -44,7 +54,12 @@ def chart_svg(chart: Chart, prefix: str = "") -> str:
     No base address is allowed to the renderer: a chart that names a remote file fails
     instead of fetching it.
     """
-    svg = _drawn(json.dumps(chart.to_dict(), sort_keys=True))
+    spec = chart.to_dict()
+    text = json.dumps(spec, sort_keys=True, ensure_ascii=False)
+    if not text.isprintable() or "\\u" in text:
+        # An unpaired surrogate ends the renderer, and with it the process.
+        text = json.dumps(_readable(spec), sort_keys=True, ensure_ascii=False)
+    svg = _drawn(text)
     # The renderer numbers ids on from its last drawing; count from zero in each instead.
     ids = {name: f"{prefix}i{index}" for index, name in enumerate(dict.fromkeys(_DEFINED.findall(svg)))}
     return _NAMED.sub(lambda found: found.group(1) + ids.get(found.group(2), found.group(2)), svg)

@@ -14,8 +14,9 @@ import pytest
 
 from core.errors import UserError
 from core.report.bundle import json_text, parse_formats, report_zip, tables_zip, write
+from core.report.cells import cell_text
 from core.report.document import ChartBlock, Drawing, Report, Section, TableBlock
-from core.report.html import cell_text, render_html
+from core.report.html import render_html
 from core.report.svg import chart_svg
 from core.report.tables import csv_text, plain
 
@@ -124,7 +125,7 @@ def test_unwritable_folder_is_one_clear_line(tmp_path: Path) -> None:
         write(report(), tmp_path / "file" / "out", ("json",))
 
 
-@pytest.mark.parametrize(("text", "message"), [("pdf", "does not write pdf"), ("doc", "unknown"), (" ,", "empty")])
+@pytest.mark.parametrize(("text", "message"), [("html,pptx", "pptx: unknown"), ("doc", "unknown"), (" ,", "empty")])
 def test_formats_that_cannot_be_made_say_so(text: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         parse_formats(text)
