@@ -12,13 +12,15 @@ from typing import Any
 
 from core import __version__
 from core.errors import UserError
+from core.report.data_dictionary import data_dictionary, parquet
 from core.report.document import Report
 from core.report.html import render_html
+from core.report.latex import render_latex
 from core.report.svg import chart_svg
 from core.report.tables import csv_text, plain, records
 from core.workspace import write_atomic
 
-FORMATS = {"html": "html", "pdf": "pdf", "zip": "zip", "json": "json"}
+FORMATS = {"html": "html", "pdf": "pdf", "zip": "zip", "json": "json", "latex": "tex"}
 """Name of each format, and the ending of its file."""
 
 
@@ -67,13 +69,17 @@ def tables_zip(report: Report) -> bytes:
 
 
 def report_zip(report: Report, html: str | None = None) -> bytes:
-    """The report with its tables as CSV, its drawings as SVG and its JSON."""
+    """The report with its tables as CSV and Parquet, what their columns mean, its drawings as SVG, LaTeX tables and its JSON."""
 
-    def files() -> Iterable[tuple[str, str]]:
+    def files() -> Iterable[tuple[str, str | bytes]]:
         yield "report.html", html or render_html(report)
         yield "report.json", json_text(report)
+        yield "data-dictionary.csv", csv_text(data_dictionary(report))
         for table in report.tables():
             yield f"tables/{safe_stem(table.name)}.csv", csv_text(table.frame)
+            yield f"tables/{safe_stem(table.name)}.parquet", parquet(table)
+        if any(table.paper for table in report.tables()):
+            yield "tables.tex", render_latex(report)
         for block in report.charts():
             for number, part in enumerate(block.drawings, start=1):
                 stem = safe_stem(block.name) + (f"-{number}" if len(block.drawings) > 1 else "")
@@ -82,7 +88,7 @@ def report_zip(report: Report, html: str | None = None) -> bytes:
     return _zip(files())
 
 
-def _zip(files: Iterable[tuple[str, str]]) -> bytes:
+def _zip(files: Iterable[tuple[str, str | bytes]]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in files:
@@ -118,7 +124,7 @@ def render(report: Report, kind: str) -> str | bytes:
         from core.report.pdf import render_pdf  # brings typst, which the other formats do without
 
         return render_pdf(report)
-    writers: dict[str, Callable[[Report], str | bytes]] = {"html": render_html, "zip": report_zip, "json": json_text}
+    writers: dict[str, Callable[[Report], str | bytes]] = {"html": render_html, "zip": report_zip, "json": json_text, "latex": render_latex}
     return writers[kind](report)
 
 

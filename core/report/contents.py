@@ -9,6 +9,7 @@ from core.report.audit_tables import comparisons_table, models
 
 MODALITIES = "Which modality does the model lean on, and for whom?"
 GRADIENTS = "Where do the gradients conflict, and what did the method do about it?"
+METHODS = "How do the methods compare over their seeds?"
 TRAINED = "What was trained?"
 FOUND = "What was found?"
 REST = "Which groups are worth a look?"
@@ -26,7 +27,7 @@ def by_attribute(attribute: str, real: bool = False) -> str:
 
 def runs_contents(attribute: str | None) -> tuple[str, ...]:
     """Of `runs_report`. `attribute`: by which the runs are compared, None in a cohort without any."""
-    return (*(() if attribute is None else (by_attribute(attribute, real=True),)), MODALITIES, GRADIENTS, TRAINED, WORDS)
+    return (*(() if attribute is None else (by_attribute(attribute, real=True), METHODS)), MODALITIES, GRADIENTS, TRAINED, WORDS)
 
 
 def audit_contents(document: Mapping[str, Any]) -> tuple[str, ...]:

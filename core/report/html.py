@@ -55,10 +55,11 @@ def _readable(value: Any) -> Any:
     return readable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _rows(block: TableBlock) -> Iterator[list[tuple[str, bool]]]:
+def _rows(block: TableBlock) -> Iterator[list[tuple[str, bool, bool]]]:
+    """Cells as (text, whether it is a number, whether it stands out)."""
     flags = [number for _, number in columns(block)]
-    for row in rows(block, LONGEST_TABLE):
-        yield list(zip(row, flags, strict=True))
+    for y, row in enumerate(rows(block, LONGEST_TABLE)):
+        yield [(cell, number, (y, x) in block.bold) for x, (cell, number) in enumerate(zip(row, flags, strict=True))]
     if len(block.display) > LONGEST_TABLE:
         rest = f"… {len(block.display) - LONGEST_TABLE} more rows: see the tables folder"
-        yield [(rest if index == 0 else "", False) for index in range(len(flags))]
+        yield [(rest if index == 0 else "", False, False) for index in range(len(flags))]

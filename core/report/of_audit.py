@@ -16,7 +16,7 @@ from core.charts.audit_volcano import volcano
 from core.charts.consequences import cross_group
 from core.charts.text import count, decimal, interval, missing, p_value, plural, positives
 from core.metrics.catalogue import short
-from core.report import contents
+from core.report import contents, paper_tables
 from core.report.audit_comparisons import comparison_section
 from core.report.audit_tables import (
     MAIN_METRICS,
@@ -151,6 +151,7 @@ def _attribute(
         block = ChartBlock.of(metric_forest(part, overall[overall["metric"] == metric], attribute, metric), f"{stem}_{metric}")
         if block is not None:
             blocks.append(block)
+    blocks.append(paper_tables.of_audit(document, attribute, f"{stem}_paper"))
     blocks.append(TableBlock(f"{stem}_groups", "Estimates by group", own.drop(columns="attribute"), group_text(own[own["metric"].isin(MAIN_METRICS)], several)))
     more = own[own["metric"].isin(MORE_METRICS)]
     if len(more):

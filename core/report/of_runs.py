@@ -17,7 +17,7 @@ from core.charts.text import count, interval, missing, p_value, plural, positive
 from core.charts.theme import method_rank
 from core.errors import UserError
 from core.metrics.catalogue import short
-from core.report import contents
+from core.report import contents, paper_tables
 from core.report.document import ChartBlock, Report, Section, TableBlock
 from core.report.terms import glossary_section
 from core.results import cohort_claims, group_tables
@@ -64,6 +64,7 @@ def runs_report(store: Store, run_ids: Sequence[str], attribute: str | None = No
     sections: list[Section] = []
     if attribute is not None:
         sections.append(_groups(store, names, cohort_id, attribute))
+        sections.append(Section(contents.METHODS, "", (paper_tables.of_runs(store, runs, attribute),)))
     sections.append(_modalities(store, names, modalities, cohort_id, attribute))
     sections.append(_gradients(store, names, modalities, cohort_id, attribute))
     sections += [_settings(runs), glossary_section(TERMS)]

@@ -21,8 +21,6 @@ FOLDED_ROWS, OPEN_ROWS = 40, 200
 """Longest tables that are printed: those a reader of the page has to open, and those that stand open."""
 GUTTER = 8.0
 MOST_NAMED = 12
-STANDARD = "ua-1"
-"""PDF/UA-1: headings, tables and drawings can be read aloud."""
 
 
 def render_pdf(report: Report) -> bytes:
@@ -51,7 +49,8 @@ def render_pdf(report: Report) -> bytes:
     }
     content["note"] = _missing_note(missing)
     files: Any = {"main.typ": PAGE.encode(), "report.json": json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")}
-    return bytes(typst.compile(files, format="pdf", pdf_standards=[STANDARD]))
+    # PDF/UA-1: headings, tables and drawings can be read aloud.
+    return bytes(typst.compile(files, format="pdf", pdf_standards="ua-1"))
 
 
 def breakable(text: str) -> str:
@@ -99,7 +98,7 @@ def _table(block: TableBlock, text: Any) -> dict[str, Any]:
     elif rows:
         heads = cells.columns(block)
         body = [[text(cell) for cell in row] for row in cells.rows(block, most)]
-        shown = parts([text(name) for name, _ in heads], [number for _, number in heads], body)
+        shown = parts([text(name) for name, _ in heads], [number for _, number in heads], body, block.bold)
     else:
         more = "No rows."
     return {"kind": "table", "title": text(block.title), "caption": text(block.caption), "parts": [part.to_dict() for part in shown], "more": more}

@@ -31,7 +31,7 @@ PAGE = r"""
 #let cells(p) = table(
   columns: p.widths.map(w => w * 1pt), align: p.numbers.map(n => if n { right + top } else { left + top }),
   table.header(..p.header.map(name => text(7.2pt, weight: "bold", fill: soft, name))),
-  ..p.rows.flatten().map(cell => text(7.6pt, cell)),
+  ..p.rows.flatten().map(cell => text(7.6pt, weight: if cell.bold { "bold" } else { "regular" }, cell.text)),
 )
 
 #let tabular(b) = {

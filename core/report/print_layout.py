@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,13 +26,14 @@ class Part:
     widths: tuple[float, ...]
     header: tuple[str, ...]
     numbers: tuple[bool, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[tuple[str, bool], ...], ...]
+    """Text of each cell, and whether it is bold."""
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "rows": [[{"text": text, "bold": bold} for text, bold in row] for row in self.rows]}
 
 
-def parts(header: Sequence[str], numbers: Sequence[bool], rows: Sequence[Sequence[str]]) -> list[Part]:
+def parts(header: Sequence[str], numbers: Sequence[bool], rows: Sequence[Sequence[str]], bold: Collection[tuple[int, int]] = ()) -> list[Part]:
     """The table as one part where its words fit side by side, else as several."""
     rows = [[KEPT_TOGETHER.sub("[\\1,\u00a0\\2]", cell) for cell in row] for row in rows]
     columns = [[name, *(row[place] for row in rows)] for place, name in enumerate(header)]
@@ -41,7 +42,8 @@ def parts(header: Sequence[str], numbers: Sequence[bool], rows: Sequence[Sequenc
     found = []
     for chosen in _split(header, least):
         widths = _widths([least[i] for i in chosen], [wanted[i] for i in chosen])
-        found.append(Part(widths, tuple(header[i] for i in chosen), tuple(numbers[i] for i in chosen), tuple(tuple(row[i] for i in chosen) for row in rows)))
+        cells = tuple(tuple((row[i], (y, i) in bold) for i in chosen) for y, row in enumerate(rows))
+        found.append(Part(widths, tuple(header[i] for i in chosen), tuple(numbers[i] for i in chosen), cells))
     return found
 
 

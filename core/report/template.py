@@ -66,7 +66,7 @@ PAGE = """<!doctype html>
 {% if block.caption %}<p class="caption">{{ block.caption }}</p>{% endif %}
 <div class="scroll"><table>
 <thead><tr>{% for name, number in columns(block) %}<th scope="col"{% if number %} class="number"{% endif %}>{{ name }}</th>{% endfor %}</tr></thead>
-<tbody>{% for row in rows(block) %}<tr>{% for cell, number in row %}<td{% if number %} class="number"{% elif is_long(cell) %} class="long"{% endif %}>{{ cell }}</td>{% endfor %}</tr>
+<tbody>{% for row in rows(block) %}<tr>{% for cell, number, bold in row %}<td{% if number %} class="number"{% elif is_long(cell) %} class="long"{% endif %}>{% if bold %}<strong>{{ cell }}</strong>{% else %}{{ cell }}{% endif %}</td>{% endfor %}</tr>
 {% endfor %}</tbody>
 </table></div>
 {% if block.folded %}</details>{% endif %}

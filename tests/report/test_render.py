@@ -100,11 +100,16 @@ def test_zip_holds_the_report_tables_and_drawings() -> None:
         assert set(archive.namelist()) == {
             "report.html",
             "report.json",
+            "data-dictionary.csv",
             "tables/groups.csv",
+            "tables/groups.parquet",
             "charts/first.svg",
             "charts/second.svg",
         }
         frame = pd.read_csv(archive.open("tables/groups.csv"))
+        pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(archive.read("tables/groups.parquet"))), report().tables().__next__().frame)
+        told = pd.read_csv(archive.open("data-dictionary.csv"))
+        assert told[["table", "column"]].to_numpy().tolist() == [["groups", "group"], ["groups", "auc"], ["groups", "n"]]
     assert frame["group"].tolist() == [NASTY, "b"]
     assert frame["auc"].isna().tolist() == [False, True]
     same = report()
