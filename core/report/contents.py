@@ -11,6 +11,9 @@ MODALITIES = "Which modality does the model lean on, and for whom?"
 GRADIENTS = "Where do the gradients conflict, and what did the method do about it?"
 METHODS = "How do the methods compare over their seeds?"
 TRAINED = "What was trained?"
+SUMMARY = "In short"
+WHO = "Who was audited, and how is it decided?"
+LIMITS = "What these results cannot say"
 FOUND = "What was found?"
 REST = "Which groups are worth a look?"
 TOGETHER = "Do attributes add up?"
@@ -42,6 +45,6 @@ def audit_contents(document: Mapping[str, Any]) -> tuple[str, ...]:
     crossed = {name: len(part.get("attributes") or (1,)) > 1 for name, part in first["attributes"].items()}
     told = {
         REST: bool(first.get("against_rest")), TOGETHER: any(crossed.values()), BETTER: not comparisons_table(document).empty,
-        BEFORE: bool(document.get("findings")), AGAIN: True, WORDS: True,
+        BEFORE: bool(document.get("findings")), LIMITS: True, AGAIN: True, WORDS: True,
     }  # fmt: skip
-    return (FOUND, *(by_attribute(name) for name, joint in crossed.items() if not joint), *(title for title, there in told.items() if there))
+    return (SUMMARY, WHO, FOUND, *(by_attribute(name) for name, joint in crossed.items() if not joint), *(title for title, there in told.items() if there))

@@ -97,6 +97,9 @@ def _cells(groups: Mapping[Node, Mapping[str, Any]]) -> tuple[Counts, Counts]:
     tp: dict[Node, int] = {}
     fp: dict[Node, int] = {}
     for node, g in groups.items():
+        if g.get("confusion"):
+            tp[node], fp[node] = int(g["confusion"]["tp"]), int(g["confusion"]["fp"])
+            continue
         rates = [0.0 if not g[size] else g.get(rate) for rate, size in (("tpr", "n_pos"), ("fpr", "n_neg"))]
         if rates[0] is not None and rates[1] is not None:
             tp[node], fp[node] = round(rates[0] * g["n_pos"]), round(rates[1] * g["n_neg"])

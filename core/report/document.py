@@ -83,6 +83,8 @@ class Section:
     notes: tuple[str, ...] = ()
     tag: str = ""
     """A verdict beside the title: `disparity`, `no disparity found`, `not enough data`."""
+    first: bool = False
+    """True: the summary, which stands before the table of contents."""
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,7 @@ def _section(section: Section, text: Any, missing: set[str]) -> dict[str, Any]:
     return {
         "title": text(section.title),
         "tag": section.tag,
+        "first": section.first,
         "sentence": text(section.sentence),
         "notes": [text(note) for note in section.notes],
         "blocks": blocks,

@@ -22,11 +22,14 @@ PAGE = r"""
   image(bytes(part.svg), format: "svg", width: part.width * 1pt, alt: part.alt)
 }
 
-#let chart(b) = block(breakable: false, width: 100%, below: 1.2em)[
-  #heading(level: 2, outlined: false, b.title)
-  #grid(columns: (1fr,) * b.columns, gutter: 8pt, ..b.parts.map(drawing))
-  #if b.caption != "" { text(8pt, fill: soft, b.caption) }
-]
+#let chart(b) = {
+  heading(level: 2, outlined: false, b.title)
+  for row in b.parts.chunks(b.columns) {
+    block(breakable: false, width: 100%, sticky: b.caption != "" and row == b.parts.chunks(b.columns).last(), grid(columns: (1fr,) * b.columns, gutter: 8pt, ..row.map(drawing)))
+  }
+  if b.caption != "" { par(text(8pt, fill: soft, b.caption)) }
+  v(0.4em)
+}
 
 #let cells(p) = table(
   columns: p.widths.map(w => w * 1pt), align: p.numbers.map(n => if n { right + top } else { left + top }),
@@ -41,6 +44,14 @@ PAGE = r"""
   if b.more != "" { par(text(8pt, fill: soft, b.more)) }
 }
 
+#let written(s) = {
+  heading(level: 1, s.title)
+  if s.tag != "" { block(above: 0.2em, below: 0.6em, box(stroke: 0.6pt + soft, radius: 6pt, inset: (x: 5pt, y: 2.4pt), text(8pt, weight: "bold", s.tag))) }
+  if s.sentence != "" { par(text(10pt, s.sentence)) }
+  for b in s.blocks { if b.kind == "chart" { chart(b) } else { tabular(b) } }
+  for n in s.notes { par(text(fill: soft, n)) }
+}
+
 #text(19pt, weight: "bold", d.title)
 #v(-0.3em)
 #text(fill: soft, d.subtitle)
@@ -52,15 +63,11 @@ PAGE = r"""
   ))
 }
 
+#for s in d.sections { if s.first { written(s) } }
+
 #if d.sections.len() > 2 { outline(title: "Contents", depth: 1) }
 
-#for s in d.sections {
-  heading(level: 1, s.title)
-  if s.tag != "" { block(above: 0.2em, below: 0.6em, box(stroke: 0.6pt + soft, radius: 6pt, inset: (x: 5pt, y: 2.4pt), text(8pt, weight: "bold", s.tag))) }
-  if s.sentence != "" { par(text(10pt, s.sentence)) }
-  for b in s.blocks { if b.kind == "chart" { chart(b) } else { tabular(b) } }
-  for n in s.notes { par(text(fill: soft, n)) }
-}
+#for s in d.sections { if not s.first { written(s) } }
 
 #if d.note != "" { par(text(8pt, fill: soft, d.note)) }
 """

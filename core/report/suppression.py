@@ -125,7 +125,7 @@ class _Part:
         }
 
     def _without_rates(self, numbers: Mapping[str, Any]) -> Document:
-        result = dict(numbers)
+        result = {**numbers, **({"confusion": None} if "confusion" in numbers else {})}
         for metric in RATES:
             for name in (metric, f"{metric}_ci", f"{metric}_se"):
                 if name in result:
