@@ -28,10 +28,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--suppress",
         type=int,
-        default=0,
         metavar="N",
-        help="with --audit: hide counts below N and what would reveal them (11 is usual where a report leaves the hospital; default: show all)",
+        help="with --audit: hide counts below N and what would reveal them (default 11, as files leave the hospital; 0 shows all)",
     )
+    parser.add_argument("--answers", metavar="FILE.json", help="answers to what only people can say, by key: they close items of reporting guidelines")
     parser.add_argument("--out", metavar="FOLDER", default=".", help="where to write (default: here)")
     parser.set_defaults(run=run)
 
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
         result = load_runs(args.runs, workspace=args.workspace)
         progress(f"comparing {len(result.run_ids)} runs")
-    made = write_report(result, args.out, formats=formats, attribute=args.attribute, suppress=args.suppress)
+    made = write_report(result, args.out, formats=formats, attribute=args.attribute, suppress=args.suppress, answers=args.answers)
     if args.json:
         emit({"files": [str(file) for file in made]})
     else:

@@ -64,7 +64,9 @@ def hidden(document: Mapping[str, Any], limit: int) -> Hidden:
     groups = _groups(next(iter(models.values())))
     whole = groups[EVERYBODY]
     if min(whole["n_pos"], whole["n_neg"], whole["n_patients"]) < limit:
-        raise UserError(f"the audit has {whole['n_pos']} positives and {whole['n_neg']} negatives: with --suppress {limit} nothing can be shown")
+        raise UserError(
+            f"the audit has {whole['n_pos']} positives and {whole['n_neg']} negatives: with --suppress {limit} nothing can be shown; --suppress 0 shows all counts, for readers who may see them"
+        )
     found = Hidden()
     size = {node: group["n"] for node, group in groups.items()}
     counted = [{node: int(group[name]) for node, group in groups.items()} for name in ("n_pos", "n_neg", "n_patients")]

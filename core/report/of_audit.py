@@ -20,6 +20,7 @@ from core.metrics.catalogue import short
 from core.report import contents, paper_tables
 from core.report.audit_cohort import cohort_section, limits_section
 from core.report.audit_comparisons import comparison_section
+from core.report.audit_evidence import audit_evidence
 from core.report.audit_summary import summary_section
 from core.report.audit_tables import (
     MAIN_METRICS,
@@ -36,6 +37,7 @@ from core.report.audit_tables import (
     verdicts_table,
 )
 from core.report.document import ChartBlock, Report, Section, TableBlock
+from core.report.guidelines import checklist_section
 from core.report.provenance import provenance_section
 from core.report.terms import glossary_section
 from core.versions import now
@@ -46,8 +48,10 @@ UNFOLDED = 6
 RANK = {DISPARITY: 2, UNKNOWN: 1, NONE: 0}
 
 
-def audit_report(document: Mapping[str, Any], name: str = "audit", created: datetime | None = None) -> Report:
+def audit_report(document: Mapping[str, Any], name: str = "audit", created: datetime | None = None, answers: Mapping[str, str] | None = None) -> Report:
     """Compose the report.
+
+    answers : to the questions of `core.report.answers`, by key.
 
     Raises
     ------
@@ -68,6 +72,7 @@ def audit_report(document: Mapping[str, Any], name: str = "audit", created: date
     sections += [
         _warnings(document),
         limits_section(document),
+        checklist_section(audit_evidence(document), answers or {}),
         provenance_section(document),
         glossary_section(["auc", "group_auc", "interval", "es_auc", "max_gap", "null", "p", "dpd", "deodds", "tpr", "fpr", "ece"]),
     ]
@@ -93,7 +98,7 @@ def audit_report(document: Mapping[str, Any], name: str = "audit", created: date
         facts=tuple(facts),
         sections=tuple(section for section in sections if section is not None),
         provenance=document.get("provenance") or {"source": source, "options": options, "operating_point": point},
-        data={"audit": document},
+        data={"audit": document, "answers": dict(answers or {})},
     )
 
 

@@ -56,9 +56,8 @@ def curves(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...], opti
     sliding = sliding_frame(data, codes, groups)
     scores = scores_frame(data, codes, groups)
     if data.no_probability:
-        return Curves(
-            *(pd.DataFrame(columns=pd.Index(columns)) for columns in (RELIABILITY, DECISION)), sliding, pd.DataFrame(columns=pd.Index(SMOOTH)), scores
-        )
+        reliable, decision, smooth = (pd.DataFrame(columns=pd.Index(columns)) for columns in (RELIABILITY, DECISION, SMOOTH))
+        return Curves(reliable, decision, sliding, smooth, scores)
     return Curves(
         reliability_frame(data, codes, groups, options), decision_frame(data, codes, groups), sliding, smooth_frame(data, codes, groups, options), scores
     )
