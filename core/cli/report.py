@@ -24,7 +24,12 @@ def add_parser(subparsers: Any) -> None:
     chosen.add_argument("--run", dest="runs", metavar="ID", nargs="+", action="extend", help="runs to compare (ids, or their unambiguous beginnings)")
     chosen.add_argument("--audit", metavar="FILE.json", help="what multifair audit --json printed")
     parser.add_argument("--attribute", metavar="NAME", help="sensitive attribute to compare by (default: the runs' own)")
-    parser.add_argument("--format", default="html", metavar="LIST", help="html, pdf, zip, json, latex, comma separated (default html)")
+    parser.add_argument(
+        "--format",
+        default="html",
+        metavar="LIST",
+        help="html, pdf, zip, json, latex, card (a model card in Markdown), chai (CHAI's Applied Model Card, XML), comma separated (default html)",
+    )
     parser.add_argument(
         "--suppress",
         type=int,

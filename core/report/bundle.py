@@ -12,16 +12,18 @@ from typing import Any
 
 from core import __version__
 from core.errors import UserError
+from core.report.chai_card import render_chai
 from core.report.data_dictionary import data_dictionary, parquet
 from core.report.document import Report
+from core.report.hf_card import render_card
 from core.report.html import render_html
 from core.report.latex import render_latex
 from core.report.svg import chart_svg
 from core.report.tables import csv_text, plain, records
 from core.workspace import write_atomic
 
-FORMATS = {"html": "html", "pdf": "pdf", "zip": "zip", "json": "json", "latex": "tex"}
-"""Name of each format, and the ending of its file."""
+FORMATS = {"html": "html", "pdf": "pdf", "zip": "zip", "json": "json", "latex": "tex", "card": "card.md", "chai": "chai.xml"}
+"""Name of each format, and the ending of its file. card: a model card in Markdown; chai: CHAI's Applied Model Card."""
 
 
 def parse_formats(text: str) -> tuple[str, ...]:
@@ -103,18 +105,26 @@ def write(report: Report, out: Path, formats: Iterable[str]) -> list[Path]:
     Raises
     ------
     UserError
-        When the folder cannot be made or written.
+        When the folder cannot be made or written, or this report has no file of one of the formats: those of the others are written, and named.
     """
     stem = safe_stem(report.name)
     made: list[Path] = []
+    refused: list[str] = []
     try:
         out.mkdir(parents=True, exist_ok=True)
         for kind in formats:
             path = out / f"{stem}.{FORMATS[kind]}"
-            write_atomic(path, render(report, kind))
+            try:
+                content = render(report, kind)
+            except UserError as error:
+                refused.append(f"{kind} is not written: {error}")
+                continue
+            write_atomic(path, content)
             made.append(path)
     except OSError as error:
         raise UserError(f"{out}: the report cannot be written there ({error.strerror}); name another --out folder") from error
+    if refused:
+        raise UserError("; ".join(refused) + (f"; written: {', '.join(path.name for path in made)}" if made else ""))
     return made
 
 
@@ -124,7 +134,14 @@ def render(report: Report, kind: str) -> str | bytes:
         from core.report.pdf import render_pdf  # brings typst, which the other formats do without
 
         return render_pdf(report)
-    writers: dict[str, Callable[[Report], str | bytes]] = {"html": render_html, "zip": report_zip, "json": json_text, "latex": render_latex}
+    writers: dict[str, Callable[[Report], str | bytes]] = {
+        "html": render_html,
+        "zip": report_zip,
+        "json": json_text,
+        "latex": render_latex,
+        "card": render_card,
+        "chai": render_chai,
+    }
     return writers[kind](report)
 
 
