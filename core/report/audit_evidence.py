@@ -36,6 +36,8 @@ def audit_evidence(document: Mapping[str, Any]) -> dict[str, str]:
         found["two_by_two"] = f"2 × 2 tables under “{contents.WHO}”"
     if document.get("findings"):
         found["findings"] = f"“{contents.BEFORE}”: {plural(len(document['findings']), 'finding')}"
+    if document.get("plan"):
+        found["declared"] = f"“{contents.DECLARED}”: {document['plan']['declared']}"
     return found | _from_provenance(document, part)
 
 

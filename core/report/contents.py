@@ -13,6 +13,7 @@ METHODS = "How do the methods compare over their seeds?"
 TRAINED = "What was trained?"
 SUMMARY = "In short"
 WHO = "Who was audited, and how is it decided?"
+DECLARED = "What was declared before looking?"
 CHECKLIST = "Which items of reporting guidelines are answered?"
 LIMITS = "What these results cannot say"
 FOUND = "What was found?"
@@ -48,4 +49,12 @@ def audit_contents(document: Mapping[str, Any]) -> tuple[str, ...]:
         REST: bool(first.get("against_rest")), TOGETHER: any(crossed.values()), BETTER: not comparisons_table(document).empty,
         BEFORE: bool(document.get("findings")), LIMITS: True, CHECKLIST: True, AGAIN: True, WORDS: True,
     }  # fmt: skip
-    return (SUMMARY, WHO, FOUND, *(by_attribute(name) for name, joint in crossed.items() if not joint), *(title for title, there in told.items() if there))
+    declared = (DECLARED,) if document.get("plan") else ()
+    return (
+        SUMMARY,
+        *declared,
+        WHO,
+        FOUND,
+        *(by_attribute(name) for name, joint in crossed.items() if not joint),
+        *(title for title, there in told.items() if there),
+    )

@@ -68,6 +68,7 @@ MEANING: dict[str, tuple[str, str]] = {
     "fp": ("False positives at the operating point", ROWS),
     "fn": ("False negatives at the operating point", ROWS),
     "tn": ("True negatives at the operating point", ROWS),
+    "declared": ("Whether the plan declared the question", ""),
     "primary": ("Whether the question was asked beforehand", ""),
     "answer": ("What the audit says to it", ""),
     "limit": ("What follows from it", ""),

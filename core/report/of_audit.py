@@ -36,6 +36,7 @@ from core.report.audit_tables import (
     tests_table,
     verdicts_table,
 )
+from core.report.declared import declared_section
 from core.report.document import ChartBlock, Report, Section, TableBlock
 from core.report.guidelines import checklist_section
 from core.report.provenance import provenance_section
@@ -65,7 +66,7 @@ def audit_report(document: Mapping[str, Any], name: str = "audit", created: date
     several = len(parts) > 1
     source = str(document.get("source", "predictions"))
     found = _found(verdicts, list(parts))
-    sections: list[Section | None] = [summary_section(document, found.sentence, found.tag), cohort_section(document), found]
+    sections: list[Section | None] = [summary_section(document, found.sentence, found.tag), declared_section(document), cohort_section(document), found]
     singles = [a for a, v in next(iter(parts.values()))["attributes"].items() if len(v.get("attributes") or (1,)) == 1]
     sections += [_attribute(document, a, groups, tests, verdicts, summaries_table(document), parts, several) for a in singles]
     sections += [_against_rest(document, parts), *_intersections(tests, verdicts, parts), comparison_section(document)]

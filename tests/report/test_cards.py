@@ -111,7 +111,7 @@ def test_what_nobody_said_is_said_to_be_so(report: Report) -> None:
 
 def test_a_report_of_runs_has_no_card_and_the_other_formats_are_written(tmp_path: Path) -> None:
     runs = Report("r", "t", "s", "2026-01-02 03:04", (), ())
-    with pytest.raises(UserError, match="card is not written: a model card is of one model.*written: r.html"):
+    with pytest.raises(UserError, match=r"card is not written: a model card is of one model.*written: r\.html"):
         write(runs, tmp_path, ("html", "card"))
     assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
 
