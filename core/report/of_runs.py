@@ -13,7 +13,7 @@ from core.charts import contribution, gradients, modality_auc
 from core.charts.audit_forest import metric_forest
 from core.charts.figure import Figure
 from core.charts.gradient_pairs import group_magnitudes
-from core.charts.text import count, interval, missing, p_value, plural, positives
+from core.charts.text import count, interval, listing, missing, p_value, plural, positives
 from core.charts.theme import method_rank
 from core.errors import UserError
 from core.metrics.catalogue import short
@@ -88,7 +88,7 @@ def runs_report(
     return Report(
         name=name,
         title=f"Comparison of {plural(len(runs), 'run')} on {cohort['name']}",
-        subtitle=", ".join(names.values()),
+        subtitle=listing(list(names.values()), 8),
         created=(created or now()).strftime("%Y-%m-%d %H:%M"),
         facts=facts,
         sections=tuple(sections),
