@@ -63,4 +63,4 @@ def test_an_audit_imports_neither_torch_nor_the_database(root: Path, tmp_path: P
 
 @pytest.mark.parametrize("page", ["overview", "cohort", "groups", "compare", "modalities", "gradients", "audit", "reports"])
 def test_pages_that_do_not_train_never_import_torch(page: str, root: Path) -> None:
-    assert answer(PAGE, str(ROOT / "dashboard" / "app.py"), str(ROOT / "pages" / f"{page}.py"), home=root) == [0, False]
+    assert answer(PAGE, str(ROOT / "dashboard" / "script.py"), str(ROOT / "pages" / f"{page}.py"), home=root) == [0, False]
