@@ -126,7 +126,10 @@ async def announced(_: Any) -> AsyncIterator[None]:
     if door() == "login" and not _has_login():
         raise UserError(NOTHING_TO_LOG_IN_BY)
     given = token()
-    address = f"http://{st.get_option('server.address') or '127.0.0.1'}:{st.get_option('server.port')}/"
+    listening = st.get_option("server.address")
+    # All addresses of a machine are none that a browser can open.
+    host = "127.0.0.1" if listening in (None, "", "0.0.0.0", "::") else listening
+    address = f"http://{host}:{st.get_option('server.port')}/"
     print(f"The dashboard opens at {address}{f'?{PARAMETER}={given}' if given else ''}", flush=True)
     if door() == "open":
         print(f"Everybody who reaches this address may look ({ACCESS}=open).", flush=True)

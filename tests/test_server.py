@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -179,7 +180,7 @@ def test_a_door_that_is_misspelt_or_leads_nowhere_stays_shut(access: str, said: 
 
 
 def test_users_who_log_in_have_workspaces_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dashboard import login
+    from dashboard import draft, login
 
     monkeypatch.setenv("MULTIFAIR_ACCESS", "login")
     found = []
@@ -187,6 +188,10 @@ def test_users_who_log_in_have_workspaces_of_their_own(tmp_path: Path, monkeypat
         monkeypatch.setattr(login.st, "user", user)
         found.append(login.own_folder(tmp_path))
         assert login.own_folder(tmp_path) == found[-1] and found[-1].parent == tmp_path / "users"
+    monkeypatch.delenv("MULTIFAIR_ROOTS", raising=False)
+    assert draft.readable_roots() == [], "the server's account may read what its users may not"
+    with pytest.raises(UserError, match="no folders of this server"):
+        draft._below_roots(tmp_path)
     assert len(set(found)) == 3 and (found[0] / "owner.txt").read_text(encoding="utf-8") == "ann@x\n"
     monkeypatch.delenv("MULTIFAIR_ACCESS")
     assert login.own_folder(tmp_path) == tmp_path
@@ -220,3 +225,34 @@ def test_what_libraries_say_of_a_full_disk_is_understood() -> None:
     assert "disk is full" in str(storage_problem(duckdb.IOException('Could not write file "x": No space left on device')))
     assert storage_problem(ValueError("no space left")) is None and storage_problem(RuntimeError("shapes differ")) is None
     assert storage_problem(FileNotFoundError(errno.ENOENT, "no such file", "x")) is None
+
+
+def test_the_container_file_names_what_there_is() -> None:
+    text = (ROOT / "Containerfile").read_text(encoding="utf-8")
+    copied = [words[1:-1] for words in (line.split() for line in text.splitlines()) if words[:1] == ["COPY"]]
+    assert copied and all((ROOT / name).exists() for names in copied for name in names)
+    assert "USER multifair" in text and "MULTIFAIR_ACCESS" not in text, "not as root, and behind the door"
+
+
+@pytest.mark.slow
+def test_the_container_builds_and_answers_only_who_knows_the_token() -> None:
+    import time
+
+    builder = (
+        next((name for name in ("docker", "podman") if subprocess.run([name, "info"], capture_output=True, check=False).returncode == 0), None)
+        if any(map(shutil.which, ("docker", "podman")))
+        else None
+    )
+    if builder is None:
+        pytest.skip("neither docker nor podman works here")
+    subprocess.run([builder, "build", "-t", "multifair-smoke", "-f", "Containerfile", "."], cwd=ROOT, check=True)
+    port = free_port(None)
+    with subprocess.Popen([builder, "run", "--rm", "-p", f"127.0.0.1:{port}:8501", "multifair-smoke"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            line = next(text for text in iter(process.stdout.readline, "") if "opens at" in text)
+            query = urlsplit(line.split()[-1]).query
+            time.sleep(2)
+            assert statuses(f"127.0.0.1:{port}", "/", f"/?{query}") == [403, 303]
+        finally:
+            process.terminate()
