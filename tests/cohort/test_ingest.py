@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -284,7 +285,7 @@ def test_two_processes_may_save_the_same_cohort_at_once(workspace: Workspace, tm
     assert len(ids) == 1 and len(list_cohorts(workspace)) == 1
 
 
-def test_what_is_interrupted_leaves_no_cohort_and_goes_on_to_the_same_one(tmp_path: Path, workspace: Workspace) -> None:
+def test_what_is_interrupted_leaves_no_cohort_and_goes_on_to_the_same_one(tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     rows = []
     for i in range(40):
@@ -292,11 +293,12 @@ def test_what_is_interrupted_leaves_no_cohort_and_goes_on_to_the_same_one(tmp_pa
         rows.append(f"p{i},{i}.png,{'FM'[i % 2]},{int(i % 3 == 0)}")
     (tmp_path / "t.csv").write_text("patient_id,image,sex,label\n" + "\n".join(rows) + "\n")
 
-    def interrupt(_: str) -> None:
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        ingest(workspace, tmp_path / "t.csv", progress=interrupt)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(sys.modules["core.cohort.ingest"], "run_checks", interrupt)
+        ingest(workspace, tmp_path / "t.csv")
     assert not list_cohorts(workspace)
     again = ingest(workspace, tmp_path / "t.csv")
     assert [c.cohort_id for c in list_cohorts(workspace)] == [again.cohort_id]
