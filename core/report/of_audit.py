@@ -39,6 +39,7 @@ from core.report.audit_tables import (
 from core.report.declared import declared_section
 from core.report.document import ChartBlock, Report, Section, TableBlock
 from core.report.guidelines import checklist_section
+from core.report.over_time import over_time_section
 from core.report.provenance import provenance_section
 from core.report.terms import glossary_section
 from core.versions import now
@@ -49,10 +50,16 @@ UNFOLDED = 6
 RANK = {DISPARITY: 2, UNKNOWN: 1, NONE: 0}
 
 
-def audit_report(document: Mapping[str, Any], name: str = "audit", created: datetime | None = None, answers: Mapping[str, str] | None = None) -> Report:
+def audit_report(
+    document: Mapping[str, Any],
+    name: str = "audit",
+    created: datetime | None = None,
+    answers: Mapping[str, str] | None = None,
+    earlier: Mapping[str, Any] | None = None,
+) -> Report:
     """Compose the report.
 
-    answers : to the questions of `core.report.answers`, by key.
+    answers : to the questions of `core.report.answers`, by key. earlier : an audit of the same model at another date, to say what has changed.
 
     Raises
     ------
@@ -71,6 +78,7 @@ def audit_report(document: Mapping[str, Any], name: str = "audit", created: date
     sections += [_attribute(document, a, groups, tests, verdicts, summaries_table(document), parts, several) for a in singles]
     sections += [_against_rest(document, parts), *_intersections(tests, verdicts, parts), comparison_section(document)]
     sections += [
+        None if earlier is None else over_time_section(earlier, document),
         _warnings(document),
         limits_section(document),
         checklist_section(audit_evidence(document), answers or {}),
@@ -99,7 +107,7 @@ def audit_report(document: Mapping[str, Any], name: str = "audit", created: date
         facts=tuple(facts),
         sections=tuple(section for section in sections if section is not None),
         provenance=document.get("provenance") or {"source": source, "options": options, "operating_point": point},
-        data={"audit": document, "answers": dict(answers or {})},
+        data={"audit": document, "answers": dict(answers or {}), **({} if earlier is None else {"earlier": earlier})},
     )
 
 
