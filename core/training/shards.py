@@ -75,7 +75,7 @@ class Shards:
             if isinstance(part, Standardise):
                 part.forward = _Synchronised(self, part, part.forward)  # type: ignore[method-assign]
             elif isinstance(part, nn.Dropout) and self._exact:
-                part.forward = _WholeNoise(self, part, part.forward)  # type: ignore[method-assign]
+                part.forward = _WholeNoise(self, part, part.forward)  # type: ignore[method-assign, assignment]
         for parameter in network.encoders.parameters():
             if parameter.requires_grad:
                 parameter.register_hook(self._summed)

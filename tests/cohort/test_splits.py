@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.cohort.splits import connected, SHARES, cut_validation, make_split, parse_split, rows_of_test_patients
+from core.cohort.splits import SHARES, connected, cut_validation, make_split, parse_split, rows_of_test_patients
 from core.errors import UserError
 from core.tables.splits import SPLITS
 
