@@ -171,7 +171,7 @@ def _attribute(
             )
         )
     model = next(iter(parts))
-    calibrated = reliability(curve_table(document, model, attribute, "reliability"), attribute)
+    calibrated = reliability(curve_table(document, model, attribute, "reliability"), attribute, curve_table(document, model, attribute, "smooth"))
     useful = decision_curves(curve_table(document, model, attribute, "decision"), attribute)
     point = parts[model]["attributes"][attribute].get("operating_point") or {}
     slid = sliding(curve_table(document, model, attribute, "sliding"), attribute, point.get("threshold"))

@@ -116,7 +116,7 @@ def test_curves_say_for_whom() -> None:
 
 def test_the_mosaic_sees_missing_values_that_tell_the_label() -> None:
     figure = group_label_mosaic(pd.DataFrame({"group": ["f", "m", None], "n_pos": [30, 40, 0], "n_neg": [20, 30, 90]}), "sex")
-    assert figure.title == "90 samples have no sex, and every one of them is without the outcome."
+    assert figure.title == "sex is not recorded for 90 samples, and every one of them is without the outcome."
     assert figure.data["share"].tolist() == [0.6, 4 / 7, 0.0]
     drawable(figure)
     thin = group_label_mosaic(pd.DataFrame({"group": ["f", "m"], "n_pos": [30, 2], "n_neg": [20, 30]}), "sex")

@@ -1,4 +1,4 @@
-"""Curves per group as tidy tables: reliability, net benefit, and every rate as the threshold slides."""
+"""Curves per group as tidy tables: calibration in bins and smooth, net benefit, and every rate as the threshold slides."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from core.audit.estimates.group_estimates import rate_tables
 from core.audit.estimates.scored import Scored
 from core.audit.options import AuditOptions
 from core.metrics.calibration import reliability
+from core.metrics.calibration_curve import calibration_curves
 from core.metrics.catalogue import RATE_METRICS
 from core.metrics.estimate import finite_or_none
 from core.metrics.net_benefit import decision_curve, tables_at
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from core.audit.result import AttributeAudit
 
 RELIABILITY = ["group", "bin_low", "bin_high", "n", "predicted", "observed", "low", "high"]
+SMOOTH = ["group", "predicted", "observed", "low", "high", "reason"]
 DECISION = ["group", "threshold", "net_benefit", "treat_all", "treat_none"]
 SLIDING = ["group", "threshold", "tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy", "selected"]
 STEPS = 101
@@ -34,21 +36,26 @@ class Curves:
     """Tidy frames of one attribute; empty where the scores do not allow them.
 
     reliability : `RELIABILITY`, one row per group and bin of ten rows or more (common bins, Wilson intervals).
+    smooth : `SMOOTH`, a row per group and score of its smooth calibration curve with the pointwise band; a group without a curve has one row,
+        without numbers but with the reason.
     decision : `DECISION`, thresholds .01 to .99.
     sliding : `SLIDING`, rates at thresholds over the range of the scores; tpr against fpr is the ROC curve.
     """
 
     reliability: pd.DataFrame
+    smooth: pd.DataFrame
     decision: pd.DataFrame
     sliding: pd.DataFrame
 
 
-def curves(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...], options: AuditOptions) -> Curves:
-    """All curves of the groups of one attribute."""
+def curves(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...], lacking: Sequence[str | None], options: AuditOptions) -> Curves:
+    """All curves of the groups of one attribute. `lacking`: per group, why it is too small to be judged, or None."""
     sliding = sliding_frame(data, codes, groups)
     if data.no_probability:
-        return Curves(pd.DataFrame(columns=pd.Index(RELIABILITY)), pd.DataFrame(columns=pd.Index(DECISION)), sliding)
-    return Curves(reliability_frame(data, codes, groups, options), decision_frame(data, codes, groups), sliding)
+        bins, smooth, benefit = (pd.DataFrame(columns=pd.Index(names)) for names in (RELIABILITY, SMOOTH, DECISION))
+        return Curves(bins, smooth, benefit, sliding)
+    fitted = smooth_frame(data, codes, groups, lacking, options)
+    return Curves(reliability_frame(data, codes, groups, options), fitted, decision_frame(data, codes, groups), sliding)
 
 
 def reliability_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...], options: AuditOptions) -> pd.DataFrame:
@@ -66,6 +73,18 @@ def reliability_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str,
         }
     )
     return frame[curve.drawn.ravel()].reset_index(drop=True)
+
+
+def smooth_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...], lacking: Sequence[str | None], options: AuditOptions) -> pd.DataFrame:
+    """Smooth calibration curves; see `Curves.smooth`."""
+    found = calibration_curves(data.y, data.score, codes, len(groups), weight=data.weight, cluster=data.cluster)
+    low, high = found.band(1 - options.alpha)
+    parts = []
+    for g, group in enumerate(groups):
+        reason = lacking[g] or found.reason[g]
+        points = (np.array([np.nan]),) * 4 if reason else (found.predicted[g], found.risk[g], low[g], high[g])
+        parts.append(pd.DataFrame({"group": group, **dict(zip(SMOOTH[1:5], points, strict=True)), "reason": reason}))
+    return pd.concat(parts, ignore_index=True)
 
 
 def decision_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...]) -> pd.DataFrame:

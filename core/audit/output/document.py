@@ -252,7 +252,7 @@ def cross_group_rows(found: CrossGroupTable, names: tuple[str, ...]) -> list[dic
 
 
 def _curves(curves: Curves) -> dict[str, list[dict[str, Any]]]:
-    frames = {"reliability": curves.reliability, "decision": curves.decision, "sliding": curves.sliding}
+    frames = {"reliability": curves.reliability, "smooth": curves.smooth, "decision": curves.decision, "sliding": curves.sliding}
     return {
         name: [{str(k): finite_or_none(v) if isinstance(v, float) else v for k, v in row.items()} for row in frame.to_dict("records")]
         for name, frame in frames.items()
