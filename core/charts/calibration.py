@@ -73,7 +73,7 @@ def _finding(known: pd.DataFrame) -> str:
 
 def _curve_panel(rows: pd.DataFrame, groups: Sequence[str], look: Look, width: Width) -> Any:
     present = [g for g in groups if g in set(rows["group"])]
-    color = colored("group", look.group_colors(groups), alt.Legend(title=None, values=present, columns=3, offset=34))
+    color = colored("group", look.group_colors(groups), alt.Legend(title=None, values=present, columns=3, offset=34, symbolOpacity=1))
     x = alt.X("predicted:Q", scale=alt.Scale(domain=[0, 1]), axis=decimal_axis("Predicted risk", tickCount=5, grid=True))
     y_scale = alt.Scale(domain=[0, 1])
     y = alt.Y("value:Q", scale=y_scale, axis=decimal_axis("Observed risk", tickCount=5))
