@@ -7,7 +7,7 @@ import tokenize
 import zipfile
 import zlib
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ MAX_VALUES = 8 * MAX_PIXELS
 _DAMAGE = (tokenize.TokenError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, *DAMAGE)
 
 
-def read_array(data: bytes, key: str | None = None) -> NDArray:
+def read_array(data: bytes, key: str | None = None) -> NDArray[Any]:
     """The array in an NPY file, or under `key` in an NPZ (its only 3-D array when None).
 
     Pickled objects are refused: opening one runs whatever code its author put
@@ -39,7 +39,7 @@ def read_array(data: bytes, key: str | None = None) -> NDArray:
         raise Unreadable(str(error).splitlines()[0][:200] if str(error) else type(error).__name__) from error
 
 
-def read_fields(file: bytes | Path, keys: tuple[str, ...]) -> dict[str, NDArray]:
+def read_fields(file: bytes | Path, keys: tuple[str, ...]) -> dict[str, NDArray[Any]]:
     """Those of `keys` that an NPZ file has, without unpacking its other arrays. Raises Unreadable."""
     try:
         with zipfile.ZipFile(io.BytesIO(file) if isinstance(file, bytes) else file) as archive:
@@ -121,7 +121,7 @@ def _stack(data: bytes, key: str | None) -> NDArray[np.uint8]:
         raise Unreadable(str(error)) from error
 
 
-def _from_archive(archive: zipfile.ZipFile, key: str | None) -> NDArray:
+def _from_archive(archive: zipfile.ZipFile, key: str | None) -> NDArray[Any]:
     infos = {i.filename.removesuffix(".npy"): i for i in archive.infolist() if i.filename.endswith(".npy")}
     if key is None:
         three = [name for name, info in infos.items() if len(_shape(archive, info)) == 3]
@@ -170,7 +170,7 @@ def _is_nifti(data: bytes) -> bool:
     return data[:2] == b"\x1f\x8b" or data[344:347] in (b"n+1", b"ni1") or data[4:7] == b"n+2"
 
 
-def _nifti(data: bytes) -> NDArray:
+def _nifti(data: bytes) -> NDArray[Any]:
     """Slices from feet to head, each with the patient's front up: (Z, Y, X) of the image turned to the closest axes."""
     try:
         import nibabel
@@ -205,7 +205,7 @@ def _unzipped(data: bytes) -> bytes:
     return raw
 
 
-def _dicom_frames(data: bytes) -> NDArray:
+def _dicom_frames(data: bytes) -> NDArray[Any]:
     try:
         import pydicom
     except ImportError as error:

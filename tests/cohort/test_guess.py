@@ -12,8 +12,8 @@ from core.cohort.guess import guess_roles, propose_roles
 from core.cohort.sample import sample_folder
 from core.cohort.schema import Modality
 from core.cohort.sources import FolderSource
-from core.cohort.tables import read_table
 from core.errors import UserError
+from core.tables.reader import read_table
 from tests.cohort.helpers import plain_columns, text_table
 
 
