@@ -25,6 +25,7 @@ from core.study.audit_promises import Line, line, not_below_best
 from core.study.audit_simulation import jobs
 from core.study.audit_table import head, read_table, row
 from core.study.audit_truths import truths
+from core.study.statistics import document
 
 
 @pytest.mark.parametrize(
@@ -40,9 +41,9 @@ def test_true_values_are_those_of_a_huge_cohort(settings: CohortSettings) -> Non
     found = audit(simulate_cohort(np.random.default_rng(8), settings), AuditOptions(threshold=0.4, bootstrap=0)).models[0]
     attribute = found.attributes[0]
     for metric, values in known.groups.items():
-        assert attribute.tables[metric].value == pytest.approx(values, abs=0.02, rel=0.05), metric
+        assert attribute.tables[metric].value == pytest.approx(values, abs=0.05 if metric.startswith("calibration") else 0.025, rel=0.05), metric
     for metric, value in known.summaries.items():
-        assert attribute.summary(metric).value == pytest.approx(value, abs=0.015), metric
+        assert attribute.summary(metric).value == pytest.approx(value, abs=0.025), metric
     for metric, value in known.overall.items():
         assert found.tables[metric].value[0] == pytest.approx(value, abs=0.01), metric
     if known.cross is not None:
@@ -66,7 +67,7 @@ def test_intervals_that_are_too_short_are_seen(monkeypatch: pytest.MonkeyPatch) 
     assert {"coverage of a group's interval", "coverage of a difference", "coverage of a summary", "coverage of a cross-group AUC"} <= parts
     narrow = replace(AuditOptions(threshold=0.35, bootstrap=0), alpha=0.2)
     monkeypatch.setattr("core.study.audit_intervals.AuditOptions", lambda **given: replace(narrow, threshold=given["threshold"]))
-    broken = {found.part for found in study.run(np.random.default_rng(2), 200) if found.broken}
+    broken = {found.part for found in study.run(np.random.default_rng(2), 100) if found.broken}
     assert {"coverage of a group's interval: auc of group 1", "coverage of a difference: auc"} <= broken
 
 
@@ -159,3 +160,10 @@ def test_the_command_refuses_what_it_cannot_do(options: list[str], said: str, ca
 def test_json_has_the_verdict_of_every_promise(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["study", "audit", "--repetitions", "10", "--parts", "claims", "--only", "prevalence .02", "--json"]) == 0
     assert {"part", "setting", "share", "kept", "verdict"} <= set(json.loads(capsys.readouterr().out)[0])
+
+
+def test_the_statistics_page_is_that_of_the_shipped_table() -> None:
+    root = Path(__file__).parents[2]
+    table = root / "sample_data/results/study_audit.txt"
+    source = table.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+    assert (root / "STATISTICS.md").read_text(encoding="utf-8") == document(read_table(table), source)
