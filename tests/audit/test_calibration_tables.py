@@ -109,3 +109,15 @@ def test_equal_roc_and_unequal_prevalence_is_explained() -> None:
         assert abs(found.raw[0]) > 4 * abs(found.standardised.difference[0]), name
         assert found.standardised.p[0] > 0.01 and found.explained[0] / found.raw[0] > 0.7
         assert found.verdicts(0.05) == ("explained",)
+
+
+def test_a_difference_that_equal_prevalences_turn_round_is_said_to_turn_round() -> None:
+    """The common disease is ranked worse: its PPV is the higher one as it stands, and the lower one at one prevalence."""
+    rng = np.random.default_rng(3)
+    group = np.repeat(["rare", "common"], [4000, 4000])
+    y = rng.random(8000) < np.where(group == "common", 0.6, 0.05)
+    chosen = rng.random(8000) < np.where(y, 0.7, np.where(group == "common", 0.3, 0.03))
+    table = Predictions.build(y, np.where(chosen, 0.9, 0.1), {"g": group})
+    attribute = audit(table, OPTIONS).models[0].attributes[0]
+    assert "At equal prevalences the difference goes the other way" in attribute.verdict("ppv").reason
+    assert "goes the other way" not in attribute.verdict("fpr").reason
