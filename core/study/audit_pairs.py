@@ -107,9 +107,10 @@ def _compared(made: Predictions, threshold: float) -> dict[str, Compared]:
     more: dict[str, Any] = {"cluster": made.patient, "weight": made.weights}
     for name in RATES:
         found[name] = _one(group_rate_estimates(y, decided, codes, count, name, **more), pairs, _rate_rival(made, decided, name, pairs))
-    benefit = decided * np.where(y == 1, 1.0, -threshold / (1 - threshold))
+    benefit: Floats = decided.astype(np.float64) * np.where(y == 1, 1.0, -threshold / (1 - threshold))
     kinds = np.where(decided, np.where(y == 1, 1, 2), 0)
-    for name, values, stratum, low in (("brier", (score - y) ** 2, y.astype(np.int64), 0.0), ("net_benefit", benefit, kinds, -np.inf)):
+    means: tuple[tuple[str, Floats, Ints, float], ...] = (("brier", np.square(score - y), y.astype(np.int64), 0.0), ("net_benefit", benefit, kinds, -np.inf))
+    for name, values, stratum, low in means:
         estimates = group_mean_estimates(values, codes, count, stratum=stratum, low=low, high=1.0, **more)
         found[name] = _one(estimates, pairs, _mean_rival(made, values, pairs))
     return found
