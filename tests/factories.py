@@ -33,6 +33,8 @@ from core.workspace import Workspace, write_json
 from tests.fake_telemetry import Story, telemetry_rows
 
 EPOCH_SECONDS = 4.0
+STRENGTHS = (1.3, 0.35)
+"""How far the leading modality moves the logit of the majority, and of everybody else."""
 START = 1_760_000_000.0
 
 METHODS: dict[str, tuple[str, str, float]] = {
@@ -158,6 +160,7 @@ def fake_run(
     created: float = START,
     reason: str | None = None,
     predictions: bool | None = None,
+    strengths: tuple[float, float] = STRENGTHS,
 ) -> str:
     """Write a run folder as training would have left it; returns its run_id.
 
@@ -177,7 +180,7 @@ def fake_run(
     label, family, balance = ("Unimodal: " + str(modality), "none", 0.0) if method == "unimodal" else METHODS[method]
     write_json(folder.spec_file, {"run_id": folder.run_id, "key": key, "label": label, "family": family, "spec": spec})
     trained = {"queued": 0, "done": epochs}.get(status, epochs // 2)
-    story = _story(cohort, chosen, modality, balance, method, seed)
+    story = _story(cohort, chosen, modality, balance, method, seed, strengths)
     if status != "queued":
         _write_journal(folder, story, created, epochs, trained, status, reason)
         versions = {"python": "3.11", "torch": "2.13.0"}
@@ -202,6 +205,7 @@ def fake_workspace(
     unsettled: bool = True,
     seed: int = 0,
     pixels: int = 8,
+    strengths: tuple[float, float] = STRENGTHS,
 ) -> FakeWorkspace:
     """A workspace with one cohort and many runs: a unimodal run per modality, then every method.
 
@@ -218,7 +222,10 @@ def fake_workspace(
     made = []
     for number in range(count):
         method, settings = plan[number % len(plan)]
-        made.append(fake_run(workspace, cohort, method=method, settings=settings, seed=1 + number // len(plan), epochs=epochs, created=START + 60.0 * number))
+        when = START + 60.0 * number
+        made.append(
+            fake_run(workspace, cohort, method=method, settings=settings, seed=1 + number // len(plan), epochs=epochs, created=when, strengths=strengths)
+        )
     if unsettled:
         last = START + 60.0 * count
         for offset, (status, reason) in enumerate(
@@ -228,7 +235,9 @@ def fake_workspace(
     return FakeWorkspace(workspace, cohort, tuple(made))
 
 
-def _story(cohort: FakeCohort, attribute: str | None, modality: str | None, balance: float, method: str, seed: int) -> Story:
+def _story(
+    cohort: FakeCohort, attribute: str | None, modality: str | None, balance: float, method: str, seed: int, strengths: tuple[float, float] = STRENGTHS
+) -> Story:
     """Scores of each modality classifier and of the fused model, one row per sample."""
     rng = np.random.default_rng([seed, sum(method.encode()), len(cohort.table)])
     table = cohort.table
@@ -242,7 +251,7 @@ def _story(cohort: FakeCohort, attribute: str | None, modality: str | None, bala
     logits = []
     for name in used:
         leading = cohort.modalities.index(name) == 0
-        strength = np.where(is_majority, 2.0, 0.0) if leading else np.full(len(table), 0.75)
+        strength = np.where(is_majority, *strengths) if leading else np.full(len(table), 0.75)
         logits.append(strength * sign + rng.normal(size=len(table)))
     stacked = np.stack(logits, 1)
     neglected = balance / max(len(used) - 1, 1)

@@ -92,7 +92,7 @@ def _add_contest(studies: argparse._SubParsersAction[argparse.ArgumentParser]) -
     contest.add_argument("--budget", type=int, default=1, metavar="N", help="trainings per row for its tuning (default 1: the defaults)")
     contest.add_argument("--out", metavar="DIR", help="folder for the tables (default: sample_data/results in this directory)")
     contest.set_defaults(run=run_contest)
-    report = studies.add_parser("report", help="STUDIES.md from the tables of the studies")
+    report = studies.add_parser("report", help="STUDIES.md, and the short table of the README beside it, from the tables of the studies")
     common(report)
     report.add_argument("--out", metavar="DIR", help="folder with the tables (default: sample_data/results in this directory)")
     report.add_argument("--to", default="STUDIES.md", metavar="FILE", help="default: STUDIES.md in this directory")
@@ -100,12 +100,17 @@ def _add_contest(studies: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def run_report(args: argparse.Namespace) -> int:
+    from core.study.short_table import START, filled
     from core.study.studies import document
     from core.workspace import write_atomic
 
     text = document(_out(args))
     write_atomic(Path(args.to), text)
     progress(f"written: {args.to}")
+    readme = Path(args.to).with_name("README.md")
+    if readme.is_file() and START in (before := readme.read_text(encoding="utf-8")):
+        write_atomic(readme, filled(before, _out(args)))
+        progress(f"its short table: {readme}")
     if args.json:
         emit({"file": args.to, "characters": len(text)})
     return 0

@@ -1,4 +1,4 @@
-"""One volume file as uint8 slices: NumPy arrays, NIfTI, multi-page TIFF, multi-frame DICOM."""
+"""One volume file as uint8 slices: NumPy arrays, NIfTI, NRRD, multi-page TIFF, multi-frame DICOM."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cohort.images import DAMAGE, MAX_PIXELS, dicom_values, frames, is_dicom, resize, to_bytes
+from core.cohort.nrrd import nrrd_fields, nrrd_values
 from core.cohort.sources import MAX_RATIO, Unreadable
 
 SUFFIXES = (".npy", ".npz")
-VOLUME_SUFFIXES = (*SUFFIXES, ".nii", ".nii.gz")
+VOLUME_SUFFIXES = (*SUFFIXES, ".nii", ".nii.gz", ".nrrd")
 N_SLICES = 10
 MAX_VALUES = 8 * MAX_PIXELS
 _DAMAGE = (tokenize.TokenError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, *DAMAGE)
@@ -101,6 +102,8 @@ def _stack(data: bytes, key: str | None) -> NDArray[np.uint8]:
         values = read_array(data, key)
     elif is_dicom(data):
         values = _dicom_frames(data)
+    elif data[:4] == b"NRRD":
+        values = nrrd_values(_with_raw(data))
     elif _is_nifti(data):
         values = _nifti(data)
     else:
@@ -152,6 +155,17 @@ def _check_header(file: IO[bytes]) -> tuple[int, ...]:
     return tuple(int(s) for s in shape)
 
 
+def _with_raw(data: bytes) -> tuple[dict[str, str], bytes]:
+    """Fields of a NRRD header and the data after it, unpacked. Raises Unreadable."""
+    head, sign, raw = data.replace(b"\r\n", b"\n", 50).partition(b"\n\n") if b"\r\n" in data[:40] else data.partition(b"\n\n")
+    if not sign:
+        raise Unreadable("NRRD: the header does not end, or the data are in another file; save header and data in one .nrrd")
+    fields = nrrd_fields(head)
+    if fields.get("encoding") in ("gzip", "gz"):
+        raw = _unzipped(raw)
+    return fields, raw
+
+
 def _is_nifti(data: bytes) -> bool:
     return data[:2] == b"\x1f\x8b" or data[344:347] in (b"n+1", b"ni1") or data[4:7] == b"n+2"
 
@@ -174,7 +188,7 @@ def _nifti(data: bytes) -> NDArray:
         if len([n for n in shape if n > 1]) > 3 or len(shape) < 2:
             raise Unreadable(f"NIfTI of shape {shape}: save one volume of three dimensions")
         image = nibabel.as_closest_canonical(kind.from_bytes(raw))
-        values = np.asarray(image.dataobj, dtype=np.float32).reshape([*shape[:3], 1, 1][:3])
+        values = np.asarray(image.dataobj, dtype=np.float32).reshape((*image.shape[:3], 1, 1)[:3])
         return np.ascontiguousarray(np.nan_to_num(values).transpose(2, 1, 0)[:, ::-1])
     except (ImageFileError, HeaderDataError, AttributeError, *_DAMAGE) as error:
         raise Unreadable(f"NIfTI: {str(error)[:150]}") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable
@@ -17,11 +16,11 @@ from torch import Tensor
 
 from core.errors import UserError
 from core.methods import get
-from core.methods.base import EpochView
+from core.methods.base import EpochView, Step
 from core.metrics.estimate import finite_or_none
 from core.training import checkpoint as checkpoints
 from core.training import device as devices
-from core.training import held_out
+from core.training import held_out, shards
 from core.training.contribution import contribution_rows
 from core.training.data import HELD_OUT, CohortLike, Data, load
 from core.training.engine import Engine
@@ -73,11 +72,16 @@ def train(
     cache : folder for frozen features, shared by all runs on the cohort
     device : auto, cpu, cuda or cuda:N
 
-    The sink gets start, progress, epoch and telemetry events, the predictions, and end
+    Under torchrun the processes share every batch (core/training/shards.py), and the first one
+    reports and writes. The sink gets start, progress, epoch and telemetry events, the predictions, and end
     (done or cancelled). An exception ends the training without an end event: the caller
     knows the reason. Raises UserError on what a user can mend.
     """
-    place = devices.choose(device)
+    place = shards.own_device(devices.choose(device))
+    shards.join(place)
+    if shards.rank() > 0:
+        # All processes compute the same; one tells of it.
+        sink, checkpoint = _Silent(), None
     method = get(spec.method)
     try:
         names = method.modalities(method.parse_settings(spec.settings), tuple(cohort.modality_names))
@@ -87,11 +91,25 @@ def train(
     data = load(cohort, arrays, names, spec.attribute, place, devices.room(place))
     if held_out.place(method, spec) == "part":
         data = data.without(held_out.folds(data, spec.budget.folds, spec.seed)[0])
-    return _Training(cohort, Engine(data, spec), sink, should_stop, checkpoint).run(resume)
+    return Training(cohort, Engine(data, spec), sink, should_stop, checkpoint).run(resume)
 
 
-class _Training:
-    """State of one training between its epochs."""
+class _Silent:
+    """Where a process reports to that trains with others and is not the first."""
+
+    def event(self, event: Event) -> None:
+        pass
+
+    def predictions(self, frame: pd.DataFrame) -> None:
+        pass
+
+
+class Training:
+    """State of one training between its epochs.
+
+    `run` makes all of it; `begin`, `begin_epoch`, `observe`, `end_epoch` and `finish` are its
+    parts, for a loop that makes the steps of several trainings (core/training/together.py).
+    """
 
     def __init__(self, cohort: CohortLike, engine: Engine, sink: Sink, should_stop: Callable[[], bool], path: Path | None) -> None:
         self.cohort, self.engine, self.sink, self.path = cohort, engine, sink, path
@@ -114,23 +132,40 @@ class _Training:
         self.kept: RankingMetrics | None = None
         self.kept_epoch = 0
         self.best: dict[str, dict[str, Tensor]] | None = None
+        self._begun = self._started = 0.0
+        self._first = 0
+        self._meter = Meter(len(engine.network.modalities), self.spec.network.width, self.data.device)
 
     def run(self, resume: Path | None) -> Literal["done", "cancelled"]:
         if resume is not None:
             self._restore(checkpoints.load(resume, self.spec))
-        steps = self.engine.steps_per_epoch
+        if self.begin() is not None:
+            return "cancelled"
+        while self.epoch < self.epochs:
+            self.begin_epoch()
+            for i, rows in enumerate(self.engine.epoch_order(self.epoch).split(self.spec.budget.batch_size)):
+                if self.asked_to_stop(ask=i == 0) is not None:
+                    return "cancelled"
+                self.observe(i, *self.engine.step(rows, self.epoch, self.measures(i)))
+            self.end_epoch()
+        return self.finish()
+
+    def begin(self) -> Literal["cancelled"] | None:
+        """What comes before the first step; "cancelled" when asked to stop meanwhile."""
+        self._begun, self._first = time.monotonic(), self.engine.steps_done
         described = devices.describe(self.data.device)
-        self._emit("start", epochs=self.epochs, steps=self.epochs * steps, device=described, threads=torch.get_num_threads())
+        self._emit("start", epochs=self.epochs, steps=self.epochs * self.engine.steps_per_epoch, device=described, threads=torch.get_num_threads())
         if self.place == "folds" and self.folds is None and self.epoch < self.epochs:
             self.folds = held_out.out_of_fold(self.data, self.spec, lambda: self._stop(ask=False))
             if self.folds is None:
                 return self._cancelled()
         if self.epoch == 0 and self.spec.telemetry.baseline:
             self._baseline()
-        begun, first = time.monotonic(), self.engine.steps_done
-        while self.epoch < self.epochs:
-            if not self._one_epoch(begun, first):
-                return self._cancelled()
+        self._begun = time.monotonic()
+        return None
+
+    def finish(self) -> Literal["done"]:
+        """The predictions of the kept epoch, and the last checkpoint."""
         assert self.best is not None
         self._load_weights(self.best)
         self.sink.predictions(predictions_frame(self.cohort, self.engine, self.evaluator, self._fitting_rows()))
@@ -143,35 +178,44 @@ class _Training:
         self._emit("end", status="cancelled", reason="cancelled by the user")
         return "cancelled"
 
-    def _one_epoch(self, begun: float, first: int) -> bool:
-        """Train and measure one epoch; False when asked to stop."""
+    def begin_epoch(self) -> None:
+        if self.engine.shards is not None:
+            self.engine.shards.align()
+        self._started = time.monotonic()
+        self._meter = Meter(len(self.engine.network.modalities), self.spec.network.width, self.data.device)
+
+    def asked_to_stop(self, ask: bool) -> Literal["cancelled"] | None:
+        """ "cancelled" when somebody has asked for that; looked up when `ask` says so, and a few times a second."""
+        return self._cancelled() if self._stop(ask) else None
+
+    def measures(self, i: int) -> bool:
+        """Whether step `i` of an epoch measures what it does to the weights."""
+        return self.spec.telemetry.enabled and i % self.spec.telemetry.update_every == 0
+
+    def observe(self, i: int, step: Step, transformed: Tensor, relative: Tensor | None) -> None:
+        """Note what step `i` of the epoch has given (`Engine.step`)."""
         engine, telemetry = self.engine, self.spec.telemetry
-        started = time.monotonic()
-        meter = Meter(len(engine.network.modalities), self.spec.network.width, self.data.device)
-        for i, rows in enumerate(engine.epoch_order(self.epoch).split(self.spec.budget.batch_size)):
-            if self._stop(ask=i == 0):
-                return False
-            done = engine.steps_done
-            measure = telemetry.enabled and i % telemetry.update_every == 0
-            step, transformed, relative = engine.step(rows, self.epoch, measure)
-            meter.add(step, transformed)
-            if telemetry.enabled:
-                self.telemetry.add(step, relative, engine.method.series())
-                if self.probe is not None and done % telemetry.probe_every == 0:
-                    self.probe.measure()
-            self._progress(begun, first)
+        self._meter.add(step, transformed)
+        if telemetry.enabled:
+            self.telemetry.add(step, relative, engine.method.series())
+            if self.probe is not None and (engine.steps_done - 1) % telemetry.probe_every == 0:
+                self.probe.measure()
+        self._progress()
+
+    def end_epoch(self) -> None:
+        """Evaluate, keep the best, write the checkpoint."""
+        engine = self.engine
         share = engine.method.averaging(self.epoch)
         if share is not None:
             engine.average_in(share)
         with engine.averaged():
-            self._finish_epoch(meter, self.evaluator.run(self.data.rows["validation"]), started)
+            self._finish_epoch(self._meter, self.evaluator.run(self.data.rows["validation"]), self._started)
         if engine.method.restarts(self.epoch):
             engine.restart()
             self.kept = self.best = None
         self.epoch += 1
         if self.path is not None:
             checkpoints.save(self.path, self.spec, self._state())
-        return True
 
     def _finish_epoch(self, meter: Meter, outputs: Outputs, started: float) -> None:
         train_loss, modality_losses, mean = meter.read()
@@ -254,7 +298,9 @@ class _Training:
         """A copy of what a prediction depends on: the network, the method's state and parts."""
         engine = self.engine
         extra = engine.extra.state_dict() if engine.extra is not None else {}
-        return copy.deepcopy({"network": engine.network.state_dict(), "extra": extra, "method": dict(engine.method.state())})
+        parts = {"network": engine.network.state_dict(), "extra": extra, "method": dict(engine.method.state())}
+        # By value, not by storage: weights may be views of those of several networks.
+        return {part: {name: value.detach().clone() for name, value in held.items()} for part, held in parts.items()}
 
     def _load_weights(self, weights: dict[str, dict[str, Tensor]]) -> None:
         engine = self.engine
@@ -285,18 +331,18 @@ class _Training:
     def _stop(self, ask: bool) -> bool:
         """Whether to stop; asked when `ask` says so, and a few times a second."""
         now = time.monotonic()
-        if not ask and now - self._asked < STOP_SECONDS:
-            return False
-        self._asked = now
-        return self._should_stop()
+        due = ask or now - self._asked >= STOP_SECONDS
+        if due:
+            self._asked = now
+        return shards.agreed(due and self._should_stop())
 
-    def _progress(self, begun: float, first: int) -> None:
+    def _progress(self) -> None:
         now = time.monotonic()
         if now - self._reported < PROGRESS_SECONDS:
             return
         self._reported = now
         done, steps = self.engine.steps_done, self.engine.steps_per_epoch * self.epochs
-        seconds_left = (now - begun) / max(1, done - first) * (steps - done)
+        seconds_left = (now - self._begun) / max(1, done - self._first) * (steps - done)
         self._emit("progress", epoch=self.epoch, step=done, steps=steps, seconds_left=round(seconds_left, 1))
 
     def _emit(self, event: str, **values: Any) -> None:

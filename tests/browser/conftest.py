@@ -39,8 +39,8 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, FakeWorkspace]]:
-    """Address of a dashboard and the made-up workspace that it serves. Tests only look at it."""
-    fake = fake_workspace(tmp_path_factory.mktemp("served") / "workspace", patients=600, epochs=5, unsettled=False, pixels=16)
+    """Address of a dashboard and the made-up workspace that it serves, with a disparity that 120 test patients show. Tests only look at it."""
+    fake = fake_workspace(tmp_path_factory.mktemp("served") / "workspace", patients=600, epochs=5, unsettled=False, pixels=16, strengths=(2.0, 0.0))
     with dashboard(fake.workspace.root) as address:
         yield address, fake
 

@@ -9,6 +9,7 @@ import pytest
 
 from core.errors import UserError
 from core.study.contest import ORACLE
+from core.study.short_table import filled
 from core.study.studies import document, findings
 
 ROOT = Path(__file__).parents[2]
@@ -16,6 +17,12 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_document_is_made_from_the_shipped_tables() -> None:
     assert (ROOT / "STUDIES.md").read_text(encoding="utf-8") == document(ROOT / "sample_data" / "results"), "run: multifair study report"
+
+
+def test_the_readme_is_short_and_shows_the_shipped_table() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert filled(text, ROOT / "sample_data" / "results") == text, "run: multifair study report"
+    assert len(text.encode()) < 6 * 1024
 
 
 def test_the_shipped_tables_agree_with_each_other() -> None:
