@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from core.api.runs import load_runs, train_methods
 from core.cli import main
 from core.errors import UserError
+from core.results.classes import in_words
 
 SET = {"epochs": 2, "width": 16, "heads": 2, "bootstrap": 5}
 GRADES = ("none", "mild", "severe")
@@ -126,3 +127,13 @@ def test_a_value_that_is_no_class_is_named_with_its_row(tmp_path: Path, capsys: 
     frame.loc[4, "grade"] = "odd"
     assert main(["ingest", saved(tmp_path, frame), *INGEST, "--workspace", str(tmp_path / "w")]) != 0
     assert "row 6, column 'grade': 'odd' is none of the classes none, mild, severe" in capsys.readouterr().err
+
+
+def test_the_table_in_words_names_runs_and_the_mean() -> None:
+    row = {"run_id": "a", "auc": 0.8, "es_auc": None, "worst_group_auc": None, "max_gap": None, "reason": "why"}
+    table = pd.DataFrame(
+        [{**row, "class": "mild", "n_pos": 3, "n_neg": 9}, {**row, "class": None, "n_pos": None, "n_neg": None}, {**row, "run_id": "b", "class": "mild"}]
+    )
+    shown = in_words(table, {"a": "ERM"})
+    assert list(shown["Class"]) == ["mild", "mean over classes"] and set(shown["Run"]) == {"ERM"}
+    assert list(shown.columns[:3]) == ["Run", "Class", "AUC"] and shown["Samples of the class"].iloc[0] == 3
