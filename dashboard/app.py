@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import sys
 from pathlib import Path
 
@@ -11,13 +12,19 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from starlette.middleware import Middleware  # noqa: E402
+from streamlit.runtime.scriptrunner import get_script_run_ctx  # noqa: E402
 from streamlit.starlette import App  # noqa: E402
 
 from core.errors import UserError  # noqa: E402
 from dashboard.server import AccessToken, announced, say_storage_problem, token  # noqa: E402
 
-try:
-    middleware = [Middleware(AccessToken, token=token())]
-except UserError as error:
-    sys.exit(f"multifair: {error}")
-app = App(Path(__file__).with_name("script.py"), middleware=middleware, lifespan=announced, on_script_error=say_storage_problem)
+SCRIPT = Path(__file__).with_name("script.py")
+if get_script_run_ctx(suppress_warning=True) is not None:
+    # Run as a session's script, without a server and its door: Streamlit's AppTest does so.
+    runpy.run_path(str(SCRIPT), run_name="__main__")
+else:
+    try:
+        middleware = [Middleware(AccessToken, token=token())]
+    except UserError as error:
+        sys.exit(f"multifair: {error}")
+    app = App(SCRIPT, middleware=middleware, lifespan=announced, on_script_error=say_storage_problem)

@@ -51,8 +51,8 @@ def split_counts(data: Cohort) -> pd.DataFrame:
     for split in SPLITS:
         part = data.table[data.table["split"] == split]
         rows.append(
-            {"split": split, "samples": len(part), "patients": int(part["patient_id"].nunique()), "with the outcome": int(part["y"].sum()),
-             "share": float(part["y"].mean()) if len(part) else None}
+            {"split": split, "samples": len(part), "patients": int(part["patient_id"].nunique()), "with the outcome": int((part["y"] > 0).sum()),
+             "share": float((part["y"] > 0).mean()) if len(part) else None}
         )  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -61,8 +61,8 @@ def sentence(data: Cohort) -> str:
     """Who is in the cohort, in one sentence."""
     kinds = listing([f"{name} ({kind})" if name != kind else name for name, kind in data.modality_kinds.items()])
     return (
-        f"{plural(data.n, 'sample')} of {plural(data.n_patients, 'patient')}, {count(int(data.y.sum()))} with the outcome"
-        f" ({percent(float(data.y.mean()))}); {plural(len(data.modality_names), 'modality', 'modalities')}: {kinds}."
+        f"{plural(data.n, 'sample')} of {plural(data.n_patients, 'patient')}, {count(int(data.positive.sum()))} with the outcome"
+        f" ({percent(float(data.positive.mean()))}); {plural(len(data.modality_names), 'modality', 'modalities')}: {kinds}."
     )
 
 
@@ -135,7 +135,7 @@ def _samples(data: Cohort, attribute: str) -> None:
         if not len(rows):
             continue
         st.markdown(f"**{md(group)}**")
-        captions = ["with the outcome" if data.y[row] else "without" for row in rows]
+        captions = [data.classes[data.y[row]] if data.classes else "with the outcome" if data.y[row] else "without" for row in rows]
         st.image([_picture(array[row]) for row in rows], caption=captions, width=128, alt=[f"{name}, {group}, {c}" for c in captions])
 
 

@@ -17,7 +17,7 @@ JUDGED = {"test": "the AUCs of its groups", "validation": "what is measured whil
 
 def small_groups(data: Cohort, attribute: str) -> pd.DataFrame:
     """Columns split, group, n_pos, n_neg: groups that a split leaves with fewer than NEEDED of a kind."""
-    table = pd.DataFrame({"split": data.table["split"], "group": data.table[attribute], "y": data.y}).dropna(subset=["group"])
+    table = pd.DataFrame({"split": data.table["split"], "group": data.table[attribute], "y": data.positive}).dropna(subset=["group"])
     groups = sorted(table["group"].unique())
     rows = []
     for split in JUDGED:

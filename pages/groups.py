@@ -5,7 +5,7 @@ import streamlit as st
 from core.charts import calibration as smooth
 from core.charts import consequences, groups
 from core.charts.figure import Figure
-from core.results import cohort_claims, group_tables
+from core.results import classes, cohort_claims, group_tables
 from core.results import intersections as crossed
 from core.results.answers import groups_answer
 from dashboard import state
@@ -15,10 +15,11 @@ from dashboard.components import (
     empty_state,
     how_to_read,
     runs_page,
+    section,
     too_little_data,
 )
 from dashboard.lazy_tabs import evidence
-from dashboard.number_table import NOTHING
+from dashboard.number_table import NOTHING, numbers
 from dashboard.seeds import Seeds, seeds_choice
 from dashboard.threshold_control import threshold_control
 
@@ -51,6 +52,14 @@ else:
     seeds = chosen
     chart_block(view.once_of_all(f"forest over seeds {list(seeds.names)}", lambda: forest_of(seeds)))
 chart_block(view.once("gap-null", lambda: groups.gap_null(group_tables.gap_null(store, run_ids, attribute), view.names, attribute)))
+
+by_class = classes.class_performance(store, run_ids, attribute)
+if len(by_class):
+    section("By class")
+    st.caption(
+        "Each class against all others, audited as a label of its own; the last row of a method is the mean over its classes (macro). Everything above is about any class but the first."
+    )
+    st.dataframe(numbers(classes.in_words(by_class, view.names)), hide_index=True, width="stretch", key="by-class")
 
 
 def es_auc() -> None:

@@ -38,7 +38,7 @@ class CohortResult(Result):
     def headline(self) -> str:
         from core.charts.text import plural
 
-        return f"{self.cohort.name}: {plural(self.cohort.n, 'sample')} of {plural(self.cohort.n_patients, 'patient')}, {int(self.cohort.y.sum())} positive; {plural(len(self.cohort.findings), 'finding')}"
+        return f"{self.cohort.name}: {plural(self.cohort.n, 'sample')} of {plural(self.cohort.n_patients, 'patient')}, {int(self.cohort.positive.sum())} positive; {plural(len(self.cohort.findings), 'finding')}"
 
     def table(self, name: CohortTable = "findings") -> pd.DataFrame:
         """A tidy table.
@@ -89,6 +89,7 @@ class CohortResult(Result):
             "n_patients": cohort.n_patients,
             "modalities": list(cohort.modality_names),
             "attributes": list(cohort.roles.attributes),
+            "classes": list(cohort.classes),
             "findings": [finding.to_dict() for finding in cohort.findings],
             "columns": plain(cohort.columns),
             "roles": plain(cohort.roles.to_dict()),

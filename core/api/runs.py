@@ -132,7 +132,7 @@ def train_methods(
     Parameters
     ----------
     cohort : a saved cohort, its id or its name. methods : names, see `multifair methods`.
-    attribute : the sensitive attribute (default: the cohort's first).
+    attribute : the sensitive attribute (default: the cohort's first); "sex,age" for the intersections of both.
     seeds : a number N means the seeds 1 to N; a list means exactly these.
     preset : network and budget ("quick", "standard", "paper"). settings : of method, budget or network, over the preset.
     device : "auto", "cpu", "cuda" or "cuda:N". fresh : train again, from the start, what is done or has begun.

@@ -37,6 +37,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--label", metavar="COL", help="column to predict")
     parser.add_argument("--positive", metavar="VALUE", help="what counts as positive: a value, several as 'A|B', a grade as '>=2', or 'contains FINDING'")
     parser.add_argument(
+        "--classes", metavar="A,B,C", help="three or more values of the label to be told apart, the one without disease first; all: every value in its order"
+    )
+    parser.add_argument(
         "--uncertain", choices=("exclude", "negative", "positive"), help="what uncertain labels (-1 beside 0 and 1) mean (default: their rows are set aside)"
     )
     parser.add_argument("--blank", choices=("exclude", "negative", "positive"), help="what an empty label means (default: its row is set aside)")
@@ -135,6 +138,7 @@ def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None, dict[str
     """Roles from the flags, on top of the manifest where one is given, with the reasons; None when nothing is given."""
     from dataclasses import replace
 
+    from core.cohort.classes import any_but_first
     from core.cohort.guess import guess_roles
     from core.cohort.ingest import find_table
     from core.cohort.preparation import prepared
@@ -150,6 +154,7 @@ def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None, dict[str
         args.patient,
         args.label,
         args.positive,
+        args.classes,
         args.uncertain,
         args.blank,
         args.split,
@@ -166,11 +171,26 @@ def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None, dict[str
     source = open_source(args.images or table.parent)
     joined = join_files(read(table, sheet=args.sheet, encoding=args.encoding), args.join)
     frame = prepared(joined.table.frame, args.merge, args.bins, source)
+    classes = _named_classes(args, frame, args.label)
     guess = guess_roles(
-        frame, source, label=args.label, positive=args.positive, uncertain=args.uncertain or "exclude", blank=args.blank or "exclude", sample_id=args.id,
+        frame, source, label=args.label, positive=any_but_first(classes) if classes else args.positive, uncertain=args.uncertain or "exclude", blank=args.blank or "exclude", sample_id=args.id,
         patient_id=args.patient or joined.stacked_by, split=args.split, attributes=args.attribute, modalities=modalities, dropped=args.drop, layout=args.layout,
     )  # fmt: skip
-    return replace(guess.roles, merge=tuple(args.merge), bins=tuple(args.bins)), None, guess.reasons
+    return replace(guess.roles, merge=tuple(args.merge), bins=tuple(args.bins), classes=classes), None, guess.reasons
+
+
+def _named_classes(args: argparse.Namespace, frame: Any, label: str | None) -> tuple[str, ...]:
+    """The classes that --classes names, empty where it is not given."""
+    from core.cohort.classes import parse_classes
+    from core.tables.labels import distinct
+
+    if args.classes is None:
+        return ()
+    if label is None or args.positive is not None:
+        raise UserError("--classes needs --label, and no --positive: every class but the first counts as positive")
+    if label not in frame.columns:
+        raise UserError(f"column {label!r} is not in the table; it has: {', '.join(frame.columns)}")
+    return parse_classes(args.classes, distinct(frame[label].unique()), label)
 
 
 def _on_manifest(args: argparse.Namespace, modalities: list[Modality]) -> tuple[Roles, str | None]:
@@ -180,6 +200,8 @@ def _on_manifest(args: argparse.Namespace, modalities: list[Modality]) -> tuple[
     from core.cohort.manifest import read_manifest
     from core.cohort.schema import Modality
 
+    if args.classes is not None:
+        raise UserError('--classes does not go with --manifest: write classes = ["none", "mild", "severe"] into the manifest')
     roles, name = read_manifest(Path(args.manifest))
     names = {m.name for m in modalities}
     drop = set(args.drop)
@@ -211,9 +233,16 @@ def _modality(kind: str, text: str) -> Any:
     return Modality(name.strip(), kind, names)  # type: ignore[arg-type]
 
 
+def _classes(cohort: Cohort) -> str:
+    """How many samples of each class, where there are more than two."""
+    if not cohort.classes:
+        return ""
+    return "; classes: " + ", ".join(f"{name} {int((cohort.y == k).sum())}" for k, name in enumerate(cohort.classes))
+
+
 def print_cohort(cohort: Cohort) -> None:
     """The cohort in words, for people."""
-    print(f"{cohort.name} ({cohort.cohort_id}): {cohort.n} samples of {cohort.n_patients} patients, {int(cohort.y.sum())} positive")
+    print(f"{cohort.name} ({cohort.cohort_id}): {cohort.n} samples of {cohort.n_patients} patients, {int(cohort.positive.sum())} positive{_classes(cohort)}")
     print("modalities: " + ", ".join(f"{m.name} ({m.kind})" for m in cohort.roles.modalities) + f"; attributes: {', '.join(cohort.roles.attributes) or 'none'}")
     print("columns:")
     width = min(32, max((len(c["column"]) for c in cohort.columns), default=0))

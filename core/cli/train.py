@@ -21,7 +21,7 @@ def add_parser(subparsers: Any) -> None:
     common(parser)
     parser.add_argument("--cohort", metavar="ID_OR_NAME", required=True, help="see multifair cohorts")
     parser.add_argument("--method", metavar="NAME", required=True, nargs="+", action="extend", help="see multifair methods")
-    parser.add_argument("--attribute", metavar="NAME", help="sensitive attribute (default: the cohort's first)")
+    parser.add_argument("--attribute", metavar="NAME", help="sensitive attribute (default: the cohort's first); sex,age: the intersections of both as groups")
     parser.add_argument("--seeds", metavar="N | A,B,C", default="1", help=SEEDS_HELP)
     parser.add_argument("--preset", choices=("quick", "standard", "paper"), default="quick", help="network and budget (default: quick)")
     parser.add_argument(

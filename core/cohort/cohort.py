@@ -27,6 +27,7 @@ from core.cohort_folders import (
     summary_of,
 )
 from core.errors import UserError
+from core.tables.crossing import crossed_parts, crossed_values
 from core.workspace import Workspace, read_json
 
 Arrays = dict[str, Any]
@@ -97,7 +98,7 @@ class Cohort:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row per sample: sample_id, patient_id, y (int8), split, attributes (str or None), all other columns."""
+        """One row per sample: sample_id, patient_id, y (int8, the class), split, attributes (str or None), all other columns."""
         try:
             table = pd.read_parquet(self.folder / "table.parquet")
         except (OSError, ValueError) as error:
@@ -113,7 +114,18 @@ class Cohort:
 
     @cached_property
     def y(self) -> NDArray[np.int8]:
+        """(n,) class of each sample: index into `classes` where there are some, else 1 positive and 0 not."""
         return self.table["y"].to_numpy(dtype=np.int8)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of three or more classes, the one without disease first; empty where the label is positive or not."""
+        return self.roles.classes
+
+    @property
+    def positive(self) -> NDArray[np.int8]:
+        """(n,) 1 where the label is positive (of several classes: any but the first), else 0."""
+        return (self.y > 0).astype(np.int8)
 
     @cached_property
     def present(self) -> NDArray[np.bool_]:
@@ -126,14 +138,21 @@ class Cohort:
 
     def groups(self, attribute: str) -> tuple[str, ...]:
         """Sorted values of the attribute that occur in training."""
-        self._known(attribute)
-        values = self.table.loc[(self.table["split"] == "train").to_numpy(), attribute].dropna()
-        return tuple(sorted(values.astype(str).unique()))
+        train = (self.table["split"] == "train").to_numpy()
+        return tuple(sorted({v for v, inside in zip(self.group_values(attribute), train, strict=True) if inside and v is not None}))
+
+    def group_values(self, attribute: str) -> list[str | None]:
+        """Per row the group; of several attributes ("sex × age") the intersection that the row is in."""
+        parts = crossed_parts(attribute, self.roles.attributes)
+        if not parts:
+            known = ", ".join(self.roles.attributes) or "none"
+            raise UserError(f"cohort {self.name!r} has no sensitive attribute {attribute!r}; it has: {known} (several at once: A,B)")
+        return crossed_values([[v if isinstance(v, str) else None for v in self.table[part]] for part in parts])
 
     def group_index(self, attribute: str) -> NDArray[np.int64]:
         """Per row the index into `groups(attribute)`; -1 where missing, or never seen in training."""
         index = {g: i for i, g in enumerate(self.groups(attribute))}
-        return np.array([index.get(v, -1) if isinstance(v, str) else -1 for v in self.table[attribute]], np.int64)
+        return np.array([-1 if v is None else index.get(v, -1) for v in self.group_values(attribute)], np.int64)
 
     def modality(self, name: str) -> Modality:
         for modality in self.roles.modalities:
@@ -180,7 +199,7 @@ class Cohort:
         if name not in self._encoded:
             columns = [stored_name(c) for c in self.modality(name).columns]
             train = (self.table["split"] == "train").to_numpy()
-            self._encoded[name] = tabular.encode(self.table, columns, self.y, train, seed=int(self.cohort_id, 16) % 2**32)
+            self._encoded[name] = tabular.encode(self.table, columns, self.positive, train, seed=int(self.cohort_id, 16) % 2**32)
         return self._encoded[name]
 
     def _tokenized(self, name: str) -> tuple[text.Tokenizer, Arrays]:
@@ -190,10 +209,6 @@ class Cohort:
             ids, mask = tokenizer.encode(notes)
             self._tokens[name] = tokenizer, {"ids": ids, "mask": mask}
         return self._tokens[name]
-
-    def _known(self, attribute: str) -> None:
-        if attribute not in self.roles.attributes:
-            raise UserError(f"cohort {self.name!r} has no sensitive attribute {attribute!r}; it has: {', '.join(self.roles.attributes) or 'none'}")
 
     def summary(self) -> CohortSummary:
         return summary_of(self.manifest)

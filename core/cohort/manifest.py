@@ -32,7 +32,24 @@ import tomli_w
 from core.cohort.schema import Modality, Roles
 from core.errors import UserError
 
-KEYS = ("name", "id", "patient", "label", "positive", "split", "attributes", "drop", "modality", "titles", "about", "uncertain", "blank", "merge", "bins")
+KEYS = (
+    "name",
+    "id",
+    "patient",
+    "label",
+    "positive",
+    "split",
+    "attributes",
+    "drop",
+    "modality",
+    "titles",
+    "about",
+    "uncertain",
+    "blank",
+    "merge",
+    "bins",
+    "classes",
+)
 
 
 def read_manifest(path: Path) -> tuple[Roles, str | None]:
@@ -57,7 +74,7 @@ def write_manifest(path: Path, roles: Roles, name: str) -> None:
     value["attributes"] = list(roles.attributes)
     value["drop"] = list(roles.dropped)
     value["modality"] = [{"name": m.name, "kind": m.kind, "columns": list(m.columns)} for m in roles.modalities]
-    value |= {k: list(v) if isinstance(v, tuple) else v for k, v in roles.to_dict().items() if k in ("uncertain", "blank", "merge", "bins")}
+    value |= {k: list(v) if isinstance(v, tuple) else v for k, v in roles.to_dict().items() if k in ("uncertain", "blank", "merge", "bins", "classes")}
     if roles.titles:
         value["titles"] = dict(roles.titles)
     path.write_text(tomli_w.dumps(value), encoding="utf-8")
@@ -95,6 +112,7 @@ def _roles(value: Mapping[str, Any], path: Path) -> Roles:
         blank=str(value.get("blank", "exclude")),
         merge=tuple(map(str, _list(value, "merge", path))),
         bins=tuple(map(str, _list(value, "bins", path))),
+        classes=tuple(map(str, _list(value, "classes", path))),
     )
 
 

@@ -56,6 +56,9 @@ class Roles:
     """Groups put together before anything else, each as `COLUMN=new:old,old`."""
     bins: tuple[str, ...] = ()
     """Bands made of numeric columns, each as `COLUMN=18,40,65`; they stand in a column of their own."""
+    classes: tuple[str, ...] = ()
+    """Three or more values of the label that are told apart, the first of them the one without disease:
+    `positive` then means any other. Empty: positive and not."""
 
     def title(self, column: str) -> str:
         return self.titles.get(column, column.replace("_", " "))
@@ -87,10 +90,11 @@ class Roles:
             blank=value.get("blank", "exclude"),
             merge=tuple(value.get("merge", ())),
             bins=tuple(value.get("bins", ())),
+            classes=tuple(map(str, value.get("classes", ()))),
         )
 
 
-_LATER: dict[str, Any] = {"uncertain": "exclude", "blank": "exclude", "merge": (), "bins": ()}
+_LATER: dict[str, Any] = {"uncertain": "exclude", "blank": "exclude", "merge": (), "bins": (), "classes": ()}
 """Fields that came later, with the value under which they are not written."""
 
 

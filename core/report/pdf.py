@@ -9,6 +9,7 @@ from typing import Any
 
 from core import __version__
 from core.report import cells, glyphs
+from core.report.readable import code_point
 from core.report.document import ChartBlock, Report, Section, TableBlock
 from core.report.pdf_template import PAGE
 from core.report.print_layout import TEXT_WIDTH, Part, drawing_width, parts
@@ -61,7 +62,7 @@ def breakable(text: str) -> str:
 def _missing_note(missing: set[str]) -> str:
     if not missing:
         return ""
-    named = ", ".join(glyphs.code_point(letter) for letter in sorted(missing)[:MOST_NAMED])
+    named = ", ".join(code_point(letter) for letter in sorted(missing)[:MOST_NAMED])
     more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
     return f"No font of the machine that made this file draws {named}{more}; these letters are written as their Unicode numbers. The HTML report shows them as they are."
 

@@ -206,7 +206,9 @@ def disagreements(store: Store, run_a: str, run_b: str, attribute: str) -> pd.Da
         .rename(columns={"y_a": "y"})
     )
     decided = [both[f"prediction_{end}"].astype("Float64").fillna((both[f"score_{end}"] >= THRESHOLD).astype(float)).to_numpy(dtype=float) for end in "ab"]
-    both = both.assign(decided_a=decided[0].astype(int), decided_b=decided[1].astype(int)).drop(columns=["prediction_a", "prediction_b"])
+    both = both.assign(y=(both["y"] > 0).astype(int), decided_a=decided[0].astype(int), decided_b=decided[1].astype(int)).drop(
+        columns=["prediction_a", "prediction_b"]
+    )
     differ = both[both["decided_a"] != both["decided_b"]].reset_index()
     values = store.attributes(store.folder(run_a).read_spec()["spec"]["cohort_id"], attribute).set_index("sample_id")["value"]
     differ.insert(1, "group", differ["sample_id"].map(values))

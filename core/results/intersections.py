@@ -18,6 +18,7 @@ from core.results.group_tables import estimate_rows
 from core.results.predictions import from_run
 from core.results.run_audits import OPTIONS
 from core.store import Store
+from core.tables.crossing import CROSS
 
 MOST_BRANCHES = 60
 """A list beyond this is no longer read; the largest branches are kept."""
@@ -49,8 +50,8 @@ def _rows(model: ModelAudit, attributes: Sequence[str]) -> dict[tuple[int, ...],
     for attribute in own:
         codes = np.where((codes < 0) | (attribute.grouping.codes < 0), -1, codes * len(attribute.groups) + attribute.grouping.codes)
     cells = list(product(*(range(len(attribute.groups)) for attribute in own)))
-    names = tuple(" × ".join(attribute.groups[g] for attribute, g in zip(own, cell, strict=True)) for cell in cells)
-    crossed = replace(own[0], grouping=Grouping(" × ".join(attributes), tuple(attributes), names, codes))
+    names = tuple(CROSS.join(attribute.groups[g] for attribute, g in zip(own, cell, strict=True)) for cell in cells)
+    crossed = replace(own[0], grouping=Grouping(CROSS.join(attributes), tuple(attributes), names, codes))
     return dict(zip(cells, _estimates(crossed), strict=True))
 
 

@@ -13,6 +13,7 @@ from core.audit.input.predictions import Attribute, AuditFinding, Predictions
 from core.errors import UserError
 from core.results.cache import memoised
 from core.store import Store
+from core.tables.crossing import crossed_name, crossed_parts, crossed_values
 
 BOTH = ("validation", "test")
 
@@ -31,9 +32,11 @@ def group_codes(store: Store, cohort_id: str, attribute: str) -> tuple[tuple[str
     """(`group_names`, index of each sample's group by sample id; -1 where unknown). A cohort never changes."""
 
     def compute() -> tuple[tuple[str, ...], pd.Series]:
-        frame = store.attributes(cohort_id, attribute)
-        found = Attribute.of(frame["value"].to_numpy(dtype=object))
-        return found.names, pd.Series(found.codes, index=frame["sample_id"].to_numpy())
+        parts = crossed_parts(attribute, known_attributes(store, cohort_id)) or (attribute,)
+        frames = [store.attributes(cohort_id, part) for part in parts]
+        values = [[v if isinstance(v, str) else None for v in frame["value"]] for frame in frames]
+        found = Attribute.of(np.array(crossed_values(values), dtype=object))
+        return found.names, pd.Series(found.codes, index=frames[0]["sample_id"].to_numpy())
 
     return memoised(store, ("groups", cohort_id, attribute), compute)
 
@@ -70,7 +73,8 @@ def from_run(store: Store, run_id: str | Sequence[str], attribute: str | Sequenc
     origin = Origin(rows_read=len(first) + left_out, runs=tuple(SourceRun(name, str(store.folder(name).read_spec()["key"])) for name in run_ids))
     return Predictions(
         sample_id=first.index.to_numpy(dtype=object),
-        y=first["y"].to_numpy(dtype=np.int8),
+        # Of several classes any but the first is positive, as `score` is; each class by itself: core.results.classes.
+        y=(first["y"].to_numpy() > 0).astype(np.int8),
         scores={name: frame["score"].to_numpy(dtype=np.float64) for name, frame in frames.items()},
         decided={name: frame["prediction"].to_numpy(dtype=np.int8) for name, frame in frames.items() if frame["prediction"].notna().all()},
         attributes={name: _attribute(store, cohort_id, name, first.index) for name in _wanted(store, cohort_id, attribute)},
@@ -105,9 +109,9 @@ def _rows(store: Store, run_id: str, splits: Sequence[str]) -> pd.DataFrame:
 
 def _wanted(store: Store, cohort_id: str, attribute: str | Sequence[str] | None) -> list[str]:
     known = known_attributes(store, cohort_id)
-    wanted = list(known) if attribute is None else [attribute] if isinstance(attribute, str) else list(attribute)
+    wanted = list(known) if attribute is None else [crossed_name(a, known) for a in ([attribute] if isinstance(attribute, str) else attribute)]
     for name in wanted:
-        if name not in known:
+        if not crossed_parts(name, known):
             raise UserError(f"the cohort has no attribute '{name}'; it has {', '.join(known) or 'none'}")
     return wanted
 

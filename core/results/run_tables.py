@@ -8,11 +8,13 @@ from typing import Any, Literal, get_args
 import pandas as pd
 
 from core.errors import UserError
+from core.results.classes import class_performance
 from core.results.method_table import by_method
 from core.results.summary import SUMMARIES, test_summary
 from core.store import Store
+from core.tables.crossing import crossed_name, crossed_parts
 
-RunTable = Literal["summary", "methods", "groups", "epochs", "telemetry", "predictions"]
+RunTable = Literal["summary", "methods", "groups", "classes", "epochs", "telemetry", "predictions"]
 TABLES: tuple[RunTable, ...] = get_args(RunTable)
 METRICS = ("auc", *SUMMARIES)
 
@@ -33,7 +35,7 @@ def run_table(
     ----------
     runs : as `Store.runs` gives them; only finished ones are in `summary`, `groups` and `methods`.
     name : "summary" (one row per run), "methods" (one per method: mean and standard deviation over seeds), "groups" (one
-        per run and group), "epochs" (losses and AUC on validation), "telemetry" or "predictions".
+        per run and group), "classes" (one per run and class against the rest, and their mean, where there are more than two), "epochs" (losses and AUC on validation), "telemetry" or "predictions".
     attribute : groups of this attribute (default: the one each run was trained with).
     series : telemetry: only these names; one that ends in a dot is a prefix.
     reference, measure : methods: the method that others are paired with, and what the difference is of.
@@ -43,6 +45,8 @@ def run_table(
     UserError
         For an unknown table, an attribute that the cohort lacks, or methods of several cohorts or attributes.
     """
+    if attribute is not None and "," in attribute and len(runs):
+        attribute = crossed_name(attribute, store.attributes(runs["cohort_id"].iloc[0])["attribute"].unique().tolist())
     run_ids = runs["run_id"].tolist()
     done = runs[runs["status"] == "done"]
     if name == "epochs":
@@ -51,11 +55,22 @@ def run_table(
         return store.telemetry(run_ids, series)
     if name == "predictions":
         return store.predictions(run_ids)
+    if name == "classes":
+        return _classes(store, done, attribute)
     if name == "methods":
         return _methods(store, done, attribute, reference, measure)
     if name not in TABLES:
         raise UserError(f"runs have no table '{name}'; there are {', '.join(TABLES)}")
     return _summaries(store, done, attribute, name == "groups")
+
+
+def _classes(store: Store, runs: pd.DataFrame, attribute: str | None) -> pd.DataFrame:
+    parts = []
+    for own, part in runs.groupby(runs["attribute"].where(runs["attribute"].notna(), None), dropna=False, sort=False):
+        chosen = attribute or (None if pd.isna(own) else str(own))
+        table = class_performance(store, part["run_id"].tolist(), chosen)
+        parts.append(part[["run_id", "method", "label", "seed"]].assign(attribute=chosen).merge(table, on="run_id"))
+    return pd.concat(parts, ignore_index=True) if parts else class_performance(store, [], attribute)
 
 
 def _methods(store: Store, runs: pd.DataFrame, attribute: str | None, reference: str | None, measure: str) -> pd.DataFrame:
@@ -72,7 +87,7 @@ def _summaries(store: Store, runs: pd.DataFrame, attribute: str | None, by_group
     rows: list[dict[str, Any]] = []
     for run in runs.to_dict(orient="records"):
         known = store.attributes(run["cohort_id"])["attribute"].unique().tolist()
-        if attribute is not None and attribute not in known:
+        if attribute is not None and not crossed_parts(attribute, known):
             raise UserError(f"cohort {run['cohort_id']} has no sensitive attribute {attribute!r}; it has: {', '.join(known) or 'none'}")
         test = test_summary(store, run["run_id"], attribute)
         shown = attribute or (None if pd.isna(run["attribute"]) else run["attribute"])

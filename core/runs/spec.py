@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import UserError
 from core.methods import of_one_modality
 from core.methods.source import cards, source_digest
+from core.tables.crossing import crossed_name
 from core.training.spec import TrainSpec
 from core.workspace import read_json, write_json
 
@@ -83,7 +84,7 @@ def plan(
     """The runs that a request stands for: every method with every seed.
 
     A method of one modality becomes one run per modality of the cohort. `attribute` defaults to the
-    cohort's first. `settings` are routed by name to the method, the budget or the
+    cohort's first; `sex,age` means the intersections of both (`sex × age`). `settings` are routed by name to the method, the budget or the
     network; with several methods, a key is given to those that know it, and one that
     none knows is an error. The method's whole settings are written into the
     specification, so that a default that changes later is another run. With a `cache` folder
@@ -94,8 +95,10 @@ def plan(
     """
     if attribute is None and cohort.roles.attributes:
         attribute = cohort.roles.attributes[0]
-    if attribute is not None and attribute not in cohort.roles.attributes:
-        raise UserError(f"cohort {cohort.name!r} has no sensitive attribute {attribute!r}; it has: {', '.join(cohort.roles.attributes) or 'none'}")
+    if attribute is not None:
+        attribute = crossed_name(attribute, cohort.roles.attributes)
+        if len(cohort.groups(attribute)) < 2 and attribute not in cohort.roles.attributes:
+            raise UserError(f"{attribute}: fewer than two intersections occur in training; choose one attribute")
     names = list(dict.fromkeys(methods))
     if not names:
         raise UserError("no method is chosen; `multifair methods` lists them")

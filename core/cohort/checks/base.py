@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from core.cohort.classes import class_codes
 from core.cohort.patients import same_patients
 from core.cohort.schema import Finding, Roles, Severity
 from core.tables.labels import LabelRule, apply_rule, distinct, stated_rule
@@ -57,6 +58,13 @@ class CheckInput:
     def y(self) -> NDArray[np.float64]:
         """1 positive, 0 negative, NaN where the label is missing or uncertain and such rows are set aside."""
         return apply_rule(self.table[self.roles.label], self.label_rule)
+
+    @cached_property
+    def codes(self) -> NDArray[np.float64]:
+        """Class of each row, NaN where its label is set aside: `y` itself unless the roles tell more than two classes apart."""
+        if not self.roles.classes:
+            return self.y
+        return class_codes(self.table[self.roles.label], self.roles.classes, self.y, self.roles.label)
 
     @cached_property
     def label_rule(self) -> LabelRule:
