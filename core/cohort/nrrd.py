@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ def nrrd_fields(head: bytes) -> dict[str, str]:
     return {name.strip().lower(): value.strip() for name, sign, value in pairs if sign}
 
 
-def nrrd_values(parts: tuple[dict[str, str], bytes]) -> NDArray:
+def nrrd_values(parts: tuple[dict[str, str], bytes]) -> NDArray[Any]:
     """Slices from feet to head, each with the patient's front up where the header says how it lies: (Z, Y, X). Raises Unreadable."""
     fields, raw = parts
     if "data file" in fields or "datafile" in fields:
@@ -60,7 +61,7 @@ def nrrd_values(parts: tuple[dict[str, str], bytes]) -> NDArray:
     return np.ascontiguousarray(np.nan_to_num(_turned(values, fields).astype(np.float32)))
 
 
-def _turned(values: NDArray, fields: dict[str, str]) -> NDArray:
+def _turned(values: NDArray[Any], fields: dict[str, str]) -> NDArray[Any]:
     """(Z, Y, X) turned to the closest axes of the patient, X from left to right of the picture's reader as NIfTI volumes are."""
     signs = _SPACES.get(fields.get("space", "").lower())
     try:

@@ -12,7 +12,7 @@ from core.report import cells, glyphs
 from core.report.document import ChartBlock, Report, Section, TableBlock
 from core.report.pdf_template import PAGE
 from core.report.print_layout import TEXT_WIDTH, Part, drawing_width, parts
-from core.report.readable import readable
+from core.report.readable import code_point, readable
 from core.report.svg import chart_svg
 
 FONTS = ("Inter", "Source Sans 3", "Segoe UI", "Helvetica Neue", "Liberation Sans", "Arial", "Noto Sans", "DejaVu Sans", "Libertinus Serif")
@@ -61,7 +61,7 @@ def breakable(text: str) -> str:
 def _missing_note(missing: set[str]) -> str:
     if not missing:
         return ""
-    named = ", ".join(glyphs.code_point(letter) for letter in sorted(missing)[:MOST_NAMED])
+    named = ", ".join(code_point(letter) for letter in sorted(missing)[:MOST_NAMED])
     more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
     return f"No font of the machine that made this file draws {named}{more}; these letters are written as their Unicode numbers. The HTML report shows them as they are."
 

@@ -99,7 +99,7 @@ class Shards:
         with nullcontext() if self._exact else self._own_noise(steps_done):
             encoded = [encoder(inputs[name]) for name, encoder in zip(network.modalities, network.encoders, strict=True)]
         own = torch.stack(encoded, dim=1).float()
-        return network.fill_missing(cast(Tensor, _Gathered.apply(own, sizes, self._rank)), batch.present)
+        return network.fill_missing(cast(Tensor, _Gathered.apply(own, sizes, self._rank)), batch.present)  # type: ignore[no-untyped-call]
 
     def end_step(self) -> None:
         """From here on gradients are those of whole passes again (the probe's), until the next part is encoded."""
@@ -132,9 +132,9 @@ class _Synchronised:
             return cast(Tensor, self._alone(features))
         # Slices of a volume are standardised as images: each sample then counts several times.
         count = shards._whole * len(features) // (shards._rows.stop - shards._rows.start)
-        mean = cast(Tensor, _Summed.apply(features.sum(0))) / count
+        mean = cast(Tensor, _Summed.apply(features.sum(0))) / count  # type: ignore[no-untyped-call]
         centred = features - mean
-        variance = cast(Tensor, _Summed.apply(centred.square().sum(0))) / count
+        variance = cast(Tensor, _Summed.apply(centred.square().sum(0))) / count  # type: ignore[no-untyped-call]
         with torch.no_grad():
             assert norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None and norm.momentum is not None
             norm.running_mean.lerp_(mean.detach(), norm.momentum)
