@@ -22,14 +22,8 @@ WHAT = (
 def conflict_table(view: View, telemetry: pd.DataFrame) -> None:
     """A row per run, in words; what specialists read is below it."""
     st.markdown(md(WHAT))
-    st.dataframe(
-        _rows(view, telemetry),
-        hide_index=True,
-        width="stretch",
-        placeholder=NOTHING,
-        alt="Gradient conflict, what each method does and what its groups get",
-        column_config={"What the method does": st.column_config.Column(width="large")},
-    )
+    # A table of text wraps; a grid of cells would cut what the methods do. Its cells are Markdown.
+    st.table(_rows(view, telemetry).map(md).set_index("Method"))
 
 
 def _rows(view: View, telemetry: pd.DataFrame) -> pd.DataFrame:

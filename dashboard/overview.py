@@ -159,7 +159,7 @@ def next_step(view: View, findings: Findings, running: int) -> Step:
         return Step("A disparity was found. See whether other seeds repeat it, which method narrows it, and what that costs.", "Compare the methods", "compare")
     if all(view.finished.groupby("method").size() < 3):
         return Step("Each method has fewer than three seeds: part of what differs between methods may be chance.", "Train more seeds", "train")
-    return Step("The comparison is complete enough to be handed on.", "Write the report", "reports")
+    return Step("The comparison is complete: write it up for others.", "Write the report", "reports")
 
 
 def running_now() -> int:

@@ -25,7 +25,7 @@ from dashboard import address, state
 from dashboard.escape import md
 
 MOST_SEEDS = 20
-THERE = {"done": "there already", "running": "running", "queued": "queued"}
+THERE = {"done": "finished", "running": "running", "queued": "queued"}
 """Status of a run that is not trained again -> what the plan says of it."""
 OPEN = ("none", "both")
 """Families shown at once; the others are a click away."""
@@ -163,7 +163,7 @@ def show_plan(specs: Sequence[RunSpec]) -> int:
     jobs = parallel(workspace)
     text = f"**{plural(len(specs), 'run')}**"
     if cached:
-        text += f", {cached} there already"
+        text += f", {cached} finished already"
     if waiting:
         total = makespan([s for s in waiting if s is not None], jobs) if all(s is not None for s in waiting) else None
         text += f", {jobs} at a time" if jobs > 1 else ""

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.charts import calibration as smooth
 from core.charts import consequences, groups
 from core.charts.figure import Figure
 from core.results import cohort_claims, group_tables
@@ -77,12 +78,15 @@ def roc() -> None:
 
 
 def calibration() -> None:
-    chart_block(
-        view.once(
-            "calibration",
-            lambda: groups.calibration(view.labelled(group_tables.calibration(store, run_ids, attribute)), view.names, view.group_labels, attribute),
-        )
-    )
+    def drawn() -> tuple[Figure, Figure]:
+        frame = view.labelled(group_tables.calibration(store, run_ids, attribute))
+        how = (frame, view.names, view.group_labels, attribute)
+        return smooth.curves(*how), smooth.observed_over_expected(*how)
+
+    curves, ratios = view.once("calibration", drawn)
+    chart_block(curves)
+    if not curves.empty:
+        chart_block(ratios)
 
 
 def between_groups() -> None:
@@ -114,7 +118,9 @@ how_to_read(
     "**Forest**: a group whose interval lies left of the line is ranked worse than everybody together. Whether that is more than chance is the next "
     "chart's business: small groups have gaps even when the attribute means nothing, and the grey histogram shows how large. "
     "**Threshold**: a model with equal AUCs can still find fewer of one group's positives at the same threshold. "
+    "**Calibration**: where a curve lies above the dashed line, more of the group's patients have the outcome than the score says, and below it fewer. "
+    "Observed over expected events say the same in one number. "
     "**Ranking between groups**: a pale cell off the diagonal means that one group's positives do not rise above the other's negatives, so a common "
     "threshold serves them unequally. **Intersections** end where fewer than five positives or five negatives are left; a branch that ends is not a branch without harm.",
-    terms=("group_auc", "max_gap", "null", "es_auc", "tpr", "fpr", "ppv", "cross_auc", "intersection"),
+    terms=("group_auc", "max_gap", "null", "es_auc", "tpr", "fpr", "ppv", "calibration", "oe_ratio", "cross_auc", "intersection"),
 )

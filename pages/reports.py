@@ -1,4 +1,4 @@
-"""What can be handed on? Choose runs or an audit, write the report, take it away."""
+"""Which report do you need? Choose runs or an audit, write the report, take it away."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ KINDS = {
 ONE_MODEL = ("card", "chai")
 """Formats of one audited model."""
 
-page_title("What can be handed on?")
+page_title("Which report do you need?")
 audits = saved(state.workspace())
 kind = st.segmented_control(
     "Report", [RUNS, AUDIT], default=AUDIT if st.query_params.get("audit") else RUNS, required=True, key="report-kind", label_visibility="collapsed"

@@ -1,4 +1,4 @@
-"""What shall be trained? Method cards, the plan, the queue."""
+"""Which methods shall be trained? Method cards, the plan, the queue."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dashboard.split_checks import split_warning
 from dashboard.train_form import Choice, budget_controls, make_plan, method_cards, show_plan
 from dashboard.trash import last_deleted, trash_list
 
-page_title("What shall be trained?")
+page_title("Which methods do you want to train?")
 view = context_bar(choose_runs=False)
 if view is None:
     no_cohort()

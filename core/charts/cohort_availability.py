@@ -14,7 +14,7 @@ from core.charts.group_names import group_order
 from core.charts.text import count, percent
 from core.charts.theme import Look
 
-MISSING = "(missing)"
+MISSING = "not recorded"
 NAMES_ABREAST = 36
 """Characters of all modalities' names that find room side by side."""
 

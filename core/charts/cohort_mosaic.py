@@ -15,7 +15,7 @@ from core.charts.theme import Look
 
 STEP = 46
 THICKEST = 36
-MISSING = "(missing)"
+MISSING = "not recorded"
 FEW = 5
 
 
@@ -60,7 +60,7 @@ def _finding(frame: pd.DataFrame, attribute: str, unit: str) -> str:
     known = frame[~frame["missing"]]
     if len(gone) and int(gone["n"].iloc[0]) >= 2 * FEW and gone["share"].iloc[0] in (0.0, 1.0):
         which = "without" if gone["share"].iloc[0] == 0 else "with"
-        return f"{count(gone['n'].iloc[0])} {unit} have no {attribute}, and every one of them is {which} the outcome."
+        return f"{attribute} is not recorded for {count(gone['n'].iloc[0])} {unit}, and every one of them is {which} the outcome."
     thin = known[(known["n_pos"] < FEW) | (known["n_neg"] < FEW)]
     if len(thin):
         names = listing(list(thin["group"]))

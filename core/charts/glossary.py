@@ -42,6 +42,7 @@ GLOSSARY: dict[str, Term] = {
     "ece": _metric("ece"),
     "roc": Term("ROC curve", "True against false positive rate as the threshold moves from high to low."),
     "calibration": Term("Calibration", "Observed frequency of the outcome where the model predicts a probability of so much. On the diagonal, the probabilities can be taken at their word."),
+    "oe_ratio": _metric("oe_ratio"),
     "phi": Term("Shapley value", "What a modality adds to the AUC, averaged over every order in which modalities can be added; it is negative when the model does better without. Absent modalities are replaced by their training mean.", r"\phi_m = \sum_{S \not\ni m} \tfrac{|S|!(M-|S|-1)!}{M!}\,[v(S \cup m) - v(S)],\ v(S) = AUC(S) - .5"),
     "ratio": Term("Contribution ratio", "A modality's share of what all modalities contribute, by size.", r"\frac{|\phi_m|}{\sum_k |\phi_k|}"),
     "unimodal": Term("Unimodal AUC", "AUC of the small classifier on one modality's own features."),

@@ -1,4 +1,4 @@
-"""Who is served worse: group AUCs as a forest, the gap on its null, ROC and calibration."""
+"""Who is served worse: group AUCs as a forest, the gap on its null, and ROC curves."""
 
 from __future__ import annotations
 
@@ -87,8 +87,17 @@ def forest(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str],
     return Figure(
         name="group-auc", title=title, alt=f"Forest plot of AUC by {attribute}, a row per group with its interval and counts, one panel per run. {title}.",
         data=rows[list(columns)], table=columns, panels=panels, columns=min(3, max(1, len(panels))), terms=("group_auc", "interval"),
-        note=("Test split, 95 % intervals. " if seeds is None else "Test split. Dots: means over seeds; lines: from the lowest to the highest seed; faint: each seed. ") + "Dashed: the AUC of everybody. At the right: positives and negatives." + (" Hatched: too few for an estimate." if rows["value"].isna().any() else ""),
+        note=("Test split, 95 % intervals. " if seeds is None else "Test split. Dots: means over seeds; lines: from the lowest to the highest seed; faint: each seed. ") + f"Dashed: the AUC of everybody{_unknown(rows, attribute)}. At the right: positives and negatives." + (" Hatched: too few for an estimate." if rows["value"].isna().any() else ""),
     )  # fmt: skip
+
+
+def _unknown(rows: pd.DataFrame, attribute: str) -> str:
+    """How many samples of the row of everybody belong to no group beside it, in words; empty where there are none."""
+    sizes = (rows["n_pos"] + rows["n_neg"]).groupby([rows["run_id"], rows["group"].isna()]).sum().unstack(fill_value=0)
+    if True not in sizes.columns or False not in sizes.columns:
+        return ""
+    more = int((sizes[True] - sizes[False]).max())
+    return f", {text.plural(more, 'sample')} without a recorded {attribute} included" if more > 0 else ""
 
 
 def _everybody(groups: Sequence[str]) -> str:
@@ -278,47 +287,3 @@ def _roc_panel(rows: pd.DataFrame, groups: Sequence[str], look: Look, width: Wid
         .encode(x=x, y=y, color=color, order="tpr:Q", tooltip=[*tooltips({"group": "Group", "counts": "Positive / negative"})])
     )
     return (chance + lines).properties(width=width, height=SQUARE)
-
-
-def calibration(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str], attribute: str) -> Figure:
-    """Observed against predicted frequency per group. `frame`: run_id, group, predicted, value, low, high, n."""
-    if frame.empty:
-        return nothing("calibration", "The scores of these runs are no probabilities, or no bin holds enough patients: calibration cannot be told.")
-    rows = frame[frame["run_id"].isin(list(names))].copy()
-    rows["run"] = rows["run_id"].map(dict(names))
-    rows["shown"] = interval_texts(rows)
-    rows["expected"] = [text.decimal(v) for v in rows["predicted"]]
-    rows["counts"] = [text.count(n) for n in rows["n"]]
-    away = rows[(rows["low"] > rows["predicted"]) | (rows["high"] < rows["predicted"])]
-    if away.empty:
-        title = "Every bin's interval holds the diagonal: no miscalibration found"
-    else:
-        most = away.assign(off=(away["value"] - away["predicted"]).abs()).sort_values("off").iloc[-1]
-        title = f"Furthest from the diagonal: {most['group']} under {most['run']}, predicted {text.decimal(most['predicted'], 2)}, observed {text.interval(most['value'], most['low'], most['high'], 2)}"
-    columns = {"run": "Run", "group": attribute, "predicted": "Predicted", "value": "Observed", "low": "Low", "high": "High", "n": "Samples"}
-    panels = tuple(
-        Panel(partial(_calibration_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), groups), name)
-        for run_id, name in names.items()
-        if (rows["run_id"] == run_id).any()
-    )
-    return Figure(name="calibration", title=title, alt=f"Calibration curves, a line per group of {attribute} with intervals, one panel per run. {title}.", data=rows[list(columns)], table=columns,
-                  panels=panels, columns=min(3, max(1, len(panels))), terms=("calibration", "interval"), note="Ten bins of equal width, Wilson 95 % intervals; bins with fewer than ten samples are left out.")  # fmt: skip
-
-
-def _calibration_panel(rows: pd.DataFrame, groups: Sequence[str], look: Look, width: Width) -> Any:
-    present = [g for g in groups if g in set(rows["group"])]
-    color = colored("group", look.group_colors(groups), alt.Legend(title=None, values=present, columns=3, offset=34))
-    x = alt.X("predicted:Q", scale=alt.Scale(domain=[0, 1]), axis=decimal_axis("Predicted probability", tickCount=5, grid=True))
-    y_scale = alt.Scale(domain=[0, 1])
-    diagonal = (
-        alt.Chart(pd.DataFrame({"predicted": [0, 1], "value": [0, 1]}))
-        .mark_line(color=look.faint, strokeDash=[4, 4], strokeWidth=1)
-        .encode(x=x, y=alt.Y("value:Q", scale=y_scale))
-    )
-    base = alt.Chart(rows).encode(x=x, color=color)
-    line = base.mark_line(strokeWidth=1.8).encode(y=alt.Y("value:Q", scale=y_scale, axis=decimal_axis("Observed frequency", tickCount=5)))
-    rule = base.mark_rule(strokeWidth=1.4, opacity=0.6).encode(y=alt.Y("low:Q", scale=y_scale), y2="high:Q")
-    dots = base.mark_point(size=50).encode(
-        y=alt.Y("value:Q", scale=y_scale), tooltip=tooltips({"run": "Run", "group": "Group", "expected": "Predicted", "shown": "Observed", "counts": "Samples"})
-    )
-    return (diagonal + line + rule + dots).properties(width=width, height=SQUARE)

@@ -143,7 +143,7 @@ def groups_answer(performance: pd.DataFrame, verdicts: pd.DataFrame, view: Shown
     left_out = performance[(performance["run_id"] == top["run_id"]) & performance["group"].notna() & performance["value"].isna()]
     if len(left_out):
         detail += f" Not estimable: {text.listing([f'{group} ({reason})' for group, reason in zip(left_out['group'], left_out['reason'], strict=True)])}."
-    return f"{view.names[top['run_id']]}: {top['reason']}", WORDS[str(top["verdict"])], detail
+    return f"Under {view.names[top['run_id']]}, by {view.attribute}: {top['reason']}", WORDS[str(top["verdict"])], detail
 
 
 def compare_answer(methods: pd.DataFrame, measure: str, attribute: str, ahead: tuple[Lead, Lead] | None) -> Answer:

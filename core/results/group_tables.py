@@ -161,19 +161,21 @@ def roc(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFrame:
 
 
 def calibration(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFrame:
-    """Reliability curve per group on common bins: run_id, group, predicted, value, low, high, n.
+    """Smooth calibration curve per group, and its observed over expected events.
 
-    Runs whose scores are no probabilities have no rows.
+    Columns: run_id, group, predicted, value, low, high, reason (a group without a curve has one row, without numbers), oe, oe_low, oe_high
+    (missing where not estimable), n_pos, n_neg. Runs whose scores are no probabilities have no rows.
     """
 
     def compute(run_id: str) -> list[dict[str, Any]]:
-        found = attribute_audit(store, run_id, attribute).curves
-        if found is None or found.reliability.empty:
+        own = attribute_audit(store, run_id, attribute)
+        if own.curves is None or own.curves.smooth.empty:
             return []
-        frame = found.reliability.rename(columns={"observed": "value"})
-        return _rows(frame[frame["n"] >= OPTIONS.min_rows][["group", "predicted", "value", "low", "high", "n"]].astype({"n": int}))
+        ratios = pd.DataFrame(estimate_rows(own.tables["oe_ratio"], own.counts, own.groups))
+        ratios = ratios.rename(columns={"value": "oe", "low": "oe_low", "high": "oe_high"}).drop(columns=["observed", "reason"])
+        return _rows(own.curves.smooth.rename(columns={"observed": "value"}).merge(ratios, on="group"))
 
-    return per_run(store, "calibration", run_ids, attribute, compute)
+    return per_run(store, "smooth-calibration", run_ids, attribute, compute)
 
 
 def consequences(store: Store, run_ids: Iterable[str], attribute: str) -> pd.DataFrame:

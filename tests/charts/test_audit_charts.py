@@ -11,10 +11,10 @@ from core.charts.audit_forest import group_palette, metric_forest
 from core.charts.audit_matrix import verdict_matrix
 from core.charts.audit_threshold import at_threshold, sliding
 from core.charts.audit_volcano import volcano
-from core.charts.calibration import score_distribution, smooth_calibration
 from core.charts.cohort_availability import availability
 from core.charts.cohort_mosaic import group_label_mosaic
 from core.charts.figure import Figure
+from core.charts.scores_by_outcome import score_distribution, smooth_calibration
 from core.charts.text import percent
 from core.charts.theme import DARK, LIGHT
 from core.charts.training_curves import training_curves
@@ -117,7 +117,7 @@ def test_curves_say_for_whom() -> None:
 
 def test_the_mosaic_sees_missing_values_that_tell_the_label() -> None:
     figure = group_label_mosaic(pd.DataFrame({"group": ["f", "m", None], "n_pos": [30, 40, 0], "n_neg": [20, 30, 90]}), "sex")
-    assert figure.title == "90 samples have no sex, and every one of them is without the outcome."
+    assert figure.title == "sex is not recorded for 90 samples, and every one of them is without the outcome."
     assert figure.data["share"].tolist() == [0.6, 4 / 7, 0.0]
     drawable(figure)
     thin = group_label_mosaic(pd.DataFrame({"group": ["f", "m"], "n_pos": [30, 2], "n_neg": [20, 30]}), "sex")

@@ -82,7 +82,7 @@ def test_the_gap_stands_on_its_null_in_one_chart(fake: FakeWorkspace, monkeypatc
     ("tab", "says", "panels"),
     [
         ("ROC", "At one false alarm in ten", 1),
-        ("Calibration", "calibration cannot be told", 0),
+        ("Calibration", "Observed events agree with the predicted ones", 2),
         ("Between groups", "Hardest to rank", 1),
         ("Intersections", "No intersection has enough patients", 1),
     ],
