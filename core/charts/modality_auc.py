@@ -70,7 +70,7 @@ def unimodal(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence
     title = "Alone, " + text.listing([f"{row['modality']} serves {row['group']} best ({text.decimal(row['value'])}, {row['run']})" for row in best], 3)
     return Figure(
         name="unimodal-auc", title=title, alt=f"Dots with intervals: AUC of each modality alone, by {attribute}. {title}.", data=rows[list(columns)], table=columns,
-        panels=tuple(panels), columns=min(3, max(1, len(panels))), terms=("unimodal", "group_auc", "interval"), note="Test split, 95 % intervals. Beside each group: positive and negative patients. Dashed: chance.",
+        panels=tuple(panels), columns=min(3, max(1, len(panels))), terms=("unimodal", "group_auc", "interval"), note="Test split, 95 % intervals. Beside each group: positive and negative samples. Dashed: chance.",
     )  # fmt: skip
 
 

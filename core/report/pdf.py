@@ -13,7 +13,7 @@ from core.report.readable import code_point
 from core.report.document import ChartBlock, Report, Section, TableBlock
 from core.report.pdf_template import PAGE
 from core.report.print_layout import TEXT_WIDTH, Part, drawing_width, parts
-from core.report.readable import readable
+from core.report.readable import code_point, readable
 from core.report.svg import chart_svg
 
 FONTS = ("Inter", "Source Sans 3", "Segoe UI", "Helvetica Neue", "Liberation Sans", "Arial", "Noto Sans", "DejaVu Sans", "Libertinus Serif")

@@ -66,7 +66,7 @@ def modalities_answer(telemetry: pd.DataFrame, view: Shown, performance: pd.Data
         )
         sentence += _neglected(performance, str(top["run_id"]), str(top["modality"]), str(least["group"]))
     others = [f"{row['modality']} {text.percent(row['value'])} under {row['run']}" for row in leads.iloc[1:].to_dict("records")]
-    detail = f"{text.plural(int(top['n']), 'validation patient') if pd.notna(top['n']) else 'Validation split'}; {sure}."
+    detail = f"{text.plural(int(top['n']), 'validation sample') if pd.notna(top['n']) else 'Validation split'}; {sure}."
     return sentence + ".", None, detail + (f" Elsewhere: {text.listing(others, 5)}." if others else "")
 
 

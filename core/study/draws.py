@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from core.errors import UserError
+from core.metrics.catalogue import title
 from core.metrics.seeds import mean_over_seeds
 from core.tables.csv_export import csv_text
 from core.workspace import write_atomic
@@ -20,7 +21,7 @@ from core.workspace import write_atomic
 STEM = "study_planted_draws"
 FILE = re.compile(r"study_planted_draw(\d+)_differences\.csv")
 """A draw with a number in its name is blind; `study_planted_differences.csv` is the draw that the design was finished on."""
-METRICS = {"es_auc": "ES-AUC", "auc": "AUC"}
+METRICS = {name: title(name) for name in ("es_auc", "auc")}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 
 from core import cohort as cohorts
 from core.audit import AuditOptions, audit
+from core.methods import reference
 from core.runs.disk_usage import bytes_in_words, folder_bytes
 from core.runs.environment import describe
 from core.runs.listing import list_runs
@@ -98,7 +99,7 @@ def _of_patients(folder: Path, sizes: tuple[int, ...]) -> Iterator[Growth]:
         ingesting.append(_spent(lambda: cohorts.ingest(workspace, place / "cohort.csv", name="Scaling")))  # noqa: B023 -- called at once
         bytes_of.append(float(folder_bytes(workspace.cohorts)))
         cohort = cohorts.load(workspace, "Scaling")
-        spec = make_spec("erm", attribute="sex", settings={"epochs": 1, "bootstrap": 20})
+        spec = make_spec(reference(), attribute="sex", settings={"epochs": 1, "bootstrap": 20})
         epochs.append(_spent(lambda: train(cohort, spec, _Nowhere(), device="cpu")))  # type: ignore[arg-type] # noqa: B023
     yield Growth("Reading a table with notes into a cohort", "patients", "s", sizes, tuple(ingesting), PATIENTS, 3600, "read it overnight; it is read once")
     yield Growth("Disk for such a cohort, without pixels", "patients", "bytes", sizes, tuple(bytes_of), PATIENTS, 100e9, "a larger disk for the workspace")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
+from core.metrics.catalogue import short, title
 from core.study.runner import METRICS
 
-HEADINGS = {"auc": "AUC", "es_auc": "ES-AUC", "worst_group_auc": "worst-group AUC", "max_gap": "gap"}
+HEADINGS = {**{name: title(name) for name in METRICS}, "max_gap": short("max_gap")}
 
 
 def markdown(title: str, conditions: list[str], tidy: pd.DataFrame, differences: pd.DataFrame, reference: str) -> str:
