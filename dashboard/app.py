@@ -1,4 +1,4 @@
-"""The dashboard: `streamlit run dashboard/app.py`, from any working directory."""
+"""The dashboard: `streamlit run dashboard/app.py`, from any working directory, prints the address at which it opens."""
 
 from __future__ import annotations
 
@@ -10,22 +10,14 @@ if str(ROOT) not in sys.path:
     # Streamlit puts only this file's folder on the path; `core` and `dashboard` lie one above.
     sys.path.insert(0, str(ROOT))
 
-import streamlit as st  # noqa: E402
+from starlette.middleware import Middleware  # noqa: E402
+from streamlit.starlette import App  # noqa: E402
 
-from dashboard import address  # noqa: E402
-from dashboard.components import frame  # noqa: E402
-from dashboard.navigation import navigation  # noqa: E402
+from core.errors import UserError  # noqa: E402
+from dashboard.server import AccessToken, announced, say_storage_problem, token  # noqa: E402
 
-ABOUT = "**MultiFair** audits and compares multimodal medical classifiers for fairness. Nothing leaves this machine."
-
-# Before the navigation, which would fetch the icon of a page without one from Google's fonts. The entry of our
-# own brings the menu with the theme (system, light, dark), which is hidden without one.
-st.set_page_config(page_icon=str(Path(__file__).with_name("icon.png")), layout="wide", initial_sidebar_state="auto", menu_items={"About": ABOUT})
-page = navigation()
-st.set_page_config(page_title=f"{page.title} · MultiFair")
-frame()
 try:
-    page.run()
-finally:
-    # Also for a page that stopped early.
-    address.write()
+    middleware = [Middleware(AccessToken, token=token())]
+except UserError as error:
+    sys.exit(f"multifair: {error}")
+app = App(Path(__file__).with_name("script.py"), middleware=middleware, lifespan=announced, on_script_error=say_storage_problem)

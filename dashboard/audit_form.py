@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from core.errors import UserError, known_as
 from dashboard import audit_job, state
 from dashboard.draft import Draft
 from dashboard.escape import md
+from dashboard.group_editor import band_editor, is_banded, merge_boxes
 from dashboard.label_editor import LabelChoice, label_editor
 from dashboard.page_advice import on_page
 from dashboard.table_reading import choose_and_read
@@ -68,6 +70,7 @@ def audit_form() -> SavedAudit | None:
         st.markdown("## 2 · Columns")
         head = choices.table.frame
         chosen = _columns(draft, head) | {"sheet": choices.sheet, "encoding": choices.encoding}
+        chosen["merge"], bands = _groups(draft, head, chosen["attributes"])
         with st.expander("First rows", icon=":material/preview:"):
             st.dataframe(head.head(5), hide_index=True, width="stretch", alt="First rows of the file")
     with st.container(border=True, key="audit-choices"):
@@ -75,13 +78,18 @@ def audit_form() -> SavedAudit | None:
         if job is not None and job.error:
             st.error(md(job.error), icon=":material/error:")
         try:
-            options = _options()
+            options = replace(_options(), bands=_edges(bands))
             mapping = _mapping(chosen)
         except UserError as error:
             st.error(md(on_page(str(error))), icon=":material/error:")
             return None
         if st.button("Audit", type="primary", icon=":material/fact_check:", key="start-audit"):
-            audit_job.start(state.workspace(), draft.folder, draft.table, str(draft.state["table_name"]), mapping, options)
+            work = (state.workspace(), draft.folder, draft.table, str(draft.state["table_name"]), mapping, options)
+            if audit_job.is_short(len(head), mapping, options):
+                with st.spinner("Auditing"):
+                    audit_job.make_at_once(*work)
+            else:
+                audit_job.start(*work)
             st.rerun()
     return None
 
@@ -156,6 +164,29 @@ def _columns(draft: Draft, head: pd.DataFrame) -> dict[str, Any]:
         "label": label, "unclear": meaning.unclear, "positive": meaning.positive, "uncertain": meaning.uncertain, "blank": meaning.blank, "score": tuple(score), "attributes": tuple(attributes), "id": identity, "patient": patient,
         "prediction": (prediction,) if prediction else (), "model": model, "split": split, "weights": weights,
     }  # fmt: skip
+
+
+def _groups(draft: Draft, head: pd.DataFrame, attributes: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, tuple[float, ...] | UserError]]:
+    """Values put together, and the edges of attributes that are numbers (or what is wrong with them, said beside the button)."""
+    key = f"{draft.token}-{Path(draft.table or '').name}"
+    merges: list[str] = []
+    bands: dict[str, tuple[float, ...] | UserError] = {}
+    for attribute in attributes:
+        if not is_banded(head[attribute]):
+            merges += merge_boxes(head[attribute], attribute, key)
+            continue
+        try:
+            bands[attribute] = band_editor(head[attribute], attribute, key)
+        except UserError as error:
+            bands[attribute] = error
+    return tuple(merges), bands
+
+
+def _edges(bands: dict[str, tuple[float, ...] | UserError]) -> dict[str, tuple[float, ...]]:
+    for edges in bands.values():
+        if isinstance(edges, UserError):
+            raise edges
+    return {name: edges for name, edges in bands.items() if not isinstance(edges, UserError)}
 
 
 def _mapping(chosen: dict[str, Any]) -> Mapping:

@@ -24,6 +24,9 @@ TELLING = 0.05
 """Share from which on the time that is left can be told."""
 SECONDS_BETWEEN = 0.2
 """The status is written at most this often."""
+SHORT_ROWS = 5000
+SHORT_WORK = 100
+"""Models x attributes (and pairs of them) x hundreds of replicates."""
 DIED = "The audit ended without a result, most likely for want of memory. Fewer bootstrap replicates or single attributes need less."
 
 
@@ -46,6 +49,24 @@ class Job:
     def seconds_left(self) -> float | None:
         """None while it is too early to tell."""
         return None if self.share < TELLING else self.seconds * (1 - self.share) / self.share
+
+
+def is_short(rows: int, mapping: Mapping, options: AuditOptions) -> bool:
+    """Whether an audit takes less time than a process takes to start (a second or two, measured): it is made at once."""
+    draws = max(options.bootstrap, 100) / 100
+    attributes = len(mapping.attributes) + (len(mapping.attributes) ** 2 if options.intersections > 1 else 0)
+    return options.intersections <= 2 and rows <= SHORT_ROWS and max(len(mapping.score), 1) * attributes * draws <= SHORT_WORK
+
+
+def make_at_once(workspace: Workspace, folder: Path, table: Path, name: str, mapping: Mapping, options: AuditOptions) -> None:
+    """As `start`, in this process: `look` then says that it is done, or why it failed."""
+    cancel(folder)
+    try:
+        made = make(workspace, table, name, mapping, options)
+    except UserError as error:
+        write_json(folder / STATUS, {"error": str(error)})
+        return
+    write_json(folder / STATUS, {"audit_id": made.audit_id})
 
 
 def start(workspace: Workspace, folder: Path, table: Path, name: str, mapping: Mapping, options: AuditOptions) -> None:

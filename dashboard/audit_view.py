@@ -147,10 +147,7 @@ def _attribute(document: Mapping[str, Any], singles: list[str], model: str, verd
     part = tests[(tests["attribute"] == attribute) & (tests["model"] == model) & (tests["metric"] == metric)]
     curves = {
         "Threshold": lambda: _sliding(document, model, attribute),
-        "Calibration": lambda: chart_block(
-            reliability(curve_table(document, model, attribute, "reliability"), attribute, curve_table(document, model, attribute, "smooth")),
-            key="audit-reliability",
-        ),
+        "Calibration": lambda: chart_block(reliability(curve_table(document, model, attribute, "reliability"), attribute), key="audit-reliability"),
         "Net benefit": lambda: chart_block(decision_curves(curve_table(document, model, attribute, "decision"), attribute), key="audit-decision"),
     }
     evidence(

@@ -16,15 +16,15 @@ from core.cohort.checks import check
 from core.cohort.guess import propose_roles
 from core.cohort.ingest import ingest
 from core.cohort.manifest import read_manifest
-from core.cohort.preparation import prepared, prepared_for
+from core.cohort.preparation import BAND, parse_bins, prepared, prepared_for
 from core.cohort.schema import Roles, validate
 from core.cohort.sources import ImageSource, Unreadable, open_source
 from core.errors import UserError
-from core.tables.groups import merge_text, propose_groups
 from dashboard import state
 from dashboard.draft import TABLES, Draft, readable_roots
 from dashboard.escape import md
 from dashboard.findings import show_findings
+from dashboard.group_editor import band_editor, is_banded, merge_boxes
 from dashboard.label_editor import LabelChoice, label_editor
 from dashboard.page_advice import on_page
 from dashboard.roles_table import CHOICES, LABEL, roles_frame, roles_from
@@ -174,6 +174,9 @@ def _base(draft: Draft, table: pd.DataFrame, source: ImageSource) -> dict[str, A
                 roles, reasons, problem = guess.roles, guess.reasons, guess.question or ""
         except UserError as error:
             problem = str(error)
+        if roles is not None and roles.bins:
+            banded = {f"{column}{BAND}": column for column, _ in map(parse_bins, roles.bins)}
+            roles = replace(roles, attributes=tuple(banded.get(a, a) for a in roles.attributes))
         empty = Roles(None, None, "", "", None, (), ())
         st.session_state[key] = {"frame": roles_frame(roles or empty, table, reasons), "roles": roles, "problem": problem}
     base: dict[str, Any] = st.session_state[key]
@@ -212,7 +215,7 @@ def _roles(draft: Draft, table: pd.DataFrame, source: ImageSource) -> Roles | No
     )
     try:
         roles = _complete(draft, table, edited, base["roles"])
-        validate(roles, list(table.columns))
+        validate(roles, [*table.columns, *(f"{parse_bins(text)[0]}{BAND}" for text in roles.bins)])
     except UserError as error:
         st.error(md(on_page(str(error))), icon=":material/error:")
         return None
@@ -232,21 +235,22 @@ def _complete(draft: Draft, table: pd.DataFrame, edited: pd.DataFrame, guessed: 
         if meaning.unclear:
             raise UserError(f"choose what counts as the outcome in {label}: its values do not say it")
     roles = roles_from(edited, meaning.positive or "", guessed.titles if guessed else None)
-    merge = _merges(draft, table, roles, guessed.merge if guessed else ())
-    return replace(roles, uncertain=meaning.uncertain, blank=meaning.blank, merge=merge, bins=guessed.bins if guessed else ())
+    return _groups(draft, table, replace(roles, uncertain=meaning.uncertain, blank=meaning.blank), guessed)
 
 
-def _merges(draft: Draft, table: pd.DataFrame, roles: Roles, before: tuple[str, ...]) -> tuple[str, ...]:
-    """Groups that look like one, each with a box that puts them together."""
-    chosen = []
+def _groups(draft: Draft, table: pd.DataFrame, roles: Roles, guessed: Roles | None) -> Roles:
+    """The roles with groups put together and numbers cut into bands as is chosen; bands stand in a column of their own."""
+    merges, bins, attributes = [], [], []
+    known = {} if guessed is None else dict(parse_bins(text) for text in guessed.bins)
     for attribute in roles.attributes:
-        for proposal in propose_groups(table[attribute], attribute):
-            text = merge_text(attribute, proposal)
-            does = f"count {listing(list(proposal.members))} as missing" if proposal.name is None else f"put them together as {proposal.name}"
-            label = f"{md(attribute)}: {md(proposal.reason)} ({plural(proposal.rows, 'row')}): {md(does)}"
-            if st.checkbox(label, value=text in before, key=f"merge-{draft.token}-{text}"):
-                chosen.append(text)
-    return tuple(chosen)
+        if is_banded(table[attribute]):
+            edges = band_editor(table[attribute], attribute, draft.token, known.get(attribute, ()))
+            bins.append(f"{attribute}={','.join(f'{edge:g}' for edge in edges)}")
+            attributes.append(f"{attribute}{BAND}")
+        else:
+            merges += merge_boxes(table[attribute], attribute, draft.token, guessed.merge if guessed else ())
+            attributes.append(attribute)
+    return replace(roles, attributes=tuple(attributes), merge=tuple(merges), bins=tuple(bins))
 
 
 def _preview(table: pd.DataFrame, roles: Roles, source: ImageSource) -> None:

@@ -15,6 +15,7 @@ from core.cohort.sources import safe_name
 from core.errors import UserError
 from core.tables import is_table
 from core.workspace import Workspace, read_json, write_json
+from dashboard.server import door
 
 CHUNK = 1 << 20
 TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".ods", ".parquet", ".dta", ".sas7bdat", ".sav")
@@ -138,9 +139,13 @@ class Draft:
 
 
 def readable_roots() -> list[Path]:
-    """Folders below which the server reads what a page names: those of $MULTIFAIR_ROOTS, else the home and the working directory."""
+    """Folders below which the server reads what a page names: those of $MULTIFAIR_ROOTS.
+
+    Without it the home and the working directory, which are the reader's own; none where
+    users log in, because the server's account may read what they may not.
+    """
     named = os.environ.get("MULTIFAIR_ROOTS")
-    roots = named.split(os.pathsep) if named else [str(Path.home()), str(Path.cwd())]
+    roots = named.split(os.pathsep) if named else [] if door() == "login" else [str(Path.home()), str(Path.cwd())]
     return [Path(root).expanduser().resolve() for root in roots if root]
 
 
@@ -148,9 +153,9 @@ def _below_roots(*paths: Path) -> None:
     roots = readable_roots()
     for path in paths:
         if not any(path.resolve().is_relative_to(root) for root in roots):
-            allowed = ", ".join(map(str, roots))
+            allowed = f"only below {', '.join(map(str, roots))}" if roots else "no folders of this server"
             raise UserError(
-                f"{path}: the dashboard reads only below {allowed}; put the files there, or start it with the environment variable MULTIFAIR_ROOTS naming further folders"
+                f"{path}: the dashboard reads {allowed}; put the files there, or start it with the environment variable MULTIFAIR_ROOTS naming further folders"
             )
 
 

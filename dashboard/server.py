@@ -1,39 +1,37 @@
-"""The dashboard behind a door: `multifair app` starts it, and only who knows the token gets in.
+"""The door of the dashboard: only who knows the token, or has logged in, gets in.
 
 Every request is looked at before Streamlit sees it. The address that is opened first holds
-the token; the browser keeps it as a cookie, and the address loses it again.
+the token; the browser keeps it as a cookie, and the address loses it again. $MULTIFAIR_ACCESS
+chooses the door: `token` (the default), `login` for a server whose users log in by OpenID
+Connect (dashboard/login.py), or `open` for a machine on which everybody may look.
 """
 
 from __future__ import annotations
 
+import os
 import secrets
-import sys
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-ROOT = Path(__file__).resolve().parent.parent
-if str(ROOT) not in sys.path:
-    # Streamlit puts only this file's folder on the path; `core` and `dashboard` lie one above.
-    sys.path.insert(0, str(ROOT))
+import streamlit as st
+from starlette.datastructures import URL, Headers
+from starlette.requests import cookie_parser
+from starlette.responses import PlainTextResponse, RedirectResponse
 
-import streamlit as st  # noqa: E402
-from starlette.datastructures import URL, Headers  # noqa: E402
-from starlette.middleware import Middleware  # noqa: E402
-from starlette.requests import cookie_parser  # noqa: E402
-from starlette.responses import PlainTextResponse, RedirectResponse  # noqa: E402
-from streamlit.starlette import App  # noqa: E402
+from core.access_token import COOKIE, access_token
+from core.errors import UserError, storage_problem
+from core.workspace import Workspace
+from dashboard.escape import md
 
-from core.access_token import COOKIE, access_token  # noqa: E402
-from core.errors import UserError, storage_problem  # noqa: E402
-from core.workspace import Workspace  # noqa: E402
-from dashboard.escape import md  # noqa: E402
-
+ACCESS = "MULTIFAIR_ACCESS"
+DOORS = ("token", "login", "open")
 PARAMETER = "token"
 HEALTH = "/_stcore/health"
 """Says nothing but that a server is there."""
-REFUSED = "This dashboard opens at the address that `multifair app` has printed, which ends in ?token=..."
+REFUSED = "This dashboard opens at the address that was printed when it started, which ends in ?token=..."
+NOTHING_TO_LOG_IN_BY = f"{ACCESS}=login needs an [auth] section in dashboard/.streamlit/secrets.toml that names your identity provider: see SERVER.md"
 CLOSE_POLICY = 1008
 
 Scope = dict[str, Any]
@@ -44,11 +42,12 @@ Send = Callable[[Any], Awaitable[None]]
 class AccessToken:
     """ASGI middleware: lets pass who brings the token, in the address once and as a cookie from then on.
 
+    Without a token (None) everybody of this origin passes: then another door stands behind this one.
     Websockets from a page of another origin are refused here, before Streamlit would look
     up the machine's external address to compare it.
     """
 
-    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]], token: str) -> None:
+    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]], token: str | None) -> None:
         self.app, self._token = app, token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,7 +57,7 @@ class AccessToken:
         headers = Headers(scope=scope)
         if not _same_origin(headers):
             await _refuse(scope, receive, send, "This page belongs to another address.")
-        elif scope["path"] == HEALTH or self._has_cookie(scope, headers):
+        elif self._token is None or scope["path"] == HEALTH or self._has_cookie(scope, headers):
             await self.app(scope, receive, send)
         elif scope["type"] == "http" and scope["method"] == "GET" and self._is_token(dict(parse_qsl(scope["query_string"].decode("latin-1"))).get(PARAMETER)):
             await self._welcome(scope)(scope, receive, send)
@@ -69,7 +68,7 @@ class AccessToken:
         return self._is_token(cookie_parser(headers.get("cookie", "")).get(_cookie_name(scope)))
 
     def _is_token(self, given: str | None) -> bool:
-        return given is not None and secrets.compare_digest(given.encode(), self._token.encode())
+        return given is not None and self._token is not None and secrets.compare_digest(given.encode(), self._token.encode())
 
     def _welcome(self, scope: Scope) -> RedirectResponse:
         url = URL(scope=scope)
@@ -78,7 +77,7 @@ class AccessToken:
         answer = RedirectResponse(
             "/" + url.path.lstrip("/") + (f"?{rest}" if rest else ""), status_code=303, headers={"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
         )
-        answer.set_cookie(_cookie_name(scope), self._token, httponly=True, samesite="lax", secure=scope["scheme"] == "https")
+        answer.set_cookie(_cookie_name(scope), self._token or "", httponly=True, samesite="lax", secure=scope["scheme"] == "https")
         return answer
 
 
@@ -108,4 +107,37 @@ def say_storage_problem(error: Exception) -> bool:
     return True
 
 
-app = App(Path(__file__).with_name("app.py"), middleware=[Middleware(AccessToken, token=access_token(Workspace.open()))], on_script_error=say_storage_problem)
+def door() -> str:
+    """`token`, `login` or `open`. Raises UserError for anything else: a door that is misspelt must not stand open."""
+    chosen = os.environ.get(ACCESS) or DOORS[0]
+    if chosen not in DOORS:
+        raise UserError(f"{ACCESS} is {', '.join(DOORS)}, not {chosen!r}")
+    return chosen
+
+
+def token() -> str | None:
+    """What a browser has to bring; None where the door is another."""
+    return access_token(Workspace.open()) if door() == "token" else None
+
+
+@asynccontextmanager
+async def announced(_: Any) -> AsyncIterator[None]:
+    """Say where the dashboard opens, as notebooks do, before it answers."""
+    if door() == "login" and not _has_login():
+        raise UserError(NOTHING_TO_LOG_IN_BY)
+    given = token()
+    listening = st.get_option("server.address")
+    # All addresses of a machine are none that a browser can open.
+    host = "127.0.0.1" if listening in (None, "", "0.0.0.0", "::") else listening
+    address = f"http://{host}:{st.get_option('server.port')}/"
+    print(f"The dashboard opens at {address}{f'?{PARAMETER}={given}' if given else ''}", flush=True)
+    if door() == "open":
+        print(f"Everybody who reaches this address may look ({ACCESS}=open).", flush=True)
+    yield
+
+
+def _has_login() -> bool:
+    try:
+        return "auth" in st.secrets
+    except FileNotFoundError:
+        return False

@@ -10,14 +10,17 @@ from core.charts.group_names import group_order
 from core.charts.theme import LOOKS, Look
 from core.store import Store
 from core.workspace import Workspace
+from dashboard.login import own_folder
 
 REFRESH_SECONDS = 2.0
 """Run folders are looked at again at most this often: a scan of 200 costs tens of milliseconds."""
 
 
 def workspace() -> Workspace:
-    """The workspace of this server: $MULTIFAIR_HOME, else the user's data folder."""
-    return Workspace.open()
+    """The workspace of this server ($MULTIFAIR_HOME, else the user's data folder), or of who is logged in where users log in."""
+    shared = Workspace.open()
+    folder = own_folder(shared.root)
+    return shared if folder == shared.root else Workspace.open(folder)
 
 
 @st.cache_resource(show_spinner=False)

@@ -50,6 +50,7 @@ with st.container(horizontal=True, vertical_alignment="center", key="audit-bar")
     delete_button("audit", [current.audit_id], f"the audit of {document['source']}", "With its copy of the file.", key="this-audit")
     with st.popover("Download", icon=":material/download:", on_change="rerun", key="audit-downloads") as downloads:
         if downloads.open:
+            st.caption("These files show all counts. The Reports page makes files in which small counts are hidden.")
             report = audit_report(document, name=f"audit-{current.audit_id}")
             st.download_button(
                 "Report (HTML)", lambda: render_html(report), f"{report.name}.html", "text/html", on_click="ignore", key="audit-html", width="stretch"

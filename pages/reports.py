@@ -4,24 +4,40 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
 from core.api.saved_audits import SavedAudit, saved
 from core.charts.text import listing, plural
 from core.errors import UserError
-from core.report.bundle import json_text, report_zip, tables_zip
+from core.report.bundle import FORMATS, render
 from core.report.contents import audit_contents, runs_contents
 from core.report.document import Report
 from core.report.html import render_html
 from core.report.of_audit import audit_report
 from core.report.of_runs import runs_report
+from core.report.suppression import USUAL, suppressed
+from core.report.svg import chart_svg
 from dashboard import state
 from dashboard.components import context_bar, empty_state, error_state, md, no_runs, page_title
+from dashboard.report_answers import answers_form
 
 RUNS, AUDIT = "Comparison of runs", "Audit of predictions"
 PREVIEW_HEIGHT = 900
 KEPT = 8
+KINDS = {
+    "html": ("HTML", "text/html", "download", "One file with its drawings inside. It needs no network."),
+    "pdf": ("PDF", "application/pdf", "picture_as_pdf", "Numbered pages with contents, to print or to file."),
+    "zip": ("Everything (zip)", "application/zip", "folder_zip", "Tables as CSV and Parquet with what their columns mean, drawings, HTML, JSON."),
+    "latex": ("LaTeX", "text/x-tex", "functions", "The tables of a paper."),
+    "json": ("JSON", "application/json", "data_object", "Every number, for a script."),
+    "card": ("Model card", "text/markdown", "badge", "In Markdown with the results in its head, as model hubs read it."),
+    "chai": ("CHAI card", "application/xml", "clinical_notes", "CHAI's Applied Model Card as XML."),
+}
+"""Format -> label, type of file, icon, hint."""
+ONE_MODEL = ("card", "chai")
+"""Formats of one audited model."""
 
 page_title("Which report do you need?")
 audits = saved(state.workspace())
@@ -36,65 +52,83 @@ def _written(root: str) -> OrderedDict[tuple[str, ...], tuple[Report, str]]:
     return OrderedDict()
 
 
-def offer(key: tuple[str, ...], what: str, contents: tuple[str, ...], write: Callable[[], Report]) -> None:
-    """The report when it is written already; else what it will hold, and the button that writes it."""
+def offer(key: tuple[str, ...], what: str, contents: tuple[str, ...], write: Callable[[], Report], taken: Callable[[], Report] | None = None) -> None:
+    """The report when it is written already; else what it will hold, and the button that writes it.
+
+    taken : what the files hold in place of the report that is shown; None: the same.
+    """
     kept = _written(str(state.workspace().root))
     if key not in kept:
         place = st.empty()
         with place.container(border=True, key="report-contents"):
             st.markdown(f"## {md(what)}")
             st.markdown("\n".join(f"{number}. {md(title)}" for number, title in enumerate(contents, 1)))
-            st.caption(
-                "With its figures, its tables, and how every number was made: one HTML file that needs no network, its tables as CSV, all of it as JSON."
-            )
+            st.caption("With its figures, its tables, and how every number was made: as HTML that needs no network, PDF, tables, JSON.")
             if not st.button("Write the report", type="primary", icon=":material/draw:", key="write-report"):
                 return
-            with st.spinner("Writing the report"):
-                report = write()
-                kept[key] = report, render_html(report)
-                while len(kept) > KEPT:
-                    kept.popitem(last=False)
+            kept[key] = drawn(write)
+            while len(kept) > KEPT:
+                kept.popitem(last=False)
         place.empty()
-    show(*kept[key])
+    report, html = kept[key]
+    show(key, report, html, taken)
 
 
-def show(report: Report, html: str) -> None:
-    """Downloads first, then the report as it is."""
+def drawn(write: Callable[[], Report]) -> tuple[Report, str]:
+    """The report and its HTML; the bar follows the drawings, which take the time."""
+    bar = st.progress(0.0, "Computing what the report needs")
+    report = write()
+    drawings = [part.chart for block in report.charts() for part in block.drawings]
+    for done, chart in enumerate(drawings):
+        bar.progress(done / len(drawings), f"Drawing {done + 1} of {len(drawings)}")
+        chart_svg(chart)
+    bar.progress(1.0, "Setting the pages")
+    return report, render_html(report)
+
+
+def downloads(report: Report, html: str | None, of_audit: bool) -> None:
+    """A button per format; a file is made when its button is pressed. `html`: where it is written already."""
+
+    def file(kind: str) -> Callable[[], str | bytes]:
+        return lambda: html if kind == "html" and html is not None else render(report, kind)
+
     with st.container(horizontal=True, key="report-downloads"):
-        st.download_button(
-            "HTML",
-            html,
-            f"{report.name}.html",
-            "text/html",
-            type="primary",
-            icon=":material/download:",
-            on_click="ignore",
-            key="get-html",
-            help="One file with its drawings inside. It needs no network.",
-        )
-        st.download_button(
-            "Tables (CSV)",
-            lambda: tables_zip(report),
-            f"{report.name}-tables.zip",
-            "application/zip",
-            icon=":material/table:",
-            on_click="ignore",
-            key="get-tables",
-        )
-        st.download_button(
-            "Everything (zip)",
-            lambda: report_zip(report, html),
-            f"{report.name}.zip",
-            "application/zip",
-            icon=":material/folder_zip:",
-            on_click="ignore",
-            key="get-zip",
-        )
-        st.download_button(
-            "JSON", lambda: json_text(report), f"{report.name}.json", "application/json", icon=":material/data_object:", on_click="ignore", key="get-json"
-        )
+        for kind, (label, mime, icon, hint) in KINDS.items():
+            if kind in ONE_MODEL and not of_audit:
+                continue
+            st.download_button(
+                label, file(kind), f"{report.name}.{FORMATS[kind]}", mime,
+                type="primary" if kind == "html" else "secondary", icon=f":material/{icon}:", on_click="ignore", key=f"get-{kind}", help=hint,
+            )  # fmt: skip
+
+
+@st.cache_resource(show_spinner="Hiding small counts", max_entries=KEPT)
+def _filed(root: str, key: tuple[str, ...], _taken: Callable[[], Report]) -> Report:
+    """The report that files hold, in which small counts are hidden."""
+    return _taken()
+
+
+def show(key: tuple[str, ...], report: Report, html: str, taken: Callable[[], Report] | None) -> None:
+    """Downloads first, then the report as it is."""
+    hide = taken is not None and st.toggle(
+        f"Hide counts below {USUAL} in the files",
+        value=True,
+        key="report-hide",
+        help="Counts of few patients, and what would reveal them, are left out of the files, which leave this machine. The page shows them.",
+    )
+
+    filed: Report | None = report
+    if taken is not None and hide:
+        try:
+            filed = _filed(str(state.workspace().root), key, taken)
+        except UserError as error:
+            filed = None
+            error_state("Files without small counts cannot be made", f"{md(str(error))}. Switch the hiding off to take away what is shown.")
+
+    if filed is not None:
+        downloads(filed, html if filed is report else None, of_audit=taken is not None)
     st.caption(
-        f"{plural(len(report.sections), 'section')}, {plural(len(list(report.charts())), 'figure')}, {plural(len(list(report.tables())), 'table')}; {len(html) / 2**20:.1f} MB. PDF and LaTeX are not written by this version."
+        f"{plural(len(report.sections), 'section')}, {plural(len(list(report.charts())), 'figure')}, {plural(len(list(report.tables())), 'table')}; the page has {len(html) / 2**20:.1f} MB. A file is made when its button is pressed; a PDF takes some seconds."
     )
     with st.container(border=True, key="report-preview"):
         st.iframe(html, height=PREVIEW_HEIGHT)
@@ -114,10 +148,11 @@ def of_runs() -> None:
     if not view.run_ids:
         no_runs(view)
         return
-    key = ("runs", view.attribute or "", *(f"{run}@{view.store.mark(run)}" for run in view.run_ids))
+    answers = answers_form(state.workspace().cohorts / view.cohort_id, view.cohort_name, view.cohort_id)
+    key = ("runs", view.attribute or "", str(sorted(answers.items())), *(f"{run}@{view.store.mark(run)}" for run in view.run_ids))
     by = f" by {view.attribute}" if view.attribute else ""
     what = f"{plural(len(view.run_ids), 'run')} on {view.cohort_name}{by}: {listing(list(view.names.values()), 6)}"
-    offer(key, what, runs_contents(view.attribute), lambda: runs_report(view.store, view.run_ids, view.attribute))
+    offer(key, what, runs_contents(view.attribute), lambda: runs_report(view.store, view.run_ids, view.attribute, answers=answers))
 
 
 def of_audit() -> None:
@@ -125,12 +160,19 @@ def of_audit() -> None:
     wanted = st.query_params.get("audit")
     chosen = st.selectbox("Audit", list(names), index=list(names).index(wanted) if wanted in names else 0, format_func=names.__getitem__, key="report-audit")
     st.query_params["audit"] = chosen
-    document = SavedAudit(state.workspace().audits / chosen).document
+    audit = SavedAudit(state.workspace().audits / chosen)
+    document = audit.document
+    answers = answers_form(audit.folder, "this audit", chosen)
+
+    def composed(of: dict[str, Any]) -> Report:
+        return audit_report(of, name=f"audit-{chosen}", answers=answers)
+
     offer(
-        ("audit", chosen),
+        ("audit", chosen, str(sorted(answers.items()))),
         f"Fairness audit of {document.get('source', 'predictions')}",
         audit_contents(document),
-        lambda: audit_report(document, name=f"audit-{chosen}"),
+        lambda: composed(document),
+        lambda: composed(suppressed(document, USUAL)),
     )
 
 

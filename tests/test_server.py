@@ -5,25 +5,29 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from core.access_token import access_token
-from core.cli.app import free_port
+from core.cli.app import await_server, free_port
 from core.errors import UserError, storage_problem
 from core.workspace import Workspace
 
+ROOT = Path(__file__).resolve().parents[1]
 TOKEN = "t" * 32
 HOST = "127.0.0.1:8501"
 
 
-def ask(path: str = "/", query: str = "", kind: str = "http", method: str = "GET", **headers: str) -> tuple[str, list[dict[str, Any]]]:
+def ask(path: str = "/", query: str = "", kind: str = "http", method: str = "GET", key: str | None = TOKEN, **headers: str) -> tuple[str, list[dict[str, Any]]]:
     """`passed` or `refused`, and what was sent to the browser."""
     from dashboard.server import AccessToken
 
@@ -43,7 +47,7 @@ def ask(path: str = "/", query: str = "", kind: str = "http", method: str = "GET
         "type": kind, "path": path, "query_string": query.encode(), "method": method, "scheme": "http", "server": ("127.0.0.1", 8501),
         "headers": [(name.encode(), value.encode()) for name, value in given.items()], "root_path": "", "http_version": "1.1",
     }  # fmt: skip
-    asyncio.run(AccessToken(behind, TOKEN)(scope, receive, send))
+    asyncio.run(AccessToken(behind, key)(scope, receive, send))
     return "passed" if passed else "refused", sent
 
 
@@ -107,8 +111,6 @@ def test_a_port_that_is_taken_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_multifair_app_prints_an_address_that_opens_and_ends_with_its_server(tmp_path: Path) -> None:
     import json
-    from http.client import HTTPConnection
-    from urllib.parse import urlsplit
 
     command = [
         sys.executable,
@@ -124,18 +126,88 @@ def test_multifair_app_prints_an_address_that_opens_and_ends_with_its_server(tmp
         assert process.stdout is not None
         printed = json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")
         parts = urlsplit(printed["address"])
-        statuses = []
-        for path in ("/", f"/?{parts.query}"):
-            connection = HTTPConnection(parts.netloc, timeout=60)
-            connection.request("GET", path)
-            statuses.append(connection.getresponse().status)
-            connection.close()
-        assert statuses == [403, 303]
+        assert statuses(parts.netloc, "/", f"/?{parts.query}") == [403, 303]
         assert parts.query.removeprefix("token=") not in Path(f"/proc/{printed['pid']}/cmdline").read_text(encoding="utf-8")
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
     with pytest.raises(ProcessLookupError):
         os.kill(printed["pid"], 0)
+
+
+def statuses(netloc: str, *paths: str) -> list[int]:
+    from http.client import HTTPConnection
+
+    found = []
+    for path in paths:
+        connection = HTTPConnection(netloc, timeout=60)
+        connection.request("GET", path)
+        found.append(connection.getresponse().status)
+        connection.close()
+    return found
+
+
+@pytest.mark.parametrize(("access", "tokens", "expected"), [(None, True, [403, 403, 303]), ("open", False, [200])])
+def test_streamlit_run_has_the_same_door_and_prints_where_it_opens(access: str | None, tokens: bool, expected: list[int], tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in ("MULTIFAIR_ACCESS", "MULTIFAIR_TOKEN")}
+    environment |= {"MULTIFAIR_HOME": str(tmp_path / "home"), **({"MULTIFAIR_ACCESS": access} if access else {})}
+    port = free_port(None)
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py"), "--server.port", str(port)]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stdout is not None
+        try:
+            line = next(text for text in iter(process.stdout.readline, "") if "opens at" in text)
+            parts = urlsplit(line.split()[-1])
+            assert parts.netloc == f"127.0.0.1:{port}" and parts.query.startswith("token=") is tokens
+            await_server(port, process)
+            assert statuses(parts.netloc, *(["/", "/?token=wrong"] if tokens else []), f"/?{parts.query}") == expected
+            listening = {found.laddr.ip for found in psutil.Process(process.pid).net_connections("inet") if found.status == "LISTEN"}
+            assert listening == {"127.0.0.1"}
+        finally:
+            process.terminate()
+
+
+@pytest.mark.parametrize(("access", "said"), [("opne", "not 'opne'"), ("login", "needs an \\[auth\\] section")])
+def test_a_door_that_is_misspelt_or_leads_nowhere_stays_shut(access: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dashboard.server import announced
+
+    async def begin() -> None:
+        async with announced(None):
+            raise AssertionError("it opened")
+
+    monkeypatch.setenv("MULTIFAIR_ACCESS", access)
+    with pytest.raises(UserError, match=said):
+        asyncio.run(begin())
+
+
+def test_users_who_log_in_have_workspaces_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dashboard import draft, login
+
+    monkeypatch.setenv("MULTIFAIR_ACCESS", "login")
+    found = []
+    for user in ({"iss": "https://a", "sub": "1", "email": "ann@x"}, {"iss": "https://a", "sub": "2", "email": "ann@x"}, {"iss": "https://b", "sub": "1"}):
+        monkeypatch.setattr(login.st, "user", user)
+        found.append(login.own_folder(tmp_path))
+        assert login.own_folder(tmp_path) == found[-1] and found[-1].parent == tmp_path / "users"
+    monkeypatch.delenv("MULTIFAIR_ROOTS", raising=False)
+    assert draft.readable_roots() == [], "the server's account may read what its users may not"
+    with pytest.raises(UserError, match="no folders of this server"):
+        draft._below_roots(tmp_path)
+    assert len(set(found)) == 3 and (found[0] / "owner.txt").read_text(encoding="utf-8") == "ann@x\n"
+    monkeypatch.delenv("MULTIFAIR_ACCESS")
+    assert login.own_folder(tmp_path) == tmp_path
+
+
+def test_without_a_token_other_origins_are_still_refused() -> None:
+    assert ask("/", key=None)[0] == "passed"
+    assert ask("/", key=None, origin="http://elsewhere.example")[0] == "refused"
+
+
+def test_the_server_of_a_read_only_workspace_knows_the_token_that_was_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Workspace, "writable", False)
+    workspace = Workspace(tmp_path)
+    assert access_token(workspace) != access_token(workspace)
+    monkeypatch.setenv("MULTIFAIR_TOKEN", TOKEN)
+    assert access_token(workspace) == TOKEN
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ESTALE])
@@ -153,3 +225,34 @@ def test_what_libraries_say_of_a_full_disk_is_understood() -> None:
     assert "disk is full" in str(storage_problem(duckdb.IOException('Could not write file "x": No space left on device')))
     assert storage_problem(ValueError("no space left")) is None and storage_problem(RuntimeError("shapes differ")) is None
     assert storage_problem(FileNotFoundError(errno.ENOENT, "no such file", "x")) is None
+
+
+def test_the_container_file_names_what_there_is() -> None:
+    text = (ROOT / "Containerfile").read_text(encoding="utf-8")
+    copied = [words[1:-1] for words in (line.split() for line in text.splitlines()) if words[:1] == ["COPY"]]
+    assert copied and all((ROOT / name).exists() for names in copied for name in names)
+    assert "USER multifair" in text and "MULTIFAIR_ACCESS" not in text, "not as root, and behind the door"
+
+
+@pytest.mark.slow
+def test_the_container_builds_and_answers_only_who_knows_the_token() -> None:
+    import time
+
+    builder = (
+        next((name for name in ("docker", "podman") if subprocess.run([name, "info"], capture_output=True, check=False).returncode == 0), None)
+        if any(map(shutil.which, ("docker", "podman")))
+        else None
+    )
+    if builder is None:
+        pytest.skip("neither docker nor podman works here")
+    subprocess.run([builder, "build", "-t", "multifair-smoke", "-f", "Containerfile", "."], cwd=ROOT, check=True)
+    port = free_port(None)
+    with subprocess.Popen([builder, "run", "--rm", "-p", f"127.0.0.1:{port}:8501", "multifair-smoke"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            line = next(text for text in iter(process.stdout.readline, "") if "opens at" in text)
+            query = urlsplit(line.split()[-1]).query
+            time.sleep(2)
+            assert statuses(f"127.0.0.1:{port}", "/", f"/?{query}") == [403, 303]
+        finally:
+            process.terminate()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,8 @@ def write_report(
     formats: str | Sequence[str] = "html",
     name: str | None = None,
     attribute: str | None = None,
-    suppress: int = 0,
+    suppress: int | None = None,
+    answers: Mapping[str, str] | str | Path | None = None,
 ) -> list[Path]:
     """Write the report of an audit, a comparison or runs.
 
@@ -32,7 +33,8 @@ def write_report(
     folder : where to write; it is made when absent.
     formats : "html", "zip", "json", ...; several with commas or as a list. One that is unknown refuses all before anything is written.
     name : of the files, without ending. attribute : by which runs are compared.
-    suppress : hide counts below this, and what would reveal them (0: nothing; 11 is usual where a report leaves the hospital).
+    suppress : hide counts below this, and what would reveal them, in the report of an audit (default 11, as files leave the hospital; 0: nothing).
+    answers : to the questions of `core.report.answers` by key, or a JSON file of them; they close items of reporting guidelines.
 
     Returns
     -------
@@ -45,10 +47,18 @@ def write_report(
         For an unknown format, a result that has no report, or a folder that cannot be written.
     """
     wanted = parse_formats(formats if isinstance(formats, str) else ",".join(formats))
-    return write(_report(result, name, attribute, suppress), Path(folder).expanduser(), wanted)
+    return write(_report(result, name, attribute, suppress, _answers(answers)), Path(folder).expanduser(), wanted)
 
 
-def _report(result: Result | str | Path | dict[str, Any], name: str | None, attribute: str | None, suppress: int) -> Report:
+def _answers(given: Mapping[str, str] | str | Path | None) -> dict[str, str]:
+    from core.report.answers import checked, read_answers
+
+    if given is None:
+        return {}
+    return read_answers(Path(given).expanduser()) if isinstance(given, (str, Path)) else checked(given, "answers")
+
+
+def _report(result: Result | str | Path | dict[str, Any], name: str | None, attribute: str | None, suppress: int | None, answers: dict[str, str]) -> Report:
     from core.api.runs import RunsResult
 
     if isinstance(result, RunsResult):
@@ -58,12 +68,14 @@ def _report(result: Result | str | Path | dict[str, Any], name: str | None, attr
         from core.store import Store
 
         with Store.open(result.workspace) as store:
-            return runs_report(store, result.run_ids, attribute or result.attribute, name=name or "comparison")
+            return runs_report(store, result.run_ids, attribute or result.attribute, name=name or "comparison", answers=answers)
     from core.report.of_audit import audit_report
-    from core.report.suppression import suppressed
+    from core.report.suppression import USUAL, suppressed
 
     document, stem = _document(result)
-    return audit_report(suppressed(document, suppress) if suppress else document, name=name or stem)
+    # A document that was suppressed when it was exported stays as it is.
+    limit = (0 if document.get("suppression") else USUAL) if suppress is None else suppress
+    return audit_report(suppressed(document, limit) if limit else document, name=name or stem, answers=answers)
 
 
 def _document(result: Result | str | Path | dict[str, Any]) -> tuple[dict[str, Any], str]:

@@ -28,6 +28,7 @@ COMMANDS: tuple[str, ...] = (
     "ingest",
     "ingest_fairvision",
     "methods",
+    "plan_audit",
     "queue",
     "report",
     "results",

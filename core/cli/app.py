@@ -19,6 +19,8 @@ from core.errors import UserError
 
 FIRST_PORT, PORTS = 8501, 20
 START_SECONDS = 60
+ACCESS_VARIABLE = "MULTIFAIR_ACCESS"
+"""Which door the dashboard has (dashboard/server.py)."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -34,16 +36,16 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from core.access_token import access_token
+    from core.access_token import TOKEN_VARIABLE, access_token
     from core.workspace import ENVIRONMENT_VARIABLE, Workspace
 
     workspace = Workspace.open(args.workspace)
-    port = free_port(args.port)
-    address = f"http://127.0.0.1:{port}/?token={access_token(workspace)}"
-    # Headless: Streamlit itself would open an address without the token.
-    command = [sys.executable, "-m", "streamlit", "run", str(server_file()), "--server.port", str(port), "--server.headless", "true"]
-    # The token reaches the server through the workspace's own file, never through its arguments, which all accounts see.
-    server = subprocess.Popen(command, env={**os.environ, ENVIRONMENT_VARIABLE: str(workspace.root)}, stdout=subprocess.DEVNULL)
+    port, token = free_port(args.port), access_token(workspace)
+    address = f"http://127.0.0.1:{port}/?token={token}"
+    command = [sys.executable, "-m", "streamlit", "run", str(server_file()), "--server.port", str(port), "--server.address", "127.0.0.1"]
+    # Never through its arguments, which all accounts see; a read-only workspace holds no token that both could read.
+    environment = {**os.environ, ENVIRONMENT_VARIABLE: str(workspace.root), TOKEN_VARIABLE: token, ACCESS_VARIABLE: "token"}
+    server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     # Ended by another program, we must not leave the server behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
@@ -63,12 +65,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def server_file() -> Path:
-    """Where the dashboard's server lies. Raises UserError in an installation without it."""
+    """Where the dashboard's door lies. Raises UserError in an installation without it."""
     found = importlib.util.find_spec("dashboard")
     folder = Path(found.origin).parent if found is not None and found.origin is not None else None
-    if folder is None or not (folder / "server.py").is_file():
+    if folder is None or not (folder / "app.py").is_file():
         raise UserError("the dashboard is not installed beside the command line: install multifair-dashboard from a checkout")
-    return folder / "server.py"
+    return folder / "app.py"
 
 
 def free_port(wanted: int | None) -> int:

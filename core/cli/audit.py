@@ -11,6 +11,7 @@ from core.errors import UserError
 
 if TYPE_CHECKING:
     from core.audit import AuditOptions, Mapping
+    from core.audit.plan import AuditPlan
 
 DESCRIPTION = """\
 Audit a table of predictions. A prediction is positive when its score is at least the
@@ -106,6 +107,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     choices.add_argument("--power", type=float, default=0.8, metavar="X", help="power to plan for (default .8)")
     choices.add_argument("--calibration-bins", type=int, default=10, metavar="N", help="bins of the calibration error (default 10)")
     choices.add_argument("--seed", type=int, default=0, metavar="N")
+    parser.add_argument(
+        "--plan", metavar="FILE.json", help="what multifair plan-audit wrote: it fixes primary attributes and metrics, tolerance and operating point"
+    )
     parser.add_argument("--curves", action="store_true", help="with --json: reliability and decision curves per group as well")
     parser.add_argument("--fail-on", choices=("disparity",), help="exit with 1 when a disparity is found")
     parser.set_defaults(run=run)
@@ -114,16 +118,41 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     from core.api.audits import audit_predictions
 
-    result = audit_predictions(args.file, columns=mapping_of(args), metadata=args.metadata, on=args.on, options=options_of(args))
+    plan = plan_of(args)
+    options = options_of(args) if plan is None else by_plan(options_of(args), plan, args)
+    result = audit_predictions(args.file, columns=mapping_of(args), metadata=args.metadata, on=args.on, options=options)
     models = len(result.audit.models)
     progress(f"{args.file}: {result.audit.n} samples, {models} model{'s' if models > 1 else ''}")
     if args.json:
-        emit(result.to_dict())
+        emit({**result.to_dict(), **({} if plan is None else {"plan": plan.to_dict()})})
     else:
         from core.audit.output.text import render
 
         print(render(result.audit))
     return 1 if args.fail_on == "disparity" and result.has_disparity else 0
+
+
+def plan_of(args: argparse.Namespace) -> AuditPlan | None:
+    """The plan that was named. Raises UserError when it is none, or was changed."""
+    if not args.plan:
+        return None
+    from pathlib import Path
+
+    from core.audit.plan import read_plan
+
+    return read_plan(Path(args.plan).expanduser())
+
+
+def by_plan(options: AuditOptions, plan: AuditPlan, args: argparse.Namespace) -> AuditOptions:
+    """The options with what the plan fixes. Raises UserError where they are given twice."""
+    from dataclasses import replace
+
+    fixed = ("threshold", "target", "tolerance", "primary_attributes", "primary_metrics")
+    twice = [f"--{name.replace('_', '-')}" for name in fixed if getattr(args, name) is not None]
+    if twice:
+        raise UserError(f"the plan fixes {twice[0]} already: leave it out, or audit without --plan")
+    planned = plan.options()
+    return replace(options, **{name: getattr(planned, name) for name in (*fixed, "tolerances")})
 
 
 def mapping_of(args: argparse.Namespace) -> Mapping:

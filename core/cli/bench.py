@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.cli import common, emit, progress
@@ -48,32 +50,50 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     audit.add_argument("--check", action="store_true", help="exit with 1 when a limit is missed")
     common(audit)
     audit.set_defaults(run=run_audit)
-    for name, what in (
-        ("start", "commands that print a table, in a workspace of 2,000 runs"),
-        ("input", "an epoch from the cache beside decoding, and ingestion beside bare decoding"),
+    for name, what, of in (
+        ("start", "commands that print a table, in a workspace of 2,000 runs", "runs (default: 2000)"),
+        ("input", "an epoch from the cache beside decoding, and ingestion beside bare decoding", "images (default: 1000)"),
+        ("sweep", "ten methods with five seeds each on cached features: the queue beside one process each", "patients (default: 2000)"),
+        ("pages", "every page and its controls in a browser, on 200 runs with a million predictions", "runs (default: 200)"),
     ):
         kind = kinds.add_parser(name, help=what, description=f"Measures {what}.")
-        kind.add_argument("--n", type=int, metavar="N", help="runs, or images, to measure with (default: 2000 runs, 1000 images)")
+        kind.add_argument("--n", type=int, metavar="N", help=of)
         kind.add_argument("--check", action="store_true", help="exit with 1 when a limit is missed")
         common(kind)
-        kind.set_defaults(run=run_start if name == "start" else run_input)
+        kind.set_defaults(run={"start": run_start, "input": run_input, "sweep": run_sweep, "pages": run_pages}[name])
+    _add_scaling(kinds)
+
+
+def _add_scaling(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    what = "costs at three sizes, extrapolated to a large hospital"
+    scaling = kinds.add_parser("scaling", help=what, description=f"Measures {what}; some minutes. Writes SCALING.md with --out.")
+    scaling.add_argument("--scale", type=float, default=1.0, metavar="X", help="times the usual sizes (default: 1)")
+    scaling.add_argument("--out", type=Path, metavar="FILE", help="write the document there (default: print it)")
+    common(scaling)
+    scaling.set_defaults(run=run_scaling)
 
 
 def run_step(args: argparse.Namespace) -> int:
+    if args.steps < 1 or args.batch_size < 1 or args.threads < 1:
+        raise UserError("--steps, --batch-size and --threads are 1 or more")
+    return _report(args, "step", _steps(args))
+
+
+def _steps(args: argparse.Namespace) -> Iterator[Measured]:
+    """A method's step beside erm's, and erm's with telemetry beside its own without."""
     import torch
 
+    from core.study.audit_speed import Measured
     from core.training.benchmark import step_cost
 
-    torch.set_num_threads(max(1, args.threads))
-    costs = []
+    torch.set_num_threads(args.threads)
+    where = f"{args.device}, {args.threads} threads, batch {args.batch_size}"
     for method in args.methods:
         cost = step_cost(method, args.steps, args.batch_size, args.device)
-        progress(f"{method}: {cost.method_ms:.1f} ms a step, {cost.ratio:.2f} x erm ({cost.erm_ms:.1f} ms); telemetry {cost.telemetry_ratio:.3f} x")
-        costs.append(cost)
-    if args.json:
-        emit([asdict(cost) for cost in costs])
-    exceeded = any(c.telemetry_ratio > TELEMETRY_AT_MOST or (c.method == "multifair" and c.ratio > MULTIFAIR_AT_MOST) for c in costs)
-    return 1 if args.check and exceeded else 0
+        # Of other methods nothing is promised: their papers ask for passes of their own.
+        limit = MULTIFAIR_AT_MOST if method == "multifair" else math.inf
+        yield Measured(f"{method}: a step over one of erm ({where}; erm takes {cost.erm_ms:.2f} ms)", cost.ratio, "times", limit)
+        yield Measured(f"{method}: erm with telemetry over erm without ({where})", cost.telemetry_ratio, "times", TELEMETRY_AT_MOST)
 
 
 def run_audit(args: argparse.Namespace) -> int:
@@ -96,6 +116,38 @@ def run_input(args: argparse.Namespace) -> int:
     return _report(args, "input", measure(_positive(args.n, IMAGES)))
 
 
+def run_sweep(args: argparse.Namespace) -> int:
+    from core.study.sweep_speed import PATIENTS, measure
+
+    return _report(args, "sweep", measure(_positive(args.n, PATIENTS)))
+
+
+def run_pages(args: argparse.Namespace) -> int:
+    from core.study.page_speed import RUNS, measure
+
+    return _report(args, "pages", measure(_positive(args.n, RUNS)))
+
+
+def run_scaling(args: argparse.Namespace) -> int:
+    from core.study.scaling import document, measure
+    from core.workspace import write_atomic
+
+    if not 0 < args.scale <= 100:
+        raise UserError(f"--scale {args.scale:g}: lies above 0 and up to 100")
+    found = []
+    for growth in measure(args.scale):
+        found.append(growth)
+        progress(f"{growth.what}: {growth.costs[-1]:.3g} {growth.unit} at {growth.sizes[-1]:,} {growth.by}, {growth.expected:.3g} at {growth.target:,}")
+    text = document(found)
+    if args.out is not None:
+        write_atomic(args.out, text)
+    if args.json:
+        emit([{**asdict(growth), "exponent": growth.exponent, "expected": growth.expected} for growth in found])
+    elif args.out is None:
+        print(text, end="")
+    return 0
+
+
 def _positive(given: int | None, usual: int) -> int:
     if given is not None and given < 10:
         raise UserError(f"--n {given}: measure with 10 or more")
@@ -104,6 +156,7 @@ def _positive(given: int | None, usual: int) -> int:
 
 def _report(args: argparse.Namespace, kind: str, measured: Iterable[Measured]) -> int:
     """Say each claim as it is measured, keep all in the history, and print one JSON document."""
+    from core.metrics.estimate import finite_or_none
     from core.runs.environment import describe
     from core.workspace import Workspace
 
@@ -111,8 +164,9 @@ def _report(args: argparse.Namespace, kind: str, measured: Iterable[Measured]) -
     for m in measured:
         found.append(m)
         spent = "" if m.processor_seconds is None else f", {m.processor_seconds:.2f} s of processor"
-        progress(f"{m.claim}: {m.value:,.2f} {m.unit} (at {'least' if m.at_least else 'most'} {m.limit:g}{spent})")
-    rows = [{**asdict(m), "kept": m.kept} for m in found]
+        promised = "nothing is promised" if math.isinf(m.limit) else f"at {'least' if m.at_least else 'most'} {m.limit:g}"
+        progress(f"{m.claim}: {m.value:,.3g} {m.unit} ({promised}{spent})")
+    rows = [{**asdict(m), "limit": finite_or_none(m.limit), "kept": m.kept} for m in found]
     machine = {name: value for name, value in describe("cpu", 1).items() if name in ("python", "packages", "commit", "platform", "cores")}
     history = Workspace.open(args.workspace).cache / "bench.jsonl"
     with history.open("a", encoding="utf-8") as file:

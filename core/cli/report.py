@@ -16,7 +16,7 @@ EPILOG = """examples:
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "report", help="write a report of runs or of an audit",
-        description="Write a comparison report of finished runs, or the report of an audit, as one HTML file that needs no network, a zip with tables and drawings, or JSON.",
+        description="Write a comparison report of finished runs, or the report of an audit, as one HTML file that needs no network, a PDF, a zip with tables and drawings, or JSON.",
         epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     common(parser)
@@ -24,14 +24,19 @@ def add_parser(subparsers: Any) -> None:
     chosen.add_argument("--run", dest="runs", metavar="ID", nargs="+", action="extend", help="runs to compare (ids, or their unambiguous beginnings)")
     chosen.add_argument("--audit", metavar="FILE.json", help="what multifair audit --json printed")
     parser.add_argument("--attribute", metavar="NAME", help="sensitive attribute to compare by (default: the runs' own)")
-    parser.add_argument("--format", default="html", metavar="LIST", help="html, zip, json, comma separated (default html)")
+    parser.add_argument(
+        "--format",
+        default="html",
+        metavar="LIST",
+        help="html, pdf, zip, json, latex, card (a model card in Markdown), chai (CHAI's Applied Model Card, XML), comma separated (default html)",
+    )
     parser.add_argument(
         "--suppress",
         type=int,
-        default=0,
         metavar="N",
-        help="with --audit: hide counts below N and what would reveal them (11 is usual where a report leaves the hospital; default: show all)",
+        help="with --audit: hide counts below N and what would reveal them (default 11, as files leave the hospital; 0 shows all)",
     )
+    parser.add_argument("--answers", metavar="FILE.json", help="answers to what only people can say, by key: they close items of reporting guidelines")
     parser.add_argument("--out", metavar="FOLDER", default=".", help="where to write (default: here)")
     parser.set_defaults(run=run)
 
@@ -48,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
         result = load_runs(args.runs, workspace=args.workspace)
         progress(f"comparing {len(result.run_ids)} runs")
-    made = write_report(result, args.out, formats=formats, attribute=args.attribute, suppress=args.suppress)
+    made = write_report(result, args.out, formats=formats, attribute=args.attribute, suppress=args.suppress, answers=args.answers)
     if args.json:
         emit({"files": [str(file) for file in made]})
     else:

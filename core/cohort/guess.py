@@ -348,6 +348,8 @@ def _why_not(column: str, values: pd.Series) -> str | None:
         )
     if numbers_rows(column, values):
         return "it numbers the rows"
+    if tidy(column) in usual.MATCHED:
+        return "it says which rows were matched to each other; these stay in one split"
     if tokens & {"id", "uid", "identifier", "mrn", "accession"} or (column.lower().endswith("id") and values.nunique() > 0.5 * len(values)):
         return "its name says that it identifies something"
     if len(values) >= 10 and values.nunique() > 0.9 * len(values) and to_number(values) is None and not _is_prose(values):
@@ -367,7 +369,8 @@ def _is_prose(values: pd.Series) -> bool:
 
 
 def _file_kind(values: pd.Series) -> str | None:
-    lowered = values.str.lower()
+    # A list in one cell (['a.png', 'b.png']) is about files as well; that it names several is said when they are looked for.
+    lowered = values.str.lower().str.rstrip(" ]})'\"")
     if lowered.str.endswith(volumes.VOLUME_SUFFIXES).mean() > 0.9:
         return "volume"
     if lowered.str.endswith(images.SUFFIXES).mean() > 0.9:

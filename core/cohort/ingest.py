@@ -15,6 +15,7 @@ import pandas as pd
 
 from core.cohort import cohort as saved
 from core.cohort.checks import CheckInput, SetAside, findings_of, run_checks
+from core.cohort.checks.leakage import matched_column
 from core.cohort.decode import Progress, silent
 from core.cohort.files import FileModality, collect, decode_modality
 from core.cohort.guess import column_roles, guess_roles
@@ -24,7 +25,7 @@ from core.cohort.matching import unused_files
 from core.cohort.preparation import prepared, prepared_for
 from core.cohort.schema import Finding, Roles, stored_name, validate
 from core.cohort.sources import ImageSource, open_source
-from core.cohort.splits import cut_validation, make_split, parse_split, rows_of_test_patients
+from core.cohort.splits import connected, cut_validation, make_split, parse_split, rows_of_test_patients
 from core.errors import UserError
 from core.locks import holding
 from core.tables.join import join_files
@@ -260,7 +261,8 @@ def _build(
     patients = [str(p) for p in full.patients[rows]]
     groups = [kept[a].tolist() for a in roles.attributes]
     given = None if given is None else given[rows]
-    split = make_split(patients, y, groups, seed=seed) if given is None else cut_validation(_whole_patients(given, patients), patients, y, groups, seed=seed)
+    together = _together(kept, patients)
+    split = make_split(together, y, groups, seed=seed) if given is None else cut_validation(_whole_patients(given, patients), together, y, groups, seed=seed)
     if len(table) > WORTH_A_WORD:
         progress("checking")
     results = run_checks(
@@ -317,6 +319,12 @@ def save_manifest(
     write_json(
         folder / "manifest.json", {"format": FORMAT, **facts, "roles": roles.to_dict(), "files": dict(files), **({"columns": list(columns)} if columns else {})}
     )
+
+
+def _together(table: pd.DataFrame, patients: Sequence[str]) -> list[str]:
+    """Per row what stays in one split: its patient, with all patients that were matched to them."""
+    column = matched_column(table)
+    return list(patients) if column is None else connected(patients, table[column].tolist())
 
 
 def _given_split(table: pd.DataFrame, roles: Roles, data: CheckInput) -> np.ndarray | None:

@@ -56,6 +56,22 @@ def cut_validation(
     return cut
 
 
+def connected(patients: Sequence[str], sets: Sequence[str | None]) -> list[str]:
+    """Per row the name of the first patient that it hangs together with, by patients or by sets (None: in no set)."""
+    parent: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def root(item: tuple[str, str]) -> tuple[str, str]:
+        while parent.setdefault(item, item) != item:
+            parent[item] = item = parent[parent[item]]
+        return item
+
+    for patient, name in zip(patients, sets, strict=True):
+        if name is not None:
+            parent[root(("set", str(name)))] = root(("patient", patient))
+    first: dict[tuple[str, str], str] = {}
+    return [first.setdefault(root(("patient", patient)), patient) for patient in patients]
+
+
 def rows_of_test_patients(split: NDArray[np.object_], patients: Sequence[str] | NDArray[np.object_]) -> NDArray[np.int64]:
     """Rows of training or validation whose patient is also in the test set: a test set that was given is never changed."""
     names = np.asarray(patients, dtype=object)

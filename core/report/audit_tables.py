@@ -10,7 +10,7 @@ import pandas as pd
 from core.errors import UserError
 
 MAIN_METRICS = ("auc", "tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy", "brier", "ece")
-MORE_METRICS = ("average_precision", "auprg", "balanced_brier", "ece_debiased", "calibration_intercept", "calibration_slope", "net_benefit")
+MORE_METRICS = ("average_precision", "auprg", "balanced_brier", "ece_debiased", "calibration_intercept", "calibration_slope", "oe_ratio", "net_benefit")
 METRICS = (*MAIN_METRICS, *MORE_METRICS)
 GROUPS = ["model", "attribute", "group", "n", "n_pos", "n_neg", "metric", "value", "low", "high", "estimable", "reason"]
 TESTS = ["model", "attribute", "depth", "metric", "group_a", "group_b", "difference", "low", "high", "p", "p_adjusted", "method"]
@@ -154,7 +154,7 @@ def seeds_table(document: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def curve_table(document: Mapping[str, Any], model: str, attribute: str, curve: str) -> pd.DataFrame:
-    """Points of one curve (`reliability`, `smooth`, `decision`, `sliding`) of one model; empty when it was not asked for."""
+    """Points of one curve (`reliability`, `decision`, `sliding`, `smooth`, `scores`) of one model; empty when it was not asked for."""
     curves = models(document)[model]["attributes"][attribute].get("curves") or {}
     return pd.DataFrame(curves.get(curve) or [])
 

@@ -1,4 +1,4 @@
-"""Report files: HTML, a zip of everything, JSON; written whole or not at all."""
+"""Report files in every format; each is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from core import __version__
 from core.errors import UserError
+from core.report.chai_card import render_chai
+from core.report.data_dictionary import data_dictionary, parquet
 from core.report.document import Report
+from core.report.hf_card import render_card
 from core.report.html import render_html
+from core.report.latex import render_latex
 from core.report.svg import chart_svg
 from core.report.tables import csv_text, plain, records
 from core.workspace import write_atomic
 
-FORMATS = ("html", "zip", "json")
-LATER = ("pdf", "latex")
+FORMATS = {"html": "html", "pdf": "pdf", "zip": "zip", "json": "json", "latex": "tex", "card": "card.md", "chai": "chai.xml"}
+"""Name of each format, and the ending of its file. card: a model card in Markdown; chai: CHAI's Applied Model Card."""
 
 
 def parse_formats(text: str) -> tuple[str, ...]:
@@ -28,14 +32,12 @@ def parse_formats(text: str) -> tuple[str, ...]:
     Raises
     ------
     UserError
-        For a format that is unknown, or known and not made by this version.
+        For a format that is unknown, whatever else is asked for.
     """
     asked = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
     if not asked:
         raise UserError(f"--format is empty; choose from {', '.join(FORMATS)}")
     for name in asked:
-        if name in LATER:
-            raise UserError(f"--format {name}: this version does not write {name}; choose from {', '.join(FORMATS)}")
         if name not in FORMATS:
             raise UserError(f"--format {name}: unknown; choose from {', '.join(FORMATS)}")
     return asked
@@ -69,13 +71,17 @@ def tables_zip(report: Report) -> bytes:
 
 
 def report_zip(report: Report, html: str | None = None) -> bytes:
-    """The report with its tables as CSV, its drawings as SVG and its JSON."""
+    """The report with its tables as CSV and Parquet, what their columns mean, its drawings as SVG, LaTeX tables and its JSON."""
 
-    def files() -> Iterable[tuple[str, str]]:
+    def files() -> Iterable[tuple[str, str | bytes]]:
         yield "report.html", html or render_html(report)
         yield "report.json", json_text(report)
+        yield "data-dictionary.csv", csv_text(data_dictionary(report))
         for table in report.tables():
             yield f"tables/{safe_stem(table.name)}.csv", csv_text(table.frame)
+            yield f"tables/{safe_stem(table.name)}.parquet", parquet(table)
+        if any(table.paper for table in report.tables()):
+            yield "tables.tex", render_latex(report)
         for block in report.charts():
             for number, part in enumerate(block.drawings, start=1):
                 stem = safe_stem(block.name) + (f"-{number}" if len(block.drawings) > 1 else "")
@@ -84,7 +90,7 @@ def report_zip(report: Report, html: str | None = None) -> bytes:
     return _zip(files())
 
 
-def _zip(files: Iterable[tuple[str, str]]) -> bytes:
+def _zip(files: Iterable[tuple[str, str | bytes]]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in files:
@@ -99,27 +105,44 @@ def write(report: Report, out: Path, formats: Iterable[str]) -> list[Path]:
     Raises
     ------
     UserError
-        When the folder cannot be made or written.
+        When the folder cannot be made or written, or this report has no file of one of the formats: those of the others are written, and named.
     """
     stem = safe_stem(report.name)
-    html = render_html(report) if {"html", "zip"} & set(formats) else None
     made: list[Path] = []
+    refused: list[str] = []
     try:
         out.mkdir(parents=True, exist_ok=True)
         for kind in formats:
-            path = out / f"{stem}.{kind}"
-            if kind == "html" and html is not None:
-                write_atomic(path, html)
-            elif kind == "zip":
-                write_atomic(path, report_zip(report, html))
-            elif kind == "json":
-                write_atomic(path, json_text(report))
-            else:
-                raise ValueError(f"{kind} is not one of {FORMATS}")
+            path = out / f"{stem}.{FORMATS[kind]}"
+            try:
+                content = render(report, kind)
+            except UserError as error:
+                refused.append(f"{kind} is not written: {error}")
+                continue
+            write_atomic(path, content)
             made.append(path)
     except OSError as error:
         raise UserError(f"{out}: the report cannot be written there ({error.strerror}); name another --out folder") from error
+    if refused:
+        raise UserError("; ".join(refused) + (f"; written: {', '.join(path.name for path in made)}" if made else ""))
     return made
+
+
+def render(report: Report, kind: str) -> str | bytes:
+    """The report in one of `FORMATS`."""
+    if kind == "pdf":
+        from core.report.pdf import render_pdf  # brings typst, which the other formats do without
+
+        return render_pdf(report)
+    writers: dict[str, Callable[[Report], str | bytes]] = {
+        "html": render_html,
+        "zip": report_zip,
+        "json": json_text,
+        "latex": render_latex,
+        "card": render_card,
+        "chai": render_chai,
+    }
+    return writers[kind](report)
 
 
 def safe_stem(name: str) -> str:

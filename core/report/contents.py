@@ -9,7 +9,13 @@ from core.report.audit_tables import comparisons_table, models
 
 MODALITIES = "Which modality does the model lean on, and for whom?"
 GRADIENTS = "Where do the gradients conflict, and what did the method do about it?"
+METHODS = "How do the methods compare over their seeds?"
 TRAINED = "What was trained?"
+SUMMARY = "In short"
+WHO = "Who was audited, and how is it decided?"
+DECLARED = "What was declared before looking?"
+CHECKLIST = "Which items of reporting guidelines are answered?"
+LIMITS = "What these results cannot say"
 FOUND = "What was found?"
 REST = "Which groups are worth a look?"
 TOGETHER = "Do attributes add up?"
@@ -26,7 +32,7 @@ def by_attribute(attribute: str, real: bool = False) -> str:
 
 def runs_contents(attribute: str | None) -> tuple[str, ...]:
     """Of `runs_report`. `attribute`: by which the runs are compared, None in a cohort without any."""
-    return (*(() if attribute is None else (by_attribute(attribute, real=True),)), MODALITIES, GRADIENTS, TRAINED, WORDS)
+    return (*(() if attribute is None else (by_attribute(attribute, real=True), METHODS)), MODALITIES, GRADIENTS, TRAINED, CHECKLIST, WORDS)
 
 
 def audit_contents(document: Mapping[str, Any]) -> tuple[str, ...]:
@@ -41,6 +47,14 @@ def audit_contents(document: Mapping[str, Any]) -> tuple[str, ...]:
     crossed = {name: len(part.get("attributes") or (1,)) > 1 for name, part in first["attributes"].items()}
     told = {
         REST: bool(first.get("against_rest")), TOGETHER: any(crossed.values()), BETTER: not comparisons_table(document).empty,
-        BEFORE: bool(document.get("findings")), AGAIN: True, WORDS: True,
+        BEFORE: bool(document.get("findings")), LIMITS: True, CHECKLIST: True, AGAIN: True, WORDS: True,
     }  # fmt: skip
-    return (FOUND, *(by_attribute(name) for name, joint in crossed.items() if not joint), *(title for title, there in told.items() if there))
+    declared = (DECLARED,) if document.get("plan") else ()
+    return (
+        SUMMARY,
+        *declared,
+        WHO,
+        FOUND,
+        *(by_attribute(name) for name, joint in crossed.items() if not joint),
+        *(title for title, there in told.items() if there),
+    )

@@ -64,7 +64,9 @@ def hidden(document: Mapping[str, Any], limit: int) -> Hidden:
     groups = _groups(next(iter(models.values())))
     whole = groups[EVERYBODY]
     if min(whole["n_pos"], whole["n_neg"], whole["n_patients"]) < limit:
-        raise UserError(f"the audit has {whole['n_pos']} positives and {whole['n_neg']} negatives: with --suppress {limit} nothing can be shown")
+        raise UserError(
+            f"the audit has {whole['n_pos']} positives and {whole['n_neg']} negatives: with --suppress {limit} nothing can be shown; --suppress 0 shows all counts, for readers who may see them"
+        )
     found = Hidden()
     size = {node: group["n"] for node, group in groups.items()}
     counted = [{node: int(group[name]) for node, group in groups.items()} for name in ("n_pos", "n_neg", "n_patients")]
@@ -97,6 +99,9 @@ def _cells(groups: Mapping[Node, Mapping[str, Any]]) -> tuple[Counts, Counts]:
     tp: dict[Node, int] = {}
     fp: dict[Node, int] = {}
     for node, g in groups.items():
+        if g.get("confusion"):
+            tp[node], fp[node] = int(g["confusion"]["tp"]), int(g["confusion"]["fp"])
+            continue
         rates = [0.0 if not g[size] else g.get(rate) for rate, size in (("tpr", "n_pos"), ("fpr", "n_neg"))]
         if rates[0] is not None and rates[1] is not None:
             tp[node], fp[node] = round(rates[0] * g["n_pos"]), round(rates[1] * g["n_neg"])

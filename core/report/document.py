@@ -63,6 +63,10 @@ class TableBlock:
     caption: str = ""
     folded: bool = False
     """True: the reader opens it; for long tables."""
+    bold: frozenset[tuple[int, int]] = frozenset()
+    """(row, column) of cells in `shown` that stand out: a best value that the paired intervals support."""
+    paper: bool = False
+    """True: one of the tables that a paper prints, and the LaTeX file holds."""
 
     @property
     def display(self) -> pd.DataFrame:
@@ -79,6 +83,8 @@ class Section:
     notes: tuple[str, ...] = ()
     tag: str = ""
     """A verdict beside the title: `disparity`, `no disparity found`, `not enough data`."""
+    first: bool = False
+    """True: the summary, which stands before the table of contents."""
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,15 @@ from core.charts.audit_forest import metric_forest
 from core.charts.audit_matrix import DISPARITY, NONE, UNKNOWN, verdict_matrix
 from core.charts.audit_threshold import sliding
 from core.charts.audit_volcano import volcano
+from core.charts.calibration import score_distribution, smooth_calibration
 from core.charts.consequences import cross_group
 from core.charts.text import count, decimal, interval, missing, p_value, plural, positives
 from core.metrics.catalogue import short
-from core.report import contents
+from core.report import contents, paper_tables
+from core.report.audit_cohort import cohort_section, limits_section
 from core.report.audit_comparisons import comparison_section
+from core.report.audit_evidence import audit_evidence
+from core.report.audit_summary import summary_section
 from core.report.audit_tables import (
     MAIN_METRICS,
     MORE_METRICS,
@@ -32,7 +36,10 @@ from core.report.audit_tables import (
     tests_table,
     verdicts_table,
 )
+from core.report.declared import declared_section
 from core.report.document import ChartBlock, Report, Section, TableBlock
+from core.report.guidelines import checklist_section
+from core.report.over_time import over_time_section
 from core.report.provenance import provenance_section
 from core.report.terms import glossary_section
 from core.versions import now
@@ -43,8 +50,16 @@ UNFOLDED = 6
 RANK = {DISPARITY: 2, UNKNOWN: 1, NONE: 0}
 
 
-def audit_report(document: Mapping[str, Any], name: str = "audit", created: datetime | None = None) -> Report:
+def audit_report(
+    document: Mapping[str, Any],
+    name: str = "audit",
+    created: datetime | None = None,
+    answers: Mapping[str, str] | None = None,
+    earlier: Mapping[str, Any] | None = None,
+) -> Report:
     """Compose the report.
+
+    answers : to the questions of `core.report.answers`, by key. earlier : an audit of the same model at another date, to say what has changed.
 
     Raises
     ------
@@ -57,12 +72,16 @@ def audit_report(document: Mapping[str, Any], name: str = "audit", created: date
     tests = tests_table(document)
     several = len(parts) > 1
     source = str(document.get("source", "predictions"))
-    sections: list[Section | None] = [_found(verdicts, list(parts))]
+    found = _found(verdicts, list(parts))
+    sections: list[Section | None] = [summary_section(document, found.sentence, found.tag), declared_section(document), cohort_section(document), found]
     singles = [a for a, v in next(iter(parts.values()))["attributes"].items() if len(v.get("attributes") or (1,)) == 1]
     sections += [_attribute(document, a, groups, tests, verdicts, summaries_table(document), parts, several) for a in singles]
     sections += [_against_rest(document, parts), *_intersections(tests, verdicts, parts), comparison_section(document)]
     sections += [
+        None if earlier is None else over_time_section(earlier, document),
         _warnings(document),
+        limits_section(document),
+        checklist_section(audit_evidence(document), answers or {}),
         provenance_section(document),
         glossary_section(["auc", "group_auc", "interval", "es_auc", "max_gap", "null", "p", "dpd", "deodds", "tpr", "fpr", "ece"]),
     ]
@@ -88,7 +107,7 @@ def audit_report(document: Mapping[str, Any], name: str = "audit", created: date
         facts=tuple(facts),
         sections=tuple(section for section in sections if section is not None),
         provenance=document.get("provenance") or {"source": source, "options": options, "operating_point": point},
-        data={"audit": document},
+        data={"audit": document, "answers": dict(answers or {}), **({} if earlier is None else {"earlier": earlier})},
     )
 
 
@@ -151,6 +170,7 @@ def _attribute(
         block = ChartBlock.of(metric_forest(part, overall[overall["metric"] == metric], attribute, metric), f"{stem}_{metric}")
         if block is not None:
             blocks.append(block)
+    blocks.append(paper_tables.of_audit(document, attribute, f"{stem}_paper"))
     blocks.append(TableBlock(f"{stem}_groups", "Estimates by group", own.drop(columns="attribute"), group_text(own[own["metric"].isin(MAIN_METRICS)], several)))
     more = own[own["metric"].isin(MORE_METRICS)]
     if len(more):
@@ -171,14 +191,17 @@ def _attribute(
             )
         )
     model = next(iter(parts))
-    calibrated = reliability(curve_table(document, model, attribute, "reliability"), attribute, curve_table(document, model, attribute, "smooth"))
+    calibrated = smooth_calibration(curve_table(document, model, attribute, "smooth"), _ratios(own[own["model"] == model]))
+    if calibrated.empty:
+        calibrated = reliability(curve_table(document, model, attribute, "reliability"), attribute)
     useful = decision_curves(curve_table(document, model, attribute, "decision"), attribute)
     point = parts[model]["attributes"][attribute].get("operating_point") or {}
+    spread = score_distribution(curve_table(document, model, attribute, "scores"), point.get("threshold"))
     slid = sliding(curve_table(document, model, attribute, "sliding"), attribute, point.get("threshold"))
     between = cross_group(cross_group_table(document, attribute), {m: m for m in parts}, list(parts[model]["attributes"][attribute]["groups"]), attribute)
     drawn = (
         ChartBlock.of(figure, f"{stem}_{name}")
-        for name, figure in (("thresholds", slid), ("calibration", calibrated), ("decision", useful), ("cross_group", between))
+        for name, figure in (("scores", spread), ("thresholds", slid), ("calibration", calibrated), ("decision", useful), ("cross_group", between))
     )
     blocks += [block for block in drawn if block is not None]
     enough = power_table(document)
@@ -196,6 +219,12 @@ def _attribute(
     values = next(iter(parts.values()))["attributes"][attribute]
     notes = [f"{plural(int(values['missing']), 'row')} without a value of {attribute}."] if values.get("missing") else []
     return Section(contents.by_attribute(attribute), sentence, tuple(blocks), tuple(notes), tag=worst_verdict(judged))
+
+
+def _ratios(own: pd.DataFrame) -> dict[str, str]:
+    """O:E of each group with its interval, as it stands beside a calibration curve."""
+    part = own[(own["metric"] == "oe_ratio") & own["estimable"]]
+    return {str(g): interval(v, lo, hi) for g, v, lo, hi in zip(part["group"], part["value"], part["low"], part["high"], strict=True)}
 
 
 def group_text(own: pd.DataFrame, several: bool) -> pd.DataFrame:

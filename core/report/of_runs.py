@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,12 +13,13 @@ from core.charts import contribution, gradients, modality_auc
 from core.charts.audit_forest import metric_forest
 from core.charts.figure import Figure
 from core.charts.gradient_pairs import group_magnitudes
-from core.charts.text import count, interval, missing, p_value, plural, positives
+from core.charts.text import count, interval, listing, missing, p_value, plural, positives
 from core.charts.theme import method_rank
 from core.errors import UserError
 from core.metrics.catalogue import short
-from core.report import contents
+from core.report import contents, paper_tables
 from core.report.document import ChartBlock, Report, Section, TableBlock
+from core.report.guidelines import checklist_section
 from core.report.terms import glossary_section
 from core.results import cohort_claims, group_tables
 from core.store import Store
@@ -45,7 +46,14 @@ TERMS = (
 RANK = {"disparity": 2, "not enough data": 1, "no disparity found": 0}
 
 
-def runs_report(store: Store, run_ids: Sequence[str], attribute: str | None = None, name: str = "comparison", created: datetime | None = None) -> Report:
+def runs_report(
+    store: Store,
+    run_ids: Sequence[str],
+    attribute: str | None = None,
+    name: str = "comparison",
+    created: datetime | None = None,
+    answers: Mapping[str, str] | None = None,
+) -> Report:
     """Compose the report of `run_ids`, all finished and of one cohort.
 
     `attribute` defaults to the one that most of the runs were trained for.
@@ -64,9 +72,11 @@ def runs_report(store: Store, run_ids: Sequence[str], attribute: str | None = No
     sections: list[Section] = []
     if attribute is not None:
         sections.append(_groups(store, names, cohort_id, attribute))
+        sections.append(Section(contents.METHODS, "", (paper_tables.of_runs(store, runs, attribute),)))
     sections.append(_modalities(store, names, modalities, cohort_id, attribute))
     sections.append(_gradients(store, names, modalities, cohort_id, attribute))
-    sections += [_settings(runs), glossary_section(TERMS)]
+    checklist = checklist_section(_evidence(cohort, attribute), answers or {})
+    sections += [_settings(runs), checklist, glossary_section(TERMS)]
     facts = (
         ("Cohort", str(cohort["name"])),
         ("Patients", count(int(cohort["n_patients"]))),
@@ -78,12 +88,24 @@ def runs_report(store: Store, run_ids: Sequence[str], attribute: str | None = No
     return Report(
         name=name,
         title=f"Comparison of {plural(len(runs), 'run')} on {cohort['name']}",
-        subtitle=", ".join(names.values()),
+        subtitle=listing(list(names.values()), 8),
         created=(created or now()).strftime("%Y-%m-%d %H:%M"),
         facts=facts,
         sections=tuple(sections),
         provenance={"cohort_id": cohort_id, "runs": {run_id: _provenance(store, run_id) for run_id in names}},
     )
+
+
+def _evidence(cohort: Mapping[Any, Any], attribute: str | None) -> dict[str, str]:
+    """What a comparison of runs computes for the items of reporting guidelines."""
+    found = {
+        "splits": "the cohort's own training, validation and test patients; all estimates are of test patients",
+        "clusters": f"{count(int(cohort['n_patients']))} patients with {count(int(cohort['n']))} samples: samples of one patient are taken together",
+        "analysis": f"“{contents.TRAINED}” and “{contents.WORDS}”",
+    }
+    if attribute is None:
+        return found
+    return found | {"performance": f"“{contents.METHODS}”", "subgroups": f"“{contents.by_attribute(attribute, real=True)}”"}
 
 
 def _runs(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:

@@ -44,6 +44,20 @@ def provenance_section(document: Mapping[str, Any]) -> Section:
     return Section(contents.AGAIN, sentence, tuple(blocks))
 
 
+def row_flow(made: Mapping[str, Any]) -> pd.DataFrame:
+    """Rows read, left out with the reason, and audited: columns what, value."""
+    return pd.DataFrame(_rows(made), columns=pd.Index(["what", "value"]))
+
+
+def operating_points(made: Mapping[str, Any]) -> pd.DataFrame:
+    """The outcome, what counts as positive, and each model's threshold with where it was chosen: columns what, value."""
+    columns = made.get("columns") or {}
+    label = [("Outcome", f"column {made['label']}" if made.get("label") else "the cohort's own label")]
+    positive = [("Counted as positive", ", ".join(made["positive"]))] if made.get("positive") else []
+    choices = [(f"{title} labels", str(columns[name])) for title, name in (("Uncertain", "uncertain"), ("Empty", "blank")) if columns.get(name)]
+    return pd.DataFrame([*label, *positive, *choices, *_points(made)], columns=pd.Index(["what", "value"]))
+
+
 def _table(name: str, title: str, rows: list[tuple[str, str]], folded: bool = False) -> TableBlock:
     return TableBlock(name, title, pd.DataFrame(rows, columns=pd.Index(["what", "value"])), folded=folded)
 

@@ -13,6 +13,8 @@ from core.report.disclosure import EVERYBODY, Hidden, Node, group_values, hidden
 RATES = ("tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy", "net_benefit")
 RATE_SUMMARIES = ("dpd", "dp_ratio", "deodds", "eodds_ratio", "equal_opportunity_difference", "equal_opportunity_ratio")
 LEAST = 2
+USUAL = 11
+"""Hidden by default in files: counts of 1 to 10, as statistics offices and health agencies do."""
 ALL = "(all)"
 
 _COUNT = re.compile(r"(?<![\w.,:=])\d+(?=\+/\d|[-−]\)|\s+(?:positive|negative|row|sample|patient|more))")
@@ -125,7 +127,7 @@ class _Part:
         }
 
     def _without_rates(self, numbers: Mapping[str, Any]) -> Document:
-        result = dict(numbers)
+        result = {**numbers, **({"confusion": None} if "confusion" in numbers else {})}
         for metric in RATES:
             for name in (metric, f"{metric}_ci", f"{metric}_se"):
                 if name in result:

@@ -10,17 +10,50 @@ from typing import Any, Protocol
 import vl_convert
 
 from core.charts.grammar import SCHEMA
+from core.report.readable import readable
 
 _VERSION = SCHEMA.rpartition("/v")[2].rpartition(".json")[0].rpartition(".")[0]
 _DEFINED = re.compile(r'\bid="([^"]+)"')
-KEPT = 400
-"""Drawings kept, some tens of kilobytes each: a report that shares panels with an earlier one draws only the others."""
+KEPT = 800
+"""Drawings kept, some ten kilobytes each: a report that shares panels with an earlier one draws only the others."""
 _NAMED = re.compile(r'(\bid="|url\(#|href="#)([^")]+)')
+_TAG = re.compile(r'<[a-zA-Z]+(?:\s+[\w:-]+="[^"]*")*\s*/?>')
+_NEEDLESS = re.compile(r' (?:role|class|aria-[a-z]+|pointer-events)="[^"]*"| (?:opacity|stroke-opacity|fill-opacity)="1"')
+_FAMILY = re.compile(r' font-family="[^"]*"')
+_LONG = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
+_EMPTY = re.compile(r'<path d="(?:M0,0h0v0h0Z)?"(?: display="none")?/>')
 
 
 @lru_cache(maxsize=KEPT)
 def _drawn(spec: str) -> str:
     return str(vl_convert.vegalite_to_svg(json.loads(spec), vl_version=_VERSION, allowed_base_urls=[]))
+
+
+def _readable(value: Any) -> Any:
+    """The specification with every text made readable, names of fields too."""
+    if isinstance(value, dict):
+        return {_readable(key): _readable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_readable(item) for item in value]
+    return readable(value) if isinstance(value, str) else value
+
+
+def compact(svg: str) -> str:
+    """The same picture in half the text: the font named once, two decimals, no roles (a figure says in one sentence what it shows).
+
+    Only attributes of tags are touched; text between them, which may be a user's, stays as it is.
+    """
+    family = _FAMILY.search(svg)
+    font = family.group() if family else ""
+
+    def shorter(found: re.Match[str]) -> str:
+        tag = _NEEDLESS.sub("", found.group())
+        if font and not tag.startswith("<svg"):
+            tag = tag.replace(font, "")
+        return _LONG.sub(lambda number: f"{float(number.group()):.2f}".rstrip("0").rstrip("."), tag)
+
+    small = _EMPTY.sub("", _TAG.sub(shorter, svg))
+    return small.replace("<svg", f"<svg{font}", 1) if font else small
 
 
 class Chart(Protocol):
@@ -44,7 +77,12 @@ def chart_svg(chart: Chart, prefix: str = "") -> str:
     No base address is allowed to the renderer: a chart that names a remote file fails
     instead of fetching it.
     """
-    svg = _drawn(json.dumps(chart.to_dict(), sort_keys=True))
+    spec = chart.to_dict()
+    text = json.dumps(spec, sort_keys=True, ensure_ascii=False)
+    if not text.isprintable() or "\\u" in text:
+        # An unpaired surrogate ends the renderer, and with it the process.
+        text = json.dumps(_readable(spec), sort_keys=True, ensure_ascii=False)
+    svg = compact(_drawn(text))
     # The renderer numbers ids on from its last drawing; count from zero in each instead.
     ids = {name: f"{prefix}i{index}" for index, name in enumerate(dict.fromkeys(_DEFINED.findall(svg)))}
     return _NAMED.sub(lambda found: found.group(1) + ids.get(found.group(2), found.group(2)), svg)

@@ -27,29 +27,12 @@ details { margin:.8rem 0 } summary { cursor:pointer; color:var(--accent) }
 nav ol { padding-left:1.2rem; columns:2; font-size:.92rem } nav a { color:var(--accent); text-decoration:none } nav a:hover { text-decoration:underline }
 pre { background:var(--wash); padding:1rem; border-radius:8px; overflow-x:auto; font-size:.8rem }
 footer { margin-top:4rem; color:var(--soft); font-size:.85rem; border-top:1px solid var(--line); padding-top:1rem }
-@media (max-width:600px) { nav ol { columns:1 } main { padding:1.4rem 1rem 3rem } h1 { font-size:1.5rem } }
+@media (max-width:600px) { td.long { min-width:11rem } th,td { padding-right:.5rem } nav ol { columns:1 } main { padding:1.4rem 1rem 3rem } h1 { font-size:1.5rem } }
 @media print { main { max-width:none; padding:0 } figure, tr { break-inside:avoid } details > * { display:block } }
 """
 
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<meta name="generator" content="multifair {{ version }}">
-<title>{{ report.title }}</title>
-<style>{{ style }}</style>
-</head>
-<body><main>
-<header>
-<h1>{{ report.title }}</h1>
-<p class="soft">{{ report.subtitle }}</p>
-{% if report.facts %}<dl class="facts">{% for label, value in report.facts %}<div><dt>{{ label }}</dt><dd>{{ value }}</dd></div>{% endfor %}</dl>{% endif %}
-</header>
-{% if report.sections|length > 2 %}<nav aria-label="Contents"><ol>{% for section in report.sections %}<li><a href="#s{{ loop.index }}">{{ section.title }}</a></li>{% endfor %}</ol></nav>{% endif %}
-{% for section in report.sections %}
-<section id="s{{ loop.index }}">
+PAGE = """{% macro written(section, number) %}
+<section id="s{{ number }}">
 <h2>{{ section.title }}{% if section.tag %} <span class="tag {{ tag_class(section.tag) }}">{{ section.tag }}</span>{% endif %}</h2>
 {% if section.sentence %}<p class="answer">{{ section.sentence }}</p>{% endif %}
 {% for block in section.blocks %}
@@ -66,7 +49,7 @@ PAGE = """<!doctype html>
 {% if block.caption %}<p class="caption">{{ block.caption }}</p>{% endif %}
 <div class="scroll"><table>
 <thead><tr>{% for name, number in columns(block) %}<th scope="col"{% if number %} class="number"{% endif %}>{{ name }}</th>{% endfor %}</tr></thead>
-<tbody>{% for row in rows(block) %}<tr>{% for cell, number in row %}<td{% if number %} class="number"{% elif is_long(cell) %} class="long"{% endif %}>{{ cell }}</td>{% endfor %}</tr>
+<tbody>{% for row in rows(block) %}<tr>{% for cell, number, bold in row %}<td{% if number %} class="number"{% elif is_long(cell) %} class="long"{% endif %}>{% if bold %}<strong>{{ cell }}</strong>{% else %}{{ cell }}{% endif %}</td>{% endfor %}</tr>
 {% endfor %}</tbody>
 </table></div>
 {% if block.folded %}</details>{% endif %}
@@ -74,7 +57,26 @@ PAGE = """<!doctype html>
 {% endfor %}
 {% for note in section.notes %}<p class="soft">{{ note }}</p>{% endfor %}
 </section>
-{% endfor %}
+{% endmacro %}
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<meta name="generator" content="multifair {{ version }}">
+<title>{{ report.title }}</title>
+<style>{{ style }}</style>
+</head>
+<body><main>
+<header>
+<h1>{{ report.title }}</h1>
+<p class="soft">{{ report.subtitle }}</p>
+{% if report.facts %}<dl class="facts">{% for label, value in report.facts %}<div><dt>{{ label }}</dt><dd>{{ value }}</dd></div>{% endfor %}</dl>{% endif %}
+</header>
+{% for section in report.sections if section.first %}{{ written(section, 0) }}{% endfor %}
+{% if report.sections|length > 2 %}<nav aria-label="Contents"><ol>{% for section in report.sections if not section.first %}<li><a href="#s{{ loop.index }}">{{ section.title }}</a></li>{% endfor %}</ol></nav>{% endif %}
+{% for section in report.sections if not section.first %}{{ written(section, loop.index) }}{% endfor %}
 {% if report.provenance %}<section id="provenance"><h2>How these numbers were made</h2>
 <details><summary>Settings, seeds and versions, enough to make them again</summary><pre>{{ provenance }}</pre></details></section>{% endif %}
 <footer>Made {{ report.created }} UTC by multifair {{ version }}, on this machine; this file needs no network.</footer>

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from core.errors import UserError
 from core.locks import Lock
 from core.runs import memory, processes
 from core.runs.dead_runs import launcher_of, settle_dead, worker_lock
@@ -20,6 +21,7 @@ from core.runs.folder import RunFolder, described, folders
 from core.runs.job import THREADS_VARIABLE
 from core.runs.queue import waiting
 from core.runs.queue_settings import WAKE, parallel, queue_settings, threads_per_job
+from core.runs.sets import for_one_process
 from core.workspace import Workspace
 
 JOB_MODULE = "core.runs.job"
@@ -65,6 +67,7 @@ class Worker:
         """run_id -> its process, and which attempt it is"""
         self._scanned = 0.0
         self._woken: int | None = None
+        self._known_kinds: dict[str, dict[str, str]] = {}
 
     def run(self) -> None:
         """Until no run is queued, or the queue is paused, and none runs."""
@@ -79,10 +82,20 @@ class Worker:
 
     def _reap(self) -> bool:
         ended = [(run_id, child, attempt) for run_id, (child, attempt) in self.children.items() if child.poll() is not None]
+        begun = {child.pid for run_id, child, attempt in ended if self._has_begun(run_id, attempt)}
         for run_id, child, attempt in ended:
             del self.children[run_id]
-            settle_dead(RunFolder(self.workspace.runs / run_id), child.returncode, attempt)
+            # What a process had not come to when it ended waits on; a process that has begun nothing failed with its runs.
+            if child.pid not in begun or self._has_begun(run_id, attempt):
+                settle_dead(RunFolder(self.workspace.runs / run_id), child.returncode, attempt)
         return bool(ended)
+
+    def _has_begun(self, run_id: str, attempt: int) -> bool:
+        folder = RunFolder(self.workspace.runs / run_id)
+        if not folder.status_file.exists():
+            return True
+        status = folder.read_status()
+        return status["status"] != "queued" or status["attempt"] != attempt
 
     def _due(self) -> bool:
         wake = self.workspace.root / WAKE
@@ -112,41 +125,62 @@ class Worker:
         """Fill the free places; returns how many runs are queued or have just been started."""
         settings = queue_settings(self.workspace)
         queue = [] if settings.paused else [folder for folder in waiting(self.workspace, "local") if folder.run_id not in self.children]
-        free = max(0, parallel(self.workspace) - len(running))
+        # By process: one may make several runs.
+        processes_of = {self._pid(run_id, status): run_id for run_id, status in running.items()}
+        free = max(0, parallel(self.workspace) - len(processes_of))
         if queue and free:
-            self._start_some(queue[:free], running, settings.memory_gb)
+            self._start_some(queue, free, {run_id: running[run_id] for run_id in processes_of.values()}, settings.memory_gb)
         return len(queue)
 
-    def _start_some(self, queue: list[RunFolder], running: dict[str, dict[str, Any]], memory_gb: float | None) -> None:
-        """Start runs in their order until the next one would not fit into memory."""
+    def _start_some(self, queue: list[RunFolder], free: int, running: dict[str, dict[str, Any]], memory_gb: float | None) -> None:
+        """Start runs in their order until no place is left, or the next one would not fit into memory."""
         known = list(described(self.workspace))
         specs = {folder.run_id: named["spec"] for folder, named in known}
         peaks = memory.peaks_by_kind((named["spec"], folder.read_status()) for folder, named in known)
         taken = [self._memory_of(run_id, status, specs, peaks) for run_id, status in running.items()]
         limit = None if memory_gb is None else memory_gb * 1e9
-        for folder in queue:
-            needed = self._needed(folder.run_id, specs, peaks)
+        while queue and free:
+            together = for_one_process(queue, free, self._kinds)
+            needed = self._needed(together[0].run_id, specs, peaks)
             if not memory.fits(needed, taken, limit, memory.available_bytes()):
                 return
-            self._launch(folder)
+            self._launch(together)
             taken.append((needed, 0))
+            queue, free = [folder for folder in queue if folder not in together], free - 1
+
+    def _kinds(self, cohort_id: str) -> dict[str, str]:
+        """Kinds of the cohort's modalities by name; none where it cannot be read, which the run itself will say."""
+        if cohort_id not in self._known_kinds:
+            # Late: a worker whose runs all fit at once needs no cohort.
+            from core import cohort as cohorts
+
+            try:
+                self._known_kinds[cohort_id] = {name: str(kind) for name, kind in cohorts.load(self.workspace, cohort_id).modality_kinds.items()}
+            except UserError:
+                return {}
+        return self._known_kinds[cohort_id]
+
+    def _pid(self, run_id: str, status: dict[str, Any]) -> int | None:
+        pid: int | None = self.children[run_id][0].pid if run_id in self.children else status["pid"]
+        return pid
 
     def _memory_of(self, run_id: str, status: dict[str, Any], specs: dict[str, Any], peaks: dict[str, int]) -> tuple[int, int]:
-        pid = self.children[run_id][0].pid if run_id in self.children else status["pid"]
+        pid = self._pid(run_id, status)
         return self._needed(run_id, specs, peaks), 0 if pid is None else memory.process_bytes(pid)
 
     def _needed(self, run_id: str, specs: dict[str, Any], peaks: dict[str, int]) -> int:
         # A run whose specification is damaged ends as soon as it begins.
         return memory.expected_bytes(specs[run_id], peaks) if run_id in specs else 0
 
-    def _launch(self, folder: RunFolder) -> None:
+    def _launch(self, members: list[RunFolder]) -> None:
         threads = str(threads_per_job(self.workspace))
         # Every numerical library has its own idea of how many threads to take.
         environment = {name: threads for name in (THREADS_VARIABLE, "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
         # Threads that wait sleep instead of spinning: the dashboard needs the cores too.
         environment["OMP_WAIT_POLICY"] = "PASSIVE"
-        attempt = folder.read_status()["attempt"]
-        self.children[folder.run_id] = processes.start(JOB_MODULE, [str(folder.path)], folder.log, environment), attempt
+        attempts = {folder.run_id: folder.read_status()["attempt"] for folder in members}
+        process = processes.start(JOB_MODULE, [str(folder.path) for folder in members], members[0].log, environment)
+        self.children |= {run_id: (process, attempt) for run_id, attempt in attempts.items()}
 
 
 if __name__ == "__main__":

@@ -37,10 +37,17 @@ def short_table(folder: Path) -> str:
         & (differences["metric"] == "es_auc")
         & (differences["reference"] == reference())
     ].set_index("label")
-    lines = ["| method | AUC | ES-AUC | worst group | ES-AUC, may fit on validation | ES-AUC − erm | corrected p |", "| --- | --- | --- | --- | --- | --- | --- |"]
+    lines = [
+        "| method | AUC | ES-AUC | worst group | ES-AUC, may fit on validation | ES-AUC − erm | corrected p |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
     for label in kept:
         own = strict.loc[label]
-        against = f"{told.difference[label]:+.3f} [{told.low[label]:+.3f}, {told.high[label]:+.3f}] | {told.p_family[label]:.2f}" if label in told.index else "reference | "
+        against = (
+            f"{told.difference[label]:+.3f} [{told.low[label]:+.3f}, {told.high[label]:+.3f}] | {told.p_family[label]:.2f}"
+            if label in told.index
+            else "reference | "
+        )
         lines.append(f"| {label} | {own.auc:.3f} | {own.es_auc:.3f} | {own.worst_group_auc:.3f} | {loose[label]:.3f} | {against} |")
     return "\n".join(lines)
 
@@ -48,7 +55,11 @@ def short_table(folder: Path) -> str:
 def _chosen(labels: Sequence[str], methods: dict[str, str]) -> list[str]:
     methods = {label: method for label, method in methods.items() if isinstance(method, str)}
     family = get(ours()).card.family
-    own = [label for label in labels if get(methods[label]).card.family == family or len(get(methods[label]).variants(("one", "another"))) > 1 or label == reference()]
+    own = [
+        label
+        for label in labels
+        if get(methods[label]).card.family == family or len(get(methods[label]).variants(("one", "another"))) > 1 or label == reference()
+    ]
     rivals = [label for label in labels if label not in own][:RIVALS]
     return [label for label in labels if label in own or label in rivals]
 

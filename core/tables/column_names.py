@@ -36,7 +36,11 @@ SCORE = (
 )
 PREDICTION = ("prediction", "predicted", "pred", "y_pred", "decision", "y_hat", "yhat", "predicted_label", "pred_label")
 WEIGHTS = ("weight", "weights", "sample_weight", "sampling_weight")
-MATCHED = ("matched_set", "match_id", "matched_id", "matchid", "pair_id", "pair", "matched_pair", "stratum", "riskset", "risk_set", "set_id", "matching_group")
+MATCHED = (
+    "matched_set", "match_id", "matched_id", "matchid", "pair_id", "pair", "pairid", "matched_pair", "stratum", "strata", "riskset", "risk_set", "set_id", "setid", "matching_group",
+    "match_set", "match_group", "matched_group", "match", "matching_id", "caseset", "case_set", "case_control_set", "triplet", "triplet_id",
+)  # fmt: skip
+"""Columns that say which rows were matched to each other."""
 SENSITIVE = frozenset(
     {
         *("sex", "gender", "race", "ethnicity", "ethnic", "hispanic", "fitzpatrick", "fitspatrick", "nationality"),

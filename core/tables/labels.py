@@ -36,7 +36,10 @@ PAIRS: tuple[tuple[str, str], ...] = (
 """(negative, positive); the only pairs that are understood without asking."""
 UNCERTAIN = ("-1", "uncertain", "equivocal", "indeterminate", "inconclusive", "borderline", "possible", "doubtful", "ambiguous", "maybe", "unclear", "unsure")
 """Values that say that the label is not certain; -1 only beside both 0 and 1."""
-SEPARATORS = "|;,+/"
+SEPARATORS = "|;,\n+/"
+_IN_NAMES = "+/"
+_FRAME = " []'\""
+_HOW = {"exclude": "the rows are set aside", "negative": "they count as negative", "positive": "they count as positive"}
 _NO_FINDING = ("no finding", "no findings", "normal", "none", "healthy", "nofinding")
 
 
@@ -72,7 +75,9 @@ class LabelRule:
             number = _number(value)
             return _as_number(self.uncertain if is_uncertain(value) else self.blank) if number is None else float(number >= self.at_least)
         if self.contains is not None:
-            return float(any(same_value(part, self.contains) for part in parts(value)))
+            # A sign that is part of the finding's own name divides nothing.
+            between = "".join(s for s in SEPARATORS if s not in self.contains)
+            return float(same_value(value, self.contains) or any(same_value(part, self.contains) for part in parts(value, between)))
         if any(same_value(value, p) for p in self.positive):
             return 1.0
         return 0.0
@@ -116,9 +121,24 @@ def known_positive(values: Iterable[Any]) -> str | None:
         if found and set(found) <= {a, b}:
             # A column of nothing but zeros is legitimate: it has no positive.
             return found.get(b, high)
+    opposite = _opposite(list(found.values()))
+    if opposite is not None:
+        return opposite
     # A third word beside a pair of words (benign, malignant, non-neoplastic) is negative, and said; a third number is asked about.
     between = {found[plain(high)] for low, high in PAIRS if _number(high) is None and {plain(low), plain(high)} <= set(found)}
     return between.pop() if len(between) == 1 else None
+
+
+def _opposite(values: Sequence[str]) -> str | None:
+    """X among `X` and `no X`, `with X` among `with X` and `without X`, `X positive` among `X positive` and `X negative`; None for others."""
+    if len(values) != 2:
+        return None
+    for first, second in itertools.permutations(values):
+        high, low = plain(first), plain(second)
+        bare = high.removeprefix("with ")
+        if low in (f"no {bare}", f"without {bare}") or (high.endswith((" positive", " present")) and low in (f"{high[:-9]} negative", f"{high[:-8]} absent")):
+            return first
+    return None
 
 
 def question(values: Sequence[str], column: str) -> str:
@@ -154,16 +174,19 @@ def label_findings(values: pd.Series | Sequence[str | None], rule: LabelRule, co
     unsure = [v for v in present if counts_uncertain(v, present, rule)]
     plain_values = [v for v in present if v not in unsure]
     if len({plain(v) for v in present}) > 2:
-        others = [v for v in plain_values if rule.of(v) == 0]
+        neither = [v for v in plain_values if counts_blank(v, present, rule)]
+        others = [v for v in plain_values if v not in neither and rule.of(v) == 0]
         shown = f"{column} has {len(present)} values ({listed(present)}); {rule_in_words(rule)} positive" + (
             f", {listed(others)} as negative" if others else ""
         )
+        if neither:
+            shown += f"; {listed(neither)} {'says' if len(neither) == 1 else 'say'} that the label is not known: " + _HOW[rule.blank]
         found.append(
             Finding("label-not-binary", "warning", shown, len(series), "Check that all other values mean negative; drop rows that mean neither.", (column,))
         )
     if unsure:
         rows = int(counts[unsure].sum())
-        how = {"exclude": "the rows are set aside", "negative": "they count as negative", "positive": "they count as positive"}[rule.uncertain]
+        how = _HOW[rule.uncertain]
         found.append(
             Finding(
                 "label-uncertain",
@@ -258,26 +281,43 @@ def grades(values: Sequence[str]) -> list[float] | None:
 
 
 def joined_findings(values: Sequence[str]) -> list[str]:
-    """The single findings, the most frequent first, when cells list several of them; [] when they do not."""
+    """The single findings, the most frequent first, when cells list several of them; [] when they do not.
+
+    Cells of one column may list with different signs. Grades such as 3+4 are no lists.
+    """
+    single = {v.strip(_FRAME) for v in values if not any(s in v for s in SEPARATORS)}
+    inner: dict[str, int] = {}
+    lists = 0
     for separator in SEPARATORS:
-        lists = [v for v in values if separator in v]
-        if not lists:
+        listing = [found for v in values if (found := _split(v, separator)) is not None and any(_number(part) is None for part in found)]
+        # A slash or plus may stand inside a name: it divides only where nothing else does, and often.
+        repeated = _counts(listing)
+        if separator in _IN_NAMES and (lists or len(listing) < 2 or not any(n > 1 or part in single for part, n in repeated.items())):
             continue
-        single = {v.strip(" []'\"") for v in values if separator not in v}
-        inner: dict[str, int] = {}
-        for value in lists:
-            for part in value.split(separator):
-                name = part.strip(" []'\"")
-                inner[name] = inner.get(name, 0) + 1
-        repeated = [p for p, n in inner.items() if p and (n > 1 or p in single)]
-        if len(lists) >= 2 and len(repeated) >= 2 and len(inner) < 2 * len(values):
-            return sorted(repeated, key=lambda p: (-inner[p], p))
-    return []
+        lists += len(listing)
+        for part, n in repeated.items():
+            inner[part] = inner.get(part, 0) + n
+    known = [part for part, n in inner.items() if n > 1 or part in single]
+    if not lists or not known or (len(known) < 2 and not any(part in single for part in known)) or len(inner) >= 2 * len(values):
+        return []
+    return sorted(known, key=lambda part: (-inner[part], part))
 
 
-def parts(value: str) -> list[str]:
+def parts(value: str, separators: str = SEPARATORS) -> list[str]:
     """The findings in one cell: `Effusion|Edema` as two."""
-    return [p for p in (part.strip(" []'\"") for part in re.split(r"[|;,+]", value)) if p]
+    return [p for p in (part.strip(_FRAME) for part in re.split(f"[{re.escape(separators)}]", value)) if p]
+
+
+def _split(value: str, separator: str) -> list[str] | None:
+    """The parts of a cell that the separator divides; None for one that it does not."""
+    return [p for p in (part.strip(_FRAME) for part in value.split(separator)) if p] if separator in value else None
+
+
+def _counts(lists: Iterable[Sequence[str]]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for part in itertools.chain.from_iterable(lists):
+        found[part] = found.get(part, 0) + 1
+    return found
 
 
 def _stated(present: Sequence[str], column: str, source: str, positive: str, meanings: Mapping[str, Any]) -> LabelRule:

@@ -35,7 +35,7 @@ def prepare(cohort: CohortLike, spec: NetworkSpec, modalities: tuple[str, ...], 
         choice = spec.encoder(name, kind) if kind != "tabular" else EncoderChoice("small")
         path = None
         if choice.frozen and cache is not None:
-            path = cache / "features" / f"{cohort.cohort_id}-{_key(name, choice, spec.image_size)}.npy"
+            path = features_file(cache, cohort.cohort_id, name, choice, spec.image_size)
             if path.is_file():
                 result[name] = np.load(path, mmap_mode="r", allow_pickle=False)
                 continue
@@ -50,6 +50,11 @@ def prepare(cohort: CohortLike, spec: NetworkSpec, modalities: tuple[str, ...], 
                 _save(path, array)
         result[name] = array
     return result
+
+
+def features_file(cache: Path, cohort_id: str, modality: str, choice: EncoderChoice, image_size: int) -> Path:
+    """Where the features of a frozen encoder on one modality of a cohort are kept."""
+    return cache / "features" / f"{cohort_id}-{_key(modality, choice, image_size)}.npy"
 
 
 @torch.no_grad()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from torch import Tensor
 
 from core.errors import UserError
 from core.methods import get
-from core.methods.base import EpochView
+from core.methods.base import EpochView, Step
 from core.metrics.estimate import finite_or_none
 from core.training import checkpoint as checkpoints
 from core.training import device as devices
@@ -87,11 +86,15 @@ def train(
     data = load(cohort, arrays, names, spec.attribute, place, devices.room(place))
     if held_out.place(method, spec) == "part":
         data = data.without(held_out.folds(data, spec.budget.folds, spec.seed)[0])
-    return _Training(cohort, Engine(data, spec), sink, should_stop, checkpoint).run(resume)
+    return Training(cohort, Engine(data, spec), sink, should_stop, checkpoint).run(resume)
 
 
-class _Training:
-    """State of one training between its epochs."""
+class Training:
+    """State of one training between its epochs.
+
+    `run` makes all of it; `begin`, `begin_epoch`, `observe`, `end_epoch` and `finish` are its
+    parts, for a loop that makes the steps of several trainings (core/training/together.py).
+    """
 
     def __init__(self, cohort: CohortLike, engine: Engine, sink: Sink, should_stop: Callable[[], bool], path: Path | None) -> None:
         self.cohort, self.engine, self.sink, self.path = cohort, engine, sink, path
@@ -114,23 +117,40 @@ class _Training:
         self.kept: RankingMetrics | None = None
         self.kept_epoch = 0
         self.best: dict[str, dict[str, Tensor]] | None = None
+        self._begun = self._started = 0.0
+        self._first = 0
+        self._meter = Meter(len(engine.network.modalities), self.spec.network.width, self.data.device)
 
     def run(self, resume: Path | None) -> Literal["done", "cancelled"]:
         if resume is not None:
             self._restore(checkpoints.load(resume, self.spec))
-        steps = self.engine.steps_per_epoch
+        if self.begin() is not None:
+            return "cancelled"
+        while self.epoch < self.epochs:
+            self.begin_epoch()
+            for i, rows in enumerate(self.engine.epoch_order(self.epoch).split(self.spec.budget.batch_size)):
+                if self.asked_to_stop(ask=i == 0) is not None:
+                    return "cancelled"
+                self.observe(i, *self.engine.step(rows, self.epoch, self.measures(i)))
+            self.end_epoch()
+        return self.finish()
+
+    def begin(self) -> Literal["cancelled"] | None:
+        """What comes before the first step; "cancelled" when asked to stop meanwhile."""
+        self._begun, self._first = time.monotonic(), self.engine.steps_done
         described = devices.describe(self.data.device)
-        self._emit("start", epochs=self.epochs, steps=self.epochs * steps, device=described, threads=torch.get_num_threads())
+        self._emit("start", epochs=self.epochs, steps=self.epochs * self.engine.steps_per_epoch, device=described, threads=torch.get_num_threads())
         if self.place == "folds" and self.folds is None and self.epoch < self.epochs:
             self.folds = held_out.out_of_fold(self.data, self.spec, lambda: self._stop(ask=False))
             if self.folds is None:
                 return self._cancelled()
         if self.epoch == 0 and self.spec.telemetry.baseline:
             self._baseline()
-        begun, first = time.monotonic(), self.engine.steps_done
-        while self.epoch < self.epochs:
-            if not self._one_epoch(begun, first):
-                return self._cancelled()
+        self._begun = time.monotonic()
+        return None
+
+    def finish(self) -> Literal["done"]:
+        """The predictions of the kept epoch, and the last checkpoint."""
         assert self.best is not None
         self._load_weights(self.best)
         self.sink.predictions(predictions_frame(self.cohort, self.engine, self.evaluator, self._fitting_rows()))
@@ -143,35 +163,42 @@ class _Training:
         self._emit("end", status="cancelled", reason="cancelled by the user")
         return "cancelled"
 
-    def _one_epoch(self, begun: float, first: int) -> bool:
-        """Train and measure one epoch; False when asked to stop."""
+    def begin_epoch(self) -> None:
+        self._started = time.monotonic()
+        self._meter = Meter(len(self.engine.network.modalities), self.spec.network.width, self.data.device)
+
+    def asked_to_stop(self, ask: bool) -> Literal["cancelled"] | None:
+        """ "cancelled" when somebody has asked for that; looked up when `ask` says so, and a few times a second."""
+        return self._cancelled() if self._stop(ask) else None
+
+    def measures(self, i: int) -> bool:
+        """Whether step `i` of an epoch measures what it does to the weights."""
+        return self.spec.telemetry.enabled and i % self.spec.telemetry.update_every == 0
+
+    def observe(self, i: int, step: Step, transformed: Tensor, relative: Tensor | None) -> None:
+        """Note what step `i` of the epoch has given (`Engine.step`)."""
         engine, telemetry = self.engine, self.spec.telemetry
-        started = time.monotonic()
-        meter = Meter(len(engine.network.modalities), self.spec.network.width, self.data.device)
-        for i, rows in enumerate(engine.epoch_order(self.epoch).split(self.spec.budget.batch_size)):
-            if self._stop(ask=i == 0):
-                return False
-            done = engine.steps_done
-            measure = telemetry.enabled and i % telemetry.update_every == 0
-            step, transformed, relative = engine.step(rows, self.epoch, measure)
-            meter.add(step, transformed)
-            if telemetry.enabled:
-                self.telemetry.add(step, relative, engine.method.series())
-                if self.probe is not None and done % telemetry.probe_every == 0:
-                    self.probe.measure()
-            self._progress(begun, first)
+        self._meter.add(step, transformed)
+        if telemetry.enabled:
+            self.telemetry.add(step, relative, engine.method.series())
+            if self.probe is not None and (engine.steps_done - 1) % telemetry.probe_every == 0:
+                self.probe.measure()
+        self._progress()
+
+    def end_epoch(self) -> None:
+        """Evaluate, keep the best, write the checkpoint."""
+        engine = self.engine
         share = engine.method.averaging(self.epoch)
         if share is not None:
             engine.average_in(share)
         with engine.averaged():
-            self._finish_epoch(meter, self.evaluator.run(self.data.rows["validation"]), started)
+            self._finish_epoch(self._meter, self.evaluator.run(self.data.rows["validation"]), self._started)
         if engine.method.restarts(self.epoch):
             engine.restart()
             self.kept = self.best = None
         self.epoch += 1
         if self.path is not None:
             checkpoints.save(self.path, self.spec, self._state())
-        return True
 
     def _finish_epoch(self, meter: Meter, outputs: Outputs, started: float) -> None:
         train_loss, modality_losses, mean = meter.read()
@@ -254,7 +281,9 @@ class _Training:
         """A copy of what a prediction depends on: the network, the method's state and parts."""
         engine = self.engine
         extra = engine.extra.state_dict() if engine.extra is not None else {}
-        return copy.deepcopy({"network": engine.network.state_dict(), "extra": extra, "method": dict(engine.method.state())})
+        parts = {"network": engine.network.state_dict(), "extra": extra, "method": dict(engine.method.state())}
+        # By value, not by storage: weights may be views of those of several networks.
+        return {part: {name: value.detach().clone() for name, value in held.items()} for part, held in parts.items()}
 
     def _load_weights(self, weights: dict[str, dict[str, Tensor]]) -> None:
         engine = self.engine
@@ -290,13 +319,13 @@ class _Training:
         self._asked = now
         return self._should_stop()
 
-    def _progress(self, begun: float, first: int) -> None:
+    def _progress(self) -> None:
         now = time.monotonic()
         if now - self._reported < PROGRESS_SECONDS:
             return
         self._reported = now
         done, steps = self.engine.steps_done, self.engine.steps_per_epoch * self.epochs
-        seconds_left = (now - begun) / max(1, done - first) * (steps - done)
+        seconds_left = (now - self._begun) / max(1, done - self._first) * (steps - done)
         self._emit("progress", epoch=self.epoch, step=done, steps=steps, seconds_left=round(seconds_left, 1))
 
     def _emit(self, event: str, **values: Any) -> None:

@@ -66,6 +66,18 @@ class Waits:
     def late(self) -> bool:
         return self.limit is not None and statistics.median(self.wall) > self.limit
 
+    def row(self) -> dict[str, Any]:
+        """The median wait in ms, and the processor seconds of server and browser together."""
+        processor = (statistics.median(self.server) + statistics.median(self.browser)) / 1000
+        return {
+            "page": self.page,
+            "action": self.action,
+            "median": statistics.median(self.wall),
+            "unit": "ms",
+            "limit": self.limit,
+            "processor_seconds": processor,
+        }
+
     def line(self) -> str:
         parts = [statistics.median(self.wall), max(self.wall), statistics.median(self.server), statistics.median(self.browser)]
         return (

@@ -53,7 +53,7 @@ def dashboard(workspace: Path, port: int | None = None, seconds: float = 60) -> 
     """The dashboard on `workspace`, started from another working directory; yields its address."""
     port = port or free_port()
     log_file = workspace / f"dashboard-{port}.log"
-    environment = {**os.environ, "MULTIFAIR_HOME": str(workspace), "MULTIFAIR_ROOTS": tempfile.gettempdir(), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "MULTIFAIR_HOME": str(workspace), "MULTIFAIR_ROOTS": tempfile.gettempdir(), "MULTIFAIR_ACCESS": "open", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py"), "--server.port", str(port)]
     with log_file.open("w") as log:
         process = subprocess.Popen(command, cwd=workspace, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)

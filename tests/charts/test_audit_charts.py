@@ -11,6 +11,7 @@ from core.charts.audit_forest import group_palette, metric_forest
 from core.charts.audit_matrix import verdict_matrix
 from core.charts.audit_threshold import at_threshold, sliding
 from core.charts.audit_volcano import volcano
+from core.charts.calibration import score_distribution, smooth_calibration
 from core.charts.cohort_availability import availability
 from core.charts.cohort_mosaic import group_label_mosaic
 from core.charts.figure import Figure
@@ -143,3 +144,32 @@ def test_training_curves_name_the_best(status: str) -> None:
     assert figure.data["epoch"].min() == 1
     drawable(figure)
     assert training_curves(epochs[epochs["epoch"] < 0], runs).empty
+
+
+def smooth(risk: float) -> pd.DataFrame:
+    """A group whose observed risk lies `risk` above the predicted one, and one without a curve."""
+    at = [0.1, 0.3, 0.5, 0.7]
+    curve = pd.DataFrame({"group": "a", "predicted": at, "risk": [p + risk for p in at], "reason": None})
+    curve = curve.assign(low=curve["risk"] - 0.05, high=curve["risk"] + 0.05)
+    return pd.concat([curve, pd.DataFrame([{"group": "b", "reason": "too few events"}])], ignore_index=True)
+
+
+def test_smooth_calibration_names_who_is_off_and_who_has_no_curve() -> None:
+    figure = smooth_calibration(smooth(0.2), {"a": "1.200 [1.1, 1.3]"})
+    drawable(figure)
+    assert figure.title == "Predicted risks are too low for a." and "b (too few events)" in figure.note
+    assert [panel.heading for panel in figure.panels] == ["a, O:E 1.200 [1.1, 1.3]"]
+    assert "too high for a" in smooth_calibration(smooth(-0.2)).title
+    assert "No group's" in smooth_calibration(smooth(0.0)).title
+    assert smooth_calibration(smooth(0.0).tail(1)).empty == "No calibration curve: too few events."
+    assert smooth_calibration(smooth(0.0).head(0)).empty
+
+
+def test_scores_lie_above_and_below_the_line() -> None:
+    rows = [("a", 1, 0.5, 0.55, 3, 1.0), ("a", 0, 0.1, 0.15, 4, 0.8), ("a", 0, 0.2, 0.25, 1, 0.2)]
+    frame = pd.DataFrame(rows, columns=["group", "outcome", "bin_low", "bin_high", "n", "share"])
+    for threshold in (0.5, None):
+        figure = score_distribution(frame, threshold)
+        drawable(figure)
+        assert ("Dashed" in figure.note) == (threshold is not None)
+    assert score_distribution(frame.head(0)).empty

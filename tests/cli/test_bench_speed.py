@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from core.cli import main
+from core.errors import UserError
 from core.runs.listing import list_runs
 from core.store import Store
-from core.study import input_speed, start_speed
+from core.study import input_speed, page_speed, start_speed, sweep_speed
 from core.study.audit_speed import Measured
 from core.workspace import Workspace
 
@@ -26,11 +27,11 @@ def test_every_claim_is_measured(tmp_path: Path) -> None:
     assert start_speed.processor_seconds(["methods"]) > 0
 
 
-@pytest.mark.parametrize("kind", ["start", "input"])
+@pytest.mark.parametrize("kind", ["start", "input", "sweep", "pages"])
 def test_a_missed_limit_fails_the_check_only_and_is_kept(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    module = {"start": start_speed, "input": input_speed}[kind]
+    module = {"start": start_speed, "input": input_speed, "sweep": sweep_speed, "pages": page_speed}[kind]
     monkeypatch.setattr(module, "measure", lambda n: [Measured(f"{n} things", 3.0, "s", 2.0)])
     words = ["bench", kind, "--workspace", str(tmp_path)]
     assert main([*words, "--n", "50", "--json"]) == 0
@@ -39,3 +40,28 @@ def test_a_missed_limit_fails_the_check_only_and_is_kept(
     assert main([*words, "--n", "5"]) == 2
     history = [json.loads(line) for line in (tmp_path / "cache" / "bench.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [entry["bench"] for entry in history] == [kind, kind] and history[0]["measured"][0]["value"] == 3.0 and history[0]["packages"]["numpy"]
+
+
+def test_a_sweep_is_measured_both_ways() -> None:
+    tiny = {"epochs": 1, "width": 8, "heads": 2, "bootstrap": 5}
+    found = list(sweep_speed.measure(160, ("erm",), 2, tiny))
+    assert [m.unit for m in found] == ["times", "s", ""] and found[0].value > 0 and found[2].kept
+
+
+def test_a_step_is_kept_with_what_was_promised_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["bench", "step", "--steps", "3", "--batch-size", "8", "--methods", "erm", "multifair", "--workspace", str(tmp_path), "--json"]
+    assert main(words) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["limit"] is None for row in rows] == [True, False, False, False] and rows[0]["kept"] and all(row["value"] > 0 for row in rows)
+    assert main([*words, "--threads", "0"]) == 2
+    history = [json.loads(line) for line in (tmp_path / "cache" / "bench.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [entry["bench"] for entry in history] == ["step"]
+
+
+def test_pages_need_a_checkout_and_a_browser(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(page_speed, "BROWSERS", ("no-such-browser",))
+    with pytest.raises(UserError, match="none of no-such-browser"):
+        next(page_speed.measure(1))
+    monkeypatch.setattr(page_speed, "PROGRAM", tmp_path / "none.py")
+    with pytest.raises(UserError, match="checkout"):
+        next(page_speed.measure(1))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.cohort.splits import SHARES, cut_validation, make_split, parse_split, rows_of_test_patients
+from core.cohort.splits import SHARES, connected, cut_validation, make_split, parse_split, rows_of_test_patients
 from core.errors import UserError
 from core.tables.splits import SPLITS
 
@@ -76,3 +76,10 @@ def test_folds_are_training_validation_and_test():
 def test_a_given_test_set_is_never_changed():
     split = np.array(["train", "test", "validation", "train"], dtype=object)
     assert rows_of_test_patients(split, ["a", "a", "b", "b"]).tolist() == [0]
+
+
+def test_patients_of_one_matched_set_hang_together() -> None:
+    patients = ["a", "b", "c", "d", "e", "a"]
+    assert connected(patients, ["1", "1", "2", "2", None, "3"]) == ["a", "a", "c", "c", "e", "a"]
+    # a's second row is in set 3 with f: all of sets 1 and 3 are one.
+    assert connected([*patients, "f"], ["1", "1", "2", "2", None, "3", "3"]) == ["a", "a", "c", "c", "e", "a", "a"]

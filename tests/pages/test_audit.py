@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.api.saved_audits import saved
+from core.api.saved_audits import find, saved
 from core.audit import AuditOptions, Mapping, audit, read_predictions
 from core.charts.text import count, decimal, interval
 from core.workspace import Workspace
+from dashboard import audit_job
 from tests.pages.analysis import calm, drawn, open_page, open_tab, words
 
 PATIENT_RUNS = 2000
@@ -189,3 +190,61 @@ def test_every_table_that_the_command_reads_is_read_on_the_page(monkeypatch: pyt
     quick(app)
     start(app)
     assert len(saved(workspace)) == 1
+
+
+def document_of(app: AppTest, workspace: Workspace) -> dict[str, object]:
+    audit = app.query_params["audit"]
+    made = find(workspace, audit[0] if isinstance(audit, list) else audit)
+    assert made is not None
+    return made.document
+
+
+def test_a_small_file_is_answered_in_the_same_run(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    monkeypatch.setattr(audit_job, "start", lambda *_: pytest.fail("a process was started for a file of 400 rows"))
+    app = open_page(monkeypatch, workspace.root, "audit")
+    upload(app, "p.csv", predictions(400).to_csv(index=False).encode())
+    next(b for b in app.button if b.label == "Audit").click()
+    calm(app.run())
+    assert document_of(app, workspace)["overall"]["n"] == 400
+
+
+def test_a_small_file_that_does_not_fit_says_so_in_the_same_run(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    app = open_page(monkeypatch, workspace.root, "audit")
+    upload(app, "p.csv", predictions(400).assign(note=lambda t: "n" + t.index.astype(str)).to_csv(index=False).encode())
+    app.multiselect[1].set_value(["note"])
+    calm(app.run())
+    next(b for b in app.button if b.label == "Audit").click()
+    app.run()
+    assert not app.exception and any("400 different values" in e.value for e in app.error)
+    assert any(b.label == "Audit" for b in app.button)
+
+
+def test_numbers_are_cut_where_the_page_is_told_to(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    frame = predictions(420).assign(age=lambda t: 20 + t.index % 60)
+    app = open_page(monkeypatch, workspace.root, "audit")
+    upload(app, "p.csv", frame.to_csv(index=False).encode())
+    app.multiselect[1].set_value(["sex", "age"])
+    calm(app.run())
+    edges = next(t for t in app.text_input if t.label.startswith("Edges"))
+    assert edges.value == "35, 50, 64"
+    edges.set_value("30, 30")
+    app.run()
+    assert any("increasing" in e.value for e in app.error) and not any(b.label == "Audit" for b in app.button)
+    next(t for t in app.text_input if t.label.startswith("Edges")).set_value("30, 70")
+    calm(app.run())
+    start(app)
+    counts = {name: group["n"] for name, group in document_of(app, workspace)["attributes"]["age"]["groups"].items()}
+    assert counts == {"<30": int((frame["age"] < 30).sum()), "30 to <70": int(frame["age"].between(30, 69).sum()), "70+": int((frame["age"] >= 70).sum())}
+
+
+@pytest.mark.parametrize(("tick", "groups"), [(False, {"f", "Female", "m"}), (True, {"f", "m"})])
+def test_values_that_look_alike_are_one_group_when_ticked(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, tick: bool, groups: set[str]) -> None:
+    frame = predictions(400)
+    frame.loc[frame.index[frame["sex"] == "f"][::3], "sex"] = "Female"
+    app = open_page(monkeypatch, workspace.root, "audit")
+    upload(app, "p.csv", frame.to_csv(index=False).encode())
+    if tick:
+        next(c for c in app.checkbox if "look like one group" in c.label).check()
+        calm(app.run())
+    start(app)
+    assert set(document_of(app, workspace)["attributes"]["sex"]["groups"]) == groups

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core.cohort.cohort import list_cohorts, load
 from core.cohort.composition import group_counts
 from core.cohort.ingest import ingest
+from core.cohort.schema import Modality, Roles
 from core.errors import UserError
 from core.workspace import Workspace
 from dashboard.datasheet import split_counts
@@ -171,3 +172,25 @@ def test_the_server_reads_only_below_the_folders_that_were_named(monkeypatch: py
     for table, images in (("private/t.csv", ""), ("shared/../private/t.csv", ""), ("shared/link.csv", ""), ("shared/t.csv", "private")):
         with pytest.raises(UserError, match="reads only below"):
             draft.point_to(str(tmp_path / table), str(tmp_path / images) if images else "")
+
+
+def test_a_number_ticked_as_sensitive_is_cut_into_bands(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    rows = "".join(f"p{i},{'FM'[i % 2]},{20 + i % 60},{i % 7}.5,{int(i % 3 == 0)}\n" for i in range(240))
+    draft = Draft.new(workspace)
+    (draft.folder / "t.csv").write_text("patient_id,sex,age,crp,label\n" + rows)
+    roles = Roles(None, "patient_id", "label", "1", None, ("sex", "age"), (Modality("labs", "tabular", ("crp",)),))
+    draft.remember(table=str(draft.folder / "t.csv"), table_name="t.csv", roles=roles.to_dict())
+    app = calm(open_page(monkeypatch, workspace.root, "cohort", draft=draft.token))
+    edges = next(t for t in app.text_input if t.label.startswith("Edges"))
+    assert edges.value == "35, 50, 64"
+    edges.set_value("40")
+    calm(app.run())
+    # A reload finds the choice again.
+    app = calm(open_page(monkeypatch, workspace.root, "cohort", draft=draft.token))
+    assert next(t for t in app.text_input if t.label.startswith("Edges")).value == "40"
+    next(b for b in app.button if b.label == "Save cohort").click()
+    calm(app.run())
+    [summary] = list_cohorts(workspace)
+    cohort = load(workspace, summary.cohort_id)
+    assert cohort.roles.attributes == ("sex", "age band")
+    assert cohort.table["age band"].value_counts().to_dict() == {"<40": 80, "40+": 160}

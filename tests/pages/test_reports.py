@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from core.api.saved_audits import make
+from core.audit import AuditOptions, Mapping
+from core.report.answers import saved_answers
 from core.workspace import Workspace
 from tests.factories import fake_workspace
 from tests.pages.analysis import calm, open_page, words
@@ -27,7 +32,7 @@ def test_the_preview_is_the_report_of_the_chosen_runs(monkeypatch: pytest.Monkey
     assert "Comparison of" in html
     assert "Fake clinic" in html
     assert "<script" not in html
-    assert len(app.get("download_button")) == 4
+    assert [b.proto.label for b in app.get("download_button")] == ["HTML", "PDF", "Everything (zip)", "LaTeX", "JSON"]
     chosen = app.multiselect(key="view_runs")
     chosen.set_value(chosen.value[:1])
     calm(app.run())
@@ -41,3 +46,25 @@ def test_the_preview_is_the_report_of_the_chosen_runs(monkeypatch: pytest.Monkey
     app.segmented_control(key="report-kind").set_value("Audit of predictions")
     calm(app.run())
     assert "No audit yet" in words(app)
+
+
+def test_an_audit_is_reported_with_the_answers_of_people(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 400)
+    frame = pd.DataFrame({"y": y, "p": np.clip(0.3 * y + rng.random(400) * 0.7, 0, 1), "sex": rng.choice(["F", "M"], 400)})
+    frame.to_csv(tmp_path / "p.csv", index=False)
+    made = make(workspace, tmp_path / "p.csv", "p.csv", Mapping("y", ("p",), ("sex",)), AuditOptions(bootstrap=0, curves=True))
+    app = calm(open_page(monkeypatch, workspace.root, "reports"))
+    app.segmented_control(key="report-kind").set_value("Audit of predictions")
+    calm(app.run())
+    app.text_area(key=f"answer-{made.audit_id}-funding").set_value("the city of <b>Bern</b>")
+    next(b for b in app.button if b.label == "Keep the answers").click()
+    calm(app.run())
+    assert saved_answers(made.folder) == {"funding": "the city of <b>Bern</b>"}
+    app.button(key="write-report").click()
+    calm(app.run())
+    html = app.get("iframe")[0].proto.srcdoc
+    assert "the city of &lt;b&gt;Bern&lt;/b&gt;" in html
+    assert "Counts below 11" not in html, "on screen nothing is hidden"
+    labels = [b.proto.label for b in app.get("download_button")]
+    assert labels[-2:] == ["Model card", "CHAI card"] and app.toggle(key="report-hide").value

@@ -55,7 +55,7 @@ def test_what_a_report_will_hold_is_told_before(fake: FakeWorkspace, tmp_path: P
         done = list(store.runs(status="done")["run_id"])[:2]
         report = runs_report(store, done, "sex")
     assert runs_contents("sex") == tuple(section.title for section in report.sections)
-    assert runs_contents(None) == runs_contents("sex")[1:]
+    assert runs_contents(None) == runs_contents("sex")[2:]
     for depth in (1, 2):
         found = document(tmp_path, depth)
         assert audit_contents(found) == tuple(section.title for section in audit_report(found).sections)
@@ -135,7 +135,7 @@ def test_the_command_writes_what_was_asked(fake: FakeWorkspace, tmp_path: Path, 
     [
         (["--audit", "/nowhere.json"], "cannot be read"),
         (["--run", "nothing"], "no run is named"),
-        (["--run", "x", "--format", "pdf"], "does not write pdf"),
+        (["--run", "x", "--format", "pdf,pptx"], "pptx: unknown"),
     ],
 )
 def test_bad_arguments_are_one_line_and_two(fake: FakeWorkspace, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,3 +143,11 @@ def test_bad_arguments_are_one_line_and_two(fake: FakeWorkspace, arguments: list
     error = capsys.readouterr().err.strip()
     assert message in error
     assert "\n" not in error
+
+
+def test_every_column_of_every_table_has_a_meaning(fake: FakeWorkspace) -> None:
+    from core.report.data_dictionary import data_dictionary
+
+    with Store.open(fake.workspace) as store:
+        told = data_dictionary(runs_report(store, list(store.runs(status="done")["run_id"]), "sex"))
+    assert told.loc[told["meaning"] == "", ["table", "column"]].to_numpy().tolist() == []

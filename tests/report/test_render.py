@@ -5,17 +5,21 @@ from __future__ import annotations
 import io
 import json
 import re
+import xml.etree.ElementTree as ET
 import zipfile
 from pathlib import Path
 
 import altair as alt
 import pandas as pd
 import pytest
+import vl_convert
+from PIL import Image, ImageChops
 
 from core.errors import UserError
 from core.report.bundle import json_text, parse_formats, report_zip, tables_zip, write
+from core.report.cells import cell_text
 from core.report.document import ChartBlock, Drawing, Report, Section, TableBlock
-from core.report.html import cell_text, render_html
+from core.report.html import render_html
 from core.report.svg import chart_svg
 from core.report.tables import csv_text, plain
 
@@ -99,11 +103,16 @@ def test_zip_holds_the_report_tables_and_drawings() -> None:
         assert set(archive.namelist()) == {
             "report.html",
             "report.json",
+            "data-dictionary.csv",
             "tables/groups.csv",
+            "tables/groups.parquet",
             "charts/first.svg",
             "charts/second.svg",
         }
         frame = pd.read_csv(archive.open("tables/groups.csv"))
+        pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(archive.read("tables/groups.parquet"))), report().tables().__next__().frame)
+        told = pd.read_csv(archive.open("data-dictionary.csv"))
+        assert told[["table", "column"]].to_numpy().tolist() == [["groups", "group"], ["groups", "auc"], ["groups", "n"]]
     assert frame["group"].tolist() == [NASTY, "b"]
     assert frame["auc"].isna().tolist() == [False, True]
     same = report()
@@ -124,7 +133,7 @@ def test_unwritable_folder_is_one_clear_line(tmp_path: Path) -> None:
         write(report(), tmp_path / "file" / "out", ("json",))
 
 
-@pytest.mark.parametrize(("text", "message"), [("pdf", "does not write pdf"), ("doc", "unknown"), (" ,", "empty")])
+@pytest.mark.parametrize(("text", "message"), [("html,pptx", "pptx: unknown"), ("doc", "unknown"), (" ,", "empty")])
 def test_formats_that_cannot_be_made_say_so(text: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         parse_formats(text)
@@ -135,3 +144,17 @@ def test_block_names_are_unique() -> None:
     block = ChartBlock("same", "T", (Drawing(dots()),), "alt")
     with pytest.raises(ValueError, match="same"):
         Report("r", "t", "s", "2026", (), (Section("a", blocks=(block, block)),))
+
+
+def test_a_compact_drawing_looks_the_same_and_keeps_the_words() -> None:
+    words = ' role="x" font-family="y" 1.23456 <b>'
+    frame = pd.DataFrame({"x": [1.23456, 2.0], "y": [1.0, 3.7], "group": [words, "b"]})
+    chart = alt.Chart(frame).mark_point().encode(x="x:Q", y="y:Q", color="group:N", text="group:N")
+    full = vl_convert.vegalite_to_svg(chart.to_dict())
+    small = chart_svg(chart)
+    assert len(small) < 0.65 * len(full)
+    texts = [[node.text for node in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")] for svg in (full, small)]  # noqa: S314 - our own text
+    assert texts[0] == texts[1] and words in texts[0]
+    pictures = [Image.open(io.BytesIO(vl_convert.svg_to_png(svg))).convert("L") for svg in (full, small)]
+    assert pictures[0].size == pictures[1].size
+    assert sum(ImageChops.difference(*pictures).histogram()[20:]) < 0.002 * pictures[0].width * pictures[0].height

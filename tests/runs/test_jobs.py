@@ -12,7 +12,7 @@ import time
 import pandas as pd
 import pytest
 
-from core.runs import cancel, find, queue_state, retry, set_parallel, submit
+from core.runs import cancel, find, job, queue_state, retry, set_parallel, submit
 from core.runs.processes import end_group
 from core.runs.wait import wait
 from core.runs.worker import CANCEL_GRACE_SECONDS
@@ -139,8 +139,7 @@ def test_a_job_that_cannot_train_says_why(tiny: Tiny) -> None:
     submit(tiny.workspace, [spec], start=False)
     manifest = tiny.cohort.folder / "manifest.json"
     manifest.rename(manifest.with_suffix(".lost"))
-    submit(tiny.workspace, [spec])
-    wait(tiny.workspace, [spec.run_id], said)
+    assert job.main(str(tiny.workspace.runs / spec.run_id)) == 1
     status = tiny.status(spec.run_id)
     assert status["status"] == "failed" and "no cohort" in status["reason"]
 
@@ -161,9 +160,8 @@ def test_an_unreadable_checkpoint_is_told_and_a_fresh_start_helps(tiny: Tiny, br
     submit(tiny.workspace, [spec], start=False)
     folder = find(tiny.workspace, spec.run_id)
     folder.checkpoint.write_text(broken, encoding="utf-8")
-    submit(tiny.workspace, [spec])
-    wait(tiny.workspace, [spec.run_id], said)
+    assert job.main(str(folder.path)) == 1
     assert "not a readable checkpoint" in tiny.status(spec.run_id)["reason"]
-    retry(tiny.workspace, spec.run_id, fresh=True)
-    wait(tiny.workspace, [spec.run_id], said)
+    retry(tiny.workspace, spec.run_id, fresh=True, start=False)
+    assert job.main(str(folder.path)) == 0
     assert tiny.status(spec.run_id)["status"] == "done"

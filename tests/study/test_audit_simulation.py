@@ -41,7 +41,7 @@ def test_coverage_and_size_hold_in_a_small_study(monkeypatch: pytest.MonkeyPatch
     lines = [*coverage(np.random.default_rng(4), 300), *size_of_paired(np.random.default_rng(2), 300)]
     sizes = size_of_tests(np.random.default_rng(2), 100)
     methods = {found.part for found in sizes if found.part.endswith(", auc")}
-    assert any("permutation" in part for part in methods) and any("Welch" in part for part in methods), "small and large groups"
+    assert methods and all("MOVER" in part for part in methods), "the test that audits take of a pair of groups"
     for found, allowed in ((lines, 3), (sizes, 6)):
         broken = [entry for entry in found if entry.kept is False]
         assert len(broken) <= allowed, broken  # one in twenty may stray by more than two Monte Carlo errors

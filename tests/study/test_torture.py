@@ -9,6 +9,7 @@ import pytest
 
 from core.runs.folder import RunFolder
 from core.runs.spec import RunSpec
+from core.study import torture as torture_module
 from core.study.torture import Outcome, _judge, _move_clock, _tear, temporary_torture
 from core.training.spec import TrainSpec
 from core.workspace import Workspace
@@ -19,6 +20,15 @@ def said(_: str) -> None:
     pass
 
 
+def test_a_sweep_survives_a_few_kills(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Every start of a process costs seconds; with fewer of them the order of events is the same.
+    monkeypatch.setattr(torture_module, "METHODS", ("multifair",))
+    outcome = temporary_torture(3, 1, said, seeds=1)
+    assert outcome.problems == [] and outcome.runs == 1
+    assert sum(outcome.kills.values()) == 3 and outcome.kills["job"] > 0
+
+
+@pytest.mark.slow
 def test_a_sweep_survives_ten_kills() -> None:
     outcome = temporary_torture(10, 1, said, seeds=1)
     assert outcome.problems == [] and outcome.runs == 2

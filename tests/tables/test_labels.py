@@ -102,3 +102,52 @@ def test_rules_survive_as_text():
         assert rule_for(values, "y", "t", str(rule)) == rule
     with pytest.raises(UserError, match="must be one of"):
         LabelRule(("1",), uncertain="perhaps")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        (["Effusion", "Effusion|Edema", "Edema", "Mass, Effusion", "No Finding"], ["Edema", "Effusion"]),
+        (["Normal", "Edema;Mass", "Mass"], ["Mass"]),
+        (["A/B", "B/C", "C"], ["B", "C"]),
+        (["Pleural/Scar|Edema", "Edema", "Pleural/Scar"], ["Edema"]),
+        (["3+3", "3+4", "4+3", "4+4"], []),
+        (["2/3", "1/3", "0/3"], []),
+        (["Smith, John", "Doe, Jane"], []),
+        (["mild", "moderate/severe"], []),
+    ],
+)
+def test_lists_of_findings_are_told_from_names_and_grades(values: list[str], found: list[str]) -> None:
+    assert sorted(joined_findings(values)) == found
+
+
+def test_a_single_list_among_single_findings_counts_with_what_it_holds() -> None:
+    values = ["Effusion", "Effusion|Edema", "Edema", "Mass, Effusion", "No Finding"]
+    assert meaning(values, positive="Effusion") == [1, 1, 0, 1, 0]
+
+
+def test_a_sign_within_a_finding_divides_nothing() -> None:
+    assert meaning(["Pleural/Scar|Edema", "Edema", "Pleural/Scar"], positive="contains Pleural/Scar") == [1, 0, 1]
+    assert meaning(["Edema/Mass", "Mass", "Edema/Scar"], positive="contains Edema") == [1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("values", "positive"),
+    [
+        (["DR", "No DR"], "DR"),
+        (["without AMD", "with AMD"], "with AMD"),
+        (["HER2-positive", "HER2-negative"], "HER2-positive"),
+        (["tumor absent", "tumor present"], "tumor present"),
+        (["non-responder", "responder"], None),
+        (["no", "x"], None),
+    ],
+)
+def test_a_word_and_its_denial_need_no_question(values: list[str], positive: str | None) -> None:
+    assert known_positive(values) == positive
+
+
+def test_words_for_not_known_are_not_called_negative() -> None:
+    values = ["positive", "negative", "unknown", "pending"]
+    assert meaning(values) == [1, 0, None, None]
+    [finding] = [f for f in label_findings(values, rule_for(values, "y", "t.csv"), "y") if f.code == "label-not-binary"]
+    assert "'negative' as negative" in finding.message and "'unknown', 'pending' say that the label is not known: the rows are set aside" in finding.message

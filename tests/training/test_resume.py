@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from core.errors import UserError
 from core.methods import names
+from core.training import checkpoint as checkpoints
 from core.training.presets import make_spec
 from core.training.spec import TrainSpec
 from core.training.train import train
@@ -45,3 +48,25 @@ def test_every_method(tmp_path: Path, method: str) -> None:
 def test_images_with_augmentation(tmp_path: Path, method: str) -> None:
     spec = make_spec(method, attribute="site", settings={"epochs": 3, "width": 16, "bootstrap": 20, "augment": "flip"})
     resumed_equals_whole(tmp_path / "checkpoint.pt", SyntheticCohort(), spec)
+
+
+def test_no_damage_to_a_checkpoint_is_more_than_a_line(tmp_path: Path) -> None:
+    path, spec = tmp_path / "checkpoint.pt", make_spec("erm")
+    checkpoints.save(path, spec, {"epoch": 1, "weights": {"a": torch.arange(20.0)}})
+    whole = path.read_bytes()
+    rng = np.random.default_rng(1)
+    for turn in range(400):
+        kind, raw = turn % 4, bytearray(whole)
+        if kind == 0:
+            raw = raw[: rng.integers(len(raw))]
+        elif kind == 1:
+            raw[int(rng.integers(len(raw)))] ^= int(rng.integers(1, 256))
+        elif kind == 2:
+            raw = bytearray(rng.bytes(int(rng.integers(1, 60))))
+        else:
+            raw = bytearray(b"torn" + bytes(rng.integers(32, 127, 20).tolist()))
+        path.write_bytes(raw)
+        try:
+            checkpoints.load(path, spec)
+        except UserError as error:
+            assert "checkpoint.pt" in str(error) and "\n" not in str(error)

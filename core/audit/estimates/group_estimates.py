@@ -65,12 +65,17 @@ class MetricTable:
 
 @dataclass(frozen=True)
 class GroupCounts:
-    """Rows of each group, all int64 (C,); `patients` equals `n` where no patient repeats."""
+    """Rows of each group, all int64 (C,); `patients` equals `n` where no patient repeats.
+
+    true_positives, false_positives : of the decision at the operating point, None without one.
+    """
 
     n: NDArray[np.int64]
     n_pos: NDArray[np.int64]
     n_neg: NDArray[np.int64]
     patients: NDArray[np.int64]
+    true_positives: NDArray[np.int64] | None = None
+    false_positives: NDArray[np.int64] | None = None
 
     def lacking(self, options: AuditOptions) -> tuple[str | None, ...]:
         """Per group, the reason why it is too small to be judged, or None."""
@@ -92,7 +97,11 @@ def group_counts(data: Scored, codes: NDArray[np.int64], count: int) -> GroupCou
     if data.cluster is not None:
         key = np.unique(data.cluster[inside] * count + codes[inside])
         patients = np.bincount(key % count, minlength=count)
-    return GroupCounts(n, n_pos, n - n_pos, patients)
+    if data.decision is None:
+        return GroupCounts(n, n_pos, n - n_pos, patients)
+    chosen = inside & (data.decision == 1)
+    hits, alarms = (np.bincount(codes[chosen & own], minlength=count) for own in (data.y, ~data.y))
+    return GroupCounts(n, n_pos, n - n_pos, patients, hits, alarms)
 
 
 def auc_table(data: Scored, codes: NDArray[np.int64], count: int, lacking: tuple[str | None, ...], options: AuditOptions) -> MetricTable:

@@ -198,6 +198,7 @@ def _group(counts: GroupCounts, tables: Any, index: int) -> dict[str, Any]:
         "n_neg": n - n_pos,
         "n_patients": int(counts.patients[index]),
         "prevalence": n_pos / n if n else None,
+        "confusion": _confusion(counts, index),
         "estimable": bool(auc.judged[index]),
         "reason": auc.reason[index],
     }
@@ -210,6 +211,14 @@ def _group(counts: GroupCounts, tables: Any, index: int) -> dict[str, Any]:
             reasons[name] = table.reason[index]
     result["reasons"] = reasons
     return result
+
+
+def _confusion(counts: GroupCounts, index: int) -> dict[str, int] | None:
+    """The 2 x 2 table at the operating point, in rows; None without one."""
+    if counts.true_positives is None or counts.false_positives is None:
+        return None
+    hits, alarms = int(counts.true_positives[index]), int(counts.false_positives[index])
+    return {"tp": hits, "fp": alarms, "fn": int(counts.n_pos[index]) - hits, "tn": int(counts.n_neg[index]) - alarms}
 
 
 def _difference(row: PairedDifference) -> dict[str, Any]:
@@ -252,7 +261,7 @@ def cross_group_rows(found: CrossGroupTable, names: tuple[str, ...]) -> list[dic
 
 
 def _curves(curves: Curves) -> dict[str, list[dict[str, Any]]]:
-    frames = {"reliability": curves.reliability, "smooth": curves.smooth, "decision": curves.decision, "sliding": curves.sliding}
+    frames = {name: getattr(curves, name) for name in ("reliability", "decision", "sliding", "smooth", "scores")}
     return {
         name: [{str(k): finite_or_none(v) if isinstance(v, float) else v for k, v in row.items()} for row in frame.to_dict("records")]
         for name, frame in frames.items()

@@ -34,10 +34,14 @@ class Leak:
     rows: int
 
 
+def matched_column(table: pd.DataFrame) -> str | None:
+    """The column that says which rows were matched to each other; None where there is none."""
+    return next((c for c in table.columns if tidy(c) in MATCHED and 1 < table[c].nunique() < len(table)), None)
+
+
 def leak_groups(table: pd.DataFrame, patient: str | None) -> NDArray[np.object_]:
     """Per row what must stay on one side of a fold: the matched set where the table names one, else the patient, else the row."""
-    matched = next((c for c in table.columns if tidy(c) in MATCHED and 1 < table[c].nunique() < len(table)), None)
-    column = matched or patient
+    column = matched_column(table) or patient
     own = np.array([f"row {i + 1}" for i in range(len(table))], dtype=object)
     if column is None:
         return own
