@@ -59,7 +59,3 @@ class DamagedFile(UserError):
 def known_as(error: UserError, file: Path, name: str) -> UserError:
     """The error with the file's name as its user knows it, not as it lies on the server."""
     return UserError(str(error).replace(str(file), name).replace(file.name, name))
-
-
-class NotEstimable(ValueError):
-    """A statistic is undefined on this data; the message is the reason shown to the user."""

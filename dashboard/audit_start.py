@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from core.api.saved_audits import SavedAudit
+from core.api.saved_audits import SavedAudit, adopt
 from core.cohort.sample import sample_folder
 from core.errors import UserError
 from dashboard import address, state
@@ -59,8 +59,25 @@ def audit_start(earlier: list[SavedAudit]) -> None:
             st.download_button(
                 "Template", TEMPLATE.encode, "predictions-template.csv", "text/csv", icon=":material/download:", on_click="ignore", key="get-template"
             )
+        _of_a_colleague()
     if earlier:
         _earlier(earlier)
+
+
+def _of_a_colleague() -> None:
+    """An audit that was made elsewhere is opened from its JSON."""
+    with st.expander("Open an audit that was made elsewhere", icon=":material/folder_open:"):
+        st.caption("Its JSON: what multifair audit --json printed, or the JSON of a report. It is read as data; nothing in it is run.")
+        file = st.file_uploader("Audit (JSON)", type="json", key="audit-json-upload")
+        if file is None:
+            return
+        try:
+            made = adopt(state.workspace(), file.getvalue(), file.name)
+        except UserError as error:
+            st.error(md(str(error)))
+            return
+    address.name_in_link(audit=made.audit_id)
+    st.rerun()
 
 
 def _example() -> Path | None:

@@ -286,9 +286,13 @@ def _checks(draft: Draft, table: pd.DataFrame, roles: Roles, source: ImageSource
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input("Name of the cohort", value=draft.state.get("name") or "cohort", key=f"name-{draft.token}", width=320)
         pressed = st.button("Save cohort", type="primary", icon=":material/save:", key="save-cohort", disabled=not name.strip())
+    if st.session_state.pop("_saving_cancelled", False):
+        st.info("Saving was cancelled; no cohort was saved. Saving again goes on where it stopped.", icon=":material/info:")
     if not pressed:
         return None
     place = st.status("Saving the cohort", expanded=False)
+    # Pressing it runs the page again, which ends this run at its next word of progress.
+    st.button("Cancel", icon=":material/close:", key="cancel-saving", on_click=_cancelled)
     try:
         cohort = ingest(
             state.workspace(),
@@ -307,6 +311,10 @@ def _checks(draft: Draft, table: pd.DataFrame, roles: Roles, source: ImageSource
     place.update(label=f"Saved: {plural(cohort.n, 'sample')} of {plural(cohort.n_patients, 'patient')}", state="complete")
     draft.remember(saved=cohort.cohort_id)
     return cohort.cohort_id
+
+
+def _cancelled() -> None:
+    st.session_state["_saving_cancelled"] = True
 
 
 def _say(place: Any, message: str) -> None:

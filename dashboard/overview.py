@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from core.charts.text import interval, missing, plural, positives
+from core.methods import of_one_modality, reference
 from core.results import cohort_claims, group_tables
 from core.runs.dead_runs import settle
 from core.runs.estimate import queue_state
@@ -136,7 +137,7 @@ def show_findings(findings: Findings, view: View) -> None:
 
 def next_step(view: View, findings: Findings, running: int) -> Step:
     """The next sensible thing, one at a time."""
-    methods = set(view.finished["method"]) - {"unimodal"}
+    methods = set(view.finished["method"]) - of_one_modality()
     failed = 0 if running or len(view.finished) else len(view.store.runs(view.cohort_id, status="failed"))
     if failed:
         return Step(
@@ -152,7 +153,7 @@ def next_step(view: View, findings: Findings, running: int) -> Step:
             "Bring it again",
             "cohort",
         )
-    if "erm" not in methods or len(methods) < 2:
+    if reference() not in methods or len(methods) < 2:
         return Step("One method alone has nothing to be compared with. Train a second one on the same patients.", "Train another method", "train")
     if findings.disparity:
         return Step("A disparity was found. See whether other seeds repeat it, which method narrows it, and what that costs.", "Compare the methods", "compare")

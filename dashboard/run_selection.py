@@ -10,15 +10,13 @@ from collections.abc import Sequence
 import pandas as pd
 
 from core.charts.theme import method_rank
+from core.methods import first_choice, of_one_modality, ours, reference
+from core.methods.source import cards
 from core.results.cache import memoised
 from core.results.unique_labels import added, unique_labels
 from core.store import Store
 
 DEFAULT_RUNS = 3
-FIRST_METHODS = ("erm", "multifair", "multifair-plus")
-"""Of the default runs: the reference, then the two that the dashboard is about."""
-LAST_METHODS = ("multifair-released",)
-"""Shows what a published program's defects cost; nobody's first look."""
 
 
 def cohorts(store: Store) -> pd.DataFrame:
@@ -72,10 +70,11 @@ def default_runs(finished: pd.DataFrame, attribute: str | None) -> list[str]:
     """At most DEFAULT_RUNS runs of `finished`, one per method and all of one seed where that can be.
 
     Runs trained for `attribute`, else those of the attribute that most were trained for. The
-    seed is the one with most methods, the lowest of several. Plain training, MultiFair and
-    MultiFair-plus come before the others; unimodal networks only when there is nothing else.
+    seed is the one with most methods, the lowest of several. The reference comes first, then
+    the methods that are chosen by default, then this project's own, then the others, and published
+    programs with their defects last (`Card.role`); networks of one modality only when there is nothing else.
     """
-    several = finished[finished["method"] != "unimodal"]
+    several = finished[~finished["method"].isin(of_one_modality())]
     pool = several if len(several) else finished
     if pool.empty:
         return []
@@ -84,9 +83,17 @@ def default_runs(finished: pd.DataFrame, attribute: str | None) -> list[str]:
     pool = pool[trained == wanted]
     reach = pool.groupby("seed")["label"].nunique()
     seed = reach[reach == reach.max()].index.min()
-    place = {method: rank for rank, method in enumerate((*FIRST_METHODS, "", *LAST_METHODS))}
-    pool = pool.assign(_seed=(pool["seed"] != seed).astype(int), _place=[place.get(str(m), place[""]) for m in pool["method"]])
+    pool = pool.assign(_seed=(pool["seed"] != seed).astype(int), _place=[_place(str(m)) for m in pool["method"]])
     first = pool.sort_values(["_seed", "seed"], kind="stable").drop_duplicates(["method", "label"])
     order = {run: rank for rank, run in enumerate(finished["run_id"])}
     best = first.assign(_order=first["run_id"].map(order)).sort_values(["_place", "_seed", "_order"], kind="stable")
     return sorted(best["run_id"].head(DEFAULT_RUNS), key=order.__getitem__)
+
+
+def _place(method: str) -> int:
+    """Rank of a method among the default runs; see `default_runs`."""
+    first = dict.fromkeys((reference(), *first_choice(), ours()))
+    if method in first:
+        return list(first).index(method)
+    card = cards().get(method)
+    return len(first) + (card is not None and card.role == "replica")

@@ -14,6 +14,7 @@ import streamlit as st
 from core.charts.text import plural
 from core.charts.theme import FAMILY_NAMES, method_rank
 from core.cohort.cohort import Cohort
+from core.methods import of_one_modality
 from core.methods.source import cards
 from core.runs.estimate import expected_seconds
 from core.runs.queue_settings import parallel
@@ -23,7 +24,6 @@ from core.training.presets import PRESETS
 from dashboard import address, state
 from dashboard.escape import md
 
-FIRST_CHOICE = ("unimodal", "erm", "multifair")
 MOST_SEEDS = 20
 THERE = {"done": "finished", "running": "running", "queued": "queued"}
 """Status of a run that is not trained again -> what the plan says of it."""
@@ -75,7 +75,7 @@ def method_cards(modalities: Sequence[str]) -> tuple[tuple[str, ...], tuple[str,
             with st.expander(label, key=f"family-{family}"):
                 chosen += _family(names)
     address.name_in_link(methods=",".join(chosen))
-    if "unimodal" in chosen and len(modalities) > 1:
+    if of_one_modality() & set(chosen) and len(modalities) > 1:
         picked = st.pills(
             "Unimodal networks of", list(modalities), default=list(modalities), selection_mode="multi", key="unimodal-modalities", format_func=md, wrap=True
         )
@@ -101,7 +101,7 @@ def _card(name: str) -> bool:
     linked = address.linked("methods")
     if linked is not None:
         st.session_state[key] = name in linked.split(",")
-    st.session_state.setdefault(key, kept.get(name, name in FIRST_CHOICE))
+    st.session_state.setdefault(key, kept.get(name, cards()[name].default))
     # The label is also what a screen reader says, so it holds no marks; titles of methods are this program's own.
     ticked = st.checkbox(card.title, key=key, help=f"{md(card.paper)}\n\nAt inference it needs {md(card.inference_needs)}. Limits: {md(card.limits)}.")
     kept[name] = ticked

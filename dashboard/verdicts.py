@@ -12,8 +12,3 @@ TAGS: dict[Verdict, tuple[str, Literal["orange", "blue", "gray"], str]] = {
     "not enough data": ("not enough data", "gray", ":material/help:"),
 }
 """Verdict -> words, colour, icon. The icon says it as well, for those who do not see the colour."""
-
-
-def verdict_of(word: str) -> Verdict:
-    """The audit's word as a verdict. Raises KeyError for any other word."""
-    return {str(verdict): verdict for verdict in TAGS}[word]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
 
 import streamlit as st
 
@@ -162,17 +161,24 @@ def of_audit() -> None:
     st.query_params["audit"] = chosen
     audit = SavedAudit(state.workspace().audits / chosen)
     document = audit.document
+    others: dict[str | None, str] = {None: "no other audit", **{key: name for key, name in names.items() if key != chosen}}
+    before = st.selectbox(
+        "Say what has changed since", list(others), format_func=others.__getitem__, key="report-earlier", help="An audit of the same model at an earlier date."
+    )
+    earlier = None if before is None else SavedAudit(state.workspace().audits / before).document
     answers = answers_form(audit.folder, "this audit", chosen)
 
-    def composed(of: dict[str, Any]) -> Report:
-        return audit_report(of, name=f"audit-{chosen}", answers=answers)
+    def composed(limit: int) -> Report:
+        now, then = (part if part is None or part.get("suppression") or not limit else suppressed(part, limit) for part in (document, earlier))
+        assert now is not None
+        return audit_report(now, name=f"audit-{chosen}", answers=answers, earlier=then)
 
     offer(
-        ("audit", chosen, str(sorted(answers.items()))),
+        ("audit", chosen, before or "", str(sorted(answers.items()))),
         f"Fairness audit of {document.get('source', 'predictions')}",
-        audit_contents(document),
-        lambda: composed(document),
-        lambda: composed(suppressed(document, USUAL)),
+        audit_contents(document, earlier is not None),
+        lambda: composed(0),
+        lambda: composed(USUAL),
     )
 
 

@@ -24,6 +24,7 @@ def write_report(
     attribute: str | None = None,
     suppress: int | None = None,
     answers: Mapping[str, str] | str | Path | None = None,
+    earlier: str | Path | dict[str, Any] | AuditResult | None = None,
 ) -> list[Path]:
     """Write the report of an audit, a comparison or runs.
 
@@ -35,6 +36,7 @@ def write_report(
     name : of the files, without ending. attribute : by which runs are compared.
     suppress : hide counts below this, and what would reveal them, in the report of an audit (default 11, as files leave the hospital; 0: nothing).
     answers : to the questions of `core.report.answers` by key, or a JSON file of them; they close items of reporting guidelines.
+    earlier : an audit of the same model at another date (its document, or a file that holds one, or a report's JSON): the report says what has changed.
 
     Returns
     -------
@@ -47,7 +49,7 @@ def write_report(
         For an unknown format, a result that has no report, or a folder that cannot be written.
     """
     wanted = parse_formats(formats if isinstance(formats, str) else ",".join(formats))
-    return write(_report(result, name, attribute, suppress, _answers(answers)), Path(folder).expanduser(), wanted)
+    return write(_report(result, name, attribute, suppress, _answers(answers), earlier), Path(folder).expanduser(), wanted)
 
 
 def _answers(given: Mapping[str, str] | str | Path | None) -> dict[str, str]:
@@ -58,10 +60,14 @@ def _answers(given: Mapping[str, str] | str | Path | None) -> dict[str, str]:
     return read_answers(Path(given).expanduser()) if isinstance(given, (str, Path)) else checked(given, "answers")
 
 
-def _report(result: Result | str | Path | dict[str, Any], name: str | None, attribute: str | None, suppress: int | None, answers: dict[str, str]) -> Report:
+def _report(
+    result: Result | str | Path | dict[str, Any], name: str | None, attribute: str | None, suppress: int | None, answers: dict[str, str], earlier: Any
+) -> Report:
     from core.api.runs import RunsResult
 
     if isinstance(result, RunsResult):
+        if earlier is not None:
+            raise UserError("an earlier audit is compared with another audit, not with runs: write the report of runs.audit() instead")
         if suppress:
             raise UserError("counts can be suppressed in the report of an audit: write that of runs.audit() instead")
         from core.report.of_runs import runs_report
@@ -75,7 +81,10 @@ def _report(result: Result | str | Path | dict[str, Any], name: str | None, attr
     document, stem = _document(result)
     # A document that was suppressed when it was exported stays as it is.
     limit = (0 if document.get("suppression") else USUAL) if suppress is None else suppress
-    return audit_report(suppressed(document, limit) if limit else document, name=name or stem, answers=answers)
+    before = None if earlier is None else _document(earlier)[0]
+    if limit:
+        document, before = suppressed(document, limit), before if before is None or before.get("suppression") else suppressed(before, limit)
+    return audit_report(document, name=name or stem, answers=answers, earlier=before)
 
 
 def _document(result: Result | str | Path | dict[str, Any]) -> tuple[dict[str, Any], str]:

@@ -15,8 +15,9 @@ from core.api.audits import audit_predictions
 from core.audit.input.column_roles import Mapping
 from core.audit.options import AuditOptions
 from core.audit.output.document import Progress
-from core.audit.output.schema import read_document
+from core.audit.output.schema import checked_document, read_document
 from core.errors import UserError, known_as
+from core.report.of_audit import audit_report
 from core.versions import now
 from core.workspace import Workspace, read_json, write_json
 
@@ -63,6 +64,33 @@ def make(workspace: Workspace, file: Path, name: str, mapping: Mapping, options:
         shutil.copyfile(file, folder / f"predictions{file.suffix.lower()}")
         write_json(folder / "mapping.json", {"name": name, "created": now().isoformat(timespec="minutes"), **chosen})
         write_json(folder / "audit.json", result)
+    return SavedAudit(folder)
+
+
+def adopt(workspace: Workspace, text: bytes, name: str) -> SavedAudit:
+    """Keep the audit of a colleague: what `multifair audit --json` printed, or the JSON of a report. It is data; nothing of it is run.
+
+    Raises
+    ------
+    UserError
+        When the text is neither.
+    """
+    try:
+        value = json.loads(text)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{name}: not JSON ({error}); choose what multifair audit --json printed, or the JSON of a report") from error
+    document = checked_document(value, name)
+    try:
+        audit_report(document)
+    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
+        # A stranger's file may hold anything: what cannot be shown is refused now, not when it is opened.
+        raise UserError(f"{name}: parts of this audit are missing or of another kind ({type(error).__name__}: {error}); ask for the file once more") from error
+    folder = workspace.audits / hashlib.sha256(json.dumps(document, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    if not (folder / "audit.json").exists():
+        folder.mkdir(exist_ok=True)
+        columns = {"label": None, "attributes": list(document["attributes"])}
+        write_json(folder / "mapping.json", {"name": name, "created": now().isoformat(timespec="minutes"), "mapping": columns, "options": {}, "opened": True})
+        write_json(folder / "audit.json", document)
     return SavedAudit(folder)
 
 

@@ -172,7 +172,7 @@ class AttributeAudit:
             curves,  # draws in pandas, which an audit without curves need not wait for
         )
 
-        return curves(self.data, self.grouping.codes, self.groups, self.options)
+        return curves(self.data, self.grouping.codes, self.groups, self.counts.lacking(self.options), self.options)
 
 
 @dataclass(frozen=True, eq=False)

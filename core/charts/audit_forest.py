@@ -14,12 +14,10 @@ from core.charts.group_names import group_order
 from core.charts.parts import HATCH, decimal_axis, domain, interval_texts, tooltips, with_gutter
 from core.charts.text import decimal, interval, positives
 from core.charts.theme import Look
-from core.metrics.catalogue import short
+from core.metrics.catalogue import CATALOGUE, short
 
 ROW = 40
 MISSING_GROUPS = ("missing", "(missing)")
-LOWER_IS_BETTER = frozenset({"fpr", "brier", "balanced_brier", "ece", "ece_debiased"})
-NO_DIRECTION = frozenset({"selection_rate", "calibration_intercept", "calibration_slope"})
 
 
 def group_palette(look: Look, groups: Iterable[str]) -> dict[str, str]:
@@ -80,7 +78,7 @@ def _finding(known: pd.DataFrame, attribute: str, metric: str, models: list[str]
     named = f"{models[0]}: " if len(models) > 1 else ""
     if decimal(low["value"]) == decimal(high["value"]):
         return f"{named}{short(metric)} is {decimal(low['value'])} in every group by {attribute}."
-    first, second = (high, low) if metric in LOWER_IS_BETTER or metric in NO_DIRECTION else (low, high)
+    first, second = (high, low) if metric in CATALOGUE and CATALOGUE[metric].better != "higher" else (low, high)
     word = "highest" if first is high else "lowest"
     other = "lowest" if first is high else "highest"
     return (

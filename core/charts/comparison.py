@@ -15,12 +15,12 @@ from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.parts import decimal_axis, domain, interval_texts, spread, tooltips, with_gutter
 from core.charts.point_labels import CLEAR, place_names
 from core.charts.theme import FAMILY_NAMES, Look, shape_scale
+from core.methods import of_one_modality
 from core.metrics.catalogue import lower_is_better
 from core.metrics.catalogue import title as title_of
 from core.results.answers import standing
 
 HEIGHT = 440
-ALONE = "unimodal"
 ALPHA = 0.05
 SIGNED = "datum.value == 0 ? '0' : replace(replace(format(datum.value, '+.2f'), '0.', '.'), '-', '\u2212')"
 """Axis label of a difference: its sign, no leading zero."""
@@ -87,7 +87,7 @@ def scatter(seeds: pd.DataFrame, methods: pd.DataFrame, measure: str, attribute:
 def _limits(rows: pd.DataFrame, seeds: pd.DataFrame) -> tuple[list[float], list[float]]:
     """Ranges of both axes, at most 0 to 1: all that belongs to the fused methods, and to networks of one
     modality that lie among them. What is drawn is drawn whole, with its interval and its seeds."""
-    fused = rows["method"] != ALONE
+    fused = ~rows["method"].isin(of_one_modality())
     own = fused if fused.any() else ~fused
     while True:
         part, dots = rows[own], seeds[seeds["variant"].isin(rows.loc[own, "variant"])]

@@ -61,7 +61,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--layout",
         metavar="NAME",
-        help="the table is that of a well-known cohort: chexpert, mimic-cxr, nih, isic, ham10000, pad-ufes, fitzpatrick17k, papila, odir, brset, aptos or rsna (recognised by itself; with this, columns that repeat its label are dropped)",
+        help="the table is that of a well-known cohort: chexpert, mimic-cxr, nih, isic, ham10000, pad-ufes, fitzpatrick17k, papila, odir, brset, aptos, rsna, fairvision or fairvlmed (recognised by itself; with this, columns that repeat its label are dropped)",
     )
     parser.add_argument(
         "--join",
@@ -85,15 +85,49 @@ def run(args: argparse.Namespace) -> int:
 
     if args.size is not None and not 8 <= args.size <= 1024:
         raise UserError(f"--size {args.size}: use 8 to 1024 pixels")
+    folder = _folder_layout(args)
+    if folder is not None:
+        return folder
     roles, name, reasons = _roles(args)
-    found = ingest_cohort(
-        args.table, args.images, roles=roles, name=args.name or name, strict=args.strict, size=args.size, seed=args.seed,
-        sheet=args.sheet, encoding=args.encoding, join=args.join, reasons=reasons, workspace=args.workspace, progress=progress,
-    )  # fmt: skip
+    try:
+        found = ingest_cohort(
+            args.table, args.images, roles=roles, name=args.name or name, strict=args.strict, size=args.size, seed=args.seed,
+            sheet=args.sheet, encoding=args.encoding, join=args.join, reasons=reasons, workspace=args.workspace, progress=progress,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        progress("no cohort was saved; the same command goes on where this one stopped")
+        raise
+    return report_cohort(args, found.cohort)
+
+
+def _folder_layout(args: argparse.Namespace) -> int | None:
+    """FairVision and FairVLMed, which are folders of files, by `--layout` or by themselves; None for tables."""
+    from core.cohort.fairvision import ingest_fairvision, ingest_fairvlmed, recognised_folder
+    from core.cohort.layouts import FOLDERS
+    from core.workspace import Workspace
+
+    found = recognised_folder(args.table)
+    if found is None or (args.layout is not None and args.layout not in FOLDERS):
+        return None
+    layout, root, disease = found
+    if args.layout not in (None, layout):
+        raise UserError(f"--layout {args.layout}: {args.table} has the layout of {layout}")
+    if args.label or args.positive or args.manifest or args.attribute or args.image or args.volume or args.text or args.tabular:
+        raise UserError(f"{args.table}: the roles of {layout} are known; only --name, --size and --strict can be said")
+    more = {"name": args.name, "size": args.size, "strict": args.strict, "progress": progress}
+    workspace = Workspace.open(args.workspace)
+    cohort = ingest_fairvlmed(workspace, root, **more) if disease is None else ingest_fairvision(workspace, root, disease, **more)
+    return report_cohort(args, cohort)
+
+
+def report_cohort(args: argparse.Namespace, cohort: Cohort) -> int:
+    """Print a saved cohort in words or as JSON."""
+    from core.api.cohorts import CohortResult
+
     if args.json:
-        emit(found.to_dict())
+        emit(CohortResult(cohort).to_dict())
     else:
-        print_cohort(found.cohort)
+        print_cohort(cohort)
     return 0
 
 

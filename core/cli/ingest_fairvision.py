@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from core.cli import common, emit, progress
+from core.cli import common, progress
+from core.cli.ingest import report_cohort
 from core.errors import UserError
 
 LICENCE = "The data set is licensed CC BY-NC-ND and is not part of this project: point at your own copy. Files are read in place."
@@ -39,7 +40,7 @@ def run_fairvision(args: argparse.Namespace) -> int:
     from core.workspace import Workspace
 
     _check(args)
-    return _report(
+    return report_cohort(
         args,
         ingest_fairvision(
             Workspace.open(args.workspace), args.folder, args.disease, name=args.name, limit=args.limit, size=args.size, strict=args.strict, progress=progress
@@ -52,7 +53,7 @@ def run_fairvlmed(args: argparse.Namespace) -> int:
     from core.workspace import Workspace
 
     _check(args)
-    return _report(
+    return report_cohort(
         args,
         ingest_fairvlmed(
             Workspace.open(args.workspace),
@@ -72,14 +73,3 @@ def _check(args: argparse.Namespace) -> None:
         raise UserError(f"--limit {args.limit}: use 1 or more")
     if args.size is not None and not 8 <= args.size <= 1024:
         raise UserError(f"--size {args.size}: use 8 to 1024 pixels")
-
-
-def _report(args: argparse.Namespace, cohort: Any) -> int:
-    from core.api.cohorts import CohortResult
-    from core.cli.ingest import print_cohort
-
-    if args.json:
-        emit(CohortResult(cohort).to_dict())
-    else:
-        print_cohort(cohort)
-    return 0

@@ -22,7 +22,7 @@ def add_parser(subparsers: Any) -> None:
     common(parser)
     chosen = parser.add_mutually_exclusive_group(required=True)
     chosen.add_argument("--run", dest="runs", metavar="ID", nargs="+", action="extend", help="runs to compare (ids, or their unambiguous beginnings)")
-    chosen.add_argument("--audit", metavar="FILE.json", help="what multifair audit --json printed")
+    chosen.add_argument("--audit", metavar="FILE.json", help="what multifair audit --json printed, or the JSON of a report")
     parser.add_argument("--attribute", metavar="NAME", help="sensitive attribute to compare by (default: the runs' own)")
     parser.add_argument(
         "--format",
@@ -36,6 +36,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="N",
         help="with --audit: hide counts below N and what would reveal them (default 11, as files leave the hospital; 0 shows all)",
     )
+    parser.add_argument("--earlier", metavar="FILE.json", help="with --audit: an audit of the same model at another date; the report says what has changed")
     parser.add_argument("--answers", metavar="FILE.json", help="answers to what only people can say, by key: they close items of reporting guidelines")
     parser.add_argument("--out", metavar="FOLDER", default=".", help="where to write (default: here)")
     parser.set_defaults(run=run)
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
         result = load_runs(args.runs, workspace=args.workspace)
         progress(f"comparing {len(result.run_ids)} runs")
-    made = write_report(result, args.out, formats=formats, attribute=args.attribute, suppress=args.suppress, answers=args.answers)
+    made = write_report(result, args.out, formats=formats, attribute=args.attribute, suppress=args.suppress, answers=args.answers, earlier=args.earlier)
     if args.json:
         emit({"files": [str(file) for file in made]})
     else:

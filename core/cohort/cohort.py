@@ -172,10 +172,6 @@ class Cohort:
     def tokenizer(self, name: str) -> text.Tokenizer:
         return self._tokenized(name)[0]
 
-    def tabular_features(self, name: str) -> tuple[str, ...]:
-        """Names of the columns of `array(name)["values"]`."""
-        return self._tabular(name).names
-
     def donated_columns(self, name: str) -> tuple[str, ...]:
         """Columns whose gaps predict the label and were therefore filled from training donors."""
         return self._tabular(name).donated

@@ -83,6 +83,35 @@ def ingest_fairvision(
     return ingest_table(workspace, table, FolderSource(folder), _roles(table, modalities), name or f"FairVision {disease}", strict, progress, size=size)
 
 
+def recognised_folder(root: str | Path) -> tuple[str, Path, str | None] | None:
+    """`("fairvision", folder above the disease, disease)` or `("fairvlmed", folder, None)` for a folder of that layout; None for any other.
+
+    Told apart by what the first file holds. Raises UserError for the folder of several diseases, which asks for one.
+    """
+    folder = Path(root).expanduser()
+    if not folder.is_dir():
+        return None
+    first = _first_file(folder)
+    if first is not None:
+        try:
+            fields = read_fields(first, ("note", "slo_fundus", "race", "glaucoma", "amd_condition", "dr_subtype"))
+        except Unreadable:
+            return None
+        if "race" not in fields or "slo_fundus" not in fields:
+            return None
+        return ("fairvlmed", folder, None) if "note" in fields else ("fairvision", folder.resolve().parent, folder.resolve().name)
+    diseases = [d for d in DISEASES if (folder / d).is_dir() and _first_file(folder / d) is not None]
+    if len(diseases) > 1:
+        raise UserError(f"{root}: holds {', '.join(diseases)} of FairVision; which one? Name its folder, for example {folder / diseases[0]}")
+    return ("fairvision", folder, diseases[0]) if diseases else None
+
+
+def _first_file(folder: Path) -> Path | None:
+    """The first NPZ file of a folder with a folder for each split; None for any other folder."""
+    inner = [f for f in sorted(folder.iterdir()) if f.is_dir() and split_word(f.name)]
+    return next((p for f in inner for p in sorted(f.glob("*.npz"))), None) if len(inner) >= 2 else None
+
+
 def ingest_fairvlmed(
     workspace: Workspace,
     root: str | Path,

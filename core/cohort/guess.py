@@ -236,7 +236,7 @@ class _Guess:
     def files(self, skip: set[str]) -> list[Modality]:
         """Columns of file names: by their endings, else by the files that the source holds."""
         found: list[Modality] = []
-        columns = [c for c in self.table.columns if c not in self.parts or self.parts[c] == "sample id"]
+        columns = [c for c in self.table.columns if self.parts.get(c) in (None, "sample id", "patient id")]
         for column in columns:
             values = self.table[column].dropna().astype(str)
             kind = None if values.empty or is_web_address(values.iloc[0]) else _file_kind(values)
@@ -267,7 +267,7 @@ class _Guess:
     def _modality(self, column: str, kind: str, reason: str) -> Modality:
         name = re.sub(r"[_ -]*\(?(path|paths|file|files|filename|file_name|name|id|index)\)?$", "", column, flags=re.IGNORECASE).strip("_ -([")
         name = re.sub(r"_{2,}", "_", re.sub(r"[^\w. -]+", "_", name)).strip("_").lstrip(".") or kind
-        if self.parts.get(column) == "sample id":
+        if self.parts.get(column) in ("sample id", "patient id"):
             self.reasons[column] += f"; {reason}"
         else:
             self.take(column, name, reason)
@@ -337,7 +337,7 @@ def _why_not(column: str, values: pd.Series) -> str | None:
     unread = unread_format(some)
     if unread is not None:
         return f"its values are names of {unread} files, which are not read"
-    if tokens & usual.FILE_FACTS:
+    if tokens & usual.FILE_FACTS and not (tokens & {"height", "width"} and _of_a_body(column, values)):
         return "it describes the file, not the patient"
     numbered = folds(values.unique())
     if tokens & {"fold", "split", "partition"}:
@@ -348,13 +348,23 @@ def _why_not(column: str, values: pd.Series) -> str | None:
         )
     if numbers_rows(column, values):
         return "it numbers the rows"
-    if tidy(column) in usual.MATCHED:
+    if usual.names_matched(column, values):
         return "it says which rows were matched to each other; these stay in one split"
     if tokens & {"id", "uid", "identifier", "mrn", "accession"} or (column.lower().endswith("id") and values.nunique() > 0.5 * len(values)):
         return "its name says that it identifies something"
     if len(values) >= 10 and values.nunique() > 0.9 * len(values) and to_number(values) is None and not _is_prose(values):
         return why_no_numbers(values) or "every row has a word of its own"
     return None
+
+
+def _of_a_body(column: str, values: pd.Series) -> bool:
+    """Whether a height is a person's, by its unit or its size in centimetres or metres; those of pictures are pixels."""
+    if "height" not in column.lower():
+        return False
+    if values.astype(str).str.contains(r"\d\s*(?:cm|m|in|ft)\b", regex=True).mean() > 0.5 or re.search(r"(?:^|[_ (])(?:cm|m|in)\)?$", column.lower()):
+        return True
+    numbers = to_number(values)
+    return numbers is not None and bool((numbers.dropna() % 1 != 0).mean() > 0.1 or (numbers.between(40, 230).mean() > 0.99 and numbers.nunique() > 10))
 
 
 def to_decimal_fractions(values: pd.Series) -> bool:

@@ -91,7 +91,7 @@ def resize(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return np.stack([np.asarray(Image.fromarray(plane).resize((size, size), way)) for plane in pixels])
 
 
-def to_bytes(values: NDArray) -> NDArray[np.uint8]:
+def to_bytes(values: NDArray[Any]) -> NDArray[np.uint8]:
     """Any numeric array as uint8: as it is where it already is, else from its own range. Raises ValueError on NaN."""
     if values.dtype == np.uint8:
         return values
@@ -187,7 +187,7 @@ def _dicom(data: bytes) -> NDArray[np.uint8]:
 
 def dicom_values(record: Any) -> NDArray[Any]:
     """Values of a DICOM record as they are meant to be shown: rescaled, within its window where it has one, bright where dense."""
-    from pydicom.pixels import apply_modality_lut, apply_voi_lut
+    from pydicom.pixels import apply_modality_lut, apply_voi_lut  # type: ignore[attr-defined]
 
     pixels = np.asarray(record.pixel_array)
     if int(record.get("SamplesPerPixel", 1)) == 1:

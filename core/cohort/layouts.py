@@ -61,7 +61,9 @@ LAYOUTS = (
     Layout("rsna", "RSNA Screening Mammography", ("patient_id", "image_id", "laterality", "cancer"), "cancer", "by the rules of its Kaggle competition",
            "biopsy, invasive, BIRADS and difficult_negative_case were known only after the diagnosis; cancer is one of a breast, and all its views carry it", ("biopsy", "invasive", "BIRADS", "difficult_negative_case")),
 )  # fmt: skip
-NAMES = tuple(layout.name for layout in LAYOUTS)
+NAMES = (*(layout.name for layout in LAYOUTS), "fairvision", "fairvlmed")
+FOLDERS = ("fairvision", "fairvlmed")
+"""Layouts that are a folder of files instead of a table (`core.cohort.fairvision`)."""
 
 
 def recognised(columns: Iterable[str]) -> Layout | None:
@@ -73,6 +75,8 @@ def recognised(columns: Iterable[str]) -> Layout | None:
 
 def layout_named(name: str, columns: Iterable[str]) -> Layout:
     """The layout of that name. Raises UserError when the table lacks its columns."""
+    if name in FOLDERS:
+        raise UserError(f"--layout {name}: this layout is a folder of NPZ files; name the folder that holds Training, Validation and Test, not a table")
     layout = next((known for known in LAYOUTS if known.name == name), None)
     if layout is None:
         raise UserError(f"--layout {name}: known are {', '.join(NAMES)}")

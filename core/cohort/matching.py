@@ -21,7 +21,6 @@ _ENDING = rf"(?:{'|'.join(re.escape(s) for s in MEDIA)})"
 _SEVERAL = re.compile(rf"{_ENDING}[\"'\]]*(?:\s*[;,|]\s*|\s+)[\[\"']*\S.*{_ENDING}", re.IGNORECASE)
 _WEB = re.compile(r"^(?!file:)\w+://", re.IGNORECASE)
 UNREAD = (
-    ".nrrd",
     ".nhdr",
     ".mha",
     ".mhd",

@@ -36,7 +36,7 @@ def add_path_patients(table: pd.DataFrame) -> pd.DataFrame:
     for column in table.columns:
         values = table[column].dropna().astype(str)
         if tidy(column) in usual.SAMPLE and len(values) == len(table):
-            found = _eyes(values)
+            found = persons_of_sides(values)
             if found is not None:
                 return _with(table, column, found)
     return table
@@ -47,7 +47,7 @@ def _with(table: pd.DataFrame, column: str, patients: pd.Series) -> pd.DataFrame
     return table.assign(**{f"{PATH_PATIENT}{column}": filled.where(filled.notna(), None)})
 
 
-def _eyes(names: pd.Series) -> pd.Series | None:
+def persons_of_sides(names: pd.Series) -> pd.Series | None:
     """The patients of ids that end in an eye or side (`RET001OD`, `17_left`); None where sides do not come in pairs."""
     parts = names.str.replace(r"\.\w{2,5}$", "", regex=True).str.extract(_SIDE)
     if parts[0].isna().any() or parts[1].str.lower().nunique() < 2:

@@ -47,7 +47,7 @@ def simulate(out: str | Path, patients: int = 3000, seed: int = 0, scenario: str
     columns: dict[str, list[Any]] = {
         "id": [f"s{i:06d}" for i in range(patients)],
         "patient_id": [f"p{i:06d}" for i in range(patients)],
-        "label": y.tolist(),
+        "label": _recorded(design, group, y, generator).tolist(),
         design.attribute: [design.groups[g] for g in group],
         "sex": generator.choice(["female", "male"], size=patients).tolist(),
     }
@@ -76,6 +76,13 @@ def simulate(out: str | Path, patients: int = 3000, seed: int = 0, scenario: str
     truth = _truth(design, patients, seed, group, y)
     write_json(folder / "truth.json", truth)
     return truth
+
+
+def _recorded(design: Scenario, group: NDArray[np.int64], y: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.int64]:
+    """Labels with the scenario's noise. Nothing is drawn without it, so that cohorts of other scenarios stay what they were."""
+    if not design.label_noise:
+        return y
+    return np.where(generator.random(len(y)) < np.array(design.label_noise)[group], 1 - y, y)
 
 
 def render(signal: Signal, design: Scenario, score: NDArray[np.float64], group: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.uint8]:
@@ -126,10 +133,10 @@ def _notes(score: NDArray[np.float64], generator: np.random.Generator) -> list[s
 
 def _truth(design: Scenario, patients: int, seed: int, group: NDArray[np.int64], y: NDArray[np.int64]) -> dict[str, Any]:
     best = oracle.best(design, seed=seed)
-    images = [s.name for s in design.signals if s.style in ("disc", "stripes")]
+    images = [s.name for s in design.images]
     serves = {g: max(images, key=lambda m: best["modalities"][m]["by_group"][g]) for g in design.groups}
     largest = design.groups[int(np.argmax(design.shares))]
-    planted = max(s.separation[0] - min(s.separation) for s in design.signals) > 0
+    planted = max(max(s.separation) - min(s.separation) for s in design.signals) > 1e-9
     return {
         "scenario": asdict(design),
         "patients": patients,

@@ -8,7 +8,7 @@ that group is therefore Phi(separation / sqrt(2)), whatever model is used.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from core.errors import UserError
@@ -50,6 +50,13 @@ class Scenario:
     cue: float = 10.0
     """How much darker the border of an image is per group, of 255: lets a network tell the groups apart, if it cares to."""
     attribute: str = field(default="group")
+    label_noise: tuple[float, ...] = ()
+    """Share of patients per group whose recorded label is turned; empty: none. The best AUCs speak of the label before."""
+
+    @property
+    def images(self) -> tuple[Signal, ...]:
+        """The modalities that are images."""
+        return tuple(s for s in self.signals if s.style in ("disc", "stripes"))
 
 
 def _pair(
@@ -114,15 +121,84 @@ SCENARIOS: dict[str, Scenario] = {
             (0.25, 0.55),
             _pair((1.6, 1.6), (1.6, 1.6), neglected_style="disc"),
         ),
+        Scenario(
+            "no-dominant",
+            "As default, but both modalities are equally easy to learn, so that neither leads; one of them serves the majority only.",
+            ("majority", "minority"),
+            (0.8, 0.2),
+            (0.4, 0.4),
+            _pair((3.2, 0.0), (2.4, 2.4), neglected_style="disc"),
+        ),
+        Scenario(
+            "minority-dominant",
+            "The modality that is learned first serves the minority only; the neglected one would serve everyone.",
+            ("majority", "minority"),
+            (0.8, 0.2),
+            (0.4, 0.4),
+            _pair((0.0, 3.2), (2.4, 2.4)),
+        ),
+        Scenario(
+            "label-noise",
+            "As default, with the recorded label turned for 2 % of the majority and 20 % of the minority, in every split.",
+            ("majority", "minority"),
+            (0.8, 0.2),
+            (0.4, 0.4),
+            _pair((3.2, 0.0), (2.4, 2.4)),
+            label_noise=(0.02, 0.2),
+        ),
+        Scenario(
+            "five-modalities",
+            "As default, with three more images that say little: one for everyone, one for the majority, one for nobody.",
+            ("majority", "minority"),
+            (0.8, 0.2),
+            (0.4, 0.4),
+            (
+                *_pair((3.2, 0.0), (2.4, 2.4))[:2],
+                Signal("slit_lamp", "disc", (0.8, 0.8)),
+                Signal("angiography", "stripes", (1.2, 0.0), contrast=0.7),
+                Signal("cornea", "disc", (0.0, 0.0)),
+            ),
+        ),
+        Scenario(
+            "two-attributes",
+            "Groups are those of site and sex together: the dominant modality serves one site only, and of its women only half as well.",
+            ("north-men", "north-women", "south-men", "south-women"),
+            (0.4, 0.3, 0.15, 0.15),
+            (0.4, 0.4, 0.4, 0.4),
+            _pair((3.2, 1.6, 0.0, 0.0), (2.4, 2.4, 2.4, 2.4)),
+        ),
     )
 }
 
 
 def named_scenario(name: str) -> Scenario:
-    """The scenario of this name. UserError lists the known ones."""
-    if name not in SCENARIOS:
-        raise UserError(f"no scenario {name!r}; choose one of: {', '.join(SCENARIOS)}")
-    return SCENARIOS[name]
+    """The scenario of this name; `name@0.5` is the same with its bias at half its strength. UserError lists the known ones."""
+    plain, _, dose = name.partition("@")
+    if plain not in SCENARIOS:
+        raise UserError(f"no scenario {name!r}; choose one of: {', '.join(SCENARIOS)}, or one of them with its bias weakened as in default@0.5")
+    if not dose:
+        return SCENARIOS[plain]
+    try:
+        return weakened(SCENARIOS[plain], float(dose))
+    except ValueError:
+        raise UserError(f"{name!r}: the strength after @ is a number from 0 to 1, not {dose!r}") from None
+
+
+def weakened(design: Scenario, dose: float) -> Scenario:
+    """The scenario with its groups made more alike: every value per group is (1 - dose) x the mean over groups (by shares) + dose x itself.
+
+    Separations, absences, prevalence and label noise move so; 1 is the scenario itself, 0 treats all groups
+    alike. ValueError outside of 0 to 1.
+    """
+    if not 0 <= dose <= 1:
+        raise ValueError(f"a strength of {dose}")
+
+    def nearer(values: tuple[float, ...]) -> tuple[float, ...]:
+        mean = sum(v * s for v, s in zip(values, design.shares, strict=True)) / sum(design.shares) if values else 0.0
+        return tuple((1 - dose) * mean + dose * v for v in values)
+
+    signals = tuple(replace(s, separation=nearer(s.separation), absent=nearer(s.absent)) for s in design.signals)
+    return replace(design, name=f"{design.name}@{dose:g}", prevalence=nearer(design.prevalence), signals=signals, label_noise=nearer(design.label_noise))
 
 
 def validated(design: Scenario) -> Scenario:
@@ -137,6 +213,8 @@ def validated(design: Scenario) -> Scenario:
         raise UserError("shares must be positive and sum to 1")
     if not all(0 < p < 1 for p in design.prevalence):
         raise UserError("prevalence must lie between 0 and 1")
+    if design.label_noise and (len(design.label_noise) != n or not all(0 <= p < 0.5 for p in design.label_noise)):
+        raise UserError("label noise: one share below a half per group")
     for s in design.signals:
         if s.absent and (len(s.absent) != n or not all(0 <= a < 1 for a in s.absent)):
             raise UserError(f"absent of {s.name}: one share below 1 per group")

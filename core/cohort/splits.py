@@ -95,7 +95,7 @@ def make_split(
         first.setdefault(patient, row)
         label[patient] = max(label.get(patient, 0), int(y[row]))
         weight[patient] = weight.get(patient, 0) + 1
-    strata: dict[tuple, list[str]] = {}
+    strata: dict[tuple[int | str, ...], list[str]] = {}
     for patient, row in first.items():
         strata.setdefault((label[patient], *(str(g[row]) for g in groups)), []).append(patient)
     generator = np.random.default_rng(seed)

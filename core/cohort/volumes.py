@@ -1,4 +1,4 @@
-"""One volume file as uint8 slices: NumPy arrays, NIfTI, multi-page TIFF, multi-frame DICOM."""
+"""One volume file as uint8 slices: NumPy arrays, NIfTI, NRRD, multi-page TIFF, multi-frame DICOM."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ import tokenize
 import zipfile
 import zlib
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.cohort.images import DAMAGE, MAX_PIXELS, dicom_values, frames, is_dicom, resize, to_bytes
+from core.cohort.nrrd import nrrd_fields, nrrd_values
 from core.cohort.sources import MAX_RATIO, Unreadable
 
 SUFFIXES = (".npy", ".npz")
-VOLUME_SUFFIXES = (*SUFFIXES, ".nii", ".nii.gz")
+VOLUME_SUFFIXES = (*SUFFIXES, ".nii", ".nii.gz", ".nrrd")
 N_SLICES = 10
 MAX_VALUES = 8 * MAX_PIXELS
 _DAMAGE = (tokenize.TokenError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, *DAMAGE)
 
 
-def read_array(data: bytes, key: str | None = None) -> NDArray:
+def read_array(data: bytes, key: str | None = None) -> NDArray[Any]:
     """The array in an NPY file, or under `key` in an NPZ (its only 3-D array when None).
 
     Pickled objects are refused: opening one runs whatever code its author put
@@ -38,7 +39,7 @@ def read_array(data: bytes, key: str | None = None) -> NDArray:
         raise Unreadable(str(error).splitlines()[0][:200] if str(error) else type(error).__name__) from error
 
 
-def read_fields(file: bytes | Path, keys: tuple[str, ...]) -> dict[str, NDArray]:
+def read_fields(file: bytes | Path, keys: tuple[str, ...]) -> dict[str, NDArray[Any]]:
     """Those of `keys` that an NPZ file has, without unpacking its other arrays. Raises Unreadable."""
     try:
         with zipfile.ZipFile(io.BytesIO(file) if isinstance(file, bytes) else file) as archive:
@@ -101,6 +102,8 @@ def _stack(data: bytes, key: str | None) -> NDArray[np.uint8]:
         values = read_array(data, key)
     elif is_dicom(data):
         values = _dicom_frames(data)
+    elif data[:4] == b"NRRD":
+        values = nrrd_values(_with_raw(data))
     elif _is_nifti(data):
         values = _nifti(data)
     else:
@@ -118,7 +121,7 @@ def _stack(data: bytes, key: str | None) -> NDArray[np.uint8]:
         raise Unreadable(str(error)) from error
 
 
-def _from_archive(archive: zipfile.ZipFile, key: str | None) -> NDArray:
+def _from_archive(archive: zipfile.ZipFile, key: str | None) -> NDArray[Any]:
     infos = {i.filename.removesuffix(".npy"): i for i in archive.infolist() if i.filename.endswith(".npy")}
     if key is None:
         three = [name for name, info in infos.items() if len(_shape(archive, info)) == 3]
@@ -152,11 +155,22 @@ def _check_header(file: IO[bytes]) -> tuple[int, ...]:
     return tuple(int(s) for s in shape)
 
 
+def _with_raw(data: bytes) -> tuple[dict[str, str], bytes]:
+    """Fields of a NRRD header and the data after it, unpacked. Raises Unreadable."""
+    head, sign, raw = data.replace(b"\r\n", b"\n", 50).partition(b"\n\n") if b"\r\n" in data[:40] else data.partition(b"\n\n")
+    if not sign:
+        raise Unreadable("NRRD: the header does not end, or the data are in another file; save header and data in one .nrrd")
+    fields = nrrd_fields(head)
+    if fields.get("encoding") in ("gzip", "gz"):
+        raw = _unzipped(raw)
+    return fields, raw
+
+
 def _is_nifti(data: bytes) -> bool:
     return data[:2] == b"\x1f\x8b" or data[344:347] in (b"n+1", b"ni1") or data[4:7] == b"n+2"
 
 
-def _nifti(data: bytes) -> NDArray:
+def _nifti(data: bytes) -> NDArray[Any]:
     """Slices from feet to head, each with the patient's front up: (Z, Y, X) of the image turned to the closest axes."""
     try:
         import nibabel
@@ -174,7 +188,7 @@ def _nifti(data: bytes) -> NDArray:
         if len([n for n in shape if n > 1]) > 3 or len(shape) < 2:
             raise Unreadable(f"NIfTI of shape {shape}: save one volume of three dimensions")
         image = nibabel.as_closest_canonical(kind.from_bytes(raw))
-        values = np.asarray(image.dataobj, dtype=np.float32).reshape([*shape[:3], 1, 1][:3])
+        values = np.asarray(image.dataobj, dtype=np.float32).reshape((*image.shape[:3], 1, 1)[:3])
         return np.ascontiguousarray(np.nan_to_num(values).transpose(2, 1, 0)[:, ::-1])
     except (ImageFileError, HeaderDataError, AttributeError, *_DAMAGE) as error:
         raise Unreadable(f"NIfTI: {str(error)[:150]}") from error
@@ -191,7 +205,7 @@ def _unzipped(data: bytes) -> bytes:
     return raw
 
 
-def _dicom_frames(data: bytes) -> NDArray:
+def _dicom_frames(data: bytes) -> NDArray[Any]:
     try:
         import pydicom
     except ImportError as error:

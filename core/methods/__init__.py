@@ -47,6 +47,20 @@ def ours() -> str:
     return _with_role("ours")
 
 
+def first_choice() -> tuple[str, ...]:
+    """The methods that are chosen before anybody has chosen, in the order of their cards."""
+    from core.methods.source import cards
+
+    return tuple(name for name in ordered() if cards()[name].default)
+
+
+def of_one_modality() -> frozenset[str]:
+    """The methods that train one modality alone, and so fuse nothing."""
+    from core.methods.source import cards
+
+    return frozenset(name for name, card in cards().items() if card.one_modality)
+
+
 def _with_role(role: str) -> str:
     from core.methods.source import cards
 

@@ -79,7 +79,7 @@ class Adversarial(Method):
         group = step.batch.group
         known = (group >= 0).to(step.fused.logits.dtype)
         projects = self.settings.update == "projection"
-        shown = step.fused.last_input if projects else ReverseGradient.apply(step.fused.last_input, self.settings.strength)
+        shown = step.fused.last_input if projects else ReverseGradient.apply(step.fused.last_input, self.settings.strength)  # type: ignore[no-untyped-call]
         if self.settings.conditional:
             shown = torch.cat([shown, torch.nn.functional.one_hot(step.batch.y, self.context.n_classes).to(shown.dtype)], 1)
         logits = self._head(shown)

@@ -6,7 +6,7 @@ means that the sensitive attribute is unknown; such samples are in no group's ag
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -104,3 +104,20 @@ def noise_generator(source: torch.Generator, device: torch.device) -> torch.Gene
 def drawn_seed(source: torch.Generator) -> int:
     """A seed drawn from `source`, a generator on the CPU: no device is waited for."""
     return int(torch.randint(0, 2**31 - 1, (1,), generator=source))
+
+
+def take_gradients(parameters: Sequence[Tensor]) -> Tensor:
+    """The parameters' gradients as one flat vector; they are cleared."""
+    pieces = []
+    for parameter in parameters:
+        pieces.append(torch.zeros_like(parameter).flatten() if parameter.grad is None else parameter.grad.detach().clone().flatten())
+        parameter.grad = None
+    return torch.cat(pieces) if pieces else torch.zeros(0)
+
+
+def give_gradients(parameters: Sequence[Tensor], flat: Tensor) -> None:
+    """Make the flat vector the parameters' gradients again."""
+    offset = 0
+    for parameter in parameters:
+        parameter.grad = flat[offset : offset + parameter.numel()].view_as(parameter).clone()
+        offset += parameter.numel()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Family = Literal["none", "balance", "fairness", "both"]
-Role = Literal["reference", "rival", "ours"]
+Role = Literal["reference", "rival", "replica", "ours"]
 LAST_PLACE = 1000
 """Place in lists of a method whose card names none."""
 
@@ -31,4 +31,7 @@ class Card:
     default: bool = False
     """Chosen on the training page before anybody has chosen."""
     role: Role = "rival"
-    """`reference`: the others are compared with it; `ours`: this project's own, which is compared with all others."""
+    """`reference`: the others are compared with it; `ours`: this project's own, which is compared with all others;
+    `replica`: a published program, its defects included, which shows what they cost and is nobody's first look."""
+    one_modality: bool = False
+    """Trained once for each modality, on that one alone (the setting `modality`): it fuses nothing."""

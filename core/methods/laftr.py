@@ -52,7 +52,7 @@ class LAFTR(Method):
         if step.fused.last_input is None:
             raise ValueError("laftr needs a fused network with a linear last layer")
         group, y = step.batch.group, step.batch.y
-        logits = self._head(ReverseGradient.apply(step.fused.last_input, self.settings.strength))
+        logits = self._head(ReverseGradient.apply(step.fused.last_input, self.settings.strength))  # type: ignore[no-untyped-call]
         error = 1 - logits.softmax(1).gather(1, group.clamp_min(0)[:, None])[:, 0]
         labels = self.context.n_classes if self.settings.conditional else 1
         cell = group * labels + (y if self.settings.conditional else 0)

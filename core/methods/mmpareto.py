@@ -5,13 +5,13 @@ TorchJD has the min-norm step (MGDA), not MMPareto's exception, rescaling or per
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from core.methods.arithmetic import give_gradients, take_gradients
 from core.methods.base import Method, SearchSpace, Step, register
 from core.methods.card import Card
 
@@ -70,34 +70,18 @@ class MMPareto(Method):
         fused, unimodal = step.cache.pop("mmpareto")
         fused.backward(retain_graph=True)
         encoders = [step.network.encoder_parameters(m) for m in range(len(self.context.modalities))]
-        of_fused = [_take(parameters) for parameters in encoders]
+        of_fused = [take_gradients(parameters) for parameters in encoders]
         unimodal.backward()
         shares = []
         for parameters, first in zip(encoders, of_fused, strict=True):
             if not parameters:
                 shares.append(torch.full((), 0.5, device=self.context.device))
                 continue
-            second = _take(parameters)
+            second = take_gradients(parameters)
             direction, share = pareto_direction(first, second)
-            _give(parameters, self.settings.magnify * direction)
+            give_gradients(parameters, self.settings.magnify * direction)
             shares.append(share)
         self._share = torch.stack(shares)
 
     def series(self) -> dict[str, Tensor]:
         return {"fused_share": self._share}
-
-
-def _take(parameters: Sequence[Tensor]) -> Tensor:
-    """The parameters' gradients as one flat vector; they are cleared."""
-    pieces = []
-    for parameter in parameters:
-        pieces.append(torch.zeros_like(parameter).flatten() if parameter.grad is None else parameter.grad.detach().clone().flatten())
-        parameter.grad = None
-    return torch.cat(pieces) if pieces else torch.zeros(0)
-
-
-def _give(parameters: Sequence[Tensor], flat: Tensor) -> None:
-    offset = 0
-    for parameter in parameters:
-        parameter.grad = flat[offset : offset + parameter.numel()].view_as(parameter).clone()
-        offset += parameter.numel()

@@ -47,6 +47,7 @@ class MultiFairReleased(Method):
         "AUCs of single batches; AdamW divides its scaling out, and rho changes nothing there",
         departures="the momentum of the running group AUCs and the AUC before the first step are not documented and chosen here",
         order=30,
+        role="replica",
         colour=("#8FA3E8", "#66739F"),
     )
     inert_under_adamw = ("rho",)

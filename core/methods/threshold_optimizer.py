@@ -17,7 +17,7 @@ FEWEST_PER_CLASS = 2
 """Positives and negatives a group needs in validation to have a rule of its own."""
 
 
-class Passthrough(BaseEstimator):
+class Passthrough(BaseEstimator):  # type: ignore[misc]
     """A fitted estimator in scikit-learn's sense whose input already is its score."""
 
     def fit(self, x: Any, y: Any) -> Passthrough:

@@ -25,6 +25,7 @@ class Unimodal(Method):
         order=40,
         colour=("#9A9FA8", "#878D97"),
         default=True,
+        one_modality=True,
     )
 
     @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def _pulls(place: Placements, positive: Bools, index: Ints, w: Floats | None) ->
     return pull if w is None else pull * w
 
 
-def _correction(count: NDArray) -> Floats:
+def _correction(count: NDArray[np.int64]) -> Floats:
     """n / (n - 1), NaN below two."""
     c = np.asarray(count, dtype=np.float64)
     return np.divide(c, c - 1, out=np.full(c.shape, np.nan), where=c > 1)

@@ -154,7 +154,7 @@ def seeds_table(document: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def curve_table(document: Mapping[str, Any], model: str, attribute: str, curve: str) -> pd.DataFrame:
-    """Points of one curve (`reliability`, `decision`, `sliding`, `smooth`, `scores`) of one model; empty when it was not asked for."""
+    """Points of one curve (`reliability`, `smooth`, `decision`, `sliding`, `scores`) of one model; empty when it was not asked for."""
     curves = models(document)[model]["attributes"][attribute].get("curves") or {}
     return pd.DataFrame(curves.get(curve) or [])
 

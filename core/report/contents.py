@@ -14,6 +14,7 @@ TRAINED = "What was trained?"
 SUMMARY = "In short"
 WHO = "Who was audited, and how is it decided?"
 DECLARED = "What was declared before looking?"
+CHANGED = "What has changed since the earlier audit?"
 CHECKLIST = "Which items of reporting guidelines are answered?"
 LIMITS = "What these results cannot say"
 FOUND = "What was found?"
@@ -35,8 +36,8 @@ def runs_contents(attribute: str | None) -> tuple[str, ...]:
     return (*(() if attribute is None else (by_attribute(attribute, real=True), METHODS)), MODALITIES, GRADIENTS, TRAINED, CHECKLIST, WORDS)
 
 
-def audit_contents(document: Mapping[str, Any]) -> tuple[str, ...]:
-    """Of `audit_report`.
+def audit_contents(document: Mapping[str, Any], earlier: bool = False) -> tuple[str, ...]:
+    """Of `audit_report`; `earlier`: it is set against an earlier audit.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def audit_contents(document: Mapping[str, Any]) -> tuple[str, ...]:
     crossed = {name: len(part.get("attributes") or (1,)) > 1 for name, part in first["attributes"].items()}
     told = {
         REST: bool(first.get("against_rest")), TOGETHER: any(crossed.values()), BETTER: not comparisons_table(document).empty,
-        BEFORE: bool(document.get("findings")), LIMITS: True, CHECKLIST: True, AGAIN: True, WORDS: True,
+        CHANGED: earlier, BEFORE: bool(document.get("findings")), LIMITS: True, CHECKLIST: True, AGAIN: True, WORDS: True,
     }  # fmt: skip
     declared = (DECLARED,) if document.get("plan") else ()
     return (

@@ -13,8 +13,8 @@ from core.charts.audit_forest import metric_forest
 from core.charts.audit_matrix import DISPARITY, NONE, UNKNOWN, verdict_matrix
 from core.charts.audit_threshold import sliding
 from core.charts.audit_volcano import volcano
-from core.charts.calibration import score_distribution, smooth_calibration
 from core.charts.consequences import cross_group
+from core.charts.scores_by_outcome import score_distribution, smooth_calibration
 from core.charts.text import count, decimal, interval, missing, p_value, plural, positives
 from core.metrics.catalogue import short
 from core.report import contents, paper_tables
@@ -191,9 +191,10 @@ def _attribute(
             )
         )
     model = next(iter(parts))
-    calibrated = smooth_calibration(curve_table(document, model, attribute, "smooth"), _ratios(own[own["model"] == model]))
+    fitted = curve_table(document, model, attribute, "smooth")
+    calibrated = smooth_calibration(fitted, _ratios(own[own["model"] == model]))
     if calibrated.empty:
-        calibrated = reliability(curve_table(document, model, attribute, "reliability"), attribute)
+        calibrated = reliability(curve_table(document, model, attribute, "reliability"), attribute, fitted)
     useful = decision_curves(curve_table(document, model, attribute, "decision"), attribute)
     point = parts[model]["attributes"][attribute].get("operating_point") or {}
     spread = score_distribution(curve_table(document, model, attribute, "scores"), point.get("threshold"))

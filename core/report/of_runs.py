@@ -22,6 +22,7 @@ from core.report.document import ChartBlock, Report, Section, TableBlock
 from core.report.guidelines import checklist_section
 from core.report.terms import glossary_section
 from core.results import cohort_claims, group_tables
+from core.results.predictions import group_names
 from core.store import Store
 from core.versions import now
 from core.workspace import read_json
@@ -193,7 +194,7 @@ def _modalities(store: Store, names: dict[str, str], modalities: Sequence[str], 
     telemetry = store.telemetry(names, ["contribution.ratio", "contribution.phi"])
     figures = [("contribution", contribution.over_epochs(telemetry, names, modalities))]
     if attribute is not None:
-        groups = group_tables.group_names(store, cohort_id, attribute)
+        groups = group_names(store, cohort_id, attribute)
         last = telemetry[telemetry["epoch"] == telemetry.groupby("run_id")["epoch"].transform("max")]
         performance = group_tables.modality_performance(store, names, attribute)
         alone, without = performance[performance["kind"] == "unimodal"], performance[performance["kind"].isin(["all", "without"])]
@@ -214,7 +215,7 @@ def _gradients(store: Store, names: dict[str, str], modalities: Sequence[str], c
     if trained.empty:
         return Section(contents.GRADIENTS, "These runs recorded no gradients: a network with one modality has none to compare.")
     last = int(trained.max()) + 1
-    groups = group_tables.group_names(store, cohort_id, attribute) if attribute is not None else ()
+    groups = group_names(store, cohort_id, attribute) if attribute is not None else ()
     figure = gradients.conflict(telemetry, names, modalities, groups, (max(1, last - 2), last))
     blocks = _charts(("conflict", figure), ("magnitude", gradients.magnitudes(telemetry, names, modalities)))
     if attribute is not None:

@@ -11,7 +11,6 @@ from core.charts.text import count, decimal
 from core.report import contents
 from core.report.document import Section, TableBlock
 
-NOT_RECORDED = "not recorded"
 ROLES = {
     "label": "True label", "score": "Score", "prediction": "Predicted label", "attributes": "Sensitive attributes", "id": "Sample id",
     "patient": "Patient", "model": "Name of the model", "weights": "Sampling weights", "split": "Split",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from core.methods import of_one_modality
 from core.runs.folder import described, rank
 from core.runs.queue_settings import parallel
 from core.runs.spec import RunSpec, canonical_json
@@ -101,5 +102,5 @@ def _item(status: Mapping[str, Any], named: Mapping[str, Any], flagged: bool, po
 def _likes(spec: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
     """From the most to the least alike."""
     alike = (spec["cohort_id"], canonical_json(spec["network"]), str(spec["budget"]["batch_size"]))
-    modality = str(spec["settings"].get("modality")) if spec["method"] == "unimodal" else ""
+    modality = str(spec["settings"].get("modality")) if spec["method"] in of_one_modality() else ""
     return (spec["method"], modality, *alike), alike

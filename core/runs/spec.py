@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError
+from core.methods import of_one_modality
 from core.methods.source import cards, source_digest
 from core.training.spec import TrainSpec
 from core.workspace import read_json, write_json
@@ -53,8 +54,8 @@ class RunSpec:
 
     @property
     def modality(self) -> str | None:
-        """The one modality of a unimodal run."""
-        return self.train.settings.get("modality") if self.train.method == "unimodal" else None
+        """The modality of a run that trains one alone; None for every other run."""
+        return self.train.settings.get("modality") if self.train.method in of_one_modality() else None
 
     def describe(self) -> dict[str, Any]:
         """Content of spec.json: the specification under its name, and how it is shown."""
@@ -81,7 +82,7 @@ def plan(
 ) -> list[RunSpec]:
     """The runs that a request stands for: every method with every seed.
 
-    `unimodal` becomes one run per modality of the cohort. `attribute` defaults to the
+    A method of one modality becomes one run per modality of the cohort. `attribute` defaults to the
     cohort's first. `settings` are routed by name to the method, the budget or the
     network; with several methods, a key is given to those that know it, and one that
     none knows is an error. The method's whole settings are written into the
@@ -153,11 +154,12 @@ def _settings_for(names: list[str], settings: dict[str, Any], preset: str, attri
 
 
 def _variants(name: str, settings: dict[str, Any], cohort: Cohort) -> list[dict[str, Any]]:
-    if name != "unimodal":
-        return [settings]
-    if settings.get("modality") is not None:
+    """The settings of every run that the method stands for; one modality that is asked for by name is one run."""
+    from core.methods import get
+
+    if name in of_one_modality() and settings.get("modality") is not None:
         return [{**settings, "modality": cohort.modality(str(settings["modality"])).name}]
-    return [{**settings, "modality": modality} for modality in cohort.modality_names]
+    return [{**settings, **variant} for variant in get(name).variants(tuple(cohort.modality_names)).values()]
 
 
 def _whole_settings(spec: TrainSpec) -> dict[str, Any]:

@@ -36,8 +36,7 @@ BASE = {
 def planted_cohort(workspace: Workspace, scenario: str | Scenario = "default", draw: int = SEED) -> Cohort:
     """The study's cohort: the scenario's two images, in three fixed splits; made once per workspace and `draw`, its seed."""
     design = named_scenario(scenario) if isinstance(scenario, str) else scenario
-    images = tuple(s for s in design.signals if s.style in ("disc", "stripes"))
-    design = replace(design, signals=images)
+    design = replace(design, signals=design.images)
     folder = _folder(workspace, design.name, draw)
     if not (folder / "truth.json").is_file():
         shutil.rmtree(folder, ignore_errors=True)
@@ -73,7 +72,7 @@ def planted_plan(
         f"{name} {part['overall']:.3f}/{part['es_auc']:.3f}" for name, part in (("group known", best["all"]), ("group unknown", best["group_blind"]))
     )
     conditions = (
-        f"planted cohort, scenario {scenario}, draw {draw}, with its two images at {truth['scenario']['size']} pixels ({sizes} patients; {share})",
+        f"planted cohort, scenario {scenario}, draw {draw}, with its images alone at {truth['scenario']['size']} pixels ({sizes} patients; {share})",
         f"AUC/ES-AUC of the score with the best AUC that the hidden signals allow: {reach}; no score has a better AUC, but one that gives some of it up may have a better ES-AUC",
         f"small encoders trained from scratch, width {BASE['width']}, {BASE['epochs']} epochs, batch {BASE['batch_size']}, learning rate {BASE['lr']:g}, AdamW, cosine",
     )

@@ -18,6 +18,7 @@ import psutil
 
 from core import cohort as cohorts
 from core.cohort.planted import simulate
+from core.methods import reference
 from core.runs import RunSpec, plan
 from core.runs.folder import RunFolder, new_status
 from core.store import Store
@@ -42,7 +43,7 @@ def measure(runs: int = RUNS) -> Iterator[Measured]:
         yield _store(workspace, f"results cache of {runs} runs, filled the first time", FIRST_FILL_SECONDS)
         yield _store(workspace, f"results cache of {runs} runs, opened again", LATER_FILL_SECONDS)
         for command, limit in COMMANDS.items():
-            words = [command] if command != "train" else ["train", "--cohort", cohort_id, "--method", "erm", "--seeds", "3"]
+            words = [command] if command != "train" else ["train", "--cohort", cohort_id, "--method", reference(), "--seeds", "3"]
             words += [] if command == "--help" else ["--workspace", str(workspace.root)]
             if command == "train":
                 processor_seconds(words)  # The first answer makes the plan that the later ones read.
@@ -54,7 +55,7 @@ def fill(workspace: Workspace, files: Path, runs: int) -> str:
     """A small cohort and `runs` done runs on it, none of which was trained; returns the cohort's id."""
     simulate(files, patients=PATIENTS, seed=1)
     cohort = cohorts.ingest(workspace, files / "cohort.csv", images=files, name="Bench")
-    specs = plan(cohort, ["erm"], seeds=range(1, runs + 1), cache=workspace.cache)
+    specs = plan(cohort, [reference()], seeds=range(1, runs + 1), cache=workspace.cache)
     pattern = files / "predictions.parquet"
     _predictions(cohort).to_parquet(pattern, index=False)
     for number, spec in enumerate(specs):

@@ -20,8 +20,9 @@ NOT_HERE = """## Rivals that are not in the contest, and why
 
 - Strong augmentation and tuned weight decay are settings of every method, not rows: `--set augment=strong`, and `multifair tune` searches weight decay for all.
 - MLA, ReconBoost: both train the modalities by turns, one backward pass and one optimizer per modality. The loop has one step for all modalities; `epoch_rows` and stages do not give turns within an epoch.
+- MMCosine, recalibration per group, and multifair-directed are methods here (`multifair methods`) that the tables above do not hold. multifair-directed was frozen after two development draws (21 and 22) and has not been compared on blind ones: `multifair study contest --methods erm mmpareto unimodal multifair-directed --protocols b --draws 1414 1515 1616` does it.
 - AMCo: masks modality features on a schedule of the epoch with constants tuned per data set; not written yet.
-- MMCosine, LFM, Relearning, InfoReg, UMT, modality valuation, MBSD: not written yet. The hooks they need are there (stages with `restarts`, outputs on the training rows, modules of a method's own), so each would be one file.
+- LFM, Relearning, InfoReg, UMT, modality valuation, MBSD: not written yet. The hooks they need are there (stages with `restarts`, outputs on the training rows, modules of a method's own), so each would be one file.
 - FairGrad-style aggregation: not written yet; the tests have TorchJD as its oracle. FairCLIP's loss in full needs image-text pairs from a contrastive model, which cohorts here do not have; `sinkhorn` is its distance on the fused logit.
 - erm with patients of validation in training (1,600 / 200 instead of 1,000 / 800): an earlier check found erm .893, multifair-plus .914 and the neglected modality alone .926 there; the contest holds the splits fixed and does not repeat it.
 """

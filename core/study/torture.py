@@ -28,6 +28,7 @@ from core import cohort as cohorts
 from core.cohort.planted import simulate
 from core.errors import UserError
 from core.locks import holding, is_held
+from core.methods import first_choice, of_one_modality
 from core.runs import RunSpec, folders, plan, retry, set_parallel, settle, submit
 from core.runs.dead_runs import worker_lock
 from core.runs.environment import ROOT
@@ -38,7 +39,6 @@ from core.store import Store
 from core.workspace import Workspace
 
 TINY: dict[str, Any] = {"width": 8, "heads": 2, "image_size": 16, "bootstrap": 5, "epochs": 40}
-METHODS = ("erm", "multifair")
 PATIENTS = 160
 DISK = "256m"
 TARGETS = {"job": JOB_MODULE, "worker": "core.runs.worker", "server": "core.study.torture", "ingest": "core.cli"}
@@ -75,7 +75,7 @@ def torture(folder: Path, kills: int, seed: int, progress: Progress, seeds: int 
     calm = Workspace.open(folder / "calm")
     simulate(folder / "files", patients=PATIENTS, seed=1)
     cohort = cohorts.ingest(calm, folder / "files" / "cohort.csv", images=folder / "files", name="Tortured")
-    specs = plan(cohort, METHODS, seeds=range(1, seeds + 1), settings=TINY)
+    specs = plan(cohort, [name for name in first_choice() if name not in of_one_modality()], seeds=range(1, seeds + 1), settings=TINY)
     progress(f"{len(specs)} runs in peace")
     set_parallel(calm, 2)
     wait(calm, [handle.run_id for handle in submit(calm, specs)], lambda _: None)

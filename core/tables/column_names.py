@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 
+import pandas as pd
+
+from core.tables.splits import MOST_FOLDS
+
 PATIENT = (
     "patient_id", "patient", "patientid", "subject_id", "subject", "subjectid", "participant_id", "participant", "mrn", "pid", "case_id", "empi", "person_id", "pat_id",
     "patient_no", "patient_number", "patient_nr", "ptid", "eid", "anonymized_patient_id",
@@ -69,6 +73,11 @@ def names_identifier(column: str) -> bool:
         words_of(column)
         & {"id", "ids", "uid", "identifier", "mrn", "accession", "key", "code", "date", "datetime", "time", "day", "birth", "dob", "phone", "zip", "postcode"}
     ) or column.lower().endswith("id")
+
+
+def names_matched(column: str, values: pd.Series) -> bool:
+    """Whether the column says which rows were matched to each other; a `set` of many values is no split."""
+    return tidy(column) in MATCHED or (tidy(column) == "set" and values.nunique() > MOST_FOLDS)
 
 
 def names_sensitive(column: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import IO, Any
+from typing import Any
 
 import pandas as pd
 
@@ -32,8 +32,3 @@ def csv_text(frame: pd.DataFrame, **options: Any) -> str:
         if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column)):
             safe.isetitem(place, column.map(harmless).to_numpy(dtype=object))
     return str(safe.to_csv(**{"index": False, "lineterminator": "\n", **options}))
-
-
-def write_csv(frame: pd.DataFrame, file: IO[str], **options: Any) -> None:
-    """`csv_text` into an open text file."""
-    file.write(csv_text(frame, **options))

@@ -237,7 +237,6 @@ def _script(char: str) -> str:
     return unicodedata.name(char, "UNKNOWN").split(" ")[0].split("-")[0]
 
 
-_FREQUENT = frozenset("оеаинтсрвлкмдпуяыьгзбчйхжюшцщэфОЕАИНТСРВ")
 _RARE_CASE = re.compile(r"^[А-ЯЁ]{2,}$")
 
 

@@ -59,6 +59,7 @@ _UNDETECTED = re.compile(
     r"<\s*(?:lod|loq|llod|lloq|dl)|bdl|blq|below (?:the )?(?:limit of )?(?:detection|quantification)(?: limit)?|(?:not|non)[- ]?detect(?:ed|able)?|undetect(?:ed|able)|traces?|nachweisgrenze",
     re.IGNORECASE,
 )
+_ABOUT = re.compile(rf"(?:~|≈|≃|ca\.?|c\.|approx\.?|approximately|about|around|circa|etwa|env\.?|environ)\s*({_NUMBER})", re.IGNORECASE)
 _LAB_FLAG = re.compile(rf"({_NUMBER})\s*(?:\*+|\(?(?:hh?|ll?|a|c)\)?|!)", re.IGNORECASE)
 _UNIT = re.compile(rf"(?:[€$£¥]\s*)?({_NUMBER})\s*([A-Za-zµμ°%‰Ωω²³/^*·.\d\s-]{{0,20}}|[€$£¥])")
 _GROUPED = re.compile(r"[-+]?\d{1,3}(?:([,.' \u00a0\u202f\u2019])\d{3})+")
@@ -176,7 +177,7 @@ class _Reading:
         """Whether the column as a whole is one of numbers, by the plain ones among its values."""
         rows_of = {kind: int(self.counts[places].sum()) for kind, places in self.notes.items()}
         unreadable, absent, words = (rows_of.get(kind, 0) for kind in ("text", "absent", "unknown"))
-        exact = [k for k in ("grouped", "decimal comma", "age", "unit", "mark") if k in self.notes]
+        exact = [k for k in ("grouped", "decimal comma", "age", "unit", "mark", "about") if k in self.notes]
         distinct += sum(len(self.notes[k]) for k in exact)
         limits = rows_of.get("below", 0) + rows_of.get("above", 0) + rows_of.get("undetected", 0)
         known = rows - absent - words
@@ -204,6 +205,7 @@ class _Reading:
                 "{rows} not detected ({texts}): read as missing and flagged",
                 "They are low, not unknown: write a number (the limit, or half of it) if the model should know that.",
             ),
+            "about": ("info", "{rows} said to be about a number ({texts}): read as that number", "Nothing to do."),
             "mark": ("info", "{rows} with a mark of the laboratory ({texts}): read without it", "Nothing to do."),
             "age": ("info", "{rows} with a unit of time ({texts}): read in years", "Nothing to do, unless the unit is another."),
             "unit": ("info", "{rows} with a unit ({texts}): read without it", "Nothing to do, unless the unit differs between rows."),
@@ -256,6 +258,9 @@ class _Reading:
                     return kind, number, ""
         if _UNDETECTED.fullmatch(text.strip()):
             return "undetected", np.nan, ""
+        about = _ABOUT.fullmatch(text.strip())
+        if about and (number := self._number(about[1])) is not None:
+            return "about", number, ""
         mark = _LAB_FLAG.fullmatch(text.strip())
         if mark and (number := self._number(mark[1])) is not None:
             return "mark", number, ""

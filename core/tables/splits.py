@@ -8,7 +8,7 @@ from collections.abc import Iterable
 SPLITS = ("train", "validation", "test")
 WORDS = {
     "train": "train", "training": "train", "tr": "train", "trn": "train", "fit": "train", "development": "train", "derivation": "train", "discovery": "train", "learn": "train",
-    "validation": "validation", "validate": "validation", "validating": "validation", "valid": "validation", "val": "validation", "dev": "validation", "tune": "validation",
+    "validation": "validation", "validate": "validation", "validating": "validation", "valid": "validation", "val": "validation", "va": "validation", "vld": "validation", "dev": "validation", "tune": "validation",
     "tuning": "validation",
     "test": "test", "testing": "test", "te": "test", "tst": "test", "holdout": "test", "hold-out": "test", "held-out": "test", "heldout": "test", "external": "test",
     "external validation": "test", "external test": "test",

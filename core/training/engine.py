@@ -14,6 +14,7 @@ from core.methods import get
 from core.methods.base import Context, Method, Step
 from core.models.batch import Batch
 from core.models.network import build
+from core.training import shards
 from core.training.augment import augmented
 from core.training.data import Data
 from core.training.device import autocast
@@ -57,6 +58,7 @@ class Engine:
         self.average: dict[str, Tensor] | None = None
         """The running average of the network's state, where the method keeps one."""
         self.epoch = 0
+        self.shards = shards.Shards(self.network, spec.seed) if shards.joined() else None
         self.network.train()
 
     def _make_optimizers(self) -> None:
@@ -138,7 +140,7 @@ class Engine:
         """The step as the method sees it, and the features that the fusion got."""
         method, network = self.method, self.network
         with autocast(self.data.device, self.spec.precision):
-            features = network.encode(batch.inputs, batch.present)
+            features = network.encode(batch.inputs, batch.present) if self.shards is None else self.shards.encode(batch, self.steps_done)
             transformed = method.transform(features, batch, training=True)
             fused = method.fused(network, transformed, batch.present, batch.group)
             seen = features if method.joint_classifiers else features.detach()
@@ -166,6 +168,8 @@ class Engine:
         method.after_backward(step)
         if self.spec.budget.clip is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.spec.budget.clip)
+        if self.shards is not None:
+            self.shards.end_step()
         relative = self._update(step, measure_update)
         self.steps_done += 1
         method.after_step(step)

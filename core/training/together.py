@@ -21,7 +21,7 @@ from core.methods import get
 from core.methods.base import Method, Step
 from core.models.batch import Batch, Fused
 from core.training import device as devices
-from core.training import held_out
+from core.training import held_out, shards
 from core.training.data import CohortLike, load
 from core.training.engine import Engine
 from core.training.inputs import prepare
@@ -67,7 +67,7 @@ def train_together(cohort: CohortLike, members: Sequence[Member], cache: Path | 
     Raises UserError on what concerns them all.
     """
     place, spec = devices.choose(device), members[0].spec
-    if not alike([member.spec for member in members]) or not can_join(spec, place):
+    if shards.wanted() or not alike([member.spec for member in members]) or not can_join(spec, place):
         return None
     method = get(spec.method)
     try:

@@ -20,7 +20,7 @@ from core.methods.base import EpochView, Step
 from core.metrics.estimate import finite_or_none
 from core.training import checkpoint as checkpoints
 from core.training import device as devices
-from core.training import held_out
+from core.training import held_out, shards
 from core.training.contribution import contribution_rows
 from core.training.data import HELD_OUT, CohortLike, Data, load
 from core.training.engine import Engine
@@ -72,11 +72,16 @@ def train(
     cache : folder for frozen features, shared by all runs on the cohort
     device : auto, cpu, cuda or cuda:N
 
-    The sink gets start, progress, epoch and telemetry events, the predictions, and end
+    Under torchrun the processes share every batch (core/training/shards.py), and the first one
+    reports and writes. The sink gets start, progress, epoch and telemetry events, the predictions, and end
     (done or cancelled). An exception ends the training without an end event: the caller
     knows the reason. Raises UserError on what a user can mend.
     """
-    place = devices.choose(device)
+    place = shards.own_device(devices.choose(device))
+    shards.join(place)
+    if shards.rank() > 0:
+        # All processes compute the same; one tells of it.
+        sink, checkpoint = _Silent(), None
     method = get(spec.method)
     try:
         names = method.modalities(method.parse_settings(spec.settings), tuple(cohort.modality_names))
@@ -87,6 +92,16 @@ def train(
     if held_out.place(method, spec) == "part":
         data = data.without(held_out.folds(data, spec.budget.folds, spec.seed)[0])
     return Training(cohort, Engine(data, spec), sink, should_stop, checkpoint).run(resume)
+
+
+class _Silent:
+    """Where a process reports to that trains with others and is not the first."""
+
+    def event(self, event: Event) -> None:
+        pass
+
+    def predictions(self, frame: pd.DataFrame) -> None:
+        pass
 
 
 class Training:
@@ -164,6 +179,8 @@ class Training:
         return "cancelled"
 
     def begin_epoch(self) -> None:
+        if self.engine.shards is not None:
+            self.engine.shards.align()
         self._started = time.monotonic()
         self._meter = Meter(len(self.engine.network.modalities), self.spec.network.width, self.data.device)
 
@@ -314,10 +331,10 @@ class Training:
     def _stop(self, ask: bool) -> bool:
         """Whether to stop; asked when `ask` says so, and a few times a second."""
         now = time.monotonic()
-        if not ask and now - self._asked < STOP_SECONDS:
-            return False
-        self._asked = now
-        return self._should_stop()
+        due = ask or now - self._asked >= STOP_SECONDS
+        if due:
+            self._asked = now
+        return shards.agreed(due and self._should_stop())
 
     def _progress(self) -> None:
         now = time.monotonic()

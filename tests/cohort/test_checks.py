@@ -71,7 +71,10 @@ FIRES: list[tuple[str, dict[str, Any]]] = [
     ("duplicate-image", {"digests": {"photo": ["same" if i in (0, 9) else str(i) for i in range(N)]}}),
     ("blank-image", {"blank": {"photo": ROW == 5}}),
     ("dark-image", {"dark": {"photo": ROW == 5}}),
-    ("unread-files", {"changes": {"scan": [f"{i}.nrrd" for i in range(N)]}}),
+    ("split-not-used", {"changes": {"split": ["train" if i % 2 else "val" for i in range(N)]}}),
+    ("split-not-used", {"changes": {"fold": [i % 5 for i in range(N)]}}),
+    ("patient-sides", {"changes": {"patient": [f"P{i // 2}_{'LR'[i % 2]}" for i in range(N)]}}),
+    ("unread-files", {"changes": {"scan": [f"{i}.mha" for i in range(N)]}}),
     ("attribute-as-feature", {"role_changes": {"modalities": (Modality("labs", "tabular", ("age", "sex")),)}}),
     ("id-as-feature", {"changes": {"visit_id": list(range(N))}, "role_changes": {"modalities": (Modality("labs", "tabular", ("visit_id",)),)}}),
     ("tiny-group", {"changes": TINY}),
@@ -95,6 +98,10 @@ FIRES: list[tuple[str, dict[str, Any]]] = [
 ]
 
 SILENT: list[tuple[str, dict[str, Any]]] = [
+    ("split-not-used", {}),
+    ("split-not-used", {"changes": {"ward": [f"w{i % 7}" for i in range(N)]}}),
+    ("patient-sides", {}),
+    ("patient-sides", {"changes": {"patient": [f"P{i}_L" for i in range(N)]}}),
     ("label-constant", {}),
     ("label-missing", {}),
     ("label-not-binary", {}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.cohort.fairvision import ingest_fairvision, ingest_fairvlmed
+from core.cli import main
+from core.cohort.fairvision import ingest_fairvision, ingest_fairvlmed, recognised_folder
 from core.errors import UserError
 from core.workspace import Workspace
 
@@ -129,3 +131,26 @@ def test_what_is_not_there_is_said_plainly(tmp_path: Path, workspace: Workspace)
     write(tmp_path / "notes", vlmed)
     with pytest.raises(UserError, match="no summarised notes"):
         ingest_fairvlmed(workspace, tmp_path / "notes", summaries=True)
+
+
+def test_the_folders_are_recognised_and_told_apart(tmp_path: Path) -> None:
+    write(tmp_path / "fv" / "AMD", lambda i: fields(i, "AMD"), {"Training": 2, "Test": 1})
+    write(tmp_path / "vl", lambda i: {**fields(i, "Glaucoma"), "note": "a note"}, {"Training": 2, "Test": 1})
+    for named in ("fv", "fv/AMD"):
+        assert recognised_folder(tmp_path / named) == ("fairvision", tmp_path / "fv", "AMD")
+    assert recognised_folder(tmp_path / "vl") == ("fairvlmed", tmp_path / "vl", None)
+    assert recognised_folder(tmp_path) is None
+    write(tmp_path / "fv" / "DR", lambda i: fields(i, "DR"), {"Training": 2, "Test": 1})
+    with pytest.raises(UserError, match="AMD, DR of FairVision; which one"):
+        recognised_folder(tmp_path / "fv")
+
+
+def test_ingest_takes_the_folder_with_and_without_its_layout(tmp_path: Path, workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "AMD", lambda i: fields(i, "AMD"))
+    ids = []
+    for more in ([], ["--layout", "fairvision"]):
+        assert main(["ingest", str(tmp_path / "AMD"), *more, "--json", "--workspace", str(workspace.root)]) == 0
+        ids.append(json.loads(capsys.readouterr().out)["cohort_id"])
+    assert ids == [ingest_fairvision(workspace, tmp_path, "AMD").cohort_id] * 2
+    assert main(["ingest", str(tmp_path / "AMD"), "--layout", "fairvlmed", "--workspace", str(workspace.root)]) == 2
+    assert "has the layout of fairvision" in capsys.readouterr().err

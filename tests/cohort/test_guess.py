@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from core.cohort.guess import guess_roles, propose_roles
 from core.cohort.sample import sample_folder
 from core.cohort.schema import Modality
 from core.cohort.sources import FolderSource
-from core.cohort.tables import read_table
 from core.errors import UserError
+from core.tables.reader import read_table
 from tests.cohort.helpers import plain_columns, text_table
 
 
@@ -85,13 +88,13 @@ def test_a_column_that_is_lost_says_why():
         plain_columns(60)
         | {
             "weight": [f"{50 + i} {'kg' if i % 2 else 'lb'}" for i in range(60)],
-            "scan": [f"{i}.nrrd" for i in range(60)],
+            "scan": [f"{i}.mha" for i in range(60)],
             "link": [f"https://example.org/{i}" for i in range(60)],
         }
     )
     guess = guess_roles(table)
     assert {"weight", "scan", "link"} <= set(guess.roles.dropped)
-    assert "looks like numbers" in guess.reasons["weight"] and ".nrrd" in guess.reasons["scan"] and "web addresses" in guess.reasons["link"]
+    assert "looks like numbers" in guess.reasons["weight"] and ".mha" in guess.reasons["scan"] and "web addresses" in guess.reasons["link"]
 
 
 def test_all_but_the_label_is_guessed_without_one():
@@ -104,3 +107,24 @@ def test_all_but_the_label_is_guessed_without_one():
 def test_a_history_of_skin_cancer_is_no_skin_type():
     table = text_table(plain_columns(60) | {"skin_cancer_history": ["yes", "no"] * 30})
     assert "skin_cancer_history" not in guess_roles(table).roles.attributes
+
+
+def test_pictures_named_by_patients_are_found(tmp_path: Path) -> None:
+    table = pd.DataFrame({"patient_id": [f"P{i:03d}" for i in range(40)], "sex": ["F", "M"] * 20, "label": ["0", "1", "1", "0"] * 10})
+    for patient in table["patient_id"]:
+        (tmp_path / f"{patient}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    roles = guess_roles(table, FolderSource(tmp_path)).roles
+    assert roles.patient_id == "patient_id" and roles.modalities[0] == Modality("patient", "image", ("patient_id",))
+
+
+def test_a_height_in_centimetres_is_the_patients_and_one_in_pixels_is_the_files() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"patient_id": range(60), "height": rng.normal(170, 9, 60).round(), "label": [0, 1] * 30, "x": rng.normal(size=60)}).astype(str)
+    assert "height" in guess_roles(table).roles.feature_columns
+    assert "height" not in guess_roles(table.assign(height=["1024", "512"] * 30)).roles.feature_columns
+
+
+def test_the_column_of_matched_sets_is_no_feature() -> None:
+    table = pd.DataFrame({"set": [str(i // 3) for i in range(90)], "case": ["1", "0", "0"] * 30, "crp": [f"{i % 17}.5" for i in range(90)]})
+    guess = guess_roles(table, label="case")
+    assert guess.roles.feature_columns == ("crp",) and "matched" in guess.reasons["set"]

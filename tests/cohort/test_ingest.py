@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from core.cohort import cohort as cohorts
 from core.cohort import ingest, list_cohorts, load
@@ -281,3 +283,25 @@ def test_two_processes_may_save_the_same_cohort_at_once(workspace: Workspace, tm
     ids = {p.communicate()[0].strip() for p in started}
     assert {p.returncode for p in started} == {0}
     assert len(ids) == 1 and len(list_cohorts(workspace)) == 1
+
+
+def test_what_is_interrupted_leaves_no_cohort_and_goes_on_to_the_same_one(tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(40):
+        Image.fromarray(rng.integers(0, 256, (16, 16), dtype=np.uint8)).save(tmp_path / f"{i}.png")
+        rows.append(f"p{i},{i}.png,{'FM'[i % 2]},{int(i % 3 == 0)}")
+    (tmp_path / "t.csv").write_text("patient_id,image,sex,label\n" + "\n".join(rows) + "\n")
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(sys.modules["core.cohort.ingest"], "run_checks", interrupt)
+        ingest(workspace, tmp_path / "t.csv")
+    assert not list_cohorts(workspace)
+    again = ingest(workspace, tmp_path / "t.csv")
+    assert [c.cohort_id for c in list_cohorts(workspace)] == [again.cohort_id]
+    other = ingest(Workspace.open(tmp_path / "other"), tmp_path / "t.csv")
+    assert np.array_equal(again.array("image"), other.array("image")) and again.table.equals(other.table)
+    assert not [p for p in workspace.cohorts.iterdir() if p.name.startswith(".building")]

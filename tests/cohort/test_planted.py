@@ -141,3 +141,29 @@ def test_what_does_not_fit_is_refused(tmp_path: Path):
         simulate(tmp_path / "b", 100, 0, replace(DEFAULT, signals=(Signal("fundus", "disc", (1.0,)),)))
     with pytest.raises(UserError, match="sum to 1"):
         simulate(tmp_path / "c", 100, 0, replace(DEFAULT, shares=(0.5, 0.6)))
+
+
+def test_a_weakened_scenario_lies_between_itself_and_equal_groups():
+    half, none = named_scenario("default@0.5"), named_scenario("default@0")
+    # Shares .8 and .2: the mean separation of the dominant modality is .8 * 3.2.
+    assert none.signals[0].separation == pytest.approx((2.56, 2.56))
+    assert half.signals[0].separation == pytest.approx(((3.2 + 2.56) / 2, 2.56 / 2))
+    assert half.signals[1].separation == pytest.approx((2.4, 2.4)) and half.shares == DEFAULT.shares
+    assert named_scenario("label-noise@0.5").label_noise == pytest.approx(((0.02 + 0.056) / 2, (0.2 + 0.056) / 2))
+    assert named_scenario("default@1").signals == DEFAULT.signals
+    for wrong in ("default@2", "default@x", "default@-1"):
+        with pytest.raises(UserError, match="number from 0 to 1"):
+            named_scenario(wrong)
+
+
+def test_label_noise_turns_the_stated_share_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(oracle.best, "__kwdefaults__", {"seed": 0, "n": 5000})
+    design = SCENARIOS["label-noise"]
+    tables = []
+    for name, chosen in (("noisy", design), ("clean", replace(design, label_noise=()))):
+        chosen = replace(chosen, signals=(Signal("labs", "value", (2.0, 2.0)), *design.signals[:1]), size=8)
+        simulate(tmp_path / name, 6000, 3, chosen)
+        tables.append(pd.read_csv(tmp_path / name / "cohort.csv"))
+    turned = tables[0]["label"] != tables[1]["label"]
+    share = turned.groupby(tables[1]["group"]).mean()
+    assert share["majority"] == pytest.approx(0.02, abs=0.006) and share["minority"] == pytest.approx(0.2, abs=0.035)

@@ -138,3 +138,15 @@ def test_damaged_nifti_is_unreadable(damage: str):
     }[damage]()
     with pytest.raises(Unreadable):
         decode_volume(data, size=8)
+
+
+def test_a_nifti_saved_in_another_order_of_axes_is_the_same_volume() -> None:
+    nibabel = pytest.importorskip("nibabel")
+    values = np.random.default_rng(0).integers(0, 200, (7, 6, 5)).astype(np.int16)
+    axial = nibabel.Nifti1Image(values, np.diag([1.0, 2.0, 3.0, 1.0]))
+    affine = np.eye(4)
+    # Sagittal: the file's axes are back, head, right.
+    affine[:3, :3] = np.array([[0, 0, 1], [2, 0, 0], [0, 3, 0]])
+    sagittal = nibabel.Nifti1Image(values.transpose(1, 2, 0), affine)
+    assert volume_shape(sagittal.to_bytes()) == volume_shape(axial.to_bytes()) == (5, 6, 7)
+    assert np.array_equal(decode_volume(sagittal.to_bytes(), size=8), decode_volume(axial.to_bytes(), size=8))

@@ -22,22 +22,6 @@ NOT_A_METHOD = {
     ("dashboard/answers.py", "unimodal"),
     ("pages/modalities.py", "unimodal"),
 }
-WAITING = {
-    # Known, and to be read from cards and `variants`: each line that goes makes this test stricter.
-    ("core/charts/comparison.py", "unimodal"),
-    ("core/runs/estimate.py", "unimodal"),
-    ("core/runs/spec.py", "unimodal"),
-    ("dashboard/overview.py", "unimodal"),
-    ("dashboard/overview.py", "erm"),
-    ("dashboard/run_selection.py", "unimodal"),
-    ("dashboard/run_selection.py", "erm"),
-    ("dashboard/run_selection.py", "multifair-plus"),
-    ("dashboard/run_selection.py", "multifair-released"),
-    ("core/study/start_speed.py", "erm"),
-    ("core/study/torture.py", "erm"),
-    ("dashboard/train_form.py", "unimodal"),
-    ("dashboard/train_form.py", "erm"),
-}
 PROGRAM = "multifair"
 """Also the name of this program, which every command's help says."""
 
@@ -53,5 +37,5 @@ def named(path: Path) -> Iterator[str]:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_other_file_names_a_method(path: Path) -> None:
     place = str(path.relative_to(ROOT))
-    found = {name for name in named(path) if (place, name) not in NOT_A_METHOD | WAITING}
+    found = {name for name in named(path) if (place, name) not in NOT_A_METHOD}
     assert not found, f"{place} names {', '.join(sorted(found))}: read the card (order, colour, default, role) or `Method.variants`"

@@ -116,3 +116,9 @@ def test_plain_numbers_are_themselves(numbers: list[float]):
 def test_no_text_breaks_the_parser(texts: list[str | None]):
     read = parse(*texts)
     assert read is None or (len(read.values) == len(texts) and not np.isinf(read.values).any())
+
+
+def test_about_a_number_is_that_number_and_said() -> None:
+    read = parse_numbers(pd.Series(["4.5", "~4.4", "ca. 5", "3.9", "about 6", "5.1"] * 3), "x")
+    assert read is not None and read.values[:6].tolist() == [4.5, 4.4, 5, 3.9, 6, 5.1]
+    assert [f.message for f in read.findings] and "about a number" in read.findings[0].message

@@ -1,4 +1,4 @@
-"""Curves per group as tidy tables: reliability, net benefit, and every rate as the threshold slides."""
+"""Curves per group as tidy tables: calibration in bins and smooth, net benefit, and every rate as the threshold slides."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from core.audit.result import AttributeAudit
 
 RELIABILITY = ["group", "bin_low", "bin_high", "n", "predicted", "observed", "low", "high"]
+SMOOTH = ["group", "predicted", "observed", "low", "high", "reason"]
 DECISION = ["group", "threshold", "net_benefit", "treat_all", "treat_none"]
-SMOOTH = ["group", "predicted", "risk", "low", "high", "reason"]
 SCORES = ["group", "outcome", "bin_low", "bin_high", "n", "share"]
 SLIDING = ["group", "threshold", "tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy", "selected"]
 STEPS = 101
@@ -38,42 +38,29 @@ class Curves:
     """Tidy frames of one attribute; empty where the scores do not allow them.
 
     reliability : `RELIABILITY`, one row per group and bin of ten rows or more (common bins, Wilson intervals).
+    smooth : `SMOOTH`, a row per group and score of its smooth calibration curve with the pointwise band; a group without a curve has one row,
+        without numbers but with the reason.
     decision : `DECISION`, thresholds .01 to .99.
-    smooth : `SMOOTH`, the observed risk at every predicted one, with its band; one row with the reason where a group has no curve.
     scores : `SCORES`, how the scores of positives (outcome 1) and negatives (0) lie, in `SCORE_BINS` bins.
     sliding : `SLIDING`, rates at thresholds over the range of the scores; tpr against fpr is the ROC curve.
     """
 
     reliability: pd.DataFrame
+    smooth: pd.DataFrame
     decision: pd.DataFrame
     sliding: pd.DataFrame
-    smooth: pd.DataFrame
     scores: pd.DataFrame
 
 
-def curves(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...], options: AuditOptions) -> Curves:
-    """All curves of the groups of one attribute."""
+def curves(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...], lacking: Sequence[str | None], options: AuditOptions) -> Curves:
+    """All curves of the groups of one attribute. `lacking`: per group, why it is too small to be judged, or None."""
     sliding = sliding_frame(data, codes, groups)
     scores = scores_frame(data, codes, groups)
     if data.no_probability:
-        reliable, decision, smooth = (pd.DataFrame(columns=pd.Index(columns)) for columns in (RELIABILITY, DECISION, SMOOTH))
-        return Curves(reliable, decision, sliding, smooth, scores)
-    return Curves(
-        reliability_frame(data, codes, groups, options), decision_frame(data, codes, groups), sliding, smooth_frame(data, codes, groups, options), scores
-    )
-
-
-def smooth_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...], options: AuditOptions) -> pd.DataFrame:
-    """Smooth calibration curve of every group, see `core.metrics.calibration_curve`."""
-    found = calibration_curves(data.y, data.score, codes, len(groups), weight=data.weight, cluster=data.cluster)
-    low, high = found.band(1 - options.alpha)
-    rows: list[tuple[object, ...]] = []
-    for g, group in enumerate(groups):
-        if found.reason[g] is not None:
-            rows.append((group, np.nan, np.nan, np.nan, np.nan, found.reason[g]))
-            continue
-        rows += [(group, *values, None) for values in zip(found.predicted[g], found.risk[g], low[g], high[g], strict=True)]
-    return pd.DataFrame(rows, columns=pd.Index(SMOOTH))
+        bins, smooth, benefit = (pd.DataFrame(columns=pd.Index(names)) for names in (RELIABILITY, SMOOTH, DECISION))
+        return Curves(bins, smooth, benefit, sliding, scores)
+    fitted = smooth_frame(data, codes, groups, lacking, options)
+    return Curves(reliability_frame(data, codes, groups, options), fitted, decision_frame(data, codes, groups), sliding, scores)
 
 
 def scores_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...]) -> pd.DataFrame:
@@ -104,6 +91,18 @@ def reliability_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str,
         }
     )
     return frame[curve.drawn.ravel()].reset_index(drop=True)
+
+
+def smooth_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...], lacking: Sequence[str | None], options: AuditOptions) -> pd.DataFrame:
+    """Smooth calibration curves; see `Curves.smooth`."""
+    found = calibration_curves(data.y, data.score, codes, len(groups), weight=data.weight, cluster=data.cluster)
+    low, high = found.band(1 - options.alpha)
+    parts = []
+    for g, group in enumerate(groups):
+        reason = lacking[g] or found.reason[g]
+        points = (np.array([np.nan]),) * 4 if reason else (found.predicted[g], found.risk[g], low[g], high[g])
+        parts.append(pd.DataFrame({"group": group, **dict(zip(SMOOTH[1:5], points, strict=True)), "reason": reason}))
+    return pd.concat(parts, ignore_index=True)
 
 
 def decision_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...]) -> pd.DataFrame:

@@ -261,7 +261,7 @@ def cross_group_rows(found: CrossGroupTable, names: tuple[str, ...]) -> list[dic
 
 
 def _curves(curves: Curves) -> dict[str, list[dict[str, Any]]]:
-    frames = {name: getattr(curves, name) for name in ("reliability", "decision", "sliding", "smooth", "scores")}
+    frames = {name: getattr(curves, name) for name in ("reliability", "smooth", "decision", "sliding", "scores")}
     return {
         name: [{str(k): finite_or_none(v) if isinstance(v, float) else v for k, v in row.items()} for row in frame.to_dict("records")]
         for name, frame in frames.items()

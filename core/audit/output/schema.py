@@ -37,7 +37,7 @@ def read_document(path: Path) -> dict[str, Any]:
 
 
 def checked_document(value: Any, source: str) -> dict[str, Any]:
-    """`value` when it is an audit's document that this version can show.
+    """`value` when it is an audit's document that this version can show; of a report's JSON, the audit in it.
 
     Documents from before there was a version lack `version`, `provenance` and each attribute's `bands`; readers take them as unknown.
 
@@ -46,6 +46,8 @@ def checked_document(value: Any, source: str) -> dict[str, Any]:
     UserError
         When it is none, or of a later version.
     """
+    if isinstance(value, dict) and isinstance(value.get("data"), dict) and "sections" in value:
+        value = value["data"].get("audit")
     if not isinstance(value, dict) or not isinstance(value.get("overall"), dict) or not isinstance(value.get("attributes"), dict):
         raise UserError(f"{source}: this file is not an audit: it has no 'overall' and 'attributes'; {MAKE_ONE}")
     version = value.get("version", 1)

@@ -41,6 +41,8 @@ CHECKS: tuple[Check, ...] = (
     groups.AttributeVaries(),
     missing.AttributeMissing(),
     structure.SplitImbalance(),
+    structure.SplitNotUsed(),
+    structure.PatientSides(),
     structure.PatientIdsAlike(),
     structure.PatientFromPath(),
     structure.NoPatientId(),

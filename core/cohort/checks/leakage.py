@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core.cohort.checks.base import Check, CheckInput, counted
 from core.cohort.schema import Finding
 from core.metrics.auc import auc
-from core.tables.column_names import MATCHED, tidy
+from core.tables.column_names import names_matched
 from core.tables.identifiers import numbers_rows
 from core.tables.labels import label_findings
 from core.tables.numbers import to_number
@@ -36,7 +36,7 @@ class Leak:
 
 def matched_column(table: pd.DataFrame) -> str | None:
     """The column that says which rows were matched to each other; None where there is none."""
-    return next((c for c in table.columns if tidy(c) in MATCHED and 1 < table[c].nunique() < len(table)), None)
+    return next((c for c in table.columns if names_matched(c, table[c]) and 1 < table[c].nunique() < len(table)), None)
 
 
 def leak_groups(table: pd.DataFrame, patient: str | None) -> NDArray[np.object_]:

@@ -9,8 +9,12 @@ import pandas as pd
 
 from core.cohort.checks.base import Check, CheckInput, counted, listed
 from core.cohort.matching import unread_format
-from core.cohort.patients import PATH_PATIENT
+from core.cohort.patients import PATH_PATIENT, persons_of_sides
 from core.cohort.schema import Finding
+from core.cohort.splits import parse_split
+from core.errors import UserError
+from core.tables.column_names import words_of
+from core.tables.splits import MOST_FOLDS, split_word
 
 MIN_PATIENTS = 30
 SPLIT_DIFFERENCE = 0.15
@@ -205,6 +209,73 @@ class NoPatientId(Check):
             return [self.finding("no patient column: every row counts as a patient of its own", len(data.table))]
         gap = int(data.table[data.roles.patient_id].isna().sum())
         return [self.finding(f"{counted(gap, 'row')} without a patient: each counts as a patient of its own", gap, [data.roles.patient_id])] if gap else []
+
+
+class SplitNotUsed(Check):
+    code = "split-not-used"
+    title = "A column that divides the data is not used"
+    severity = "warning"
+    remedy = "New splits are made. To keep the table's own, mend the column and name it (--split COL)."
+
+    def applies(self, data: CheckInput) -> str | None:
+        return None if data.roles.split is None else "a split column is used"
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        roles = data.roles
+        spoken_for = {roles.label, roles.sample_id, roles.patient_id, *roles.attributes}
+        found = []
+        for column in data.table.columns:
+            values = data.table[column]
+            if column in spoken_for or not divides(column, values):
+                continue
+            try:
+                parsed = parse_split(values, column)
+                why = f"it can be used as it is: {int((parsed == 'test').sum())} rows would be the test set"
+                found.append(
+                    self.finding(
+                        f"{column} divides the data, and is not used; {why}",
+                        len(values),
+                        [column],
+                        remedy=f"Name it (--split {column}) to keep it; else new splits are made.",
+                    )
+                )
+            except UserError as error:
+                found.append(self.finding(f"{column} seems to divide the data, and is not used: {error}", len(values), [column]))
+        return found
+
+
+def divides(column: str, values: pd.Series) -> bool:
+    """Whether a column divides the data into splits or folds, well or badly written: by its values, or by its name."""
+    present = values.dropna().unique()
+    if not 2 <= len(present) <= MOST_FOLDS:
+        return False
+    words = {split_word(value, column) for value in present}
+    return ("train" in words and len(words - {None}) >= 2) or (bool(words_of(column) & {"fold", "folds", "split", "splits"}) and values.nunique() < len(values))
+
+
+class PatientSides(Check):
+    code = "patient-sides"
+    title = "Patient ids that end in a side"
+    severity = "warning"
+    remedy = "If both are one person, name the person in the patient column (--patient); else one may be in training and the other in the test set."
+
+    def applies(self, data: CheckInput) -> str | None:
+        return None if data.roles.patient_id else "no patient column"
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        written = data.table[data.roles.patient_id].dropna().astype(str)
+        persons = persons_of_sides(written.drop_duplicates())
+        if persons is None:
+            return []
+        pairs = int((persons.value_counts() > 1).sum())
+        shown = listed(list(written.drop_duplicates()[persons.duplicated(keep=False)]), 4)
+        return [
+            self.finding(
+                f"{counted(pairs, 'pair')} of patient ids differ only in the side at their end ({shown}): each side counts as a patient of its own",
+                len(written),
+                [str(data.roles.patient_id)],
+            )
+        ]
 
 
 class PatientIdsAlike(Check):

@@ -200,7 +200,7 @@ def _from_pretrained(source: str) -> Any:
 
 def preprocessing_of(source: str) -> Preprocessing:
     """The model's own preprocessing, from its preprocessor_config.json in a folder or in the local cache; .5 and .5, as ViT's, without one."""
-    from transformers.utils import cached_file
+    from transformers.utils import cached_file  # type: ignore[attr-defined]
 
     try:
         found = cached_file(source, "preprocessor_config.json", local_files_only=True, _raise_exceptions_for_missing_entries=False)
