@@ -15,7 +15,6 @@ from core.charts.audit_forest import metric_forest
 from core.charts.audit_matrix import verdict_matrix
 from core.charts.audit_threshold import at_threshold, sliding
 from core.charts.audit_volcano import volcano
-from core.charts.calibration import smooth_calibration
 from core.charts.consequences import cross_group
 from core.charts.grammar import selection_point
 from core.charts.text import count, decimal, plural
@@ -148,7 +147,10 @@ def _attribute(document: Mapping[str, Any], singles: list[str], model: str, verd
     part = tests[(tests["attribute"] == attribute) & (tests["model"] == model) & (tests["metric"] == metric)]
     curves = {
         "Threshold": lambda: _sliding(document, model, attribute),
-        "Calibration": lambda: _calibration(document, model, attribute),
+        "Calibration": lambda: chart_block(
+            reliability(curve_table(document, model, attribute, "reliability"), attribute, curve_table(document, model, attribute, "smooth")),
+            key="audit-reliability",
+        ),
         "Net benefit": lambda: chart_block(decision_curves(curve_table(document, model, attribute, "decision"), attribute), key="audit-decision"),
     }
     evidence(
@@ -216,14 +218,6 @@ def _sliding(document: Mapping[str, Any], model: str, attribute: str) -> None:
         }
     )
     _table(shown, "Rates of each group at the threshold")
-
-
-def _calibration(document: Mapping[str, Any], model: str, attribute: str) -> None:
-    """Smooth curves first; what they rest on, the bins, below. Audits of earlier versions hold no smooth curves."""
-    smooth = curve_table(document, model, attribute, "smooth")
-    if len(smooth):
-        chart_block(smooth_calibration(smooth), key="audit-smooth-calibration")
-    chart_block(reliability(curve_table(document, model, attribute, "reliability"), attribute), key="audit-reliability")
 
 
 def _between(document: Mapping[str, Any], model: str, attribute: str) -> None:

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from core.charts import consequences, group_calibration, groups
+from core.charts import calibration as smooth
+from core.charts import consequences, groups
 from core.charts.figure import Figure
 from core.results import cohort_claims, group_tables
 from core.results import intersections as crossed
@@ -80,7 +81,7 @@ def calibration() -> None:
     def drawn() -> tuple[Figure, Figure]:
         frame = view.labelled(group_tables.calibration(store, run_ids, attribute))
         how = (frame, view.names, view.group_labels, attribute)
-        return group_calibration.curves(*how), group_calibration.observed_over_expected(*how)
+        return smooth.curves(*how), smooth.observed_over_expected(*how)
 
     curves, ratios = view.once("calibration", drawn)
     chart_block(curves)

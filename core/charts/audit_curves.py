@@ -74,12 +74,13 @@ def _decision(part: pd.DataFrame, group: str, groups: list[str], top: float, loo
     return alt.layer(nobody, everybody, score).properties(width=width, height=190)
 
 
-def reliability(frame: pd.DataFrame, attribute: str) -> Figure:
-    """Observed frequency against mean score, a panel per group, dots as large as their bins.
+def reliability(frame: pd.DataFrame, attribute: str, smooth: pd.DataFrame | None = None) -> Figure:
+    """Observed frequency against mean score, a panel per group: dots as large as their bins, over the smooth curve and its band.
 
     Parameters
     ----------
     frame : columns group, n, predicted, observed, low, high; one model and attribute.
+    smooth : columns group, predicted, observed, low, high of the smooth curves; None or empty in documents made without.
     """
     name = "reliability"
     part = frame[frame["n"] > 0] if len(frame) else frame
@@ -96,14 +97,15 @@ def reliability(frame: pd.DataFrame, attribute: str) -> Figure:
         if names
         else "Nothing speaks against the predicted probabilities in any group."
     )
-    panels = tuple(Panel(partial(_reliability, part[part["group"] == g], g, groups), str(g)) for g in groups)
+    fitted = pd.DataFrame(columns=["group", "predicted", "observed", "low", "high"]) if smooth is None or smooth.empty else smooth.dropna(subset=["observed"])
+    panels = tuple(Panel(partial(_reliability, part[part["group"] == g], fitted[fitted["group"] == g], g, groups), str(g)) for g in groups)
     return Figure(
         name=name, title=title, alt=title, data=part[["group", "n", "predicted", "observed", "low", "high"]], panels=panels, columns=2,
-        terms=("calibration", "ece"), note="On the diagonal, the score is the frequency. Dot: size of the bin; line: 95 % interval.",
+        terms=("calibration", "ece"), note="On the dashed diagonal, the score is the frequency. Dots: bins of equal width, as large as their samples, with 95 % intervals." + (" Line and band: smooth fit, 95 % at each point." if len(fitted) else ""),
     )  # fmt: skip
 
 
-def _reliability(part: pd.DataFrame, group: str, groups: list[str], look: Look, width: Width) -> Any:
+def _reliability(part: pd.DataFrame, fitted: pd.DataFrame, group: str, groups: list[str], look: Look, width: Width) -> Any:
     color = group_palette(look, groups)[group]
     scale = alt.Scale(domain=[0, 1])
     x = alt.X("predicted:Q", scale=scale, axis=decimal_axis("Mean score", tickCount=5))
@@ -116,4 +118,9 @@ def _reliability(part: pd.DataFrame, group: str, groups: list[str], look: Look, 
     base = alt.Chart(part).encode(x=x, tooltip=tooltips({"mean": "mean score", "shown": "observed", "n": "samples"}))
     bars = base.mark_rule(color=color, strokeWidth=1.6, opacity=0.7).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")
     dots = base.mark_point(color=color).encode(y=y, size=alt.Size("n:Q", scale=alt.Scale(range=[25, 220]), legend=None))
+    if len(fitted):
+        curve = alt.Chart(fitted).encode(x=x)
+        band = curve.mark_area(color=color, opacity=0.16, aria=False).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")
+        line = curve.mark_line(color=color, strokeWidth=2).encode(y=y, order="predicted:Q")
+        return alt.layer(diagonal, band, line, bars, dots).properties(width=width, height=190)
     return alt.layer(diagonal, bars, dots).properties(width=width, height=190)

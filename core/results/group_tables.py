@@ -173,7 +173,7 @@ def calibration(store: Store, run_ids: Iterable[str], attribute: str) -> pd.Data
             return []
         ratios = pd.DataFrame(estimate_rows(own.tables["oe_ratio"], own.counts, own.groups))
         ratios = ratios.rename(columns={"value": "oe", "low": "oe_low", "high": "oe_high"}).drop(columns=["observed", "reason"])
-        return _rows(own.curves.smooth.rename(columns={"risk": "value"}).merge(ratios, on="group"))
+        return _rows(own.curves.smooth.rename(columns={"observed": "value"}).merge(ratios, on="group"))
 
     return per_run(store, "smooth-calibration", run_ids, attribute, compute)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from core.audit import Audit, AuditOptions, Predictions, audit
+from core.audit.estimates.curves import SMOOTH
 from core.audit.output import data_frames as names
 from tests.audit.cohorts import simulated
 
@@ -70,16 +71,20 @@ def test_curves(result: Audit) -> None:
 def test_smooth_calibration_follows_planted_risks_and_names_what_it_lacks() -> None:
     """Group b's events have twice the odds that its scores say; group c is too small, and has no curve but the reason."""
     rng = np.random.default_rng(4)
-    group = np.repeat(["a", "b", "c"], [4000, 4000, 6])
+    group = np.repeat(["a", "b", "c"], [4000, 4000, 8])
     logit = rng.normal(-0.5, 1.2, group.size)
     y = rng.random(group.size) < 1 / (1 + np.exp(-(logit + np.log(2) * (group == "b"))))
     found = audit(Predictions.build(y.astype(int), 1 / (1 + np.exp(-logit)), {"group": group}), AuditOptions(bootstrap=0, curves=True))
-    curves = found.models[0].attributes[0].curves
-    assert curves is not None
+    attribute = found.models[0].attributes[0]
+    assert attribute.curves is not None
+    smooth = attribute.curves.smooth
+    assert list(smooth.columns) == SMOOTH
     for name, odds in (("a", 1.0), ("b", 2.0)):
-        own = curves.smooth[curves.smooth["group"] == name]
+        own = smooth[smooth["group"] == name]
         true = odds * own["predicted"] / (1 - own["predicted"] + odds * own["predicted"])
-        assert np.abs(own["risk"] - true).max() < 0.06 and own["reason"].isna().all()
+        assert np.abs(own["observed"] - true).max() < 0.06 and own["reason"].isna().all()
         assert ((own["low"] <= true) & (true <= own["high"])).mean() > 0.8
-    least = curves.smooth[curves.smooth["group"] == "c"]
-    assert len(least) == 1 and least["risk"].isna().all() and least["reason"].notna().all()
+    least = smooth[smooth["group"] == "c"]
+    assert len(least) == 1 and least["observed"].isna().all() and least["reason"].iloc[0] == attribute.tables["auc"].reason[2]
+    written = found.to_dict()["models"][found.models[0].model]["attributes"]["group"]["curves"]["smooth"]
+    assert len(written) == len(smooth)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import vl_convert
 
-from core.charts import comparison, consequences, contribution, gradients, group_calibration, groups, modality_auc
+from core.charts import calibration, comparison, consequences, contribution, gradients, groups, modality_auc
 from core.charts.figure import Figure
 from core.charts.glossary import GLOSSARY, explain
 from core.charts.theme import DARK, LIGHT
@@ -46,8 +46,8 @@ def figures() -> dict[str, Figure]:
             groups.forest(group_tables.group_performance(store, chosen, "skin_type"), names, SKIN, "skin_type"),
             groups.gap_null(group_tables.gap_null(store, chosen, "skin_type"), names, "skin_type"),
             groups.roc(group_tables.roc(store, chosen, "skin_type"), names, SKIN, "skin_type"),
-            group_calibration.curves(group_tables.calibration(store, chosen, "skin_type"), names, SKIN, "skin_type"),
-            group_calibration.observed_over_expected(group_tables.calibration(store, chosen, "skin_type"), names, SKIN, "skin_type"),
+            calibration.curves(group_tables.calibration(store, chosen, "skin_type"), names, SKIN, "skin_type"),
+            calibration.observed_over_expected(group_tables.calibration(store, chosen, "skin_type"), names, SKIN, "skin_type"),
             consequences.equity(group_tables.summaries(store, chosen, "skin_type"), names, "skin_type"),
             consequences.thresholds(group_tables.consequences(store, chosen, "skin_type"), names, SKIN, "skin_type", 0.5),
             consequences.cross_group(group_tables.cross_group(store, chosen, "skin_type"), names, SKIN, "skin_type"),
@@ -136,8 +136,8 @@ def test_a_group_called_everybody_keeps_a_row_of_its_own() -> None:
         ),
         lambda: groups.gap_null(pd.DataFrame(), NAMES, "sex"),
         lambda: groups.roc(pd.DataFrame(), NAMES, SEX, "sex"),
-        lambda: group_calibration.curves(pd.DataFrame(), NAMES, SEX, "sex"),
-        lambda: group_calibration.observed_over_expected(pd.DataFrame(), NAMES, SEX, "sex"),
+        lambda: calibration.curves(pd.DataFrame(), NAMES, SEX, "sex"),
+        lambda: calibration.observed_over_expected(pd.DataFrame(), NAMES, SEX, "sex"),
         lambda: consequences.equity(pd.DataFrame(), NAMES, "sex"),
         lambda: consequences.cross_group(pd.DataFrame(), NAMES, SEX, "sex"),
         lambda: comparison.scatter(pd.DataFrame(), pd.DataFrame(), "es_auc", "sex"),
