@@ -127,9 +127,6 @@ class AuditOptions:
     def tolerance_of(self, metric: str) -> float:
         return self.tolerances.get(metric, self.tolerance)
 
-    def stated_gap(self, metric: str) -> float:
-        return 2 * self.tolerance_of(metric) if self.gap is None else self.gap
-
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, every option by name."""
         return {

@@ -228,7 +228,7 @@ class Audit:
     @property
     def has_disparity(self) -> bool:
         """Whether the primary family holds a disparity: what `--fail-on disparity` and the headline speak of."""
-        return any(v.verdict == DISPARITY and v.primary for m in self.models for a in m.attributes for v in a.verdicts)
+        return any(verdict.verdict == DISPARITY for m in self.models for a in m.attributes for verdict in self.claims.primary_verdicts(a))
 
     def to_dict(self, progress: Callable[[float, str], None] | None = None) -> dict[str, Any]:
         """`progress` is told the share that is done, from 0 to 1, and what comes next."""

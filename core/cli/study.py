@@ -21,9 +21,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     studies = parser.add_subparsers(dest="study", metavar="STUDY", required=True)
     audit = studies.add_parser("audit", help="coverage, size, false verdicts and power of the audit")
     common(audit)
-    audit.add_argument("--repetitions", type=int, default=2000, metavar="N", help="simulated estimates and tests per setting (default 2000)")
-    audit.add_argument("--cohorts", type=int, default=1000, metavar="N", help="whole audits per setting, twice as many at planted gaps (default 1000)")
+    audit.add_argument("--repetitions", type=int, default=1000, metavar="N", help="simulated audits per setting (default 1000)")
     audit.add_argument("--seed", type=int, default=0, metavar="N")
+    audit.add_argument("--parts", nargs="+", metavar="PART", help="claims, pairs, intervals, equivalence, power (default: all)")
+    audit.add_argument("--only", default="", metavar="TEXT", help="settings whose name has this in it (default: all)")
+    audit.add_argument("--journal", metavar="FILE", help="keep every finished setting here, and go on from it when started again")
     audit.add_argument("--check", action="store_true", help="exit with 1 when a promise is broken")
     audit.set_defaults(run=run_audit)
     _add_comparison(studies)
@@ -31,19 +33,28 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run_audit(args: argparse.Namespace) -> int:
     from core.errors import UserError
-    from core.study.audit_simulation import simulate
+    from core.study.audit_simulation import PARTS, simulate
+    from core.study.audit_table import head, row
 
-    if args.repetitions < 10 or args.cohorts < 10 or args.seed < 0:
-        raise UserError("a simulation needs 10 repetitions and 10 cohorts or more, and a seed of 0 or more")
-    lines = simulate(args.seed, args.repetitions, args.cohorts, progress)
+    parts = tuple(args.parts or PARTS)
+    if args.repetitions < 10 or args.seed < 0:
+        raise UserError("a simulation needs 10 repetitions or more, and a seed of 0 or more")
+    if unknown := [name for name in parts if name not in PARTS]:
+        raise UserError(f"unknown part '{unknown[0]}': one or more of {', '.join(PARTS)}")
+    lines = []
+    if not args.json:
+        print(head(args.seed, args.repetitions, parts, args.only))
+    for found in simulate(args.seed, args.repetitions, parts, args.only, Path(args.journal) if args.journal else None, progress):
+        lines.append(found)
+        if not args.json:
+            print(row(found), flush=True)
+    if not lines:
+        raise UserError(f"no setting has '{args.only}' in its name")
     if args.json:
         emit([found.to_dict() for found in lines])
-    else:
-        for found in lines:
-            verdict = {True: "kept", False: "BROKEN", None: ""}[found.kept]
-            bounds = f"{'' if found.low is None else f'{found.low:.2f}'}..{'' if found.high is None else f'{found.high:.2f}'}"
-            print(f"{found.part:<76} {found.setting:<52} {found.share:.3f} +- {found.error:.3f}  {bounds:<10} {verdict}")
-    return 1 if args.check and any(found.kept is False for found in lines) else 0
+    broken = sum(found.broken for found in lines)
+    progress(f"{len(lines)} promises, {broken} broken")
+    return 1 if args.check and broken else 0
 
 
 def _add_comparison(studies: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -97,6 +108,26 @@ def _add_contest(studies: argparse._SubParsersAction[argparse.ArgumentParser]) -
     report.add_argument("--out", metavar="DIR", help="folder with the tables (default: sample_data/results in this directory)")
     report.add_argument("--to", default="STUDIES.md", metavar="FILE", help="default: STUDIES.md in this directory")
     report.set_defaults(run=run_report)
+    statistics = studies.add_parser("statistics", help="STATISTICS.md from the table of the study of the audit")
+    common(statistics)
+    statistics.add_argument("--table", default="sample_data/results/study_audit.txt", metavar="FILE", help="written by multifair study audit")
+    statistics.add_argument("--to", default="STATISTICS.md", metavar="FILE", help="default: STATISTICS.md in this directory")
+    statistics.set_defaults(run=run_statistics)
+
+
+def run_statistics(args: argparse.Namespace) -> int:
+    from core.study.audit_table import read_table
+    from core.study.statistics import document
+    from core.workspace import write_atomic
+
+    table = Path(args.table)
+    source = table.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+    text = document(read_table(table), source)
+    write_atomic(Path(args.to), text)
+    progress(f"written: {args.to}")
+    if args.json:
+        emit({"file": args.to, "characters": len(text)})
+    return 0
 
 
 def run_report(args: argparse.Namespace) -> int:

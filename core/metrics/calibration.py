@@ -96,13 +96,6 @@ def ece(curve: Reliability) -> Floats:
     return _weighted(gap, curve.weight)
 
 
-def max_calibration_error(curve: Reliability) -> Floats:
-    """Largest error of any non-empty bin, (G,)."""
-    gap = np.abs(curve.observed - curve.predicted)
-    largest = np.where(np.isfinite(gap), gap, -np.inf).max(axis=1)
-    return np.where(np.isfinite(largest), largest, np.nan)
-
-
 def debiased_ece(curve: Reliability) -> Floats:
     """ECE less what sampling noise adds, (G,), never below 0; comparable between groups of any size.
 

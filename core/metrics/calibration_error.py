@@ -60,12 +60,6 @@ class CalibrationErrors:
     shape: Floats
     scale: Floats
 
-    @property
-    def p_calibrated(self) -> Floats:
-        """P-value (G,) of a calibrated model."""
-        with np.errstate(invalid="ignore"):
-            return np.asarray(gammaincc(self.shape[:, 0], self.plain / self.scale[:, 0]), dtype=np.float64)
-
     def interval(self, level: ArrayLike = 0.95) -> tuple[Floats, Floats]:
         """Limits (G,) of the true error at one confidence level, or at a level for each group; they contain `debiased`."""
         wanted = np.asarray(level, dtype=np.float64)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 POSITIVES_SHORT = "{n_pos} positives, {needed} are needed"
 NEGATIVES_SHORT = "{n_neg} negatives, {needed} are needed"
-SAMPLES_SHORT = "{n} samples, {needed} are needed"
 
 
 @dataclass(frozen=True)
@@ -60,10 +59,6 @@ class MinimumCounts:
         if n_neg < self.negatives:
             return NEGATIVES_SHORT.format(n_neg=int(n_neg), needed=self.negatives)
         return None
-
-    def lacking_samples(self, n: float) -> str | None:
-        """The reason why a rate over `n` samples is not estimable, or None."""
-        return SAMPLES_SHORT.format(n=int(n), needed=self.samples) if n < self.samples else None
 
 
 def finite_or_none(value: float | None) -> float | None:

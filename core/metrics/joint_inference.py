@@ -58,8 +58,3 @@ def _factor(covariance: Floats) -> Floats:
     """F with F @ F.T = covariance, whatever its rank."""
     values, vectors = np.linalg.eigh(covariance)
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)), dtype=np.float64)
-
-
-def correlation_loadings(correlations: Floats) -> Floats:
-    """Loadings (T, T) of a known correlation matrix (T, T)."""
-    return _factor(np.asarray(correlations, dtype=np.float64))

@@ -1,55 +1,84 @@
-"""Size, coverage and power of the comparisons of two groups, setting by setting.
+"""Size and power of the comparisons of two groups, beside the tests that are best known where they hold their size.
 
 All cohorts of a setting are simulated at once: those of `repetitions` cohorts of two groups are so many groups of one. The settings are
-apart from those on which the constants of core.metrics.auc_comparisons and rate_comparisons were set.
+apart from those on which the constants of core.metrics.auc_comparisons and rate_comparisons were set. The rivals: DeLong's
+(clustered: Obuchowski's) normal test for AUCs; for rates the score test, which Newcombe's interval inverts, of single rows, and the normal test of the
+linearised ratio otherwise; for means Welch's test (of patients' sums). A rival counts where its own size in the setting is at most .07.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
+from scipy.special import ndtr, stdtr
 
+from core.audit.estimates.linearised import linearise_ratio
 from core.audit.input.predictions import Predictions
 from core.metrics.auc_comparisons import auc_estimates
 from core.metrics.comparisons import GroupEstimates, compare_pairs
-from core.metrics.delong import AucCovariance, group_delong
+from core.metrics.delong import group_delong
 from core.metrics.rate_comparisons import group_mean_estimates, group_rate_estimates
+from core.metrics.rates import CELLS, FN, FP, TN, TP
 from core.study.audit_cohorts import CohortSettings, simulate_cohort
-from core.study.audit_promises import SIZE, Line, line
+from core.study.audit_exceptions import stated_exception
+from core.study.audit_promises import COVERAGE, LEVEL, SIZE, Line, line, not_below_best
+from core.study.audit_truths import truths
 
-LEVEL, FEWEST = 0.05, 5
-# Name, two groups without a difference, the second group's AUC where there is one.
-SETTINGS: tuple[tuple[str, CohortSettings, float], ...] = (
-    ("200 and 200", CohortSettings((200, 200), 0.3, 0.8), 0.66),
-    ("900 and 70", CohortSettings((900, 70), 0.3, 0.88), 0.74),
-    ("900 and 70, the small one better", CohortSettings((900, 70), 0.3, 0.72), 0.9),
-    ("90 and 90, AUC .93, 10 % positive", CohortSettings((90, 90), 0.1, 0.93), 0.7),
-    ("prevalence .03 and .4", CohortSettings((400, 400), (0.03, 0.4), 0.85), 0.68),
-    ("prevalence .05 and .3, AUC .95", CohortSettings((300, 300), (0.05, 0.3), 0.95), 0.85),
-    ("1500 and 50, AUC .97", CohortSettings((1500, 50), (0.08, 0.15), 0.97), 0.85),
-    ("positives spread 1.6 times as far", CohortSettings((700, 90), 0.3, 0.85, spread=1.6), 0.7),
-    ("1 and 3 rows", CohortSettings((80, 80), 0.35, 0.85, rows=((1, 1), (3, 3))), 0.65),
-    ("1 to 4 rows", CohortSettings((120, 60), 0.35, 0.82, rows=(1, 4)), 0.62),
-    ("8 patients of 20 rows", CohortSettings((8, 8), 0.4, 0.82, rows=20, label_per_row=True), 0.66),
-    ("15 and 60 patients of 1 to 20 rows", CohortSettings((15, 60), 0.4, 0.82, rows=(1, 20), label_per_row=True), 0.7),
-    ("30 patients of 12 rows, labels per patient", CohortSettings((30, 30), 0.4, 0.85, rows=12), 0.6),
-    ("weights", CohortSettings((250, 80), 0.3, 0.87, weighted=True), 0.7),
-    ("weights, 1 to 3 rows", CohortSettings((200, 100), 0.3, 0.87, rows=(1, 3), weighted=True), 0.7),
-)
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+FEWEST = 5
+RATES = ("tpr", "fpr", "ppv", "selection_rate", "accuracy")
+AT = 0.4
 
 
-def pair_tests(rng: np.random.Generator, repetitions: int, progress: Callable[[str], None] = lambda message: None) -> list[Line]:
-    """Share of p < .05 without a difference, coverage of the difference's 95 % interval with one, and power beside DeLong's."""
-    found = []
-    for name, settings, worse in SETTINGS:
-        found += _without_difference(rng, name, settings, repetitions) + _with_difference(rng, name, settings, worse, repetitions)
-        progress(f"pairs of groups: {name}")
-    return found
+@dataclass(frozen=True)
+class Compared:
+    """One metric in the pairs that can be judged, arrays (T,): p of the audit's test and of the rival's, and the audit's interval."""
+
+    p: Floats
+    rival: Floats
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True)
+class PairSetting:
+    """Two groups alike (`cohort`); `worse` : the second group's AUC where they differ."""
+
+    name: str
+    cohort: CohortSettings
+    worse: float
+
+    def run(self, rng: np.random.Generator, repetitions: int) -> list[Line]:
+        """Share of p < .05 without a difference, coverage of the difference's 95 % interval with one, and power less the rival's."""
+        alike = _compared(_many(rng, self.cohort, repetitions), AT)
+        unlike = replace(self.cohort, auc=(float(self.cohort.areas()[0]), self.worse))
+        differing = _compared(_many(rng, unlike, repetitions), AT)
+        known, true = truths(self.cohort, AT).groups, truths(unlike, AT).groups
+        lines = []
+        for metric, found in alike.items():
+            own = differing[metric]
+            same = metric == "auc" or (metric in known and abs(known[metric][0] - known[metric][1]) < 1e-12)
+            valid = False
+            if same:
+                why = stated_exception(self.cohort, AT, metric)
+                lines.append(line(f"size of a pair: {metric}", self.name, found.p < LEVEL, *SIZE, why))
+                rival = line(f"rival's size of a pair: {metric}", self.name, found.rival < LEVEL)
+                lines.append(rival)
+                valid = rival.share <= SIZE[1]
+            if metric in true:
+                truth = float(true[metric][0] - true[metric][1])
+                hits = (own.low <= truth) & (truth <= own.high)
+                lines.append(line(f"coverage of a pair: {metric}", self.name, hits, *COVERAGE, stated_exception(unlike, AT, metric)))
+            if same:
+                lines.append(line(f"power of a pair: {metric}", self.name, own.p < LEVEL))
+                if valid:
+                    lines.append(not_below_best(f"power less the best valid test's: {metric}", self.name, own.p < LEVEL, own.rival < LEVEL))
+        return lines
 
 
 def _many(rng: np.random.Generator, settings: CohortSettings, repetitions: int) -> Predictions:
@@ -64,59 +93,84 @@ def _many(rng: np.random.Generator, settings: CohortSettings, repetitions: int) 
     return simulate_cohort(rng, many)
 
 
-def _aucs(made: Predictions) -> tuple[AucCovariance, NDArray[np.int64]]:
-    """AUCs of all groups and the pairs (T, 2) of groups with enough positives and negatives to be judged."""
+def _compared(made: Predictions, threshold: float) -> dict[str, Compared]:
+    """Every metric in every pair (2 t, 2 t + 1) of groups with enough positives and negatives to be judged."""
     group = made.attributes["group"]
-    result = group_delong(made.y, made.scores["model 1"], group.codes, len(group.names), cluster=made.patient, weight=made.weights)
+    y, score, codes, count = made.y, made.scores["model 1"], group.codes, len(group.names)
+    result = group_delong(y, score, codes, count, cluster=made.patient, weight=made.weights)
     enough = (result.pos.n >= FEWEST) & (result.neg.n >= FEWEST) & (result.pos.clusters > 1) & (result.neg.clusters > 1)
     first = np.arange(0, enough.size, 2)
     first = first[enough[first] & enough[first + 1]]
-    return result, np.stack([first, first + 1], axis=1)
-
-
-def _without_difference(rng: np.random.Generator, name: str, settings: CohortSettings, repetitions: int) -> list[Line]:
-    made = _many(rng, settings, repetitions)
-    result, pairs = _aucs(made)
-    found = compare_pairs(auc_estimates(result), pairs)
-    lines = [
-        line("size of a pair: auc", name, found.p < LEVEL, None, SIZE[1]),
-        line("size of a pair: auc by DeLong's normal test", name, _delong_p(result, pairs, found.difference) < LEVEL),
-    ]
-    if isinstance(settings.prevalence, tuple):
-        return lines  # rates and means of all rows differ where prevalence does
-    for metric, estimates in _others(made).items():
-        lines.append(line(f"size of a pair: {metric}", name, compare_pairs(estimates, pairs).p < LEVEL, None, SIZE[1]))
-    return lines
-
-
-def _others(made: Predictions) -> dict[str, GroupEstimates]:
-    score, group = made.scores["model 1"], made.attributes["group"]
-    more: dict[str, Any] = {"cluster": made.patient, "weight": made.weights}
-    threshold = float(np.quantile(score, 0.7))
+    pairs = np.stack([first, first + 1], axis=1)
+    found = {"auc": _one(auc_estimates(result), pairs, _normal_p(result.auc, np.diagonal(result.covariance), pairs))}
     decided = score >= threshold
-    rates = {name: group_rate_estimates(made.y, decided, group.codes, len(group.names), name, **more) for name in ("tpr", "fpr", "ppv", "selection_rate")}
-    benefit = decided * np.where(made.y == 1, 1.0, -threshold / (1 - threshold))
-    kinds = np.where(decided, np.where(made.y == 1, 1, 2), 0)
-    return rates | {
-        "brier": group_mean_estimates((score - made.y) ** 2, group.codes, len(group.names), stratum=made.y, low=0, high=1, **more),
-        "net_benefit": group_mean_estimates(benefit, group.codes, len(group.names), stratum=kinds, high=1, **more),
-    }
+    more: dict[str, Any] = {"cluster": made.patient, "weight": made.weights}
+    for name in RATES:
+        found[name] = _one(group_rate_estimates(y, decided, codes, count, name, **more), pairs, _rate_rival(made, decided, name, pairs))
+    benefit: Floats = decided.astype(np.float64) * np.where(y == 1, 1.0, -threshold / (1 - threshold))
+    kinds = np.where(decided, np.where(y == 1, 1, 2), 0)
+    means: tuple[tuple[str, Floats, Ints, float], ...] = (("brier", np.square(score - y), y.astype(np.int64), 0.0), ("net_benefit", benefit, kinds, -np.inf))
+    for name, values, stratum, low in means:
+        estimates = group_mean_estimates(values, codes, count, stratum=stratum, low=low, high=1.0, **more)
+        found[name] = _one(estimates, pairs, _mean_rival(made, values, pairs))
+    return found
 
 
-def _with_difference(rng: np.random.Generator, name: str, settings: CohortSettings, worse: float, repetitions: int) -> list[Line]:
-    first = settings.auc if isinstance(settings.auc, float) else settings.auc[0]
-    result, pairs = _aucs(_many(rng, replace(settings, auc=(first, worse)), repetitions))
-    found = compare_pairs(auc_estimates(result), pairs)
+def _one(estimates: GroupEstimates, pairs: Ints, rival: Floats) -> Compared:
+    found = compare_pairs(estimates, pairs)
+    known = np.isfinite(found.p)
     low, high = found.interval(1 - LEVEL)
-    return [
-        line("coverage of a pair: auc", name, (low <= first - worse) & (first - worse <= high), 0.93, None),
-        line("power of a pair: auc", name, found.p < LEVEL),
-        line("power of a pair: auc by DeLong's normal test, whatever its size", name, _delong_p(result, pairs, found.difference) < LEVEL),
-    ]
+    return Compared(found.p[known], np.nan_to_num(rival[known], nan=1.0), low[known], high[known])
 
 
-def _delong_p(result: AucCovariance, pairs: NDArray[np.int64], difference: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The test that takes DeLong's (Obuchowski's) standard error for known."""
-    variance = np.diagonal(result.covariance)[pairs].sum(axis=1)
+def _normal_p(value: Floats, variance: Floats, pairs: Ints) -> Floats:
+    """The test that takes the standard error for known."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(2 * ndtr(-np.abs(difference) / np.sqrt(variance)))
+        return np.asarray(2 * ndtr(-np.abs(value[pairs[:, 0]] - value[pairs[:, 1]]) / np.sqrt(variance[pairs].sum(axis=1))))
+
+
+def _rate_rival(made: Predictions, decided: NDArray[np.bool_], name: str, pairs: Ints) -> Floats:
+    group = made.attributes["group"]
+    codes, count = group.codes, len(group.names)
+    cell = np.where(made.y == 1, np.where(decided, TP, FN), np.where(decided, FP, TN))
+    top, bottom = (np.isin(np.arange(4), cells)[cell] for cells in CELLS[name])
+    if made.patient is not None or made.weights is not None:
+        ratio = linearise_ratio(top.astype(float), bottom.astype(float), codes, count, made.weights, made.patient)
+        return _normal_p(ratio.value, ratio.se() ** 2, pairs)
+    k, n = np.bincount(codes[top], minlength=count)[pairs], np.bincount(codes[bottom], minlength=count)[pairs]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        pooled = k.sum(axis=1) / n.sum(axis=1)
+        se = np.sqrt(pooled * (1 - pooled) * (1 / n).sum(axis=1))
+        return np.asarray(2 * ndtr(-np.abs(k[:, 0] / n[:, 0] - k[:, 1] / n[:, 1]) / se))
+
+
+def _mean_rival(made: Predictions, values: Floats, pairs: Ints) -> Floats:
+    group = made.attributes["group"]
+    count = len(group.names)
+    mean = linearise_ratio(values, np.ones(values.size), group.codes, count, made.weights, made.patient)
+    units = group.codes if made.patient is None else group.codes[np.unique(made.patient, return_index=True)[1]]
+    variance, df = (mean.se() ** 2)[pairs], (np.bincount(units, minlength=count) - 1.0)[pairs]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        welch = variance.sum(axis=1) ** 2 / (variance**2 / df).sum(axis=1)
+        statistic = np.abs(mean.value[pairs[:, 0]] - mean.value[pairs[:, 1]]) / np.sqrt(variance.sum(axis=1))
+        return np.asarray(2 * stdtr(welch, -statistic))
+
+
+PAIRS: tuple[PairSetting, ...] = (
+    PairSetting("210 and 190", CohortSettings((210, 190), 0.3, 0.8), 0.67),
+    PairSetting("900 and 70", CohortSettings((900, 70), 0.3, 0.88), 0.74),
+    PairSetting("900 and 70, the small one better", CohortSettings((900, 70), 0.3, 0.72), 0.88),
+    PairSetting("90 and 90, AUC .93, 10 % positive", CohortSettings((90, 90), 0.1, 0.93), 0.7),
+    PairSetting("prevalence .03 and .4", CohortSettings((400, 400), (0.03, 0.4), 0.85), 0.68),
+    PairSetting("prevalence .05 and .3, AUC .95", CohortSettings((300, 300), (0.05, 0.3), 0.95), 0.85),
+    PairSetting("1500 and 50, AUC .97", CohortSettings((1500, 50), (0.08, 0.15), 0.97), 0.85),
+    PairSetting("positives spread 1.6 times as far", CohortSettings((700, 90), 0.3, 0.85, spread=1.6), 0.7),
+    PairSetting("1 and 3 rows", CohortSettings((80, 80), 0.35, 0.85, rows=((1, 1), (3, 3))), 0.65),
+    PairSetting("1 to 4 rows", CohortSettings((120, 60), 0.35, 0.82, rows=(1, 4)), 0.62),
+    PairSetting("8 patients of 20 rows", CohortSettings((8, 8), 0.4, 0.82, rows=20, label_per_row=True), 0.66),
+    PairSetting("15 and 60 patients of 1 to 20 rows", CohortSettings((15, 60), 0.4, 0.82, rows=(1, 20), label_per_row=True), 0.7),
+    PairSetting("30 patients of 12 rows, labels per patient", CohortSettings((30, 30), 0.4, 0.85, rows=12), 0.6),
+    PairSetting("weights", CohortSettings((250, 80), 0.3, 0.87, weighted=True), 0.7),
+    PairSetting("weights, 1 to 3 rows", CohortSettings((200, 100), 0.3, 0.87, rows=(1, 3), weighted=True), 0.7),
+    PairSetting("1200 and 900", CohortSettings((1200, 900), 0.28, 0.84), 0.78),
+)

@@ -11,13 +11,13 @@ from scipy.special import expit
 from core.audit.engine import audit
 from core.audit.estimates.calibration_tables import calibration_tables
 from core.audit.estimates.group_estimates import MetricTable, group_counts
-from core.audit.estimates.prevalence_tables import standardised_metrics
 from core.audit.estimates.scored import Scored
 from core.audit.input.predictions import Predictions
 from core.audit.options import AuditOptions
 from core.audit.result import Tables
 from core.metrics.calibration import debiased_ece, ece, reliability
 from core.metrics.calibration_fit import calibration_fit
+from core.metrics.prevalence import STANDARDISED, Standardised, standardise
 
 OPTIONS = AuditOptions(bootstrap=0)
 
@@ -84,21 +84,18 @@ def test_raw_metrics_are_those_of_the_audit_and_prevalence_is_the_whole_sets() -
     data, group = cohort(5, (400, 400), (-1.5, 0.5), (0.0, 0.0))
     rng = np.random.default_rng(0)
     data = replace(data, weight=rng.integers(1, 4, 800).astype(float), cluster=rng.integers(0, 300, 800))
-    found = standardised_metrics(data, group, 2)
     own = Tables(data, group, ("a", "b"), group_counts(data, group, 2), OPTIONS)
-    assert set(found) == {"ppv", "npv", "selection_rate", "accuracy", "net_benefit", "brier"}
-    for name, metric in found.items():
-        assert metric.raw == pytest.approx(own[name].value), name
-        assert metric.prevalence == pytest.approx(np.average(data.y, weights=data.weight))
+    for name in STANDARDISED:
+        found = _standardised(name, data, group)
+        assert found.raw == pytest.approx(own[name].value), name
+        assert found.prevalence == pytest.approx(np.average(data.y, weights=data.weight))
 
 
-def test_metrics_that_a_model_lacks_are_left_out() -> None:
-    data, group = cohort(6, (100, 100), (0.0, 0.0), (0.0, 0.0))
-    assert set(standardised_metrics(replace(data, decision=None), group, 2)) == {"brier"}
-    assert "net_benefit" not in standardised_metrics(replace(data, threshold=None), group, 2)
-    assert set(standardised_metrics(replace(data, no_probability="no"), group, 2)) == {"ppv", "npv", "selection_rate", "accuracy"}
-    assert standardised_metrics(replace(data, y=np.ones(200, dtype=bool)), group, 2) == {}
-    assert standardised_metrics(data, group, 2, 0.1)["ppv"].prevalence == 0.1
+def _standardised(name: str, data: Scored, group: np.ndarray) -> Standardised:
+    value = data.score if name == "brier" else data.decision
+    assert value is not None
+    threshold = data.threshold if name == "net_benefit" else None
+    return standardise(name, data.y, value, group, 2, threshold=threshold, weight=data.weight, cluster=data.cluster)
 
 
 def test_equal_roc_and_unequal_prevalence_is_explained() -> None:
@@ -107,8 +104,20 @@ def test_equal_roc_and_unequal_prevalence_is_explained() -> None:
     group = np.repeat([0, 1], [20_000, 20_000])
     y = rng.random(40_000) < np.where(group == 1, 0.4, 0.1)
     score = expit(1.6 * (rng.normal(size=40_000) + 1.6 * y - 0.8) - 1.2)
-    for name, metric in standardised_metrics(scored(y, score), group, 2).items():
-        found = metric.differences()
+    for name in STANDARDISED:
+        found = _standardised(name, scored(y, score), group).differences()
         assert abs(found.raw[0]) > 4 * abs(found.standardised.difference[0]), name
         assert found.standardised.p[0] > 0.01 and found.explained[0] / found.raw[0] > 0.7
         assert found.verdicts(0.05) == ("explained",)
+
+
+def test_a_difference_that_equal_prevalences_turn_round_is_said_to_turn_round() -> None:
+    """The common disease is ranked worse: its PPV is the higher one as it stands, and the lower one at one prevalence."""
+    rng = np.random.default_rng(3)
+    group = np.repeat(["rare", "common"], [4000, 4000])
+    y = rng.random(8000) < np.where(group == "common", 0.6, 0.05)
+    chosen = rng.random(8000) < np.where(y, 0.7, np.where(group == "common", 0.3, 0.03))
+    table = Predictions.build(y, np.where(chosen, 0.9, 0.1), {"g": group})
+    attribute = audit(table, OPTIONS).models[0].attributes[0]
+    assert "At equal prevalences the difference goes the other way" in attribute.verdict("ppv").reason
+    assert "goes the other way" not in attribute.verdict("fpr").reason

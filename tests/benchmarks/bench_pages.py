@@ -52,7 +52,7 @@ class Bench:
         self.page, self.watch = page, Watch(page, server)
         self.controls: dict[str, Callable[[Any], Iterator[Callable[[], object]]]] = {
             "view_attribute": self._select, "view_runs": self._runs, "measure": self._segment, "reference": self._select,
-            "disagree-a": self._select, "threshold": self._slide, "intersection-run": self._select,
+            "disagree-a": self._select, "threshold-slider": self._slide, "intersection-run": self._select,
             "epochs": self._slide, "method-ogm-ge": self._tick, "preset": self._segment, "seeds": self._count,
             "audit-attribute": self._select, "audit-metric": self._select, "volcano-metric": self._segment,
             "audit-slide": self._slide, "report-kind": self._segment, "write-report": self._press, "tour-next": self._press,

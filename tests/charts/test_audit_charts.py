@@ -149,8 +149,8 @@ def test_training_curves_name_the_best(status: str) -> None:
 def smooth(risk: float) -> pd.DataFrame:
     """A group whose observed risk lies `risk` above the predicted one, and one without a curve."""
     at = [0.1, 0.3, 0.5, 0.7]
-    curve = pd.DataFrame({"group": "a", "predicted": at, "risk": [p + risk for p in at], "reason": None})
-    curve = curve.assign(low=curve["risk"] - 0.05, high=curve["risk"] + 0.05)
+    curve = pd.DataFrame({"group": "a", "predicted": at, "observed": [p + risk for p in at], "reason": None})
+    curve = curve.assign(low=curve["observed"] - 0.05, high=curve["risk"] + 0.05)
     return pd.concat([curve, pd.DataFrame([{"group": "b", "reason": "too few events"}])], ignore_index=True)
 
 

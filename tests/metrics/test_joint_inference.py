@@ -11,7 +11,7 @@ from scipy.stats import multivariate_normal, norm
 from core.metrics.auc_comparisons import group_auc_estimates
 from core.metrics.comparisons import GroupEstimates, compare_pairs
 from core.metrics.influence import Influence, joint_covariance
-from core.metrics.joint_inference import correlation_loadings, loadings
+from core.metrics.joint_inference import loadings
 from core.metrics.multiple_testing import compatible_interval, holm, step_down_max_t
 from core.metrics.rate_comparisons import group_rate_estimates
 
@@ -25,7 +25,7 @@ def test_one_test_needs_no_correction() -> None:
 def test_two_tests_are_adjusted_by_the_bivariate_normal(r: float) -> None:
     correlations = np.array([[1, r], [r, 1]])
     p = np.array([0.02, 0.04])
-    found = step_down_max_t(p, correlation_loadings(correlations))
+    found = step_down_max_t(p, np.linalg.cholesky(correlations))
     c = norm.isf(p / 2)
     box = multivariate_normal(cov=correlations).cdf([c[0]] * 2, lower_limit=[-c[0]] * 2)
     assert found.adjusted[0] == pytest.approx(1 - box, abs=0.004)

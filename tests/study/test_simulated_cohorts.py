@@ -8,7 +8,6 @@ import pytest
 from core.metrics.auc import auc, group_aucs
 from core.metrics.calibration_fit import calibration_fit
 from core.study.audit_cohorts import CohortSettings, simulate_cohort
-from core.study.audit_pairs import SETTINGS, pair_tests
 
 
 @pytest.mark.parametrize("spread", [1.0, 2.0])
@@ -53,12 +52,3 @@ def test_models_err_alike() -> None:
     made = simulate_cohort(np.random.default_rng(5), CohortSettings((20_000,), models=3))
     ranks = np.corrcoef([np.log(s / (1 - s))[made.y == 0] for s in made.scores.values()])
     assert ranks[0, 1] == pytest.approx(0.8, abs=0.02)
-
-
-def test_pairs_of_groups_are_studied_setting_by_setting() -> None:
-    found = pair_tests(np.random.default_rng(6), 25)
-    size = [line for line in found if line.part == "size of a pair: auc"]
-    assert {line.setting for line in size} == {name for name, _, _ in SETTINGS}
-    assert all(line.kept for line in size), "25 cohorts each: only a gross error would show"
-    power = {line.part: line.share for line in found if line.setting == "200 and 200" and line.part.startswith("power")}
-    assert len(power) == 2 and min(power.values()) > 0.4

@@ -62,6 +62,10 @@ class Claims:
     def verdicts(self, attribute: AttributeAudit) -> tuple[Verdict, ...]:
         return tuple(self.verdict(attribute, metric) for metric in VERDICT_METRICS)
 
+    def primary_verdicts(self, attribute: AttributeAudit) -> tuple[Verdict, ...]:
+        """The verdicts of the declared metrics, which need nothing exploratory."""
+        return tuple(self.verdict(attribute, metric) for metric in VERDICT_METRICS if self.primary(attribute, metric))
+
     def verdict(self, attribute: AttributeAudit, metric: str) -> Verdict:
         primary = self.primary(attribute, metric)
         if not attribute.groups:

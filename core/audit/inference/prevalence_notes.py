@@ -41,6 +41,8 @@ def prevalence_note(attribute: AttributeAudit, metric: str, pair: PairTest, boun
     verdict = differences.verdicts(bound, attribute.options.alpha)[0]
     if verdict == "explained":
         return f" The groups' different prevalences alone make such a difference: {common}."
+    if verdict == "remains" and sign * float(at.difference[0]) < 0:
+        return f" At equal prevalences the difference goes the other way: {common}."
     if verdict == "remains":
         return f" Different prevalences do not account for it: {common}."
     return f" How much of it the groups' different prevalences make is open: {common}."
