@@ -5,8 +5,6 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 

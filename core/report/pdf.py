@@ -9,7 +9,6 @@ from typing import Any
 
 from core import __version__
 from core.report import cells, glyphs
-from core.report.readable import code_point
 from core.report.document import ChartBlock, Report, Section, TableBlock
 from core.report.pdf_template import PAGE
 from core.report.print_layout import TEXT_WIDTH, Part, drawing_width, parts

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def open_page(monkeypatch: pytest.MonkeyPatch, workspace: Path, name: str, **query: str) -> AppTest:
     """The page `name` after its first run, opened through the navigation."""
     monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(workspace))
-    app = AppTest.from_file(str(ROOT / "dashboard" / "script.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60)
     for key, value in query.items():
         app.query_params[key] = value
     app.run()
