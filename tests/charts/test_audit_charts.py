@@ -150,7 +150,7 @@ def smooth(risk: float) -> pd.DataFrame:
     """A group whose observed risk lies `risk` above the predicted one, and one without a curve."""
     at = [0.1, 0.3, 0.5, 0.7]
     curve = pd.DataFrame({"group": "a", "predicted": at, "observed": [p + risk for p in at], "reason": None})
-    curve = curve.assign(low=curve["observed"] - 0.05, high=curve["risk"] + 0.05)
+    curve = curve.assign(low=curve["observed"] - 0.05, high=curve["observed"] + 0.05)
     return pd.concat([curve, pd.DataFrame([{"group": "b", "reason": "too few events"}])], ignore_index=True)
 
 
