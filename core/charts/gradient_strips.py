@@ -190,22 +190,9 @@ def _ribbon(ribbon: Sequence[Row], last: int, scale: alt.Scale, look: Look) -> A
     )  # fmt: skip
 
 
-def _heat(heat: Heat, last: int, brushed: tuple[int, int] | None, scale: alt.Scale, look: Look) -> list[Any]:
-    """Mean of the brushed epochs' cosines, computed in the browser as the brush moves, on a ground that hides the brush."""
-    low, high = span(last)
-    left, wide = low + NAMES * (high - low), (1 - NAMES) * (high - low) / len(heat.modalities)
-    columns = {modality: left + i * wide for i, modality in enumerate(heat.modalities)}
-    rows = {group: 2 * HEAD + i * CELL for i, group in enumerate(heat.groups)}
-    x = epochs_x(last, field="x", grid=True)
-    ground = pd.DataFrame({"x": [low], "to": [high], "y": [0.0], "down": [float(heat.height + GAP / 2)]})
-    layers: list[Any] = [alt.Chart(ground).mark_rect(aria=False, color=look.background, opacity=1).encode(x=x, x2="to:Q", y=_y(scale), y2="down:Q")]
-    fields = ("trained", "modality", "group", "value")
-    placed = pd.DataFrame(
-        [{**{name: cell[name] for name in fields}, "x": columns[cell["modality"]], "y": rows[cell["group"]]} for cell in heat.cells],
-        columns=[*fields, "x", "y"],
-    )
-    chosen: Any = {"param": BRUSH} if brushed is None else f"datum.trained >= {brushed[0]} && datum.trained <= {brushed[1]}"
-    base = (
+def _means(placed: pd.DataFrame, chosen: Any, wide: float) -> Any:
+    """A cell's mean over the chosen epochs, and where its corners and its middle lie."""
+    return (
         alt.Chart(placed)
         .transform_filter(chosen)
         .transform_aggregate(value="mean(value)", known="valid(value)", groupby=["modality", "group", "x", "y"])
@@ -226,6 +213,24 @@ def _heat(heat: Heat, last: int, brushed: tuple[int, int] | None, scale: alt.Sca
             ]
         )
     )
+
+
+def _heat(heat: Heat, last: int, brushed: tuple[int, int] | None, scale: alt.Scale, look: Look) -> list[Any]:
+    """Mean of the brushed epochs' cosines, computed in the browser as the brush moves, on a ground that hides the brush."""
+    low, high = span(last)
+    left, wide = low + NAMES * (high - low), (1 - NAMES) * (high - low) / len(heat.modalities)
+    columns = {modality: left + i * wide for i, modality in enumerate(heat.modalities)}
+    rows = {group: 2 * HEAD + i * CELL for i, group in enumerate(heat.groups)}
+    x = epochs_x(last, field="x", grid=True)
+    ground = pd.DataFrame({"x": [low], "to": [high], "y": [0.0], "down": [float(heat.height + GAP / 2)]})
+    layers: list[Any] = [alt.Chart(ground).mark_rect(aria=False, color=look.background, opacity=1).encode(x=x, x2="to:Q", y=_y(scale), y2="down:Q")]
+    fields = ("trained", "modality", "group", "value")
+    placed = pd.DataFrame(
+        [{**{name: cell[name] for name in fields}, "x": columns[cell["modality"]], "y": rows[cell["group"]]} for cell in heat.cells],
+        columns=[*fields, "x", "y"],
+    )
+    chosen: Any = {"param": BRUSH} if brushed is None else f"datum.trained >= {brushed[0]} && datum.trained <= {brushed[1]}"
+    base = _means(placed, chosen, wide)
     middle = {"x": epochs_x(last, field="middle", grid=True), "y": _y(scale, "centre")}
     cells = base.mark_rect(aria=False, cornerRadius=3, stroke=look.background, strokeWidth=2).encode(
         x=x, x2="to:Q", y=_y(scale), y2="down:Q",

@@ -22,6 +22,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser("audit", help="audit a file of predictions for fairness", description=DESCRIPTION)
     common(parser)
     parser.add_argument("file", metavar="FILE", help="table with one row per sample (and model): CSV, TSV, XLSX, ODS, Parquet, Stata, SAS or SPSS")
+    _columns(parser)
+    _choices(parser)
+    parser.add_argument(
+        "--plan", metavar="FILE.json", help="what multifair plan-audit wrote: it fixes primary attributes and metrics, tolerance and operating point"
+    )
+    parser.add_argument("--curves", action="store_true", help="with --json: reliability and decision curves per group as well")
+    parser.add_argument("--fail-on", choices=("disparity",), help="exit with 1 when a disparity is found")
+    parser.set_defaults(run=run)
+
+
+def _columns(parser: argparse.ArgumentParser) -> None:
+    """What each column is."""
     roles = parser.add_argument_group("columns")
     roles.add_argument("--label", metavar="COL", required=True, help="true label, two values")
     roles.add_argument(
@@ -57,6 +69,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     roles.add_argument("--encoding", metavar="NAME", help="encoding of a text file, where it is not recognised")
     roles.add_argument("--metadata", metavar="FILE", help="another file that holds the attributes, joined by --on")
     roles.add_argument("--on", metavar="ID", help="id of the sample or patient, in both files")
+
+
+def _choices(parser: argparse.ArgumentParser) -> None:
+    """What is compared, and at which operating point."""
     choices = parser.add_argument_group("choices")
     choices.add_argument("--threshold", type=float, metavar="X", help="a prediction is positive from this score on (default .5)")
     choices.add_argument("--target", metavar="KIND=VALUE", help="choose the threshold: sensitivity=.9, specificity=.9, selection_rate=.2 or youden")
@@ -80,6 +96,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="append",
         help="edges that cut a numeric attribute into bands, for example age=18,40,65 (default: quartiles where it has more than ten values)",
     )
+    _claims(choices)
+
+
+def _claims(choices: argparse._ArgumentGroup) -> None:
+    """What is claimed, and from how much data."""
     choices.add_argument(
         "--primary-attributes",
         metavar="A,B",
@@ -107,12 +128,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     choices.add_argument("--power", type=float, default=0.8, metavar="X", help="power to plan for (default .8)")
     choices.add_argument("--calibration-bins", type=int, default=10, metavar="N", help="bins of the calibration error (default 10)")
     choices.add_argument("--seed", type=int, default=0, metavar="N")
-    parser.add_argument(
-        "--plan", metavar="FILE.json", help="what multifair plan-audit wrote: it fixes primary attributes and metrics, tolerance and operating point"
-    )
-    parser.add_argument("--curves", action="store_true", help="with --json: reliability and decision curves per group as well")
-    parser.add_argument("--fail-on", choices=("disparity",), help="exit with 1 when a disparity is found")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,6 +84,19 @@ def guess_roles(
     return guess
 
 
+def _take_given(work: _Guess, given: Mapping[str, str | None], attributes: Sequence[str], named: Sequence[Modality], dropped: Iterable[str]) -> None:
+    for part, column in given.items():
+        if column is not None:
+            work.take(column, part, "as given")
+    for column in attributes:
+        work.take(column, "attribute", "as given")
+    for modality in named:
+        for column in modality.columns:
+            work.take(column, modality.name, "as given", keep=True)
+    for column in dropped:
+        work.take(column, "dropped", "as given")
+
+
 def propose_roles(
     table: pd.DataFrame,
     files: ImageSource | None = None,
@@ -122,16 +135,7 @@ def propose_roles(
     attributes, named = list(attributes), tuple(modalities)
     _require(table, [*given.values(), *attributes, *dropped, *(c for m in named for c in m.columns)])
     work = _Guess(table, files)
-    for part, column in given.items():
-        if column is not None:
-            work.take(column, part, "as given")
-    for column in attributes:
-        work.take(column, "attribute", "as given")
-    for modality in named:
-        for column in modality.columns:
-            work.take(column, modality.name, "as given", keep=True)
-    for column in dropped:
-        work.take(column, "dropped", "as given")
+    _take_given(work, given, attributes, named, dropped)
     work.special(no_split=split == "")
     rule_text, y, question = _label(table, work.column("label"), positive, uncertain, blank)
     kinds = {m.kind for m in named}

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from core.cohort import cohort as saved
-from core.cohort.checks import CheckInput, SetAside, findings_of, run_checks
+from core.cohort.checks import CheckInput, CheckResult, SetAside, findings_of, run_checks
 from core.cohort.checks.leakage import matched_column
 from core.cohort.decode import Progress, silent
 from core.cohort.files import FileModality, collect, decode_modality
@@ -141,22 +141,9 @@ def ingest_table(
         if not (final / "manifest.json").is_file():
             building = workspace.cohorts / f".building-{cohort_id}"
             try:
-                _build(
-                    building,
-                    cohort_id,
-                    saved.free_name(workspace, name),
-                    table,
-                    roles,
-                    source,
-                    collected,
-                    strict=strict,
-                    size=size,
-                    seed=seed,
-                    progress=progress,
-                    origin=origin,
-                    found=found,
-                    reasons=reasons or {},
-                )
+                free = saved.free_name(workspace, name)
+                how: dict[str, Any] = {"strict": strict, "size": size, "seed": seed, "progress": progress, "origin": origin}
+                _build(building, cohort_id, free, table, roles, source, collected, found=found, reasons=reasons or {}, **how)
             except UserError:
                 # What was refused leaves nothing; what was interrupted stays, to go on from.
                 shutil.rmtree(building)
@@ -207,6 +194,62 @@ def _refusal(origin: str, aside: list[SetAside]) -> str:
     return f"{origin}: {len(aside)} rows cannot be used, the first is row {first.row + 2} ({first.sample_id}): {first.reason}; mend them, or ingest without --strict to set them aside"
 
 
+def _row_ids(table: pd.DataFrame, roles: Roles) -> list[str]:
+    """Names of the rows for messages: the sample's id where it has one, else its number."""
+    known = table[roles.sample_id] if roles.sample_id else [None] * len(table)
+    return [str(v) if v is not None else f"row {i + 1}" for i, v in enumerate(known)]
+
+
+def _set_aside(
+    folder: Path,
+    table: pd.DataFrame,
+    roles: Roles,
+    source: ImageSource,
+    collected: dict[str, FileModality],
+    full: CheckInput,
+    given: Any,
+    ids: list[str],
+    size: int | None,
+    progress: Progress,
+) -> list[SetAside]:
+    """Decode every modality into `folder`; the rows that cannot be used, each once, with the first reason."""
+    aside = _unusable_rows(table, roles, full, ids)
+    taken = {s.row for s in aside}
+    if given is not None:
+        aside += [
+            SetAside(int(i), ids[i], "patient-in-two-splits", "its patient is in the test set", roles.split)
+            for i in rows_of_test_patients(given, full.patients)
+            if int(i) not in taken
+        ]
+    for modality in collected.values():
+        taken = {s.row for s in aside}
+        aside += [SetAside(row, ids[row], "unusable-file", reason, modality.column) for row, reason in sorted(modality.problems.items()) if row not in taken]
+    for modality in collected.values():
+        failed = decode_modality(folder, modality, source, size, progress)
+        taken = {s.row for s in aside}
+        aside += [SetAside(row, ids[row], "unusable-file", reason, modality.column) for row, reason in sorted(failed.items()) if row not in taken]
+    return aside
+
+
+def _checked(
+    kept: pd.DataFrame, roles: Roles, given: Any, present: Any, collected: dict[str, FileModality], aside: list[SetAside], labels: pd.Series
+) -> list[CheckResult]:
+    """The checks of the rows that are `kept`."""
+    return run_checks(
+        CheckInput(
+            kept,
+            roles,
+            split=None if given is None else given.tolist(),
+            present={n: present[:, i] for i, n in enumerate(m.name for m in roles.modalities) if n in collected},
+            digests={n: m.pixel_digests for n, m in collected.items()},
+            blank={n: m.blank for n, m in collected.items()},
+            dark={n: m.dark for n, m in collected.items()},
+            set_aside=aside,
+            labels=labels,
+        )
+    )
+
+
 def _build(
     folder: Path,
     cohort_id: str,
@@ -225,28 +268,10 @@ def _build(
     reasons: Mapping[str, str] | None = None,
 ) -> None:
     (folder / "arrays").mkdir(parents=True, exist_ok=True)
-    ids = (
-        [str(v) if v is not None else f"row {i + 1}" for i, v in enumerate(table[roles.sample_id])]
-        if roles.sample_id
-        else [f"row {i + 1}" for i in range(len(table))]
-    )
+    ids = _row_ids(table, roles)
     full = CheckInput(table, roles)
-    aside = _unusable_rows(table, roles, full, ids)
     given = _given_split(table, roles, full)
-    taken = {s.row for s in aside}
-    if given is not None:
-        aside += [
-            SetAside(int(i), ids[i], "patient-in-two-splits", "its patient is in the test set", roles.split)
-            for i in rows_of_test_patients(given, full.patients)
-            if int(i) not in taken
-        ]
-    for modality in collected.values():
-        taken = {s.row for s in aside}
-        aside += [SetAside(row, ids[row], "unusable-file", reason, modality.column) for row, reason in sorted(modality.problems.items()) if row not in taken]
-    for modality in collected.values():
-        failed = decode_modality(folder, modality, source, size, progress)
-        taken = {s.row for s in aside}
-        aside += [SetAside(row, ids[row], "unusable-file", reason, modality.column) for row, reason in sorted(failed.items()) if row not in taken]
+    aside = _set_aside(folder, table, roles, source, collected, full, given, ids, size, progress)
     if strict and aside:
         raise UserError(_refusal(origin, sorted(aside, key=lambda s: s.row)))
     gone = {s.row for s in aside}
@@ -265,19 +290,7 @@ def _build(
     split = make_split(together, y, groups, seed=seed) if given is None else cut_validation(_whole_patients(given, patients), together, y, groups, seed=seed)
     if len(table) > WORTH_A_WORD:
         progress("checking")
-    results = run_checks(
-        CheckInput(
-            kept,
-            roles,
-            split=None if given is None else given.tolist(),
-            present={n: present[:, i] for i, n in enumerate(m.name for m in roles.modalities) if n in collected},
-            digests={n: m.pixel_digests for n, m in collected.items()},
-            blank={n: m.blank for n, m in collected.items()},
-            dark={n: m.dark for n, m in collected.items()},
-            set_aside=aside,
-            labels=table[roles.label],
-        )
-    )
+    results = _checked(kept, roles, given, present, collected, aside, table[roles.label])
     _save_table(folder / "table.parquet", kept, roles, [ids[i] for i in rows], patients, y, split)
     np.save(folder / "arrays" / "present.npy", present, allow_pickle=False)
     write_json(folder / "files.json", {n: m.names for n, m in collected.items()})

@@ -162,6 +162,30 @@ def _attribute(
     overall = groups[groups["attribute"] == OVERALL]
     judged = verdicts[verdicts["attribute"] == attribute]
     stem = _stem(attribute, parts)
+    blocks = _estimates(document, attribute, own, overall, summaries[summaries["attribute"] == attribute], stem, several)
+    model = next(iter(parts))
+    blocks += _curves(document, attribute, own[own["model"] == model], parts, stem)
+    enough = power_table(document)
+    enough = enough[(enough["attribute"] == attribute) & (enough["model"] == model)]
+    if len(enough):
+        blocks.append(TableBlock(f"{stem}_power", "Is there enough data?", enough, power_text(enough)))
+    pairs = tests[tests["attribute"] == attribute]
+    if len(pairs):
+        caption = f"The {SHOWN_TESTS} with the strongest evidence of {plural(len(pairs), 'comparison')}." if len(pairs) > SHOWN_TESTS else ""
+        blocks.append(
+            TableBlock(f"{stem}_tests", "Pairs of groups", pairs.drop(columns=["attribute", "depth"]), pair_text(pairs, several), caption, folded=True)
+        )
+    strongest = judged[judged["verdict"] == worst_verdict(judged)].sort_values("metric", key=lambda m: m != "auc", kind="stable").head(1)
+    sentence = sentence_case(str(strongest["reason"].iloc[0])) if len(strongest) else ""
+    values = next(iter(parts.values()))["attributes"][attribute]
+    notes = [f"{plural(int(values['missing']), 'row')} without a value of {attribute}."] if values.get("missing") else []
+    return Section(contents.by_attribute(attribute), sentence, tuple(blocks), tuple(notes), tag=worst_verdict(judged))
+
+
+def _estimates(
+    document: Mapping[str, Any], attribute: str, own: pd.DataFrame, overall: pd.DataFrame, summaries: pd.DataFrame, stem: str, several: bool
+) -> list[ChartBlock | TableBlock]:
+    """Forests, group tables and summaries of one attribute; all frames are its own but `overall`, of everybody."""
     blocks: list[ChartBlock | TableBlock] = []
     for metric in FORESTS:
         part = own[own["metric"] == metric]
@@ -183,16 +207,20 @@ def _attribute(
                 folded=True,
             )
         )
-    numbers = summaries[summaries["attribute"] == attribute]
-    if len(numbers):
+    if len(summaries):
         blocks.append(
             TableBlock(
-                f"{stem}_summaries", "Summaries, and how large each comes out by chance", numbers.drop(columns="attribute"), summary_text(numbers, several)
+                f"{stem}_summaries", "Summaries, and how large each comes out by chance", summaries.drop(columns="attribute"), summary_text(summaries, several)
             )
         )
+    return blocks
+
+
+def _curves(document: Mapping[str, Any], attribute: str, own: pd.DataFrame, parts: Mapping[str, Any], stem: str) -> list[ChartBlock]:
+    """What is drawn of the first model alone; `own`: its group estimates by the attribute."""
     model = next(iter(parts))
     fitted = curve_table(document, model, attribute, "smooth")
-    calibrated = smooth_calibration(fitted, _ratios(own[own["model"] == model]))
+    calibrated = smooth_calibration(fitted, _ratios(own))
     if calibrated.empty:
         calibrated = reliability(curve_table(document, model, attribute, "reliability"), attribute, fitted)
     useful = decision_curves(curve_table(document, model, attribute, "decision"), attribute)
@@ -204,22 +232,7 @@ def _attribute(
         ChartBlock.of(figure, f"{stem}_{name}")
         for name, figure in (("scores", spread), ("thresholds", slid), ("calibration", calibrated), ("decision", useful), ("cross_group", between))
     )
-    blocks += [block for block in drawn if block is not None]
-    enough = power_table(document)
-    enough = enough[(enough["attribute"] == attribute) & (enough["model"] == model)]
-    if len(enough):
-        blocks.append(TableBlock(f"{stem}_power", "Is there enough data?", enough, power_text(enough)))
-    pairs = tests[tests["attribute"] == attribute]
-    if len(pairs):
-        caption = f"The {SHOWN_TESTS} with the strongest evidence of {plural(len(pairs), 'comparison')}." if len(pairs) > SHOWN_TESTS else ""
-        blocks.append(
-            TableBlock(f"{stem}_tests", "Pairs of groups", pairs.drop(columns=["attribute", "depth"]), pair_text(pairs, several), caption, folded=True)
-        )
-    strongest = judged[judged["verdict"] == worst_verdict(judged)].sort_values("metric", key=lambda m: m != "auc", kind="stable").head(1)
-    sentence = sentence_case(str(strongest["reason"].iloc[0])) if len(strongest) else ""
-    values = next(iter(parts.values()))["attributes"][attribute]
-    notes = [f"{plural(int(values['missing']), 'row')} without a value of {attribute}."] if values.get("missing") else []
-    return Section(contents.by_attribute(attribute), sentence, tuple(blocks), tuple(notes), tag=worst_verdict(judged))
+    return [block for block in drawn if block is not None]
 
 
 def _ratios(own: pd.DataFrame) -> dict[str, str]:

@@ -102,7 +102,8 @@ def judge(attribute: AttributeAudit, metric: str, tests: Sequence[PairTest], tol
         tests = [*tests, *([furthest] if furthest else [])]
         wide = [t for t in tests if not _within(t, tolerance.value)]
     if wide:
-        return verdict(NOT_ENOUGH, _open(metric, groups, wide, shown, tolerance))
+        supported = next((t for t in known if not _within(t, tolerance.value)), None)
+        return verdict(NOT_ENOUGH, _open(metric, groups, wide, shown, tolerance, supported), first if shown else supported or first)
     left_out = [f"{grouping.left_out_rows} rows are in groups too small to look at"] if grouping.left_out_rows else []
     if unjudged or left_out:
         names = "; ".join([f"{name}: {why}" for name, why in unjudged[:3]] + left_out)
@@ -190,8 +191,11 @@ def _incomparable(metric: str, unjudged: Sequence[tuple[str, str]]) -> str:
     return f"{sentence(title(metric))} cannot be compared: fewer than two groups can be judged ({why})."
 
 
-def _open(metric: str, groups: Sequence[str], wide: Sequence[PairTest], shown: Sequence[PairTest], tolerance: Bound) -> str:
-    """Neither a disparity nor its absence: which pair leaves it open."""
+def _open(metric: str, groups: Sequence[str], wide: Sequence[PairTest], shown: Sequence[PairTest], tolerance: Bound, supported: PairTest | None = None) -> str:
+    """Neither a disparity nor its absence: which pair leaves it open, the best `supported` one, else that whose interval reaches furthest.
+
+    The interval quoted is the simultaneous one, which contains 0 because no difference is shown.
+    """
     if shown:
         first = shown[0]
         high, low = (first.group_a, first.group_b) if first.difference > 0 else (first.group_b, first.group_a)
@@ -199,11 +203,12 @@ def _open(metric: str, groups: Sequence[str], wide: Sequence[PairTest], shown: S
             f"{sentence(title(metric))}: a difference between {groups[high]} and {groups[low]} of {_spread(metric, abs(first.difference), _ends(first))} is shown "
             f"(corrected p {chance(first.p_adjusted)}), but whether a gap exceeds the tolerance of {tolerance.words} is not known."
         )
-    widest = max(wide, key=lambda t: math.inf if t.low is None or t.high is None else max(-t.low, t.high))
-    a, b = groups[widest.group_a], groups[widest.group_b]
-    if widest.low is None or widest.high is None:
+    pair = supported or max(wide, key=lambda t: math.inf if t.low is None or t.high is None else max(-t.low, t.high))
+    a, b = groups[pair.group_a], groups[pair.group_b]
+    lower, upper = (pair.low, pair.high) if None in pair.simultaneous else pair.simultaneous
+    if lower is None or upper is None:
         return f"{sentence(title(metric))}: the difference between {a} and {b} has no interval with this data."
-    least, most = (f"{math.exp(end):.2f}" if metric == "oe_ratio" else decimal(end, signed=True) for end in (widest.low, widest.high))
+    least, most = (f"{math.exp(end):.2f}" if metric == "oe_ratio" else decimal(end, signed=True) for end in (lower, upper))
     return (
         f"{sentence(title(metric))}: no difference is shown, but {'the ratio of' if metric == 'oe_ratio' else 'that between'} {a} and {b} may lie anywhere from {least} to {most}, "
         f"so a gap beyond the tolerance of {tolerance.words} is not ruled out."
