@@ -32,9 +32,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("table", metavar="TABLE", help="the table, or a folder that holds cohort.csv")
     parser.add_argument("--images", metavar="FOLDER_OR_ZIP", help="where the files named in the table are (default: the table's folder)")
     parser.add_argument("--manifest", metavar="FILE.toml", help="roles of the columns, as TOML or JSON")
-    parser.add_argument("--id", metavar="COL", help="column that identifies a row")
-    parser.add_argument("--patient", metavar="COL", help="column that identifies the patient")
-    parser.add_argument("--label", metavar="COL", help="column to predict")
+    for option, what in (("--id", "column that identifies a row"), ("--patient", "column that identifies the patient"), ("--label", "column to predict")):
+        parser.add_argument(option, metavar="COL", help=what)
     parser.add_argument("--positive", metavar="VALUE", help="what counts as positive: a value, several as 'A|B', a grade as '>=2', or 'contains FINDING'")
     parser.add_argument(
         "--classes", metavar="A,B,C", help="three or more values of the label to be told apart, the one without disease first; all: every value in its order"

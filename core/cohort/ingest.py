@@ -282,8 +282,7 @@ def _build(
     for modality in collected.values():
         modality.keep(folder, rows)
     present = _present(kept, roles, collected)
-    y = full.codes[rows].astype(np.int8)
-    patients = [str(p) for p in full.patients[rows]]
+    y, patients = full.codes[rows].astype(np.int8), [str(p) for p in full.patients[rows]]
     groups = [kept[a].tolist() for a in roles.attributes]
     given = None if given is None else given[rows]
     together = _together(kept, patients)
