@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from core.errors import UserError
 from core.methods import of_one_modality
 from core.methods.source import cards, source_digest
-from core.tables.crossing import crossed_name
 from core.training.spec import TrainSpec
 from core.workspace import read_json, write_json
 
@@ -93,11 +92,14 @@ def plan(
 
     Raises UserError naming what is unknown and what there is.
     """
+    # The package of tables brings pandas, which a command that only lists runs has no need of.
+    from core.tables.crossing import crossed_name, crossed_parts
+
     if attribute is None and cohort.roles.attributes:
         attribute = cohort.roles.attributes[0]
     if attribute is not None:
         attribute = crossed_name(attribute, cohort.roles.attributes)
-        if len(cohort.groups(attribute)) < 2 and attribute not in cohort.roles.attributes:
+        if len(crossed_parts(attribute, cohort.roles.attributes)) > 1 and len(cohort.groups(attribute)) < 2:
             raise UserError(f"{attribute}: fewer than two intersections occur in training; choose one attribute")
     names = list(dict.fromkeys(methods))
     if not names:

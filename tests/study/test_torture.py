@@ -22,7 +22,7 @@ def said(_: str) -> None:
 
 def test_a_sweep_survives_a_few_kills(monkeypatch: pytest.MonkeyPatch) -> None:
     # Every start of a process costs seconds; with fewer of them the order of events is the same.
-    monkeypatch.setattr(torture_module, "METHODS", ("multifair",))
+    monkeypatch.setattr(torture_module, "first_choice", lambda: ("multifair",))
     outcome = temporary_torture(3, 1, said, seeds=1)
     assert outcome.problems == [] and outcome.runs == 1
     assert sum(outcome.kills.values()) == 3 and outcome.kills["job"] > 0
