@@ -99,7 +99,11 @@ def plan(
         attribute = cohort.roles.attributes[0]
     if attribute is not None:
         attribute = crossed_name(attribute, cohort.roles.attributes)
-        if len(crossed_parts(attribute, cohort.roles.attributes)) > 1 and len(cohort.groups(attribute)) < 2:
+        parts = crossed_parts(attribute, cohort.roles.attributes)
+        if not parts:
+            there = ", ".join(cohort.roles.attributes) or "none"
+            raise UserError(f"cohort {cohort.name!r} has no sensitive attribute {attribute!r}; it has: {there} (several at once: A,B)")
+        if len(parts) > 1 and len(cohort.groups(attribute)) < 2:
             raise UserError(f"{attribute}: fewer than two intersections occur in training; choose one attribute")
     names = list(dict.fromkeys(methods))
     if not names:

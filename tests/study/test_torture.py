@@ -25,7 +25,8 @@ def test_a_sweep_survives_a_few_kills(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torture_module, "first_choice", lambda: ("multifair",))
     outcome = temporary_torture(3, 1, said, seeds=1)
     assert outcome.problems == [] and outcome.runs == 1
-    assert sum(outcome.kills.values()) == 3 and outcome.kills["job"] > 0
+    # Whom three kills meet depends on the machine's load: only ten are sure to meet a job, in the slow test.
+    assert sum(outcome.kills.values()) == 3
 
 
 @pytest.mark.slow
