@@ -111,7 +111,7 @@ def _file(folder: Path, n: int = 700) -> Path:
 def test_upload_map_choose_audit_read_and_take_away(empty: tuple[str, Workspace], page: Any, tmp_path: Path) -> None:
     address, workspace = empty
     visit(page, address, "audit", chart=False)
-    page.locator("input[type=file]").set_input_files(_file(tmp_path))
+    page.locator("input[type=file]").first.set_input_files(_file(tmp_path))
     says(page, "[data-testid=stMain]", "2 · Columns")
     settle(page, PATIENCE)
     _add_score(page)
@@ -185,7 +185,7 @@ def test_a_file_that_cannot_be_used_says_why(empty: tuple[str, Workspace], page:
     bad = tmp_path / "bad.csv"
     bad.write_text("y,score,sex\n1,high,f\n0,low,m\n", encoding="utf-8")
     visit(page, empty[0], "audit", chart=False)
-    page.locator("input[type=file]").set_input_files(bad)
+    page.locator("input[type=file]").first.set_input_files(bad)
     says(page, "[data-testid=stMain]", "2 · Columns")
     settle(page, PATIENCE)
     if not page.locator("[class*='st-key-map-score'] [data-tag]").count():

@@ -91,7 +91,7 @@ def auditing(tmp_path: Path) -> Iterator[tuple[str, Workspace]]:
 def test_a_long_audit_says_how_far_it_is_survives_a_reload_and_is_cancelled(auditing: tuple[str, Workspace], page: Any, predictions: Path) -> None:
     address, workspace = auditing
     visit(page, address, "audit", chart=False)
-    page.locator("input[type=file]").set_input_files(predictions)
+    page.locator("input[type=file]").first.set_input_files(predictions)
     says(page, "[data-testid=stMain]", "2 · Columns")
     settle(page, PATIENCE)
     draws = widget(page, "audit-draws").get_by_role("slider").first
