@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from core.audit import AuditOptions, audit
@@ -74,3 +76,20 @@ def test_power_says_what_no_number_of_patients_can_do() -> None:
     assert row.more_patients is None and row.reason is not None and "both need more" in row.reason
     within = audit(simulated({"a": 400, "b": 300}, 0.85), AuditOptions(bootstrap=0, gap=0.04)).models[0].attributes[0]
     assert "within the tolerance" in str(within.power[0].reason)
+
+
+def test_where_no_difference_is_shown_the_interval_that_is_quoted_holds_0() -> None:
+    """Six groups: several pairs differ by their own interval, and not once all are counted."""
+    said, against = [], 0
+    for seed in range(6):
+        attribute = audit(simulated(dict.fromkeys("abcdef", 60), 0.8, seed=seed), OPTIONS).models[0].attributes[0]
+        for found in attribute.verdicts:
+            quoted = re.search(r"no difference is shown, but .* from (\S+) to (\S+),", found.reason)
+            if quoted is None or found.pair is None:
+                continue
+            low, high = (float(end.replace("−", "-")) for end in quoted.groups())
+            assert low <= (1 if "the ratio of" in found.reason else 0) <= high, found.reason
+            assert attribute.groups[found.pair.group_a] in found.reason, "the sentence is about the pair that the verdict rests on"
+            against += found.pair.low is not None and found.pair.high is not None and not found.pair.low <= 0 <= found.pair.high
+            said.append(found.metric)
+    assert len(said) > 10 and against > 0, "the case is not met"

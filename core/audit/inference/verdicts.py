@@ -194,7 +194,8 @@ def _incomparable(metric: str, unjudged: Sequence[tuple[str, str]]) -> str:
 def _open(metric: str, groups: Sequence[str], wide: Sequence[PairTest], shown: Sequence[PairTest], tolerance: Bound, supported: PairTest | None = None) -> str:
     """Neither a disparity nor its absence: which pair leaves it open, the best `supported` one, else that whose interval reaches furthest.
 
-    The interval quoted is the simultaneous one, which contains 0 because no difference is shown.
+    The interval quoted is the pair's own; where that leaves out 0, although no difference is shown once all comparisons are counted, it is the
+    simultaneous one, which does not.
     """
     if shown:
         first = shown[0]
@@ -205,7 +206,8 @@ def _open(metric: str, groups: Sequence[str], wide: Sequence[PairTest], shown: S
         )
     pair = supported or max(wide, key=lambda t: math.inf if t.low is None or t.high is None else max(-t.low, t.high))
     a, b = groups[pair.group_a], groups[pair.group_b]
-    lower, upper = (pair.low, pair.high) if None in pair.simultaneous else pair.simultaneous
+    alone = pair.low is None or pair.high is None or pair.low <= 0 <= pair.high or None in pair.simultaneous
+    lower, upper = (pair.low, pair.high) if alone else pair.simultaneous
     if lower is None or upper is None:
         return f"{sentence(title(metric))}: the difference between {a} and {b} has no interval with this data."
     least, most = (f"{math.exp(end):.2f}" if metric == "oe_ratio" else decimal(end, signed=True) for end in (lower, upper))
