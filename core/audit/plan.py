@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core import __version__
+from core.audit.json_file import read_json_file
 from core.audit.options import AuditOptions, Target
 from core.errors import UserError
 from core.versions import now
@@ -79,13 +80,7 @@ def read_plan(path: Path) -> AuditPlan:
     UserError
         When it cannot be read, is no plan, or was changed after it was written.
     """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path.name}: cannot be read ({error.strerror})") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path.name}: not JSON ({error}); {MAKE_ONE}") from error
-    return checked_plan(value, path.name)
+    return checked_plan(read_json_file(path, MAKE_ONE), path.name)
 
 
 def checked_plan(value: Any, source: str) -> AuditPlan:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.audit.json_file import read_json_file
 from core.errors import UserError
 from core.workspace import write_json
 
@@ -78,13 +78,7 @@ def read_answers(path: Path) -> dict[str, str]:
     UserError
         When it cannot be read or is not as `checked` wants it.
     """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path.name}: cannot be read ({error.strerror})") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path.name}: not JSON ({error}); write one object of key and text") from error
-    return checked(value, path.name)
+    return checked(read_json_file(path, "write one object of key and text"), path.name)
 
 
 def saved_answers(folder: Path) -> dict[str, str]:

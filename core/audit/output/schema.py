@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from core.audit.json_file import read_json_file
 from core.errors import UserError
 
 VERSION = 2
@@ -27,13 +28,7 @@ def read_document(path: Path) -> dict[str, Any]:
     UserError
         For a file that cannot be read, is no JSON, is no audit, or was made by a later version.
     """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path.name}: cannot be read ({error.strerror})") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path.name}: not JSON ({error}); {MAKE_ONE} > {path.name}") from error
-    return checked_document(value, path.name)
+    return checked_document(read_json_file(path, f"{MAKE_ONE} > {path.name}"), path.name)
 
 
 def checked_document(value: Any, source: str) -> dict[str, Any]:
