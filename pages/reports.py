@@ -25,6 +25,7 @@ from dashboard.report_answers import answers_form
 RUNS, AUDIT = "Comparison of runs", "Audit of predictions"
 PREVIEW_HEIGHT = 900
 KEPT = 8
+# Format -> label, type of file, icon, hint. (A string here would be drawn on the page.)
 KINDS = {
     "html": ("HTML", "text/html", "download", "One file with its drawings inside. It needs no network."),
     "pdf": ("PDF", "application/pdf", "picture_as_pdf", "Numbered pages with contents, to print or to file."),
@@ -34,9 +35,8 @@ KINDS = {
     "card": ("Model card", "text/markdown", "badge", "In Markdown with the results in its head, as model hubs read it."),
     "chai": ("CHAI card", "application/xml", "clinical_notes", "CHAI's Applied Model Card as XML."),
 }
-"""Format -> label, type of file, icon, hint."""
+# Formats of one audited model.
 ONE_MODEL = ("card", "chai")
-"""Formats of one audited model."""
 
 page_title("Which report do you need?")
 audits = saved(state.workspace())
