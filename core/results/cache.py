@@ -19,7 +19,7 @@ import pandas as pd
 
 from core.store import Store
 
-VERSION = "10"
+VERSION = "11"
 """Part of every key in the store: raise it when a table changes its meaning."""
 MOST_KEPT = 512
 """Values kept in memory beside the store's cache; the widest table has some thousand rows."""
