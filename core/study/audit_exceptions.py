@@ -33,7 +33,7 @@ def stated_exception(cohort: CohortSettings, threshold: float, metric: str) -> s
         return ONE_SIDED
     known = truths(cohort, threshold)
     p, rates = cohort.of_groups(cohort.prevalence), known.groups
-    if metric in ("auc", "average_precision"):
+    if metric in ("auc", "average_precision", "auprg"):
         return EDGE if float((sizes * np.minimum(p, 1 - p)).min()) < FEW_OF_CLASS and float(cohort.areas().max()) >= NEAR_ONE else None
     selected = rates["selection_rate"]
     share = {"tpr": p, "fpr": 1 - p, "ppv": selected, "npv": 1 - selected, "net_benefit": selected}.get(metric)

@@ -170,10 +170,3 @@ def test_gaps_of_one_size_and_two_directions_do_not_vary() -> None:
     assert uneven.spread[0] == pytest.approx(0.01)
     unknown = _Direction.of(curve, np.full(80, np.nan), np.ones(80), group, bucket)
     assert unknown.gap[0, [2, 7]] == pytest.approx([0.25, -0.25]), "the observed gaps, where recalibration is not estimable"
-
-
-def test_replicates_know_that_weights_are_no_rows() -> None:
-    y, p, _, _ = cohorts(np.random.default_rng(14), 1, 200, 0.2, 1.0)
-    w = np.random.default_rng(1).lognormal(0, 0.7, 200)
-    once, tenfold = (bootstrap_errors(y, p, error=debiased_ece, replicates=100, seed=3, weight=k)[0] for k in (w, 10 * w))
-    assert tenfold == pytest.approx(once)
