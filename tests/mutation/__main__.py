@@ -2,7 +2,7 @@
 
 1. The tests are run once, and for every function of the two rooms it is noted which tests run it (kept beside the journal).
 2. The named changes (`named.py`: faults that tests once missed) are tried first, then a sample of all others: of each file in
-   proportion to its changes, at least `LEAST`, drawn by the seed. Every change is one of `mutators.py`.
+   proportion to its changes, at least `LEAST`, drawn and put in order by the seed. Every change is one of `mutators.py`.
 3. A change is imported in a process forked for it, where the tests that cover its function run, quickest first, until one fails.
    It dies of a failing test, of an import that fails, or of taking `PATIENCE` times as long; it survives where all pass.
    Without `--full` the tests are cut off after `ENOUGH` seconds of their usual time: a survivor is then one of the quick tests.
@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import ast
 import hashlib
+import importlib
 import importlib.abc
 import importlib.machinery
 import json
@@ -29,7 +30,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 
 from tests.mutation.coverage_map import CoverageMap
 from tests.mutation.mutators import Mutant, mutants
@@ -39,9 +40,9 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("core/metrics", "core/audit")
 TESTS = ("tests/metrics", "tests/audit", "tests/study/test_audit_simulation.py")
 EXPLAINED = Path(__file__).with_name("explained.txt")
-LEAST = 2
-ENOUGH = 20.0
-PATIENCE, AT_LEAST = 8.0, 60.0
+LEAST = 1
+ENOUGH = 12.0
+PATIENCE, AT_LEAST = 10.0, 120.0
 WANTED = 0.9
 KILLED, SURVIVED, UNCOVERED = "killed", "survived", "no test"
 QUIET = ["-q", "--no-header", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=line", "--disable-warnings"]
@@ -79,7 +80,7 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Imports one module from changed code instead of its file."""
 
     def __init__(self, file: str, code: CodeType) -> None:
-        self.name, self.file, self.code = file.removesuffix(".py").replace("/", ".").removesuffix(".__init__"), file, code
+        self.name, self.file, self.code = _module(file), file, code
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> importlib.machinery.ModuleSpec | None:
         if fullname != self.name:
@@ -112,7 +113,34 @@ def drawn(seed: int, sample: int, only: str) -> list[Mutant]:
     return chosen
 
 
-def outcome(file: str, code: CodeType, tests: Sequence[str], usual: float) -> tuple[str, str]:
+def live_function(file: str, tree: ast.Module, line: int) -> tuple[FunctionType, CodeType] | None:
+    """The imported function that starts at a line, and its changed code; None where the change is not in the code of a function."""
+    module = sys.modules[_module(file)]
+    wanted = [c for c in _codes(compile(tree, str(ROOT / file), "exec")) if c.co_firstlineno == line]
+    found = [f for f in _functions(module) if f.__code__.co_firstlineno == line and f.__module__ == module.__name__]
+    if len(wanted) != 1 or len(found) != 1 or wanted[0].co_freevars != found[0].__code__.co_freevars:
+        return None
+    return None if wanted[0] == found[0].__code__ else (found[0], wanted[0])
+
+
+def _codes(code: CodeType) -> list[CodeType]:
+    """Code of a module's functions and of its classes' methods."""
+    inner = [c for c in code.co_consts if isinstance(c, CodeType)]
+    return inner + [c for cls in inner if "<" not in cls.co_name for c in cls.co_consts if isinstance(c, CodeType)]
+
+
+def _functions(module: ModuleType) -> list[FunctionType]:
+    held: list[object] = list(vars(module).values())
+    held += [member for cls in held if isinstance(cls, type) and cls.__module__ == module.__name__ for member in vars(cls).values()]
+    bare = [getattr(h, "__func__", None) or getattr(h, "fget", None) or getattr(h, "func", None) or getattr(h, "__wrapped__", None) or h for h in held]
+    return list({id(f): f for f in bare if isinstance(f, FunctionType)}.values())
+
+
+def _module(file: str) -> str:
+    return file.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+
+
+def outcome(file: str, tree: ast.Module, line: int, tests: Sequence[str], usual: float) -> tuple[str, str]:
     """(`killed` or `survived`, by what) of one change, in a process of its own."""
     if not tests:
         return UNCOVERED, ""
@@ -120,7 +148,7 @@ def outcome(file: str, code: CodeType, tests: Sequence[str], usual: float) -> tu
     child = os.fork()
     if child == 0:
         os.close(reading)
-        _judge(file, code, tests, writing)
+        _judge(file, tree, line, tests, writing)
     os.close(writing)
     limit = time.monotonic() + max(PATIENCE * usual, AT_LEAST)
     said = b""
@@ -149,17 +177,21 @@ class _First:
             self.name = str(getattr(report, "nodeid", "?"))
 
 
-def _judge(file: str, code: CodeType, tests: Sequence[str], writing: int) -> None:
-    """In the child: run the tests with the changed module; never returns."""
+def _judge(file: str, tree: ast.Module, line: int, tests: Sequence[str], writing: int) -> None:
+    """In the child: change the function that is imported already, or import the changed module anew; run the tests; never returns."""
     import pytest
 
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
-    sys.meta_path.insert(0, _Changed(file, code))
-    first = _First()
-    status = 1
+    first, status = _First(), 1
     try:
+        if found := live_function(file, tree, line):
+            found[0].__code__ = found[1]
+        else:
+            for name in [n for n in sys.modules if n.partition(".")[0] in ("core", "tests") and n != "tests"]:
+                del sys.modules[name]
+            sys.meta_path.insert(0, _Changed(file, compile(tree, str(ROOT / file), "exec")))
         status = int(pytest.main([*QUIET, *tests], plugins=[first]))
     finally:
         os.write(writing, f"{status}|{first.name if status else ''}".encode())
@@ -179,8 +211,9 @@ def cover(path: Path) -> None:
 
 
 def warm_up() -> None:
-    """What every child would import again, but nothing of the project."""
-    import hypothesis, numpy, pandas, pyarrow, pytest, scipy.optimize, scipy.sparse, scipy.special, scipy.stats, sklearn.metrics, statsmodels.api  # noqa: E401, F401, I001
+    """What every child would import again."""
+    for name in ("hypothesis", "pytest", "scipy.stats", "sklearn.metrics", "sklearn.calibration", "statsmodels.api", *map(_module, files())):
+        importlib.import_module(name)
 
 
 def chosen_tests(covered: Covered, mutant: Mutant, full: bool) -> list[str]:
@@ -261,8 +294,8 @@ def try_named(change: Named, covered: Covered, journal: Journal, full: bool) -> 
         node = min(around, key=lambda n: n.lineno)
         place = Mutant(change.file, 0, "named", line, _first_line(node), change.before, change.after, node.name, ast.parse(source))
         tests = chosen_tests(covered, place, full)
-        code = compile(source.replace(change.before, change.after), str(ROOT / change.file), "exec")
-        journal.add(key, change.what, outcome(change.file, code, tests, sum(map(covered.seconds, tests))))
+        tree = ast.parse(source.replace(change.before, change.after))
+        journal.add(key, change.what, outcome(change.file, tree, place.place, tests, sum(map(covered.seconds, tests))))
     return journal.known[key][0], journal.known[key][1]
 
 
@@ -270,8 +303,7 @@ def try_mutant(mutant: Mutant, covered: Covered, journal: Journal, full: bool) -
     key = digest(f"{mutant.key}|{function_text(mutant)}")
     if key not in journal.known or (full and journal.known[key][0] == SURVIVED and journal.known[key][1] != "full"):
         tests = chosen_tests(covered, mutant, full)
-        code = compile(mutant.changed(), str(ROOT / mutant.file), "exec")
-        found = outcome(mutant.file, code, tests, sum(map(covered.seconds, tests)))
+        found = outcome(mutant.file, mutant.changed(), mutant.place, tests, sum(map(covered.seconds, tests)))
         journal.add(key, mutant.key, (found[0], "full") if full and found[0] == SURVIVED else found)
     return journal.known[key][0], journal.known[key][1]
 
@@ -283,22 +315,29 @@ def main() -> int:
     parser.add_argument("--only", default="", metavar="TEXT", help="files whose path has this in it")
     parser.add_argument("--journal", metavar="FILE", help="keep every outcome here, and go on from it; the map of tests is kept beside it")
     parser.add_argument("--fresh-map", action="store_true", help="see again which tests run what (after tests were added)")
+    parser.add_argument("--minutes", type=float, default=float("inf"), metavar="N", help="stop after so long: what was tried, in random order, is a sample too")
     parser.add_argument("--full", action="store_true", help="run all tests that cover a function, however long; survivors are tried again")
     parser.add_argument("--check", action="store_true", help="exit with 1 where too many survive")
     args = parser.parse_args()
     os.chdir(ROOT)
-    warm_up()
+    start = time.monotonic()
     journal = Journal.open(Path(args.journal).resolve() if args.journal else None)
     path = Path(f"{args.journal or 'mutation'}.map.json").resolve()
     if args.fresh_map or not path.exists():
         cover(path)
     covered = Covered.of(path)
+    warm_up()
     named = {}
     for change in (n for n in NAMED if args.only in n.file):
-        named[change.what] = try_named(change, covered, journal, True)
+        named[change.what] = try_named(change, covered, journal, args.full)
         print(f"named: {change.what}: {' by '.join(p for p in named[change.what] if p)}", flush=True)
     tried: list[tuple[Mutant, str, str]] = []
-    for mutant in drawn(args.seed, args.sample, args.only) if args.sample else []:
+    chosen = drawn(args.seed, args.sample, args.only) if args.sample else []
+    random.Random(args.seed).shuffle(chosen)
+    for mutant in chosen:
+        if time.monotonic() - start > 60 * args.minutes:
+            print(f"stopped after {args.minutes:g} minutes: {len(tried)} of {len(chosen)} changes, in random order", flush=True)
+            break
         found = try_mutant(mutant, covered, journal, args.full)
         tried.append((mutant, *found))
         print(f"{mutant.file}:{mutant.line} {mutant.kind}: {mutant.before} -> {mutant.after}: {' by '.join(p for p in found if p)}", flush=True)
