@@ -69,7 +69,8 @@ STEPS = (
     ),
     TourStep(
         "Is a group served worse?",
-        "A model that leans on one modality serves those well of whom that modality says much. Whether groups differ, and whether that is more than chance, is a question of its own. In this cohort:",
+        "A model that leans on one modality serves those well of whom that modality says much. Whether groups differ, and whether that is "
+        "more than chance, is a question of its own. In this cohort:",
         _groups,
         "groups",
     ),

@@ -114,7 +114,8 @@ if len(view.runs) > 1:
 how_to_read(
     "**Scatter**: a method up and to the right of another is better in both; those that no other beats in both are joined by the dashed line. "
     "Crosshairs may overlap and two methods still differ, because both judge the same patients. So look at the **paired differences**: the same patients and "
-    "seeds under both methods, which takes out what they have in common and makes the interval narrower. Grey is unclear, not equal: chance explains the difference once all pairs that could be compared are counted. "
+    "seeds under both methods, which takes out what they have in common and makes the interval narrower. Grey is unclear, not equal: "
+    "chance explains the difference once all pairs that could be compared are counted. "
     "ES-AUC is shown for one attribute at a time, because it falls with the number of groups.",
     terms=("pareto", "paired", "es_auc", "es_trap", "worst_group", "max_gap", "seed"),
 )

@@ -127,7 +127,9 @@ def show(key: tuple[str, ...], report: Report, html: str, taken: Callable[[], Re
     if filed is not None:
         downloads(filed, html if filed is report else None, of_audit=taken is not None)
     st.caption(
-        f"{plural(len(report.sections), 'section')}, {plural(len(list(report.charts())), 'figure')}, {plural(len(list(report.tables())), 'table')}; the page has {len(html) / 2**20:.1f} MB. A file is made when its button is pressed; a PDF takes some seconds."
+        f"{plural(len(report.sections), 'section')}, {plural(len(list(report.charts())), 'figure')}, "
+        f"{plural(len(list(report.tables())), 'table')}; the page has {len(html) / 2**20:.1f} MB. A file is made when its button is "
+        "pressed; a PDF takes some seconds."
     )
     with st.container(border=True, key="report-preview"):
         st.iframe(html, height=PREVIEW_HEIGHT)

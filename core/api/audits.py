@@ -171,7 +171,8 @@ class ModelComparison(AuditResult):
         figure = paired_forest(frame, str(chosen["model_b"].iloc[0]), metric, attribute or "")
         return replace(
             figure,
-            note="The same patients for every model; 95 % intervals. Blue is better, orange worse, grey unclear after correction for the number of models (Holm).",
+            note="The same patients for every model; 95 % intervals. Blue is better, orange worse, grey unclear after correction for the number "
+            "of models (Holm).",
             terms=("paired", "interval"),
         )
 

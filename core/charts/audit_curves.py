@@ -101,7 +101,9 @@ def reliability(frame: pd.DataFrame, attribute: str, smooth: pd.DataFrame | None
     panels = tuple(Panel(partial(_reliability, part[part["group"] == g], fitted[fitted["group"] == g], g, groups), str(g)) for g in groups)
     return Figure(
         name=name, title=title, alt=title, data=part[["group", "n", "predicted", "observed", "low", "high"]], panels=panels, columns=2,
-        terms=("calibration", "ece"), note="On the dashed diagonal, the score is the frequency. Dots: bins of equal width, as large as their samples, with 95 % intervals." + (" Line and band: smooth fit, 95 % at each point." if len(fitted) else ""),
+        terms=("calibration", "ece"),
+        note="On the dashed diagonal, the score is the frequency. Dots: bins of equal width, as large as their samples, with 95 % intervals."
+             + (" Line and band: smooth fit, 95 % at each point." if len(fitted) else ""),
     )  # fmt: skip
 
 

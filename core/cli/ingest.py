@@ -63,7 +63,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--layout",
         metavar="NAME",
-        help="the table is that of a well-known cohort: chexpert, mimic-cxr, nih, isic, ham10000, pad-ufes, fitzpatrick17k, papila, odir, brset, aptos, rsna, fairvision or fairvlmed (recognised by itself; with this, columns that repeat its label are dropped)",
+        help="the table is that of a well-known cohort: chexpert, mimic-cxr, nih, isic, ham10000, pad-ufes, fitzpatrick17k, papila, odir, "
+        "brset, aptos, rsna, fairvision or fairvlmed (recognised by itself; with this, columns that repeat its label are dropped)",
     )
     parser.add_argument(
         "--join",
@@ -172,7 +173,8 @@ def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None, dict[str
     frame = prepared(joined.table.frame, args.merge, args.bins, source)
     classes = _named_classes(args, frame, args.label)
     guess = guess_roles(
-        frame, source, label=args.label, positive=any_but_first(classes) if classes else args.positive, uncertain=args.uncertain or "exclude", blank=args.blank or "exclude", sample_id=args.id,
+        frame, source, label=args.label, positive=any_but_first(classes) if classes else args.positive, uncertain=args.uncertain or "exclude",
+        blank=args.blank or "exclude", sample_id=args.id,
         patient_id=args.patient or joined.stacked_by, split=args.split, attributes=args.attribute, modalities=modalities, dropped=args.drop, layout=args.layout,
     )  # fmt: skip
     return replace(guess.roles, merge=tuple(args.merge), bins=tuple(args.bins), classes=classes), None, guess.reasons

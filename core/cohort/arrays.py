@@ -77,5 +77,6 @@ def _make(path: Path, folder: Path, files: Mapping[str, Any], modality: str, siz
     if problems:
         path.unlink()
         raise UserError(
-            f"modality {modality!r} at {size} pixels: {len(problems)} files that were readable at ingestion no longer are; put them back under {source.describe().get('path', 'the upload folder')} or use size {files['size']}"
+            f"modality {modality!r} at {size} pixels: {len(problems)} files that were readable at ingestion no longer are; put them back "
+            f"under {source.describe().get('path', 'the upload folder')} or use size {files['size']}"
         )

@@ -43,7 +43,8 @@ def markdown_text(text: str) -> str:
 
 def _head(card: CardContent, report: Report) -> str:
     """YAML; every scalar is written as JSON, which YAML reads as it is."""
-    lines = ["---", f"model_name: {_scalar(card.model)}", "tags:", '- "multifair"', '- "fairness-audit"', "model-index:", f"- name: {_scalar(card.model)}", "  results:"]  # fmt: skip
+    lines = ["---", f"model_name: {_scalar(card.model)}", "tags:", '- "multifair"', '- "fairness-audit"', "model-index:", f"- name: {_scalar(card.model)}",
+             "  results:"]  # fmt: skip
     lines += ["  - task:", '      type: "other"', "    dataset:", f"      name: {_scalar(card.source)}", '      type: "other"', "    metrics:"]  # fmt: skip
     for number in (*card.overall, *card.summaries, *card.groups):
         lines += [f"    - type: {_scalar(number.metric)}", f"      name: {_scalar(number.label)}", f"      value: {json.dumps(number.value)}"]

@@ -59,7 +59,8 @@ def figures() -> dict[str, Figure]:
 
 
 FIGURES = (
-    "contribution-ratio", "shapley-by-group", "unimodal-auc", "take-away", "gradient-conflict", "magnitude", "group-auc", "gap-null", "roc", "calibration", "observed-expected",
+    "contribution-ratio", "shapley-by-group", "unimodal-auc", "take-away", "gradient-conflict", "magnitude", "group-auc", "gap-null", "roc", "calibration",
+    "observed-expected",
     "equity", "thresholds", "cross-group", "intersections", "accuracy-fairness", "paired-differences",
 )  # fmt: skip
 
