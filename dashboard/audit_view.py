@@ -150,10 +150,10 @@ def _attribute(document: Mapping[str, Any], singles: list[str], model: str, verd
     curves = {
         "Threshold": lambda: _sliding(document, model, attribute),
         "Calibration": lambda: chart_block(
-            reliability(curve_table(document, model, attribute, "reliability"), attribute, curve_table(document, model, attribute, "smooth")),
+            reliability(curve_table(document, model, attribute, "reliability"), curve_table(document, model, attribute, "smooth")),
             key="audit-reliability",
         ),
-        "Net benefit": lambda: chart_block(decision_curves(curve_table(document, model, attribute, "decision"), attribute), key="audit-decision"),
+        "Net benefit": lambda: chart_block(decision_curves(curve_table(document, model, attribute, "decision")), key="audit-decision"),
     }
     lazy_tabs(
         {

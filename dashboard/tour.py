@@ -20,6 +20,8 @@ SEEN = "_tour"
 
 @dataclass(frozen=True)
 class TourStep:
+    """One page of the tour: what it is for, what it says of the cohort at hand, and where it leads."""
+
     title: str
     text: str
     """Our own words, Markdown."""

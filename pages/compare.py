@@ -63,8 +63,8 @@ def overview(measure: str) -> tuple[Answer, Figure, list[str]]:
 
 
 def differences(measure: str, reference: str) -> Figure:
-    attribute = str(view.attribute)
-    return comparison.paired_forest(compare_runs.paired(view.store, runs, reference, attribute, measure), reference, measure, attribute)
+    """Every method against the reference, paired."""
+    return comparison.paired_forest(compare_runs.paired(view.store, runs, reference, str(view.attribute), measure), reference, measure)
 
 
 @st.fragment

@@ -58,10 +58,12 @@ strips()
 
 
 def with_the_fused() -> None:
+    """Norms of the modalities' gradients beside the fused one."""
     chart_block(view.memoised("magnitudes", lambda: gradients.magnitudes(ready, view.names, view.modalities)))
 
 
 def between_groups() -> None:
+    """Norms of the groups' gradients."""
     chart_block(view.memoised("group-magnitudes", lambda: group_magnitudes(ready, view.names, view.trained_for)))
 
 

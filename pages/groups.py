@@ -64,6 +64,7 @@ if len(by_class):
 
 
 def es_auc() -> None:
+    """ES-AUC and worst group of every run."""
     chart_block(view.memoised("equity", lambda: consequences.equity(group_tables.summaries(store, run_ids, attribute), view.names, attribute)))
 
 
@@ -84,10 +85,13 @@ def threshold() -> None:
 
 
 def roc() -> None:
+    """ROC curves by group."""
     chart_block(view.memoised("roc", lambda: groups.roc(view.labelled(group_tables.roc(store, run_ids, attribute)), view.names, view.group_labels, attribute)))
 
 
 def calibration() -> None:
+    """Smooth calibration curves by group, and observed over expected events."""
+
     def drawn() -> tuple[Figure, Figure]:
         frame = view.labelled(group_tables.calibration(store, run_ids, attribute))
         arguments = (frame, view.names, view.group_labels, attribute)
@@ -100,6 +104,7 @@ def calibration() -> None:
 
 
 def between_groups() -> None:
+    """How often positives of one group outrank negatives of another."""
     chart_block(
         view.memoised(
             "cross-group",

@@ -88,8 +88,10 @@ def scatter(seeds: pd.DataFrame, methods: pd.DataFrame, measure: str, attribute:
 
 
 def _limits(rows: pd.DataFrame, seeds: pd.DataFrame) -> tuple[list[float], list[float]]:
-    """Ranges of both axes, at most 0 to 1: all that belongs to the fused methods, and to networks of one
-    modality that lie among them. What is drawn is drawn whole, with its interval and its seeds."""
+    """Ranges of both axes, at most 0 to 1: those of the fused methods, and of networks of one modality that lie among them.
+
+    What is drawn is drawn whole, with its interval and its seeds.
+    """
     fused = ~rows["method"].isin(of_one_modality())
     own = fused if fused.any() else ~fused
     while True:
@@ -226,7 +228,7 @@ def _family_labels() -> str:
     return f"{pairs}datum.label"
 
 
-def paired_forest(frame: pd.DataFrame, reference: str, measure: str, attribute: str) -> Figure:
+def paired_forest(frame: pd.DataFrame, reference: str, measure: str) -> Figure:
     """Differences from the reference on the same patients and seeds, sorted; seeds as faint dots.
 
     `frame`: as `core.results.compare_runs.paired` gives it. Blue and orange only where the corrected p leaves less

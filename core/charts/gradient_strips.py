@@ -40,7 +40,9 @@ SHOWN = (
 
 @dataclass(frozen=True)
 class Strip:
-    """limits : of the values; the same in all runs where they can be compared.
+    """One band of lines under its heading.
+
+    limits : of the values; the same in all runs where they can be compared.
     lines : None when there is nothing to draw; `said` then says why.
     note : a second line of the heading; None: no room is left for one.
     ribbon : trained, value (a share), shown: coloured cells below the lines; None: no room.

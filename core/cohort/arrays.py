@@ -25,6 +25,7 @@ _lock = threading.Lock()
 
 
 def array_path(folder: Path, modality: str, size: int) -> Path:
+    """Where a modality's decoded files lie at `size` pixels."""
     return folder / "arrays" / f"{quote(modality, safe='')}-{size}.npy"
 
 
@@ -44,6 +45,7 @@ def decoder(source: ImageSource, files: Mapping[str, Any], size: int) -> Decoder
 
 
 def array_shape(files: Mapping[str, Any], size: int) -> tuple[int, int, int]:
+    """Shape of one sample: channels of an image or slices of a volume, height, width."""
     return (files["channels"] if files["kind"] == "image" else files["slices"], size, size)
 
 

@@ -41,6 +41,8 @@ class Plan:
 
 @dataclass(frozen=True)
 class Result:
+    """Tables of a study: by method, paired differences, what tuning tried; and the same as Markdown."""
+
     table: pd.DataFrame
     differences: pd.DataFrame
     tuning: pd.DataFrame

@@ -89,7 +89,7 @@ def run(workspace: Workspace, contest: Contest, out: Path, told: Told) -> None:
     for scenario in contest.scenarios:
         for draw in contest.draws:
             cohort = planted_cohort(workspace, scenario, draw)
-            plan = planted_plan(workspace, cohort, contest.methods or ordered(), contest.seeds, contest.budget, scenario, draw)
+            plan = planted_plan(workspace, contest.methods or ordered(), contest.seeds, contest.budget, scenario, draw)
             for optimizer in contest.optimizers:
                 found = dict(_arms(workspace, cohort, plan, contest, scenario, draw, optimizer, trials, told))
                 for arm, outcomes in found.items():
@@ -101,6 +101,8 @@ def run(workspace: Workspace, contest: Contest, out: Path, told: Told) -> None:
 
 @dataclass(frozen=True)
 class Outcomes:
+    """What the runs of one arm gave: by label of the method, one per seed."""
+
     runner: Runner
     by_label: Mapping[str, list[Outcome]]
 

@@ -60,9 +60,7 @@ def _folder(workspace: Workspace, scenario: str, draw: int) -> Path:
     return workspace.cache / f"study-{scenario}-{sum(SPLIT.values())}-{draw}"
 
 
-def planted_plan(
-    workspace: Workspace, cohort: Cohort, methods: tuple[str, ...], seeds: tuple[int, ...], budget: int, scenario: str = "default", draw: int = SEED
-) -> Plan:
+def planted_plan(workspace: Workspace, methods: tuple[str, ...], seeds: tuple[int, ...], budget: int, scenario: str = "default", draw: int = SEED) -> Plan:
     """The plan of the study on `planted_cohort`."""
     truth = planted_truth(workspace, scenario, draw)
     best = truth["best_auc"]

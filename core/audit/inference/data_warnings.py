@@ -67,7 +67,7 @@ def leakage(data: Scored, auc: float, n_pos: int, n_neg: int) -> tuple[AuditFind
     return ()
 
 
-def one_class(model: str, n_pos: int, n_neg: int, positive_label: str = "positive") -> tuple[AuditFinding, ...]:
+def one_class(model: str, n_pos: int, n_neg: int) -> tuple[AuditFinding, ...]:
     """All labels are the same: there is nothing to rank."""
     if min(n_pos, n_neg) > 0:
         return ()

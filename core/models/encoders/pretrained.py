@@ -155,6 +155,7 @@ def minilm_folder() -> Path:
 
 
 def minilm() -> HuggingFaceText:
+    """MiniLM with its packaged weights; mean pooling, as it was trained."""
     return HuggingFaceText(_from_pretrained(str(minilm_folder())), pooling="mean")
 
 
