@@ -190,7 +190,9 @@ class _SharedNoise:
     miscalibrated: Floats
 
     @classmethod
-    def of(cls, positive: NDArray[np.bool_], rows: Floats, index: Ints, p: Floats, curve: Reliability, direction: _Direction, cluster: ArrayLike | None) -> _SharedNoise:
+    def of(
+        cls, positive: NDArray[np.bool_], rows: Floats, index: Ints, p: Floats, curve: Reliability, direction: _Direction, cluster: ArrayLike | None
+    ) -> _SharedNoise:
         """From the residuals of every patient in every bin.
 
         The covariance of |X| and |Y|, X and Y normal with correlation r, is (r asin r + sqrt(1 - r^2) - 1) 2 / pi times both standard

@@ -361,7 +361,8 @@ def _table(named: dict[str, tuple[str, str]], tried: list[tuple[Mutant, str, str
         of_kind = [word for m, word, _ in tried if m.kind == kind]
         print(f"  {kind}: {of_kind.count(KILLED)} of {len(of_kind)}")
     for mutant in survivors:
-        print(f"survives: {mutant.file}:{mutant.line} {mutant.kind}: {mutant.before} -> {mutant.after}{' :: ' + reasons[mutant.key] if mutant.key in reasons else ''}")
+        why = f" :: {reasons[mutant.key]}" if mutant.key in reasons else ""
+        print(f"survives: {mutant.key} (line {mutant.line}){why}")
     return int(check and (bool(alive) or dead < WANTED * counted))
 
 

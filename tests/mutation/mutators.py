@@ -155,4 +155,3 @@ def _calls(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
         yield "swapped arguments", ast.Call(node.func, [node.args[0], node.args[2], node.args[1]], node.keywords)
     elif len(node.args) >= 2 and not any(isinstance(a, ast.Starred | ast.Constant) for a in node.args[:2]) and name not in ("isinstance", "hypot"):
         yield "swapped arguments", ast.Call(node.func, [node.args[1], node.args[0], *node.args[2:]], node.keywords)
-

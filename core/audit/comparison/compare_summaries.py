@@ -57,11 +57,11 @@ def paired_areas_and_errors(a: Scored, b: Scored, codes: Ints, count: int, optio
     if not (codes >= 0).any():
         return {}
     level, pair = 1 - options.alpha, Pair(a.y, a.score, b.score, codes, count)
-    found = compare_precision(pair, level=level, **_how(a, options, max_levels=LEVELS, by_label=False)) if options.bootstrap else {}
+    found = compare_precision(pair, level=level, **_resampling(a, options, max_levels=LEVELS, by_label=False)) if options.bootstrap else {}
     if a.no_probability is None and b.no_probability is None:
         found["ece_debiased"] = compare_errors(pair, bins=options.calibration_bins, level=level, cluster=a.cluster, weight=a.weight)
     return found
 
 
-def _how(data: Scored, options: AuditOptions, **more: Unpack[Resampling]) -> Resampling:
+def _resampling(data: Scored, options: AuditOptions, **more: Unpack[Resampling]) -> Resampling:
     return {"replicates": options.bootstrap, "seed": options.seed, "cluster": data.cluster, "weight": data.weight, **more}
