@@ -64,6 +64,11 @@ class Store:
         """Grows whenever `refresh` found something new: what was read before then may be kept until it does."""
         return self._news
 
+    def release_file(self) -> None:
+        """Let go of the database file and keep the place: another connection of this process may then open it."""
+        with self._writing:
+            self._connection.close()
+
     def close(self) -> None:
         with self._writing:
             self._connection.close()
