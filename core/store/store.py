@@ -127,7 +127,7 @@ class Store:
 
         Columns: run_id, key, cohort_id, method, label, family, attribute, seed, preset,
         status, reason, created, started, finished, seconds, device, settings, network,
-        budget (JSON texts), epoch, epochs, seconds_left, attempt, order.
+        budget (JSON texts), epoch, epochs, seconds_left, attempt, order, alerts (a sentence a line).
         """
         statuses = [status] if isinstance(status, str) else None if status is None else list(status)
         return self._frame(

@@ -65,7 +65,7 @@ def test_what_changes_or_reaches_out_is_refused(workspace: Workspace, tmp_path: 
 def test_a_select_answers_and_the_tables_are_listed(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     assert query(workspace, "select count(*) as n from runs")["n"].tolist() == [0]
     found = {table.name: table for table in tables(workspace)}
-    assert {"runs", "epochs", "telemetry", "predictions", "cohorts", "attributes"} == set(found)
+    assert {"runs", "epochs", "telemetry", "alerts", "predictions", "cohorts", "attributes"} == set(found)
     assert found["telemetry"].columns["modality_b"] == "VARCHAR" and found["telemetry"].rows == 0
     root = str(workspace.root)
     assert main(["query", "select 1 as one, null as gone", "--json", "--workspace", root]) == 0
