@@ -44,7 +44,7 @@ from dashboard.chart_block import chart_block
 from dashboard.components import answer, finding_tag, how_to_read, section, too_little_data
 from dashboard.escape import md
 from dashboard.findings import show_findings
-from dashboard.lazy_tabs import evidence
+from dashboard.lazy_tabs import lazy_tabs
 from dashboard.number_table import NOTHING
 from dashboard.specs import drawing_spec
 from dashboard.threshold_control import threshold_control
@@ -153,7 +153,7 @@ def _attribute(document: Mapping[str, Any], singles: list[str], model: str, verd
         ),
         "Net benefit": lambda: chart_block(decision_curves(curve_table(document, model, attribute, "decision"), attribute), key="audit-decision"),
     }
-    evidence(
+    lazy_tabs(
         {
             "Estimates": lambda: _estimates(own, several),
             "Summaries and chance": lambda: _summaries(document, model, attribute),

@@ -22,9 +22,14 @@ def synergy(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str]
 
     `frame`: telemetry rows `contribution.synergy` of one epoch (the last), groups included.
     """
-    rows = frame[(frame["name"] == "contribution.synergy") & frame["run_id"].isin(list(names)) & (frame["group"].isna() | frame["group"].isin(list(groups)))].copy()
+    rows = frame[
+        (frame["name"] == "contribution.synergy") & frame["run_id"].isin(list(names)) & (frame["group"].isna() | frame["group"].isin(list(groups)))
+    ].copy()
     if rows["value"].notna().sum() == 0:
-        return nothing("synergy", "No synergy was measured for these runs: it needs two to six modalities, and runs of earlier versions do not have it. Train them again to see it.")
+        return nothing(
+            "synergy",
+            "No synergy was measured for these runs: it needs two to six modalities, and runs of earlier versions do not have it. Train them again to see it.",
+        )
     rows["run"] = rows["run_id"].map(dict(names))
     rows["group"] = rows["group"].fillna(EVERYBODY)
     rows["pair"] = rows["modality"] + " and " + rows["modality_b"]
@@ -53,7 +58,7 @@ def finding(rows: pd.DataFrame) -> str:
     known = rows[(rows["group"] == EVERYBODY) & rows["low"].notna() & ((rows["low"] > 0) | (rows["high"] < 0))]
     if known.empty:
         return "No two modalities are clearly worth more or less together than apart"
-    top = known.loc[known["value"].abs().idxmax()]
+    top = known.sort_values("value", key=abs).to_dict("records")[-1]
     how = "add to each other" if top["value"] > 0 else "say partly the same"
     return text.sentence(f"{top['pair']} {how} under {top['run']}: {top['estimate']} AUC together beyond apart")
 

@@ -13,7 +13,7 @@ CREATE TABLE runs (
     alerts VARCHAR
 );
 CREATE TABLE sources (
-    run_id VARCHAR PRIMARY KEY, status_mark VARCHAR, journal_mark VARCHAR, predictions_mark VARCHAR,
+    run_id VARCHAR PRIMARY KEY, status_fingerprint VARCHAR, journal_fingerprint VARCHAR, predictions_fingerprint VARCHAR,
     journal_head VARCHAR, journal_offset BIGINT, journal_skipped BIGINT, predictions_read BOOLEAN
 );
 CREATE TABLE epochs (

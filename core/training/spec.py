@@ -11,7 +11,16 @@ from core.models.spec import NetworkSpec
 
 SELECTIONS = ("auc", "worst_group", "es_auc", "minimax_pareto", "no_harm")
 SAMPLERS = ("shuffle", "class", "group", "class_group")
-SINCE = {"optimizer": "adamw", "momentum": 0.9, "selection": "auc", "fit_on": "validation", "folds": 3, "evaluation_batch": None, "micro_batch": None, "sampler": "shuffle"}
+SINCE = {
+    "optimizer": "adamw",
+    "momentum": 0.9,
+    "selection": "auc",
+    "fit_on": "validation",
+    "folds": 3,
+    "evaluation_batch": None,
+    "micro_batch": None,
+    "sampler": "shuffle",
+}
 """Fields of a budget that came later, with the value that every run before them had: left out of a
 specification where they have it, so that those runs keep their keys."""
 

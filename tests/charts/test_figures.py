@@ -125,7 +125,7 @@ def test_title_follows_the_data() -> None:
 def test_synergy_is_claimed_only_where_its_interval_leaves_0() -> None:
     row = {"run_id": "a", "name": "contribution.synergy", "group": None, "modality": "image", "modality_b": "notes", "value": -0.05, "n": 90}
     sure, open_ = pd.DataFrame([{**row, "low": -0.08, "high": -0.02}]), pd.DataFrame([{**row, "low": -0.08, "high": 0.01}])
-    assert synergy.synergy(sure, {"a": "ERM"}, (), "").title.startswith("Image and notes say partly the same under ERM: -.050")
+    assert synergy.synergy(sure, {"a": "ERM"}, (), "").title.startswith("Image and notes say partly the same under ERM: −.050")
     assert synergy.synergy(open_, {"a": "ERM"}, (), "").title == "No two modalities are clearly worth more or less together than apart"
 
 

@@ -60,8 +60,9 @@ def held_bytes(network: Any, inputs: dict[str, Any], n: int) -> int:
 
 def test_what_is_held_is_small() -> None:
     pytest.importorskip("transformers")
-    from core.models.encoders.pretrained import HuggingFaceImage, Preprocessing
     from transformers import ViTConfig, ViTModel
+
+    from core.models.encoders.pretrained import HuggingFaceImage, Preprocessing
 
     network = build(NetworkSpec(width=16, heads=2), {"photo": ModalityShape("image", (3, 32, 32))}, 2)
     vit = ViTModel(ViTConfig(hidden_size=32, num_hidden_layers=3, num_attention_heads=2, intermediate_size=64, image_size=32, patch_size=8))

@@ -251,7 +251,7 @@ def test_curvature_is_the_hessians_and_leaves_no_trace(engine: Engine) -> None:
             features = network.encode(batch.inputs, batch.present)
             loss = cross_entropy(network.fuse(features, batch.present).logits, batch.y).mean()
             gradient = torch.cat([g.flatten() for g in torch.autograd.grad(loss, block, create_graph=True)])
-            along = (gradient @ (gradient.detach() / gradient.detach().norm()))
+            along = gradient @ (gradient.detach() / gradient.detach().norm())
             hessian_u = torch.cat([g.flatten() for g in torch.autograd.grad(along, block)])
         exact = float(hessian_u @ (gradient.detach() / gradient.detach().norm()))
         assert found["name"] == "effect.curvature" and found["value"] == pytest.approx(exact, rel=0.05, abs=1e-3)
