@@ -65,6 +65,7 @@ def finding(rows: pd.DataFrame) -> str:
 
 def _panel(rows: pd.DataFrame, groups: Sequence[str], most: float, look: Look, width: Width) -> Any:
     return heat_map(
-        rows, look, width, x="pair", y="group", x_order=list(dict.fromkeys(rows["pair"])), y_order=list(groups), limits=(-most, 0.0, most), x_title=None, y_title=None,
+        rows, look, width, x="pair", y="group", x_order=list(dict.fromkeys(rows["pair"])), y_order=list(groups), limits=(-most, 0.0, most),
+        x_title=None, y_title=None,
         tips={"run": "Run", "group": "Group", "pair": "Modalities", "estimate": "Synergy", "counts": "Patients"},
     )  # fmt: skip

@@ -169,7 +169,9 @@ def _train(folder: RunFolder) -> str:
     workspace = Workspace.open(folder.path.parent.parent)
     spec = RunSpec.from_dict(folder.read_spec()["spec"])
     if _changed(folder):
-        raise UserError(f"the method {spec.train.method} (or an encoder class) has changed since this run was asked for: ask for it anew with {command('train')}")
+        raise UserError(
+            f"the method {spec.train.method} (or an encoder class) has changed since this run was asked for: ask for it anew with {command('train')}"
+        )
     _environment(folder, place)
     sink = JournalSink(folder)
     try:

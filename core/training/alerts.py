@@ -29,7 +29,10 @@ STALLED, RISING = "modality_stalled", "group_loss_rises"
 
 @dataclass(frozen=True)
 class Alert:
-    """Raised once per training. `value`: mean paired difference of the validation loss, of a modality against PATIENCE epochs before, of a group against its best epoch."""
+    """Raised once per training.
+
+    `value`: mean paired difference of the validation loss, of a modality against PATIENCE epochs before, of a group against its best epoch.
+    """
 
     code: str
     epoch: int
@@ -47,8 +50,14 @@ class Alert:
     def message(self) -> str:
         """One plain sentence; epochs are counted from 1, as everywhere on screen."""
         if self.code == STALLED:
-            return f"{self.who} has stopped learning: over the {PATIENCE} epochs up to {self.epoch + 1} its own loss on {self.n} validation samples has hardly fallen, while the fused model's has."
-        return f"The loss of {self.who} rises: on its {self.n} validation samples it was {self.value:.3f} above its best in epoch {self.epoch + 1}, while that of all samples was not."
+            return (
+                f"{self.who} has stopped learning: over the {PATIENCE} epochs up to {self.epoch + 1} its own loss on {self.n} validation samples "
+                "has hardly fallen, while the fused model's has."
+            )
+        return (
+            f"The loss of {self.who} rises: on its {self.n} validation samples it was {self.value:.3f} above its best in epoch {self.epoch + 1}, "
+            "while that of all samples was not."
+        )
 
 
 @dataclass

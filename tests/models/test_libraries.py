@@ -20,7 +20,7 @@ from core.training.train import train
 from tests.training.synthetic import ListSink, SyntheticCohort
 
 PHOTO = ModalityShape("image", (3, 24, 24))
-OWN = '''
+OWN = """
 import torch
 
 class Plain(torch.nn.Module):
@@ -47,7 +47,7 @@ class Broken(Plain):
         raise KeyError("lead II")
 
 not_a_module = 3
-'''
+"""
 
 
 def network(encoder: str, shape: ModalityShape = PHOTO, kind: str = "image") -> Network:
@@ -109,7 +109,8 @@ def test_the_text_of_an_own_class_belongs_to_the_key(own: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("timm", "NAME, NAME@FILE or FOLDER"), ("class:os system:x", "names that an import"), ("small+lora", "goes with"), ("minilm+lora", "goes with")]
+    ("text", "message"),
+    [("timm", "NAME, NAME@FILE or FOLDER"), ("class:os system:x", "names that an import"), ("small+lora", "goes with"), ("minilm+lora", "goes with")],
 )
 def test_what_cannot_be_meant_is_refused(text: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
@@ -141,10 +142,17 @@ def test_timm_from_a_file_and_a_folder_with_its_own_preprocessing(tmp_path: Path
     torch.testing.assert_close(backbone.model.state_dict()["conv1.0.weight"], model.state_dict()["conv1.0.weight"])
     features(made)[..., 0].sum().backward()
     assert any(p.grad is not None and p.grad.any() for p in backbone.parameters())
-    torch.testing.assert_close(network(f"timm:{tmp_path / 'folder'}").encoders[0].backbone.model.state_dict()["conv1.0.weight"], model.state_dict()["conv1.0.weight"])
+    torch.testing.assert_close(
+        network(f"timm:{tmp_path / 'folder'}").encoders[0].backbone.model.state_dict()["conv1.0.weight"], model.state_dict()["conv1.0.weight"]
+    )
     del (state := model.state_dict())["conv1.0.weight"]
     safetensors.save_file(state, tmp_path / "half.safetensors")
-    for wrong, message in (("resnet10t", "not in the local cache"), (f"resnet10t@{tmp_path / 'half.safetensors'}", "another model's"), ("resnet10t@none.pth", "cannot be read"), ("nonsense@x", "cannot be read")):
+    for wrong, message in (
+        ("resnet10t", "not in the local cache"),
+        (f"resnet10t@{tmp_path / 'half.safetensors'}", "another model's"),
+        ("resnet10t@none.pth", "cannot be read"),
+        ("nonsense@x", "cannot be read"),
+    ):
         with pytest.raises(UserError, match=message):
             network(f"timm:{wrong}")
 

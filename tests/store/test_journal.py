@@ -27,7 +27,9 @@ EPOCHS = st.builds(
 )  # fmt: skip
 TELEMETRY = st.builds(lambda epoch, rows: {"event": "telemetry", "time": 1.0, "epoch": epoch, "rows": rows}, st.integers(-1, 2), st.lists(ROWS, max_size=3))
 ALERTS = st.builds(
-    lambda epoch, who: {"event": "alert", "time": 1.0, "code": "modality_stalled", "epoch": epoch, "modality": who, "value": 0.1, "n": 9, "message": f"{who} stopped"},
+    lambda epoch, who: {
+        "event": "alert", "time": 1.0, "code": "modality_stalled", "epoch": epoch, "modality": who, "value": 0.1, "n": 9, "message": f"{who} stopped"
+    },
     st.integers(0, 2), TEXT,
 )  # fmt: skip
 EVENTS = st.lists(EPOCHS | TELEMETRY | ALERTS, max_size=6)

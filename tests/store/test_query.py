@@ -70,7 +70,8 @@ def test_a_select_answers_and_the_tables_are_listed(workspace: Workspace, capsys
     root = str(workspace.root)
     assert main(["query", "select 1 as one, null as gone", "--json", "--workspace", root]) == 0
     assert '"one": 1' in capsys.readouterr().out
-    odd = "select [1, 2] as l, 'inf'::double as i, date '2020-01-02' as d, interval 1 day as v, 1.5::decimal(4, 1) as c, {'a': 1} as s, timestamp '2020-01-02' as t, true as b"
+    odd = "select [1, 2] as l, 'inf'::double as i, date '2020-01-02' as d, interval 1 day as v, 1.5::decimal(4, 1) as c, {'a': 1} as s, "
+    odd += "timestamp '2020-01-02' as t, true as b"
     assert main(["query", odd, "--json", "--workspace", root]) == 0
     (told,) = json.loads(capsys.readouterr().out)
     assert told["l"] == "[1 2]" and told["i"] is None and told["c"] == 1.5 and told["t"] == "2020-01-02T00:00:00Z" and told["b"] is True

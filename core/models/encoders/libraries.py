@@ -64,7 +64,9 @@ def timm_image(source: str) -> LibraryImage:
             model = timm.create_model(name, pretrained=False, num_classes=0)
             _load(model, Path(file) if file else _cached(model, name), source)
     except UNLOADABLE as error:
-        raise UserError(f"timm:{source} cannot be read ({first_line(error)}): give NAME@FILE with weights of that model, or a folder as timm saves it") from None
+        raise UserError(
+            f"timm:{source} cannot be read ({first_line(error)}): give NAME@FILE with weights of that model, or a folder as timm saves it"
+        ) from None
     config = timm.data.resolve_model_data_config(model)
     return LibraryImage(model, Preprocessing((tuple(config["mean"]), tuple(config["std"])), int(config["input_size"][-1])))
 
