@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.cohort import images, volumes
-from core.cohort.checks.leakage import column_leak, leak_groups
+from core.cohort.checks.leakage import column_leak, divides_into_sets, leak_groups
+from core.cohort.composed_names import FILE_OF
 from core.cohort.label_tables import sibling_findings
 from core.cohort.layouts import layout_named, named_like, recognised
 from core.cohort.matching import is_web_address, share_found, unread_format
@@ -269,7 +270,8 @@ class _Guess:
         return None if share < 0.5 or example is None else (share, different, column, example)
 
     def _modality(self, column: str, kind: str, reason: str) -> Modality:
-        name = re.sub(r"[_ -]*\(?(path|paths|file|files|filename|file_name|name|id|index)\)?$", "", column, flags=re.IGNORECASE).strip("_ -([")
+        column_name = "" if column.startswith(FILE_OF) else column
+        name = re.sub(r"[_ -]*\(?(path|paths|file|files|filename|file_name|name|id|index)\)?$", "", column_name, flags=re.IGNORECASE).strip("_ -([")
         name = re.sub(r"_{2,}", "_", re.sub(r"[^\w. -]+", "_", name)).strip("_").lstrip(".") or kind
         if self.parts.get(column) in ("sample id", "patient id"):
             self.reasons[column] += f"; {reason}"
@@ -284,11 +286,13 @@ class _Guess:
                 self.take(column, "attribute", f"its name is that of a sensitive attribute and it has {n} values")
 
     def remaining(self, y: NDArray[np.float64], *, tabular: bool, text: bool) -> None:
-        groups = leak_groups(self.table, self.column("patient id"))
+        groups = leak_groups(self.table, self.column("patient id"), y, self.column("label"))
         siblings = sibling_findings(self.table, self.column("label"))
         for column in self.free():
             values = self.table[column].dropna()
             reason = f"it is another finding of the same label table as '{self.column('label')}'" if column in siblings else _why_not(column, values)
+            if reason is None and len(values) == len(y) and divides_into_sets(values, y):
+                reason = "each of its values has the same number of cases, as matched sets have; these stay in one split"
             if reason is not None:
                 self.take(column, "dropped", reason)
             elif _is_prose(values):

@@ -285,7 +285,7 @@ def _build(
     y, patients = full.codes[rows].astype(np.int8), [str(p) for p in full.patients[rows]]
     groups = [kept[a].tolist() for a in roles.attributes]
     given = None if given is None else given[rows]
-    together = _together(kept, patients)
+    together = _together(kept, patients, roles, y)
     split = make_split(together, y, groups, seed=seed) if given is None else cut_validation(_whole_patients(given, patients), together, y, groups, seed=seed)
     if len(table) > WORTH_A_WORD:
         progress("checking")
@@ -333,9 +333,9 @@ def save_manifest(
     )
 
 
-def _together(table: pd.DataFrame, patients: Sequence[str]) -> list[str]:
+def _together(table: pd.DataFrame, patients: Sequence[str], roles: Roles, y: np.ndarray) -> list[str]:
     """Per row what stays in one split: its patient, with all patients that were matched to them."""
-    column = matched_column(table)
+    column = matched_column(table, (y > 0).astype(float), (roles.patient_id, roles.label))
     return list(patients) if column is None else connected(patients, table[column].tolist())
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.errors import UserError
-from core.tables.splits import SPLITS, are_splits, fold_number, folds, split_word
+from core.tables.splits import SPLITS, are_splits, fold_number, folds, split_meanings
 
 SHARES = (0.6, 0.2, 0.2)
 VALIDATION_SHARE = 0.25
@@ -31,7 +31,8 @@ def parse_split(values: pd.Series, column: str) -> NDArray[np.object_]:
             )
         meant = {n: "test" if n == numbers[-1] else "validation" if n == numbers[-2] else "train" for n in numbers}
         return np.array([meant[fold_number(v) or 0] for v in values], dtype=np.object_)
-    parsed = values.map(lambda v: split_word(v, column) if v is not None else None)
+    known = split_meanings(values.dropna().unique(), column)
+    parsed = values.map(lambda v: known[str(v)] if isinstance(v, str) else None)
     if parsed.isna().any():
         row = int(np.flatnonzero(parsed.isna())[0])
         raise UserError(
