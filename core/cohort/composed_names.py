@@ -109,7 +109,9 @@ def _named_in(keys: dict[str, list[Key]], names: Sequence[str]) -> _Named:
     files = []
     for name in names:
         parts, _ = _parts(name)
-        here = {run for start in range(len(parts)) for end in range(start + 1, min(len(parts), start + longest) + 1) if (run := tuple(parts[start:end])) in every}
+        here = {
+            run for start in range(len(parts)) for end in range(start + 1, min(len(parts), start + longest) + 1) if (run := tuple(parts[start:end])) in every
+        }
         met |= here
         files.append(bool(here))
     columns = tuple(c for c, values in keys.items() if sum(v in met for v in values) >= NEEDED * len(values))
@@ -200,5 +202,3 @@ def _may_be_part(values: pd.Series) -> bool:
 
 def _joined(table: pd.DataFrame, columns: tuple[str, ...], sign: str) -> list[str]:
     return [sign.join(row) for row in table[list(columns)].astype(str).itertuples(index=False, name=None)]
-
-

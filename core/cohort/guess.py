@@ -66,6 +66,8 @@ def guess_roles(
     modalities: Iterable[Modality] = (),
     dropped: Iterable[str] = (),
     layout: str | None = None,
+    fold: str | None = None,
+    site: str | None = None,
 ) -> RoleGuess:
     """`propose_roles`, refusing where something has to be answered.
 
@@ -76,7 +78,7 @@ def guess_roles(
     """
     guess = propose_roles(
         table, files, fixed=fixed, label=label, positive=positive, uncertain=uncertain, blank=blank, sample_id=sample_id, patient_id=patient_id, split=split,
-        attributes=attributes, modalities=modalities, dropped=dropped, layout=layout,
+        attributes=attributes, modalities=modalities, dropped=dropped, layout=layout, fold=fold, site=site,
     )  # fmt: skip
     if guess.question is not None:
         raise UserError(guess.question)
@@ -114,6 +116,8 @@ def propose_roles(
     modalities: Iterable[Modality] = (),
     dropped: Iterable[str] = (),
     layout: str | None = None,
+    fold: str | None = None,
+    site: str | None = None,
 ) -> RoleGuess:
     """Guess the roles of all columns that are not given.
 
@@ -134,9 +138,11 @@ def propose_roles(
         dropped = [*dropped, *(c for c in repeats if c is not None and c != label)]
     given = {"label": label, "sample id": sample_id, "patient id": patient_id, "split": split or None}
     attributes, named = list(attributes), tuple(modalities)
-    _require(table, [*given.values(), *attributes, *dropped, *(c for m in named for c in m.columns)])
+    _require(table, [*given.values(), fold, site, *attributes, *dropped, *(c for m in named for c in m.columns)])
     work = _Guess(table, files)
-    _take_given(work, given, attributes, named, dropped)
+    _take_given(work, given | {"fold": fold}, attributes, named, dropped)
+    if site is not None and site not in work.parts:
+        work.take(site, "site", "as given; its rows stay in one split")
     work.special(no_split=split == "")
     rule_text, y, question = _label(table, work.column("label"), positive, uncertain, blank)
     kinds = {m.kind for m in named}
@@ -155,6 +161,8 @@ def propose_roles(
         dropped=tuple(c for c in table.columns if work.parts.get(c) == "dropped"),
         uncertain=uncertain,
         blank=blank,
+        fold=fold,
+        site=site,
     )
     return RoleGuess(roles, work.reasons, _parts(roles, table.columns), question)
 
@@ -350,7 +358,7 @@ def _why_not(column: str, values: pd.Series) -> str | None:
     numbered = folds(values.unique())
     if tokens & {"fold", "split", "partition"}:
         return "it divides the data" + (
-            f" into folds {numbered[0]} to {numbered[-1]}; name it with --split {column} to use the last one as test set"
+            f" into folds {numbered[0]} to {numbered[-1]}; name it with --fold {column} for cross-validation, or with --split {column} to use the last one as test set"
             if numbered and len(numbered) > 2
             else ""
         )
@@ -435,7 +443,14 @@ def _parts(roles: Roles, columns: Iterable[str]) -> dict[str, str]:
     for modality in roles.modalities:
         parts |= dict.fromkeys(modality.columns, modality.name)
     parts |= dict.fromkeys(roles.attributes, "attribute")
-    for column, part in ((roles.sample_id, "sample id"), (roles.patient_id, "patient id"), (roles.label, "label"), (roles.split, "split")):
-        if column is not None and column in parts:
+    for column, part in (
+        (roles.site, "site"),
+        (roles.fold, "fold"),
+        (roles.sample_id, "sample id"),
+        (roles.patient_id, "patient id"),
+        (roles.label, "label"),
+        (roles.split, "split"),
+    ):
+        if column is not None and column in parts and (part != "site" or parts[column] == "dropped"):
             parts[column] = part
     return parts

@@ -203,7 +203,7 @@ def _alike(source: ImageSource, references: Sequence[str | None], files: Sequenc
     for name in names:
         key = loose_key(name)
         there[key] = None if there.get(key, name) != name else name
-    near = [(r, name) for r in lost if (name := there.get(loose_key(r)))]
+    near = [(r, found) for r in lost if (found := there.get(loose_key(r)))]
     if not near:
         return []
     message = f"{column}: {counted(len(near), 'name')} fit no file, but one that is written a little otherwise ('{near[0][0]}' and '{near[0][1]}')"

@@ -89,6 +89,11 @@ def make_split(
     values. Within a stratum patients are shuffled and dealt so that the running
     shares are kept across strata, which keeps small strata represented.
     """
+    return np.array([SPLITS[i] for i in deal(patients, y, groups, shares, seed=seed)], dtype=object)
+
+
+def deal(patients: Sequence[str], y: NDArray[np.int8], groups: Sequence[Sequence[str | None]], shares: Sequence[float], *, seed: int) -> NDArray[np.int8]:
+    """Part of each row, int8 (n,), from 0 to len(shares) - 1, as `make_split` deals."""
     first: dict[str, int] = {}
     label: dict[str, int] = {}
     weight: dict[str, int] = {}
@@ -102,12 +107,12 @@ def make_split(
     generator = np.random.default_rng(seed)
     order = [p for key in sorted(strata) for p in generator.permutation(sorted(strata[key]))]
     target = np.asarray(shares, dtype=float) / np.sum(shares)
-    taken = np.zeros(len(SPLITS))
-    chosen: dict[str, str] = {}
+    taken = np.zeros(len(target))
+    chosen: dict[str, int] = {}
     for patient in order:
         # The split that lags furthest behind its share takes the next patient.
         lag = target * (taken.sum() + weight[patient]) - taken
         pick = int(np.argmax(lag))
         taken[pick] += weight[patient]
-        chosen[str(patient)] = SPLITS[pick]
-    return np.array([chosen[p] for p in patients], dtype=object)
+        chosen[str(patient)] = pick
+    return np.array([chosen[p] for p in patients], dtype=np.int8)

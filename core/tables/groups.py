@@ -186,7 +186,27 @@ def merged(values: pd.Series, changes: Mapping[str, str | None]) -> pd.Series:
 def family_of(values: Sequence[str], column: str) -> str | None:
     """Which family of words the column speaks: by its name, else by two values that only that family has."""
     words = set(re.sub(r"([a-z])([A-Z])", r"\1_\2", column).lower().replace("-", "_").replace(" ", "_").split("_"))
-    if words & {"sex", "gender", "geschlecht", "sexe", "sexo", "sesso", "genre", "género", "genero", "kön", "køn", "pohlaví", "geslacht", "płeć", "cinsiyet", "性别", "性別", "성별", "пол"}:
+    if words & {
+        "sex",
+        "gender",
+        "geschlecht",
+        "sexe",
+        "sexo",
+        "sesso",
+        "genre",
+        "género",
+        "genero",
+        "kön",
+        "køn",
+        "pohlaví",
+        "geslacht",
+        "płeć",
+        "cinsiyet",
+        "性别",
+        "性別",
+        "성별",
+        "пол",
+    }:
         return "sex"
     if words & {"race", "ethnicity", "ethnic", "ethnie", "raza", "raça", "ancestry"}:
         return "race"
@@ -269,7 +289,13 @@ def _with_misspelt(alike: dict[object, list[str]], counts: Mapping[str, int]) ->
 
 def _misspelt(first: str, second: str) -> bool:
     a, b = sorted((plain(first), plain(second)), key=len)
-    if len(a) < 4 or len(b) < 5 and not (len(a) == len(b) == 4) or re.search(r"\d", a + b) or _numeral(a.split()[-1]) is not None or _numeral(b.split()[-1]) is not None:
+    if (
+        len(a) < 4
+        or (len(b) < 5 and not (len(a) == len(b) == 4))
+        or re.search(r"\d", a + b)
+        or _numeral(a.split()[-1]) is not None
+        or _numeral(b.split()[-1]) is not None
+    ):
         return False
     if a == b or len(b) - len(a) > 1:
         return a == b

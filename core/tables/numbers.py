@@ -57,14 +57,39 @@ MIN_NUMBERS = 10
 MAX_UNREADABLE = 0.05
 FEW_TEXTS, MAX_FEW_TEXTS = 3, 0.4
 """So many different texts among numbers may fill up to this share of the rows: a mark of the laboratory, not another kind of column."""
-LEVELS = frozenset({"high", "low", "normal", "elevated", "reduced", "raised", "pos", "positive", "positiv", "hoch", "niedrig", "erhöht", "haut", "bas", "alto", "bajo", "+", "++", "+++"})
+LEVELS = frozenset(
+    {
+        "high",
+        "low",
+        "normal",
+        "elevated",
+        "reduced",
+        "raised",
+        "pos",
+        "positive",
+        "positiv",
+        "hoch",
+        "niedrig",
+        "erhöht",
+        "haut",
+        "bas",
+        "alto",
+        "bajo",
+        "+",
+        "++",
+        "+++",
+    }
+)
 """Texts that say how much: they are not missing values, so a column that holds many of them is no column of numbers."""
 OLDEST = 120
 """Years; no patient is older."""
 MIN_PLAIN_SHARE = 0.3
 DAYS = {"y": 1.0, "m": 1 / 12, "w": 7 / 365.25, "d": 1 / 365.25}
 _NUMBER = r"[-+]?(?:\d[\d.,' \u00a0\u202f\u2019]*\d|\d|[.,]\d+)(?:[eE][-+]?\d+)?"
-_BELOW = re.compile(rf"(?:<=?|≤|&lt;|less than|(?:fewer|younger|lower|smaller) than|under|below|up to|unter|weniger als|jünger als|kleiner als|moins de|menos de|menor (?:de|que)|inferior a|低于|小于|未満)\s*({_NUMBER})\s*(\D*)", re.IGNORECASE)
+_BELOW = re.compile(
+    rf"(?:<=?|≤|&lt;|less than|(?:fewer|younger|lower|smaller) than|under|below|up to|unter|weniger als|jünger als|kleiner als|moins de|menos de|menor (?:de|que)|inferior a|低于|小于|未満)\s*({_NUMBER})\s*(\D*)",
+    re.IGNORECASE,
+)
 _ABOVE = re.compile(
     rf"(?:>=?|≥|&gt;|more than|(?:older|greater|higher) than|over|above|at least|über|mehr als|älter als|größer als|mindestens|plus de|más de|mayor (?:de|que)|mais de|maior que|超过|大于|以上)\s*({_NUMBER})\s*(\D*)|({_NUMBER})\s*(?:years? )?(?:\+|plus|(?:and|or) (?:over|older|above|more|up)|(?:und|oder) (?:älter|mehr|darüber)|et plus|ou plus|y más|o más|e mais|ou mais|以上|及以上)",
     re.IGNORECASE,

@@ -50,11 +50,7 @@ class ManyGroups(_NeedsAttribute):
 
     def find(self, data: CheckInput) -> list[Finding]:
         counts = {a: int(data.table[a].nunique()) for a in data.roles.attributes}
-        return [
-            self.finding(f"{a} has {n} different values", len(data.table), [a], remedy=self._bands(data, a))
-            for a, n in counts.items()
-            if n > MAX_GROUPS
-        ]
+        return [self.finding(f"{a} has {n} different values", len(data.table), [a], remedy=self._bands(data, a)) for a, n in counts.items() if n > MAX_GROUPS]
 
     def _bands(self, data: CheckInput, attribute: str) -> str:
         """The bands that a number would have, as they are asked for; the general remedy for words."""

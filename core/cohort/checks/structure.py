@@ -15,7 +15,7 @@ from core.cohort.splits import parse_split
 from core.errors import UserError
 from core.tables.column_names import words_of
 from core.tables.identifiers import loosely_alike
-from core.tables.splits import MOST_FOLDS, split_word
+from core.tables.splits import MOST_FOLDS, folds, split_word
 
 MIN_PATIENTS = 30
 SPLIT_DIFFERENCE = 0.15
@@ -211,7 +211,6 @@ class NoPatientId(Check):
         gap = int(data.table[data.roles.patient_id].isna().sum())
         return [self.finding(f"{counted(gap, 'row')} without a patient: each counts as a patient of its own", gap, [data.roles.patient_id])] if gap else []
 
-
     def _no_column(self, data: CheckInput) -> list[Finding]:
         message = "no patient column: every row counts as a patient of its own"
         for column in dict.fromkeys([*(m.columns[0] for m in data.roles.modalities if m.kind in ("image", "volume")), data.roles.sample_id]):
@@ -235,7 +234,7 @@ class SplitNotUsed(Check):
 
     def find(self, data: CheckInput) -> list[Finding]:
         roles = data.roles
-        spoken_for = {roles.label, roles.sample_id, roles.patient_id, *roles.attributes}
+        spoken_for = {roles.label, roles.sample_id, roles.patient_id, roles.fold, roles.site, *roles.attributes}
         found = []
         for column in data.table.columns:
             values = data.table[column]
@@ -249,12 +248,16 @@ class SplitNotUsed(Check):
                         f"{column} divides the data, and is not used; {why}",
                         len(values),
                         [column],
-                        remedy=f"Name it (--split {column}) to keep it; else new splits are made.",
+                        remedy=f"Name it (--split {column}) to keep it{_for_folds(column, values)}; else new splits are made.",
                     )
                 )
             except UserError as error:
                 found.append(self.finding(f"{column} seems to divide the data, and is not used: {error}", len(values), [column]))
         return found
+
+
+def _for_folds(column: str, values: pd.Series) -> str:
+    return f", or --fold {column} for cross-validation" if folds(values.dropna().unique()) is not None else ""
 
 
 def divides(column: str, values: pd.Series) -> bool:
@@ -263,7 +266,9 @@ def divides(column: str, values: pd.Series) -> bool:
     if not 2 <= len(present) <= MOST_FOLDS:
         return False
     words = {split_word(value, column) for value in present}
-    return ("train" in words and len(words - {None}) >= 2) or (bool(words_of(column) & {"fold", "folds", "split", "splits", "partition", "subset"}) and values.nunique() < len(values))
+    return ("train" in words and len(words - {None}) >= 2) or (
+        bool(words_of(column) & {"fold", "folds", "split", "splits", "partition", "subset"}) and values.nunique() < len(values)
+    )
 
 
 class PatientSides(Check):
@@ -331,7 +336,13 @@ class PatientIdsSimilar(PatientIdsAlike):
             return []
         rows = int(written.isin([w for v in several for w in v]).sum())
         shown = listed([" and ".join(v) for v in several], 3)
-        return [self.finding(f"{counted(len(several), 'pair')} of patients whose ids differ in signs or zeros only: {shown}; they count as different patients", rows, [str(data.roles.patient_id)])]
+        return [
+            self.finding(
+                f"{counted(len(several), 'pair')} of patients whose ids differ in signs or zeros only: {shown}; they count as different patients",
+                rows,
+                [str(data.roles.patient_id)],
+            )
+        ]
 
 
 class PatientFromPath(Check):
