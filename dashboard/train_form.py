@@ -150,7 +150,10 @@ def folds_control(cohort: Cohort) -> bool:
     return st.checkbox(
         f"Cross-validation ({cohort.n_folds} folds)",
         key="cross-validation",
-        help="One run for each fold. When all are done their predictions are pooled: every patient is judged once, by a network that was not trained on them. A test set that came with the table stays locked.",
+        help=(
+            "One run for each fold. When all are done their predictions are pooled: every patient is judged once, by a network that was not trained on "
+            "them. A test set that came with the table stays locked."
+        ),
     )
 
 

@@ -146,10 +146,12 @@ def train_methods(
     attribute : the sensitive attribute (default: the cohort's first); "sex,age" for the intersections of both.
     seeds : a number N means the seeds 1 to N; a list means exactly these.
     preset : network and budget ("quick", "standard", "paper"). settings : of method, budget or network, over the preset.
-    folds : cross-validation: a run for each fold of the cohort; the answer holds the pooled runs, in which every sample is judged by the network that did not see it.
+    folds : cross-validation: a run for each fold of the cohort; the answer holds the pooled runs, in which
+        every sample is judged by the network that did not see it.
     device : "auto", "cpu", "cuda" or "cuda:N". fresh : train again, from the start, what is done or has begun.
     priority : "high", "normal" or "low", of other runs that wait.
-    launcher : "local" or "ray". share : of a machine that each run takes there. wait : return when all runs are settled (they go on without this process otherwise).
+    launcher : "local" or "ray". share : of a machine that each run takes there. wait : return when all runs are settled (they go on without this process
+    otherwise).
     workspace : where cohorts and runs are kept. progress : gets a line now and then.
 
     Raises

@@ -46,7 +46,8 @@ def given_folds(values: pd.Series, column: str, units: Sequence[str], locked: ND
     numbers = folds(known.dropna().unique())
     if numbers is None or known.isna().any() or len(numbers) < FEWEST:
         raise UserError(
-            f"column {column!r}: the numbers of {FEWEST} to {MOST} folds are expected in every row, such as 1 to 5; it holds {', '.join(map(str, known.unique()[:6]))}"
+            f"column {column!r}: the numbers of {FEWEST} to {MOST} folds are expected in every row, such as 1 to 5; it holds "
+            f"{', '.join(map(str, known.unique()[:6]))}"
         )
     place = {number: index for index, number in enumerate(numbers)}
     own = pd.Series([place[fold_number(v) or 0] for v in known])

@@ -358,7 +358,8 @@ def _why_not(column: str, values: pd.Series) -> str | None:
     numbered = folds(values.unique())
     if tokens & {"fold", "split", "partition"}:
         return "it divides the data" + (
-            f" into folds {numbered[0]} to {numbered[-1]}; name it with --fold {column} for cross-validation, or with --split {column} to use the last one as test set"
+            f" into folds {numbered[0]} to {numbered[-1]}; name it with --fold {column} for cross-validation, or with --split {column} to use the last "
+            f"one as test set"
             if numbered and len(numbered) > 2
             else ""
         )

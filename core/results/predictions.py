@@ -92,7 +92,10 @@ def _of_folds(store: Store, run_ids: Sequence[str]) -> tuple[AuditFinding, ...]:
     pooled = [name for name in run_ids if store.folder(name).read_spec()["spec"].get("fold") == ALL_FOLDS]
     if not pooled:
         return ()
-    message = "scores come from cross-validation: every sample is judged by the network that was not trained on its fold, and the folds are pooled; where the networks' scores lie at different heights, that counts as error"
+    message = (
+        "scores come from cross-validation: every sample is judged by the network that was not trained on its fold, and the folds are pooled; where "
+        "the networks' scores lie at different heights, that counts as error"
+    )
     return (AuditFinding("pooled_folds", "info", message, 0),)
 
 

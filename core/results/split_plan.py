@@ -104,7 +104,8 @@ def _part(
         score[own] = _scores(y[own], assumed_auc)
     known = np.array([v is not None for v in values])
     predictions = Predictions(
-        sample_id=np.arange(int(known.sum())).astype(str), y=y[known], scores={"plan": score[known]}, attributes={"group": Attribute.of(values[known])}, patient=patients[known]
+        sample_id=np.arange(int(known.sum())).astype(str), y=y[known], scores={"plan": score[known]},
+        attributes={"group": Attribute.of(values[known])}, patient=patients[known]
     )  # fmt: skip
     found = audit(predictions, options).model().attribute("group")
     table, power = found.tables["auc"], {p.group: p for p in found.power if p.metric == "auc"}
@@ -113,7 +114,8 @@ def _part(
         own = power.get(group)
         rows.append(
             {
-                "part": part, "group": group, "patients": int(found.counts.patients[place]), "n": int(found.counts.n[place]), "n_pos": int(found.counts.n_pos[place]), "n_neg": int(found.counts.n_neg[place]),
+                "part": part, "group": group, "patients": int(found.counts.patients[place]),
+                "n": int(found.counts.n[place]), "n_pos": int(found.counts.n_pos[place]), "n_neg": int(found.counts.n_neg[place]),
                 "judged": bool(table.judged[place]), "detectable": finite_or_none(own.detectable) if own and own.detectable is not None else None,
                 "gap": None if own is None else own.gap, "more_patients": None if own is None else own.more_patients,
             }

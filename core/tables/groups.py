@@ -93,7 +93,8 @@ def group_findings(values: pd.Series | Mapping[str, int], column: str) -> list[F
             Finding(
                 "codes-beside-words",
                 "warning",
-                f"{column}: numbers ({listed(codes)}) stand beside words ({listed(words)}) ({counted(rows, 'row')}); until it is said what they mean they are groups of their own",
+                f"{column}: numbers ({listed(codes)}) stand beside words ({listed(words)}) ({counted(rows, 'row')}); until it is said what they mean "
+                f"they are groups of their own",
                 rows,
                 f"Say which word each number means, for example --merge '{column}={words[0]}:{codes[0]}'.",
                 (column,),

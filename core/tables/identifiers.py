@@ -11,7 +11,8 @@ import pandas as pd
 from core.tables.column_names import tidy
 
 _INDEX_NAMES = re.compile(
-    r"unnamed(: ?\d+)?|index|idx|level 0|x1?|v1|rn|row ?(nr|no|num|number|names?|id)?|(row)?names|(s|sr|sl|seq)? ?(nr|no|num)|lfd ?(nr)?|laufende ?(nr|nummer)|obs( ?(id|no|nr))?|observation|record( ?(no|nr))?"
+    r"unnamed(: ?\d+)?|index|idx|level 0|x1?|v1|rn|row ?(nr|no|num|number|names?|id)?|(row)?names|(s|sr|sl|seq)? ?(nr|no|num)|lfd ?(nr)?|laufende ?(nr|"
+    r"nummer)|obs( ?(id|no|nr))?|observation|record( ?(no|nr))?"
     r"|serial( ?(no|number))?|sequence|seq|zeile(nnummer)?|ligne|fila|linha|riga|n|num(ero|éro|mer)?|序号|编号|番号|行号|번호|№"
 )
 

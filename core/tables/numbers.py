@@ -87,16 +87,21 @@ MIN_PLAIN_SHARE = 0.3
 DAYS = {"y": 1.0, "m": 1 / 12, "w": 7 / 365.25, "d": 1 / 365.25}
 _NUMBER = r"[-+]?(?:\d[\d.,' \u00a0\u202f\u2019]*\d|\d|[.,]\d+)(?:[eE][-+]?\d+)?"
 _BELOW = re.compile(
-    rf"(?:<=?|≤|&lt;|less than|(?:fewer|younger|lower|smaller) than|under|below|up to|unter|weniger als|jünger als|kleiner als|moins de|menos de|menor (?:de|que)|inferior a|低于|小于|未満)\s*({_NUMBER})\s*(\D*)",
+    rf"(?:<=?|≤|&lt;|less than|(?:fewer|younger|lower|smaller) than|under|below|up to|unter|weniger als|jünger als|kleiner als|moins de|menos de|menor "
+    rf"(?:de|que)|inferior a|低于|小于|未満)\s*({_NUMBER})\s*(\D*)",
     re.IGNORECASE,
 )
 _ABOVE = re.compile(
-    rf"(?:>=?|≥|&gt;|more than|(?:older|greater|higher) than|over|above|at least|über|mehr als|älter als|größer als|mindestens|plus de|más de|mayor (?:de|que)|mais de|maior que|超过|大于|以上)\s*({_NUMBER})\s*(\D*)|({_NUMBER})\s*(?:years? )?(?:\+|plus|(?:and|or) (?:over|older|above|more|up)|(?:und|oder) (?:älter|mehr|darüber)|et plus|ou plus|y más|o más|e mais|ou mais|以上|及以上)",
+    rf"(?:>=?|≥|&gt;|more than|(?:older|greater|higher) than|over|above|at least|über|mehr als|älter als|größer als|mindestens|plus de|más de|mayor "
+    rf"(?:de|que)|mais de|maior que|超过|大于|以上)\s*({_NUMBER})\s*(\D*)|({_NUMBER})\s*(?:years? )?(?:\+|plus|(?:and|or) (?:over|older|above|more|up)|(?:und|"
+    rf"oder) (?:älter|mehr|darüber)|et plus|ou plus|y más|o más|e mais|ou mais|以上|及以上)",
     re.IGNORECASE,
 )
 _AGE = re.compile(rf"({_NUMBER})\s*(y|m|w|d|yrs?|years?(?: old)?|yo|y/o|mo|mos|months?|wks?|weeks?|days?|jahre?|ans|años|岁|歳|세)\.?", re.IGNORECASE)
 _UNDETECTED = re.compile(
-    r"<\s*(?:lod|loq|llod|lloq|dl)|bdl|blq|below (?:the )?(?:limit of )?(?:detection|quantification)(?: limit)?|(?:not|non)[- ]?detect(?:ed|able)?|undetect(?:ed|able)|traces?|nachweisgrenze|n\.?\s?n\.?|nicht nachweisbar|neg(?:ativ(?:e|o)?)?\.?|non détect(?:é|able)|indétectable|no detect(?:ado|able)|não detect(?:ado|ável)|未检出|検出せず",
+    r"<\s*(?:lod|loq|llod|lloq|dl)|bdl|blq|below (?:the )?(?:limit of )?(?:detection|quantification)(?: limit)?|(?:not|non)[- ]?detect(?:ed|able)?|"
+    r"undetect(?:ed|able)|traces?|nachweisgrenze|n\.?\s?n\.?|nicht nachweisbar|neg(?:ativ(?:e|o)?)?\.?|non détect(?:é|able)|indétectable|no "
+    r"detect(?:ado|able)|não detect(?:ado|ável)|未检出|検出せず",
     re.IGNORECASE,
 )
 _ABOUT = re.compile(rf"(?:~|≈|≃|ca\.?|c\.|approx\.?|approximately|about|around|circa|etwa|env\.?|environ)\s*({_NUMBER})", re.IGNORECASE)
@@ -177,7 +182,10 @@ def why_no_numbers(values: pd.Series) -> str | None:
     numeric = texts.str.fullmatch(rf"\s*[<>≤≥~=+-]*\s*{_NUMBER}\s*[^\d]{{0,15}}").mean() if len(texts) else 0.0
     if numeric < 0.8 or odd.empty:
         return None
-    return f"it looks like numbers, but {counted(int(odd.sum()), 'value')} cannot be read as such ({listed([str(v) for v in odd.index], 4)}); write them as numbers to use it"
+    return (
+        f"it looks like numbers, but {counted(int(odd.sum()), 'value')} cannot be read as such ({listed([str(v) for v in odd.index], 4)}); "
+        "write them as numbers to use it"
+    )
 
 
 def _coded(column: pd.Series | tuple[NDArray[np.int64], list[str]]) -> tuple[NDArray[np.int64], list[str]]:
