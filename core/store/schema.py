@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 TABLES = """
 CREATE TABLE runs (
     run_id VARCHAR PRIMARY KEY, key VARCHAR, cohort_id VARCHAR, method VARCHAR, label VARCHAR, family VARCHAR,
     attribute VARCHAR, seed BIGINT, preset VARCHAR, status VARCHAR, reason VARCHAR,
     created TIMESTAMP, started TIMESTAMP, finished TIMESTAMP, seconds DOUBLE, device VARCHAR, settings VARCHAR,
-    network VARCHAR, budget VARCHAR, epoch BIGINT, epochs BIGINT, seconds_left DOUBLE, attempt BIGINT, "order" DOUBLE,
+    network VARCHAR, budget VARCHAR, epoch BIGINT, epochs BIGINT, seconds_left DOUBLE, attempt BIGINT, "order" DOUBLE, fold VARCHAR,
     alerts VARCHAR
 );
 CREATE TABLE sources (
