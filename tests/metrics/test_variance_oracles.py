@@ -187,9 +187,9 @@ def test_degrees_of_freedom_of_the_balanced_mean_count_patients() -> None:
 
 
 def test_a_handful_of_patients_know_less_of_their_spread() -> None:
-    """C / (C - 1): the AUC's variance at its own value, over what it is where each patient is counted as known."""
+    """C / (C - 2): the AUC's variance at its own value, over what it is where each patient is counted as known."""
     d = _eyes(4, patients=6)
     result = group_delong(d["y"], d["score"], np.zeros(12, dtype=int), 1, cluster=d["patient"])
     stretch = auc_comparisons._stretch(result)
     separate = result.pos.variance + result.neg.variance
-    assert stretch == pytest.approx(np.clip(result.covariance[0, 0] / separate, *auc_comparisons.SHARED) * result.inflation * 6 / 5)
+    assert stretch == pytest.approx(np.clip(result.covariance[0, 0] / separate, *auc_comparisons.SHARED) * result.inflation * 6 / 4)

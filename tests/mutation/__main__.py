@@ -25,6 +25,7 @@ import math
 import os
 import random
 import select
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -45,6 +46,8 @@ ENOUGH = 12.0
 PATIENCE, AT_LEAST = 10.0, 120.0
 WANTED = 0.9
 KILLED, SURVIVED, UNCOVERED = "killed", "survived", "no test"
+# What pytest answers to arguments that it cannot use, and where there is no test.
+UNUSABLE = ("4", "5")
 QUIET = ["-q", "--no-header", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=line", "--disable-warnings"]
 
 
@@ -57,7 +60,9 @@ class Covered:
 
     @classmethod
     def of(cls, path: Path) -> Covered:
-        found = cls(json.loads(path.read_text(encoding="utf-8")))
+        """From the map; tests that are not there any more are left out."""
+        there = collected()
+        found = cls({test: seen for test, seen in json.loads(path.read_text(encoding="utf-8")).items() if test in there})
         for test, seen in found.tests.items():
             for call in seen["calls"]:  # type: ignore[attr-defined]
                 found.functions.setdefault(call, []).append(test)
@@ -164,6 +169,8 @@ def outcome(file: str, tree: ast.Module, line: int, tests: Sequence[str], usual:
     if late:
         return KILLED, "takes too long"
     status, _, by = said.decode(errors="replace").partition("|")
+    if status in UNUSABLE:
+        sys.exit(f"{file}: the tests cannot be run ({status}): {' '.join(tests[:3])}")
     return (SURVIVED, "") if status == "0" else (KILLED, by or "the process ended")
 
 
@@ -196,6 +203,13 @@ def _judge(file: str, tree: ast.Module, line: int, tests: Sequence[str], writing
     finally:
         os.write(writing, f"{status}|{first.name if status else ''}".encode())
         os._exit(0)
+
+
+def collected() -> set[str]:
+    """The tests that there are now, listed in a process of its own."""
+    arguments = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *TESTS]
+    listed = subprocess.run(arguments, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    return {text.strip() for text in listed.splitlines() if "::" in text}
 
 
 def cover(path: Path) -> None:
