@@ -221,7 +221,7 @@ def class_mean_variance(
     spread = neg**2 / df_neg + pos**2 / df_pos
     freedom = np.divide((neg + pos) ** 2, spread, out=np.ones(count), where=spread > 0)
     shared, together = ratio.correlation(), neg + pos
-    if shared is not None:
+    if shared is not None and ratio.unit is not None:
         both = np.arange(count)
         together = together + 2 * shared[both, both + count] * np.sqrt(neg * pos)
         everyone = np.bincount(np.unique(ratio.unit[group >= 0] * count + group[group >= 0]) % count, minlength=count)
