@@ -123,6 +123,7 @@ def train_methods(
     priority: str = "normal",
     launcher: str = "local",
     share: Mapping[str, float] | None = None,
+    processes: int = 1,
     wait: bool = True,
     workspace: str | Path | Workspace | None = None,
     progress: Callable[[str], None] | None = None,
@@ -137,7 +138,7 @@ def train_methods(
     preset : network and budget ("quick", "standard", "paper"). settings : of method, budget or network, over the preset.
     device : "auto", "cpu", "cuda" or "cuda:N". fresh : train again, from the start, what is done or has begun.
     priority : "high", "normal" or "low", of other runs that wait.
-    launcher : "local" or "ray". share : of a machine that each run takes there. wait : return when all runs are settled (they go on without this process otherwise).
+    launcher : "local" or "ray". share : of a machine that each run takes there. processes : of this machine that share each run, every one with a GPU of its own where there are GPUs. wait : return when all runs are settled (they go on without this process otherwise).
     workspace : where cohorts and runs are kept. progress : gets a line now and then.
 
     Raises
@@ -157,7 +158,7 @@ def train_methods(
         choose(device)
     chosen = cohort_of(cohort, place)
     specs = plan(chosen, [methods] if isinstance(methods, str) else methods, attribute, wanted, preset, settings, cache=place.cache)
-    handles = submit(place, specs, device, fresh=fresh, priority=priority, launcher=launcher, share=share)
+    handles = submit(place, specs, device, fresh=fresh, priority=priority, launcher=launcher, share=share, processes=processes)
     cached = sum(handle.cached for handle in handles)
     tell(f"{len(handles)} runs on {chosen.name}: {cached} known already, {len(handles) - cached} to train")
     if wait:
