@@ -207,7 +207,7 @@ def _judge(file: str, tree: ast.Module, line: int, tests: Sequence[str], writing
 
 def collected() -> set[str]:
     """The tests that there are now, listed in a process of its own."""
-    arguments = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *TESTS]
+    arguments = [sys.executable, "-m", "pytest", "--collect-only", "-o", "addopts=", "-q", "-m", "not slow", "-p", "no:cacheprovider", "-p", "no:xdist", *TESTS]
     listed = subprocess.run(arguments, capture_output=True, text=True, check=True, cwd=ROOT).stdout
     return {text.strip() for text in listed.splitlines() if "::" in text}
 
