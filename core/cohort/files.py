@@ -19,7 +19,7 @@ from core.cohort.decode import Progress, decode_all, keep_rows
 from core.cohort.dicom import burnt_in
 from core.cohort.images import inspect_image
 from core.cohort.matching import NOT_FOUND, match_files
-from core.cohort.schema import Finding, Roles
+from core.cohort.schema import Finding, Roles, Severity
 from core.cohort.sources import ImageSource, Unreadable
 from core.cohort.volumes import N_SLICES, SUFFIXES, plane_shape, split_key, volume_shape
 from core.errors import UserError
@@ -155,10 +155,11 @@ def _hash(item: FileModality, source: ImageSource) -> None:
 def _burnt_in(item: FileModality, text: Mapping[int, str]) -> list[Finding]:
     """What DICOM files say of text in their pictures, which names people."""
     found = []
-    for said, severity, words in (
+    kinds: tuple[tuple[str, Severity, str], ...] = (
         ("yes", "warning", "say that text is burnt into the picture"),
         ("perhaps", "info", "are of a kind that often has text in the picture (ultrasound, screenshots, photographs), and do not say whether it has"),
-    ):
+    )
+    for said, severity, words in kinds:
         rows = [row for row, value in text.items() if value == said]
         if rows:
             remedy = (
@@ -166,7 +167,7 @@ def _burnt_in(item: FileModality, text: Mapping[int, str]) -> list[Finding]:
             )
             found.append(
                 Finding("burnt-in-text", severity, f"modality {item.name!r}: {counted(len(rows), 'DICOM file')} {words}", len(rows), remedy, (item.column,))
-            )  # type: ignore[arg-type]
+            )
     return found
 
 

@@ -87,12 +87,12 @@ def match_files(source: ImageSource, references: Sequence[str | None], column: s
     files = _unclaimed(references, files)
     findings = [*_shared(files, column), *_endings_differ(references, files, other, column), *_alike(source, references, files, column)]
     if shortened:
-        folders = "/".join((loose_parts(next(r for r in references if r)) or [])[:prefix])
+        common = "/".join((loose_parts(next(r for r in references if r)) or [])[:prefix])
         findings.append(
             Finding(
                 "paths-shortened",
                 "info",
-                f"{column}: all paths begin with '{folders}', which the files' folder does not have; it is left out",
+                f"{column}: all paths begin with '{common}', which the files' folder does not have; it is left out",
                 shortened,
                 "Nothing to do when the files lie below the folder that was named.",
                 (column,),
