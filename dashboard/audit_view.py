@@ -79,8 +79,10 @@ def audit_view(document: Mapping[str, Any]) -> None:
     section(contents.BEFORE)
     show_findings(findings, "Nothing odd about this file", key="audit-findings")
     how_to_read(
-        "**Disparity**: a difference between two groups is shown after correction and, as observed, reaches the tolerance; the sentence says whether it is shown "
-        "as well that it exceeds it. **None found**: the interval of every pair lies within the tolerance. Everything else is **not enough data**: it is never a pass. The chance null says how large a gap comes out by "
+        "**Disparity**: a difference between two groups is shown after correction and, as observed, reaches the tolerance; the sentence "
+        "says whether it is shown "
+        "as well that it exceeds it. **None found**: the interval of every pair lies within the tolerance. Everything else is **not enough "
+        "data**: it is never a pass. The chance null says how large a gap comes out by "
         "chance alone with groups of these sizes.",
         terms=("auc", "interval", "max_gap", "es_auc", "null", "dpd", "deodds", "ece"),
     )
@@ -148,10 +150,10 @@ def _attribute(document: Mapping[str, Any], singles: list[str], model: str, verd
     curves = {
         "Threshold": lambda: _sliding(document, model, attribute),
         "Calibration": lambda: chart_block(
-            reliability(curve_table(document, model, attribute, "reliability"), attribute, curve_table(document, model, attribute, "smooth")),
+            reliability(curve_table(document, model, attribute, "reliability"), curve_table(document, model, attribute, "smooth")),
             key="audit-reliability",
         ),
-        "Net benefit": lambda: chart_block(decision_curves(curve_table(document, model, attribute, "decision"), attribute), key="audit-decision"),
+        "Net benefit": lambda: chart_block(decision_curves(curve_table(document, model, attribute, "decision")), key="audit-decision"),
     }
     lazy_tabs(
         {

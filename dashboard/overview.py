@@ -80,8 +80,10 @@ class Findings:
 
 
 def strongest(view: View) -> Findings:
-    """The strongest verdicts on the group AUCs of the default runs, every attribute at most once while there are
-    others: disparities first, by evidence; then open questions; then clear ones."""
+    """The strongest verdicts on the group AUCs of the default runs, every attribute at most once while there are others.
+
+    Disparities first, by evidence; then open questions; then clear ones.
+    """
     family = cohort_claims.claims(view.store, view.cohort_id)
     table = family[family["run_id"].isin(view.run_ids)]
     if table.empty:

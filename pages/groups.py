@@ -57,12 +57,14 @@ by_class = classes.class_performance(store, run_ids, attribute)
 if len(by_class):
     section("By class")
     st.caption(
-        "Each class against all others, audited as a label of its own; the last row of a method is the mean over its classes (macro). Everything above is about any class but the first."
+        "Each class against all others, audited as a label of its own; the last row of a method is the mean over its classes (macro). "
+        "Everything above is about any class but the first."
     )
     st.dataframe(numbers(classes.in_words(by_class, view.names)), hide_index=True, width="stretch", key="by-class")
 
 
 def es_auc() -> None:
+    """ES-AUC and worst group of every run."""
     chart_block(view.memoised("equity", lambda: consequences.equity(group_tables.summaries(store, run_ids, attribute), view.names, attribute)))
 
 
@@ -83,10 +85,13 @@ def threshold() -> None:
 
 
 def roc() -> None:
+    """ROC curves by group."""
     chart_block(view.memoised("roc", lambda: groups.roc(view.labelled(group_tables.roc(store, run_ids, attribute)), view.names, view.group_labels, attribute)))
 
 
 def calibration() -> None:
+    """Smooth calibration curves by group, and observed over expected events."""
+
     def drawn() -> tuple[Figure, Figure]:
         frame = view.labelled(group_tables.calibration(store, run_ids, attribute))
         arguments = (frame, view.names, view.group_labels, attribute)
@@ -99,6 +104,7 @@ def calibration() -> None:
 
 
 def between_groups() -> None:
+    """How often positives of one group outrank negatives of another."""
     chart_block(
         view.memoised(
             "cross-group",
@@ -130,6 +136,7 @@ how_to_read(
     "**Calibration**: where a curve lies above the dashed line, more of the group's patients have the outcome than the score says, and below it fewer. "
     "Observed over expected events say the same in one number. "
     "**Ranking between groups**: a pale cell off the diagonal means that one group's positives do not rise above the other's negatives, so a common "
-    "threshold serves them unequally. **Intersections** end where fewer than five positives or five negatives are left; a branch that ends is not a branch without harm.",
+    "threshold serves them unequally. **Intersections** end where fewer than five positives or five negatives are left; a branch that ends "
+    "is not a branch without harm.",
     terms=("group_auc", "max_gap", "null", "es_auc", "tpr", "fpr", "ppv", "calibration", "oe_ratio", "cross_auc", "intersection"),
 )

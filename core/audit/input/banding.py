@@ -174,7 +174,8 @@ def _limit(name: str, attribute: Attribute, source: str) -> None:
         return
     shown = ", ".join(f"'{text}'" for text in attribute.names[:SHOWN_VALUES])
     raise UserError(
-        f"{source}: the attribute '{name}' has {count:,} different values ({shown}, ...), more than the {MAX_GROUPS} groups that can be compared; {_way_out(name, attribute)}"
+        f"{source}: the attribute '{name}' has {count:,} different values ({shown}, ...), more than the {MAX_GROUPS} groups that can be "
+        f"compared; {_way_out(name, attribute)}"
     )
 
 
