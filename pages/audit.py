@@ -6,11 +6,8 @@ import streamlit as st
 
 from core.api.saved_audits import find, saved
 from core.errors import UserError
-from core.report.bundle import json_text, tables_zip
-from core.report.html import render_html
-from core.report.of_audit import audit_report
-from core.report.suppression import USUAL, suppressed
 from dashboard import state
+from dashboard.audit_downloads import audit_downloads
 from dashboard.audit_form import audit_form
 from dashboard.audit_start import audit_start
 from dashboard.audit_view import audit_view
@@ -51,33 +48,7 @@ with st.container(horizontal=True, vertical_alignment="center", key="audit-bar")
     delete_button("audit", [current.audit_id], f"the audit of {document['source']}", "With its copy of the file.", key="this-audit")
     with st.popover("Download", icon=":material/download:", on_change="rerun", key="audit-downloads") as downloads:
         if downloads.open:
-            hide = st.toggle(
-                f"Hide counts below {USUAL}",
-                value=True,
-                key="audit-hide",
-                help="Counts of few patients, and what would reveal them, are left out of these files, which leave this machine. The page shows them.",
-            )
-            try:
-                shown = suppressed(document, USUAL) if hide and not document.get("suppression") else document
-            except UserError as error:
-                st.error(md(f"{error}. Switch the hiding off to take away what is shown."), icon=":material/error:")
-                st.stop()
-            report = audit_report(shown, name=f"audit-{current.audit_id}")
-            st.download_button(
-                "Report (HTML)", lambda: render_html(report), f"{report.name}.html", "text/html", on_click="ignore", key="audit-html", width="stretch"
-            )
-            st.download_button(
-                "Tables (zip of CSV)",
-                lambda: tables_zip(report),
-                f"{report.name}-tables.zip",
-                "application/zip",
-                on_click="ignore",
-                key="audit-tables",
-                width="stretch",
-            )
-            st.download_button(
-                "Everything (JSON)", lambda: json_text(report), f"{report.name}.json", "application/json", on_click="ignore", key="audit-json", width="stretch"
-            )
+            audit_downloads(document, f"audit-{current.audit_id}")
 try:
     audit_view(document)
 except UserError as error:

@@ -17,8 +17,11 @@ Print a script that completes commands, options and their choices, made from thi
 
 @dataclass(frozen=True)
 class Level:
-    """A command, or the program itself. path : words that lead to it. words : with their help, commands or choices that come next.
-    options : flag -> (help, choices; None where a value is free, () where there is none)."""
+    """A command, or the program itself.
+
+    path : words that lead to it. words : commands or choices that come next, with their help.
+    options : flag -> (help, choices; None where a value is free, () where there is none).
+    """
 
     path: tuple[str, ...]
     words: dict[str, str]
@@ -26,7 +29,12 @@ class Level:
 
 
 def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("completion", help="print a script that completes this program in a shell", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser = subparsers.add_parser(
+        "completion",
+        help="print a script that completes this program in a shell",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("shell", choices=tuple(WRITERS), help="shell to complete in")
     parser.set_defaults(run=run)
 

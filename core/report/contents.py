@@ -34,7 +34,10 @@ def by_attribute(attribute: str, real: bool = False) -> str:
 
 
 def runs_contents(attribute: str | None, suppressed: bool = False) -> tuple[str, ...]:
-    """Of `runs_report`. `attribute`: by which the runs are compared, None in a cohort without any. `suppressed`: without what shows single patients of a group."""
+    """Of `runs_report`.
+
+    attribute : by which the runs are compared, None in a cohort without any. suppressed : without what shows single patients of a group.
+    """
     curves = () if suppressed else (CURVES,)
     compared = () if attribute is None else (by_attribute(attribute, real=True), METHODS, *curves)
     return (SUMMARY, PATIENTS, *compared, MODALITIES, GRADIENTS, TRAINED, LIMITS, CHECKLIST, AGAIN, WORDS)

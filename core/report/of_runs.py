@@ -275,7 +275,10 @@ def _curves(view: View) -> Section:
         ("calibration", calibration.curves(believed, names, view.groups, view.attribute)),
         ("observed_over_expected", calibration.observed_over_expected(believed, names, view.groups, view.attribute)),
     )
-    note = "One training of each method, the first. 2 × 2 tables, decision curves and the distribution of risk stand in the report of an audit: load_runs(...).audit() in Python, or the Audit page."
+    note = (
+        "One training of each method, the first. 2 × 2 tables, decision curves and the distribution of risk stand in the report of an audit: "
+        "load_runs(...).audit() in Python, or the Audit page."
+    )
     return Section(contents.CURVES, "", tuple(blocks), (note,))
 
 

@@ -20,8 +20,11 @@ COUNTS = ("n", "n_patients", "n_pos", "n_neg")
 
 @dataclass(frozen=True)
 class Disclosure:
-    """limit : counts below it are not shown; 0: everything is. gone : groups of the attribute of which nothing is shown.
-    rates : whether what follows from the 2 x 2 tables of the test patients is shown."""
+    """What may be shown.
+
+    limit : counts below it are not shown; 0: everything is. gone : groups of the attribute of which nothing is shown.
+    rates : whether what follows from the 2 x 2 tables of the test patients is shown.
+    """
 
     limit: int = 0
     gone: frozenset[str] = frozenset()
