@@ -30,6 +30,8 @@ COMMANDS: tuple[str, ...] = (
     "ingest_fairvision",
     "methods",
     "plan_audit",
+    "plan_splits",
+    "query",
     "queue",
     "report",
     "results",

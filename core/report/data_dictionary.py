@@ -117,6 +117,8 @@ MEANING: dict[str, tuple[str, str]] = {
     "budget": ("Settings of the training, as JSON", ""),
     "epochs": ("Epochs trained", "epochs"),
     "seconds_left": ("Estimated time left, for runs that are not finished", "seconds"),
+    "fold": ("Fold of the cohort that was held out; empty without folds", ""),
+    "alerts": ("What was noticed while training, as JSON", ""),
     "attempt": ("Which attempt succeeded", ""),
     "order": ("Place in the queue", ""),
 }

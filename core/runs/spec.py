@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import UserError
 from core.methods import of_one_modality
 from core.methods.source import cards, source_digest
+from core.models.own_source import own_encoders_digest
 from core.training.spec import TrainSpec
 from core.workspace import read_json, write_json
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from core.cohort import Cohort
 
 KEY_LENGTH_IN_NAME = 10
+ALL_FOLDS = "all"
+"""Fold of the run that pools what the runs of all folds say (core/runs/folds.py)."""
 
 
 @dataclass(frozen=True)
@@ -34,19 +37,21 @@ class RunSpec:
 
     cohort_id: str
     train: TrainSpec
+    fold: str | None = None
+    """Number of the fold of the cohort that is the test set, `ALL_FOLDS`, or None: the cohort's own splits."""
 
     def to_dict(self) -> dict[str, Any]:
-        return {"cohort_id": self.cohort_id, **self.train.to_dict()}
+        return {"cohort_id": self.cohort_id, **self.train.to_dict(), **({} if self.fold is None else {"fold": self.fold})}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RunSpec:
         rest = dict(values)
-        return cls(rest.pop("cohort_id"), TrainSpec.from_dict(rest))
+        return cls(rest.pop("cohort_id"), fold=rest.pop("fold", None), train=TrainSpec.from_dict(rest))
 
     @cached_property
     def key(self) -> str:
         """SHA-256 (hex): another setting or another text of the method gives another key (see `key_of`)."""
-        return key_of(self.to_dict(), source_digest(self.train.method))
+        return key_of(self.to_dict(), source_of(self.train.method, self.train.network.encoders))
 
     @property
     def run_id(self) -> str:
@@ -61,14 +66,22 @@ class RunSpec:
         """Content of spec.json: the specification under its name, and how it is shown."""
         card = cards()[self.train.method]
         label = card.title if self.modality is None else f"{card.title}: {self.modality}"
+        if self.fold is not None:
+            label += ", all folds" if self.fold == ALL_FOLDS else f", fold {int(self.fold) + 1}"
         return {
             "run_id": self.run_id,
             "key": self.key,
             "label": label,
             "family": card.family,
-            "source": source_digest(self.train.method),
+            "source": source_of(self.train.method, self.train.network.encoders),
             "spec": self.to_dict(),
         }
+
+
+def source_of(method: str, encoders: Mapping[str, str]) -> str:
+    """Digest of the texts that decide a run's numbers beside its settings: the method's, and users' own encoders'."""
+    own = own_encoders_digest(encoders)
+    return source_digest(method) + (f"+{own}" if own else "")
 
 
 def plan(
