@@ -10,6 +10,7 @@ from core.cohort.cohort import Cohort
 from core.cohort.composition import split_table
 from core.report import contents
 from core.report.audit_cohort import NO_VALUE
+from core.report.datasheet import columns_table, notes
 from core.report.document import Section, TableBlock
 from core.report.runs_disclosure import Disclosure, cells_to_show
 
@@ -25,9 +26,9 @@ def patients_section(cohort: Cohort, attribute: str | None, disclosure: Disclosu
     ]
     if cohort.findings:
         blocks.append(TableBlock("findings", f"{plural(len(cohort.findings), 'finding')} of the checks", *_findings(cohort, disclosure), folded=True))
-    made = "were made here, patients kept together" if cohort.manifest.get("splits_made") else "came with the table"
-    sentence = f"{plural(cohort.n_patients, 'patient')} with {plural(cohort.n, 'sample')}, in splits that {made}."
-    return Section(contents.PATIENTS, sentence, tuple(blocks), (disclosure.note,) if disclosure.note else ())
+    blocks.append(columns_table(cohort))
+    sentence = f"{plural(cohort.n_patients, 'patient')} with {plural(cohort.n, 'sample')}."
+    return Section(contents.PATIENTS, sentence, tuple(blocks), (*notes(cohort), *((disclosure.note,) if disclosure.note else ())))
 
 
 def _ordered(table: pd.DataFrame) -> pd.DataFrame:
@@ -66,10 +67,11 @@ def _findings(cohort: Cohort, disclosure: Disclosure) -> tuple[pd.DataFrame, pd.
     frame = pd.DataFrame(rows, columns=pd.Index(["severity", "code", "columns", "rows", "remedy"])).astype({"rows": "Int64"})
     if disclosure.limit:
         frame["rows"] = frame["rows"].mask(frame["rows"].between(1, disclosure.limit - 1))
+    titles = {check["code"]: check["title"] for check in cohort.checks}
     shown = pd.DataFrame(
         {
             "severity": frame["severity"],
-            "what": [code.replace("-", " ") for code in frame["code"]],
+            "what": [titles.get(code, code.replace("-", " ").capitalize()) for code in frame["code"]],
             "columns": [listing(f.columns, 6) for f in cohort.findings],
             "rows": [f"fewer than {disclosure.limit}" if pd.isna(n) else count(int(n)) for n in frame["rows"]],
             "remedy": frame["remedy"],
