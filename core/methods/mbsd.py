@@ -35,7 +35,7 @@ class MBSD(Method):
     card = Card(
         title="MBSD",
         family="balance",
-        paper="Liu et al., Multi-modal learning with balance by self-distillation, as in Xu et al., BalanceBenchmark, 2025",
+        paper="MBSD as held in Xu et al., BalanceBenchmark, arXiv 2502.10816",
         summary="Lets the modality that knows a patient better teach the other one.",
         limits="a modality that cannot see the label in a group is taught to say it anyway; knows nothing of the sensitive attribute",
         departures="formulas as a public benchmark has them: squared differences of logits, not of probabilities, for any number of modalities",
