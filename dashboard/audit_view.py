@@ -44,7 +44,7 @@ from dashboard.chart_block import chart_block
 from dashboard.components import answer, finding_tag, how_to_read, section, too_little_data
 from dashboard.escape import md
 from dashboard.findings import show_findings
-from dashboard.lazy_tabs import evidence
+from dashboard.lazy_tabs import lazy_tabs
 from dashboard.number_table import NOTHING
 from dashboard.specs import drawing_spec
 from dashboard.threshold_control import threshold_control
@@ -79,8 +79,10 @@ def audit_view(document: Mapping[str, Any]) -> None:
     section(contents.BEFORE)
     show_findings(findings, "Nothing odd about this file", key="audit-findings")
     how_to_read(
-        "**Disparity**: a difference between two groups is shown after correction and, as observed, reaches the tolerance; the sentence says whether it is shown "
-        "as well that it exceeds it. **None found**: the interval of every pair lies within the tolerance. Everything else is **not enough data**: it is never a pass. The chance null says how large a gap comes out by "
+        "**Disparity**: a difference between two groups is shown after correction and, as observed, reaches the tolerance; the sentence "
+        "says whether it is shown "
+        "as well that it exceeds it. **None found**: the interval of every pair lies within the tolerance. Everything else is **not enough "
+        "data**: it is never a pass. The chance null says how large a gap comes out by "
         "chance alone with groups of these sizes.",
         terms=("auc", "interval", "max_gap", "es_auc", "null", "dpd", "deodds", "ece"),
     )
@@ -148,12 +150,12 @@ def _attribute(document: Mapping[str, Any], singles: list[str], model: str, verd
     curves = {
         "Threshold": lambda: _sliding(document, model, attribute),
         "Calibration": lambda: chart_block(
-            reliability(curve_table(document, model, attribute, "reliability"), attribute, curve_table(document, model, attribute, "smooth")),
+            reliability(curve_table(document, model, attribute, "reliability"), curve_table(document, model, attribute, "smooth")),
             key="audit-reliability",
         ),
-        "Net benefit": lambda: chart_block(decision_curves(curve_table(document, model, attribute, "decision"), attribute), key="audit-decision"),
+        "Net benefit": lambda: chart_block(decision_curves(curve_table(document, model, attribute, "decision")), key="audit-decision"),
     }
-    evidence(
+    lazy_tabs(
         {
             "Estimates": lambda: _estimates(own, several),
             "Summaries and chance": lambda: _summaries(document, model, attribute),

@@ -12,7 +12,7 @@ import streamlit as st
 from core.charts.text import interval, missing, plural, positives
 from core.methods import of_one_modality, reference
 from core.results import cohort_claims, group_tables
-from core.runs.dead_runs import settle
+from core.runs.dead_runs import settle_dead_runs
 from core.runs.estimate import queue_state
 from core.runs.queue import ensure_worker
 from dashboard import state
@@ -80,8 +80,10 @@ class Findings:
 
 
 def strongest(view: View) -> Findings:
-    """The strongest verdicts on the group AUCs of the default runs, every attribute at most once while there are
-    others: disparities first, by evidence; then open questions; then clear ones."""
+    """The strongest verdicts on the group AUCs of the default runs, every attribute at most once while there are others.
+
+    Disparities first, by evidence; then open questions; then clear ones.
+    """
     family = cohort_claims.claims(view.store, view.cohort_id)
     table = family[family["run_id"].isin(view.run_ids)]
     if table.empty:
@@ -164,7 +166,7 @@ def next_step(view: View, findings: Findings, running: int) -> Step:
 
 def running_now() -> int:
     """What is running, refreshed while anything is; returns how many runs wait or run."""
-    settle(state.workspace())
+    settle_dead_runs(state.workspace())
     items = queue_state(state.workspace())
     if items:
         # A queue whose worker died with the machine goes on as soon as somebody looks.

@@ -20,6 +20,8 @@ SEEN = "_tour"
 
 @dataclass(frozen=True)
 class TourStep:
+    """One page of the tour: what it is for, what it says of the cohort at hand, and where it leads."""
+
     title: str
     text: str
     """Our own words, Markdown."""
@@ -69,7 +71,8 @@ STEPS = (
     ),
     TourStep(
         "Is a group served worse?",
-        "A model that leans on one modality serves those well of whom that modality says much. Whether groups differ, and whether that is more than chance, is a question of its own. In this cohort:",
+        "A model that leans on one modality serves those well of whom that modality says much. Whether groups differ, and whether that is "
+        "more than chance, is a question of its own. In this cohort:",
         _groups,
         "groups",
     ),

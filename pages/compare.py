@@ -63,8 +63,8 @@ def overview(measure: str) -> tuple[Answer, Figure, list[str]]:
 
 
 def differences(measure: str, reference: str) -> Figure:
-    attribute = str(view.attribute)
-    return comparison.paired_forest(compare_runs.paired(view.store, runs, reference, attribute, measure), reference, measure, attribute)
+    """Every method against the reference, paired."""
+    return comparison.paired_forest(compare_runs.paired(view.store, runs, reference, str(view.attribute), measure), reference, measure)
 
 
 @st.fragment
@@ -83,7 +83,7 @@ def methods_section() -> None:
         or "es_auc"
     )
     with st.spinner(f"Summarising {len(runs)} runs", show_time=True):
-        found, scatter, variants = view.once_of_all(f"methods by {measure}", lambda: overview(measure))
+        found, scatter, variants = view.memoised_over_cohort(f"methods by {measure}", lambda: overview(measure))
     answer(*found, terms=("pareto", "es_auc", "paired"))
     chart_block(scatter)
     if len(variants) == 1:
@@ -96,7 +96,7 @@ def methods_section() -> None:
     elif variants:
         usual = variants.index("ERM (fused)") if "ERM (fused)" in variants else 0
         reference = st.selectbox("Reference method", variants, index=usual, key="reference", bind="query-params", width=320)
-        chart_block(view.once_of_all(f"differences in {measure} from {reference}", lambda: differences(measure, reference)))
+        chart_block(view.memoised_over_cohort(f"differences in {measure} from {reference}", lambda: differences(measure, reference)))
         methods_table(view, runs, measure, reference)
 
 
@@ -107,14 +107,15 @@ methods_section()
 
 if len(view.runs) > 1:
     st.markdown("## Settings that differ")
-    settings_section(view.once("settings", lambda: compare_runs.settings(view.runs)))
+    settings_section(view.memoised("settings", lambda: compare_runs.settings(view.runs)))
     st.markdown("## Patients on whom two runs disagree")
     disagreement_section(view)
 
 how_to_read(
     "**Scatter**: a method up and to the right of another is better in both; those that no other beats in both are joined by the dashed line. "
     "Crosshairs may overlap and two methods still differ, because both judge the same patients. So look at the **paired differences**: the same patients and "
-    "seeds under both methods, which takes out what they have in common and makes the interval narrower. Grey is unclear, not equal: chance explains the difference once all pairs that could be compared are counted. "
+    "seeds under both methods, which takes out what they have in common and makes the interval narrower. Grey is unclear, not equal: "
+    "chance explains the difference once all pairs that could be compared are counted. "
     "ES-AUC is shown for one attribute at a time, because it falls with the number of groups.",
     terms=("pareto", "paired", "es_auc", "es_trap", "worst_group", "max_gap", "seed"),
 )

@@ -18,7 +18,7 @@ from dashboard.components import (
     section,
     too_little_data,
 )
-from dashboard.lazy_tabs import evidence
+from dashboard.lazy_tabs import lazy_tabs
 from dashboard.number_table import NOTHING, numbers
 from dashboard.seeds import Seeds, seeds_choice
 from dashboard.threshold_control import threshold_control
@@ -36,7 +36,7 @@ if view.attribute is None:
 store, run_ids, attribute = view.store, view.run_ids, view.attribute
 performance = group_tables.group_performance(store, run_ids, attribute)
 found = cohort_claims.of_runs(store, view.cohort_id, run_ids, attribute)
-answer(*view.once("groups-answer", lambda: groups_answer(performance, found, view)), terms=("group_auc", "max_gap", "interval"))
+answer(*view.memoised("groups-answer", lambda: groups_answer(performance, found, view)), terms=("group_auc", "max_gap", "interval"))
 
 
 def forest_of(seeds: Seeds) -> Figure:
@@ -47,23 +47,25 @@ def forest_of(seeds: Seeds) -> Figure:
 
 chosen = seeds_choice(view)
 if chosen is None:
-    chart_block(view.once("forest", lambda: groups.forest(view.labelled(performance), view.names, view.group_labels, attribute)))
+    chart_block(view.memoised("forest", lambda: groups.forest(view.labelled(performance), view.names, view.group_labels, attribute)))
 else:
     seeds = chosen
-    chart_block(view.once_of_all(f"forest over seeds {list(seeds.names)}", lambda: forest_of(seeds)))
-chart_block(view.once("gap-null", lambda: groups.gap_null(group_tables.gap_null(store, run_ids, attribute), view.names, attribute)))
+    chart_block(view.memoised_over_cohort(f"forest over seeds {list(seeds.names)}", lambda: forest_of(seeds)))
+chart_block(view.memoised("gap-null", lambda: groups.gap_null(group_tables.gap_null(store, run_ids, attribute), view.names, attribute)))
 
 by_class = classes.class_performance(store, run_ids, attribute)
 if len(by_class):
     section("By class")
     st.caption(
-        "Each class against all others, audited as a label of its own; the last row of a method is the mean over its classes (macro). Everything above is about any class but the first."
+        "Each class against all others, audited as a label of its own; the last row of a method is the mean over its classes (macro). "
+        "Everything above is about any class but the first."
     )
     st.dataframe(numbers(classes.in_words(by_class, view.names)), hide_index=True, width="stretch", key="by-class")
 
 
 def es_auc() -> None:
-    chart_block(view.once("equity", lambda: consequences.equity(group_tables.summaries(store, run_ids, attribute), view.names, attribute)))
+    """ES-AUC and worst group of every run."""
+    chart_block(view.memoised("equity", lambda: consequences.equity(group_tables.summaries(store, run_ids, attribute), view.names, attribute)))
 
 
 @st.fragment
@@ -83,24 +85,28 @@ def threshold() -> None:
 
 
 def roc() -> None:
-    chart_block(view.once("roc", lambda: groups.roc(view.labelled(group_tables.roc(store, run_ids, attribute)), view.names, view.group_labels, attribute)))
+    """ROC curves by group."""
+    chart_block(view.memoised("roc", lambda: groups.roc(view.labelled(group_tables.roc(store, run_ids, attribute)), view.names, view.group_labels, attribute)))
 
 
 def calibration() -> None:
+    """Smooth calibration curves by group, and observed over expected events."""
+
     def drawn() -> tuple[Figure, Figure]:
         frame = view.labelled(group_tables.calibration(store, run_ids, attribute))
-        how = (frame, view.names, view.group_labels, attribute)
-        return smooth.curves(*how), smooth.observed_over_expected(*how)
+        arguments = (frame, view.names, view.group_labels, attribute)
+        return smooth.curves(*arguments), smooth.observed_over_expected(*arguments)
 
-    curves, ratios = view.once("calibration", drawn)
+    curves, ratios = view.memoised("calibration", drawn)
     chart_block(curves)
     if not curves.empty:
         chart_block(ratios)
 
 
 def between_groups() -> None:
+    """How often positives of one group outrank negatives of another."""
     chart_block(
-        view.once(
+        view.memoised(
             "cross-group",
             lambda: consequences.cross_group(view.labelled(group_tables.cross_group(store, run_ids, attribute)), view.names, view.group_labels, attribute),
         )
@@ -121,7 +127,7 @@ def intersections() -> None:
         chart_block(consequences.intersections(crossed.intersections(store, run, [attribute, *inner]), view.names[run], [attribute, *inner]))
 
 
-evidence({"ES-AUC": es_auc, "Threshold": threshold, "ROC": roc, "Calibration": calibration, "Between groups": between_groups, "Intersections": intersections})
+lazy_tabs({"ES-AUC": es_auc, "Threshold": threshold, "ROC": roc, "Calibration": calibration, "Between groups": between_groups, "Intersections": intersections})
 
 how_to_read(
     "**Forest**: a group whose interval lies left of the line is ranked worse than everybody together. Whether that is more than chance is the next "
@@ -130,6 +136,7 @@ how_to_read(
     "**Calibration**: where a curve lies above the dashed line, more of the group's patients have the outcome than the score says, and below it fewer. "
     "Observed over expected events say the same in one number. "
     "**Ranking between groups**: a pale cell off the diagonal means that one group's positives do not rise above the other's negatives, so a common "
-    "threshold serves them unequally. **Intersections** end where fewer than five positives or five negatives are left; a branch that ends is not a branch without harm.",
+    "threshold serves them unequally. **Intersections** end where fewer than five positives or five negatives are left; a branch that ends "
+    "is not a branch without harm.",
     terms=("group_auc", "max_gap", "null", "es_auc", "tpr", "fpr", "ppv", "calibration", "oe_ratio", "cross_auc", "intersection"),
 )

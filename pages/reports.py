@@ -46,7 +46,7 @@ kind = st.segmented_control(
 
 
 @st.cache_resource(show_spinner=False)
-def _written(root: str) -> OrderedDict[tuple[str, ...], tuple[Report, str]]:
+def _written(root: str) -> OrderedDict[tuple[str, ...], tuple[Report, str]]:  # noqa: ARG001 -- part of the cache's key
     """Reports of this workspace with their HTML, the latest last. What names one changes with its runs' predictions."""
     return OrderedDict()
 
@@ -102,7 +102,7 @@ def downloads(report: Report, html: str | None, of_audit: bool) -> None:
 
 
 @st.cache_resource(show_spinner="Hiding small counts", max_entries=KEPT)
-def _filed(root: str, key: tuple[str, ...], _taken: Callable[[], Report]) -> Report:
+def _filed(root: str, key: tuple[str, ...], _taken: Callable[[], Report]) -> Report:  # noqa: ARG001 -- part of the cache's key
     """The report that files hold, in which small counts are hidden."""
     return _taken()
 
@@ -127,13 +127,16 @@ def show(key: tuple[str, ...], report: Report, html: str, taken: Callable[[], Re
     if filed is not None:
         downloads(filed, html if filed is report else None, of_audit=taken is not None)
     st.caption(
-        f"{plural(len(report.sections), 'section')}, {plural(len(list(report.charts())), 'figure')}, {plural(len(list(report.tables())), 'table')}; the page has {len(html) / 2**20:.1f} MB. A file is made when its button is pressed; a PDF takes some seconds."
+        f"{plural(len(report.sections), 'section')}, {plural(len(list(report.charts())), 'figure')}, "
+        f"{plural(len(list(report.tables())), 'table')}; the page has {len(html) / 2**20:.1f} MB. A file is made when its button is "
+        "pressed; a PDF takes some seconds."
     )
     with st.container(border=True, key="report-preview"):
         st.iframe(html, height=PREVIEW_HEIGHT)
 
 
 def of_runs() -> None:
+    """The report of the chosen runs, or what is needed before there can be one."""
     view = context_bar()
     if view is None:
         empty_state(
@@ -148,13 +151,14 @@ def of_runs() -> None:
         no_runs(view)
         return
     answers = answers_form(state.workspace().cohorts / view.cohort_id, view.cohort_name, view.cohort_id)
-    key = ("runs", view.attribute or "", str(sorted(answers.items())), *(f"{run}@{view.store.mark(run)}" for run in view.run_ids))
+    key = ("runs", view.attribute or "", str(sorted(answers.items())), *(f"{run}@{view.store.predictions_fingerprint(run)}" for run in view.run_ids))
     by = f" by {view.attribute}" if view.attribute else ""
     what = f"{plural(len(view.run_ids), 'run')} on {view.cohort_name}{by}: {listing(list(view.names.values()), 6)}"
     offer(key, what, runs_contents(view.attribute), lambda: runs_report(view.store, view.run_ids, view.attribute, answers=answers))
 
 
 def of_audit() -> None:
+    """The report of a saved audit, alone or beside an earlier one."""
     names = {a.audit_id: f"{a.about['name']} · {a.about['created'].replace('T', ' ')[:16]}" for a in audits}
     wanted = st.query_params.get("audit")
     chosen = st.selectbox("Audit", list(names), index=list(names).index(wanted) if wanted in names else 0, format_func=names.__getitem__, key="report-audit")

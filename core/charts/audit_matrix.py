@@ -50,7 +50,8 @@ def verdict_matrix(verdicts: pd.DataFrame) -> Figure:
         data=frame[["attribute", "metric", "verdict", "gap", "evidence", "p", "reason"]],
         panels=(Panel(partial(_draw, frame, attributes, [short(m) for m in metrics])),),
         terms=("max_gap",),
-        note="Orange: disparity. Blue: none found. Hatched: not enough data. Numbers: largest gap between groups. Attributes with the strongest evidence first.",
+        note="Orange: disparity. Blue: none found. Hatched: not enough data. Numbers: largest gap between groups. Attributes with the strongest "
+        "evidence first.",
     )
 
 

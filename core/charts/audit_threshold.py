@@ -37,7 +37,8 @@ def sliding(frame: pd.DataFrame, attribute: str, threshold: float | None) -> Fig
     limits = [float(frame["threshold"].min()), float(frame["threshold"].max())]
     panels = tuple(Panel(partial(_draw, long[long["rate"] == rate], groups, limits, threshold), short(rate)) for rate in RATES)
     return Figure(
-        name=name, title=title, alt=title, data=frame[["group", "threshold", *RATES]], panels=panels, columns=2, terms=("threshold", "tpr", "fpr", "ppv", "selected"),
+        name=name, title=title, alt=title, data=frame[["group", "threshold", *RATES]], panels=panels, columns=2,
+        terms=("threshold", "tpr", "fpr", "ppv", "selected"),
         note="Rates at each threshold as they are in this data; their intervals are those of the estimates at the operating point.",
     )  # fmt: skip
 
@@ -70,7 +71,8 @@ def _draw(part: pd.DataFrame, groups: list[str], limits: list[float], threshold:
     x = alt.X("threshold:Q", scale=alt.Scale(domain=limits, nice=False), axis=decimal_axis("Threshold", tickCount=5))
     y = alt.Y("value:Q", scale=alt.Scale(domain=[0, 1]), axis=decimal_axis("", tickCount=5))
     lines = alt.Chart(part).mark_line().encode(
-        x=x, y=y, color=colored("group", group_palette(look, groups), alt.Legend(title=None, values=groups, columns=3)), tooltip=tooltips({"group": "group", "at": "threshold", "shown": "rate"})
+        x=x, y=y, color=colored("group", group_palette(look, groups), alt.Legend(title=None, values=groups, columns=3)),
+        tooltip=tooltips({"group": "group", "at": "threshold", "shown": "rate"})
     )  # fmt: skip
     if threshold is None or not limits[0] <= threshold <= limits[1]:
         return lines.properties(width=width, height=170)

@@ -25,13 +25,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "bench",
         help="measure speed against the stated limits",
-        description="Measures on this machine what the project claims about its speed. Close other programs first: ratios are taken in turns, so they bear some load, but not all.",
+        description="Measures on this machine what the project claims about its speed. Close other programs first: ratios are taken in turns, so they "
+        "bear some load, but not all.",
     )
     kinds = parser.add_subparsers(dest="bench", metavar="WHAT", required=True)
     step = kinds.add_parser(
         "step",
         help="one training step of a method beside plain training, and of telemetry beside none",
-        description=f"One step of each method over one step of erm on the same network (limit for multifair: {MULTIFAIR_AT_MOST}), and of erm with telemetry over without (limit: {TELEMETRY_AT_MOST}).",
+        description=f"One step of each method over one step of erm on the same network (limit for multifair: {MULTIFAIR_AT_MOST}), and of erm with "
+        f"telemetry over without (limit: {TELEMETRY_AT_MOST}).",
     )
     step.add_argument("--methods", nargs="+", default=["multifair"], metavar="NAME", help="methods to time (default: multifair)")
     step.add_argument("--steps", type=int, default=100, metavar="N", help="steps of each kind (default: 100)")
@@ -166,11 +168,11 @@ def _report(args: argparse.Namespace, kind: str, measured: Iterable[Measured]) -
         spent = "" if m.processor_seconds is None else f", {m.processor_seconds:.2f} s of processor"
         promised = "nothing is promised" if math.isinf(m.limit) else f"at {'least' if m.at_least else 'most'} {m.limit:g}"
         progress(f"{m.claim}: {m.value:,.3g} {m.unit} ({promised}{spent})")
-    rows = [{**asdict(m), "limit": finite_or_none(m.limit), "kept": m.kept} for m in found]
+    rows = [{**asdict(m), "limit": finite_or_none(m.limit), "holds": m.holds} for m in found]
     machine = {name: value for name, value in describe("cpu", 1).items() if name in ("python", "packages", "commit", "platform", "cores")}
     history = Workspace.open(args.workspace).cache / "bench.jsonl"
     with history.open("a", encoding="utf-8") as file:
         file.write(json.dumps({"bench": kind, "time": datetime.now(UTC).isoformat(timespec="seconds"), "measured": rows, **machine}) + "\n")
     if args.json:
         emit(rows)
-    return 1 if args.check and not all(m.kept for m in found) else 0
+    return 1 if args.check and not all(m.holds for m in found) else 0

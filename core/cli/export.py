@@ -17,7 +17,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "export",
         help="put runs and cohorts into a zip file",
-        description="Write the workspace, or the runs and cohorts that are named, into a zip file that multifair import takes. The file holds the patients' data of the cohorts.",
+        description="Write the workspace, or the runs and cohorts that are named, into a zip file that multifair import takes. The file holds the "
+        "patients' data of the cohorts.",
     )
     common(parser)
     parser.add_argument("file", metavar="FILE.zip", type=Path)
@@ -36,11 +37,11 @@ def add_parser(subparsers: Any) -> None:
 
 def run_export(args: argparse.Namespace) -> int:
     from core.runs.archive import export
-    from core.runs.dead_runs import settle
+    from core.runs.dead_runs import settle_dead_runs
     from core.workspace import Workspace
 
     workspace = Workspace.open(args.workspace)
-    settle(workspace)
+    settle_dead_runs(workspace)
     return _tell(args, export(workspace, args.file, args.run_id, args.cohort), "exported")
 
 

@@ -14,7 +14,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "queue",
         help="show, order or pause the queue",
-        description="Show running and queued runs with the time they will still take; change the order, how many run at a time and in how much memory, or pause.",
+        description="Show running and queued runs with the time they will still take; change the order, how many run at a time and in how much memory, "
+        "or pause.",
     )
     common(parser)
     parser.add_argument("--move", nargs=2, metavar=("RUN", "POSITION"), help="put a queued run at a position; 1 is next")
@@ -28,13 +29,13 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from core.runs import ensure_worker, parallel, queue_state, settle
+    from core.runs import ensure_worker, parallel, queue_state, settle_dead_runs
     from core.runs.queue_settings import queue_settings, settings_problem
     from core.runs.wait import describe_progress, duration
     from core.workspace import Workspace
 
     workspace = Workspace.open(args.workspace)
-    settle(workspace)
+    settle_dead_runs(workspace)
     problem = settings_problem(workspace)
     if problem is not None:
         progress(f"multifair: {problem}")

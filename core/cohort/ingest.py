@@ -142,8 +142,8 @@ def ingest_table(
             building = workspace.cohorts / f".building-{cohort_id}"
             try:
                 free = saved.free_name(workspace, name)
-                how: dict[str, Any] = {"strict": strict, "size": size, "seed": seed, "progress": progress, "origin": origin}
-                _build(building, cohort_id, free, table, roles, source, collected, found=found, reasons=reasons or {}, **how)
+                options: dict[str, Any] = {"strict": strict, "size": size, "seed": seed, "progress": progress, "origin": origin}
+                _build(building, cohort_id, free, table, roles, source, collected, found=found, reasons=reasons or {}, **options)
             except UserError:
                 # What was refused leaves nothing; what was interrupted stays, to go on from.
                 shutil.rmtree(building)
@@ -191,7 +191,10 @@ def _content_id(table: pd.DataFrame, roles: Roles, collected: dict[str, FileModa
 
 def _refusal(origin: str, aside: list[SetAside]) -> str:
     first = aside[0]
-    return f"{origin}: {len(aside)} rows cannot be used, the first is row {first.row + 2} ({first.sample_id}): {first.reason}; mend them, or ingest without --strict to set them aside"
+    return (
+        f"{origin}: {len(aside)} rows cannot be used, the first is row {first.row + 2} ({first.sample_id}): {first.reason}; mend them, or "
+        "ingest without --strict to set them aside"
+    )
 
 
 def _row_ids(table: pd.DataFrame, roles: Roles) -> list[str]:

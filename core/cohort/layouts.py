@@ -37,29 +37,37 @@ class Layout:
 
 LAYOUTS = (
     Layout("chexpert", "CheXpert", ("Path", "Sex", "Age", "Frontal/Lateral", "AP/PA"), None, "Stanford University Dataset Research Use Agreement",
-           "labels are read from reports by a program: -1 is uncertain, a blank means not mentioned; patients are named in the paths only; race is in a table of its own"),
+           "labels are read from reports by a program: -1 is uncertain, a blank means not mentioned; patients are named in the paths only; race is in a "
+           "table of its own"),
     Layout("mimic-cxr", "MIMIC-CXR-JPG", ("dicom_id", "subject_id", "study_id"), None, "PhysioNet Credentialed Health Data License",
-           "labels are read from reports by a program: -1 is uncertain, a blank means not mentioned; sex, age and race are in MIMIC-IV (--join FILE:subject_id); the official split calls validation 'validate'"),
-    Layout("nih", "NIH ChestX-ray14", ("Image Index", "Finding Labels", "Patient ID"), "Finding Labels", "free to use, with acknowledgement of the NIH Clinical Center",
+           "labels are read from reports by a program: -1 is uncertain, a blank means not mentioned; sex, age and race are in MIMIC-IV (--join "
+           "FILE:subject_id); the official split calls validation 'validate'"),
+    Layout("nih", "NIH ChestX-ray14", ("Image Index", "Finding Labels", "Patient ID"), "Finding Labels",
+           "free to use, with acknowledgement of the NIH Clinical Center",
            "labels are read from reports by a program, several in a cell; some ages are above 120"),
     Layout("isic", "ISIC 2020", ("image_name", "patient_id", "target"), "target", "CC BY-NC 4.0",
            "diagnosis and benign_malignant say the label in other words; some pictures occur twice", ("diagnosis", "benign_malignant")),
     Layout("ham10000", "HAM10000", ("lesion_id", "image_id", "dx", "dx_type"), "dx", "CC BY-NC 4.0",
-           "there are several pictures of many lesions, and patients are not named; dx_type depends on the diagnosis: only benign ones were followed up", ("dx_type",)),
+           "there are several pictures of many lesions, and patients are not named; dx_type depends on the diagnosis: only benign ones were followed up",
+           ("dx_type",)),
     Layout("pad-ufes", "PAD-UFES-20", ("patient_id", "lesion_id", "img_id", "diagnostic"), "diagnostic", "CC BY 4.0",
            "all cancers were biopsied, so biopsed tells the label; histories are missing where nothing was operated on", ("biopsed",)),
-    Layout("fitzpatrick17k", "Fitzpatrick17k", ("md5hash", "fitzpatrick_scale", "three_partition_label"), "three_partition_label", "annotations CC BY-NC-SA 3.0, pictures belong to the atlases",
-           "-1 is an unknown skin type; label and nine_partition_label say the label in other words; some pictures occur twice", ("label", "nine_partition_label")),
+    Layout("fitzpatrick17k", "Fitzpatrick17k", ("md5hash", "fitzpatrick_scale", "three_partition_label"), "three_partition_label",
+           "annotations CC BY-NC-SA 3.0, pictures belong to the atlases",
+           "-1 is an unknown skin type; label and nine_partition_label say the label in other words; some pictures occur twice",
+           ("label", "nine_partition_label")),
     Layout("papila", "PAPILA", ("ID", "Age", "Gender", "Diagnosis"), "Diagnosis", "CC BY 4.0",
            "one table for each eye (--join FILE:ID); diagnosis 2 is suspect, neither healthy nor glaucoma"),
     Layout("odir", "ODIR-5K", ("ID", "Patient Age", "Patient Sex", "Left-Fundus"), None, "for research, by the rules of its challenge",
-           "N, D, G, C, A, H, M and O are labels of the patient, not of each eye; the keywords of the eyes say them in other words", ("Left-Diagnostic Keywords", "Right-Diagnostic Keywords")),
+           "N, D, G, C, A, H, M and O are labels of the patient, not of each eye; the keywords of the eyes say them in other words",
+           ("Left-Diagnostic Keywords", "Right-Diagnostic Keywords")),
     Layout("brset", "BRSET", ("image_id", "patient_id", "exam_eye", "patient_sex"), None, "PhysioNet Credentialed Health Data License",
            "the ICDR and SDRG grades say diabetic_retinopathy in other words", ("DR_ICDR", "DR_SDRG")),
     Layout("aptos", "APTOS 2019", ("id_code", "diagnosis"), "diagnosis", "by the rules of its Kaggle competition",
            "diagnosis is a grade from 0 to 4; there are no groups to compare and patients are not named; some pictures occur twice with different grades"),
     Layout("rsna", "RSNA Screening Mammography", ("patient_id", "image_id", "laterality", "cancer"), "cancer", "by the rules of its Kaggle competition",
-           "biopsy, invasive, BIRADS and difficult_negative_case were known only after the diagnosis; cancer is one of a breast, and all its views carry it", ("biopsy", "invasive", "BIRADS", "difficult_negative_case")),
+           "biopsy, invasive, BIRADS and difficult_negative_case were known only after the diagnosis; cancer is one of a breast, and all its views carry it",
+           ("biopsy", "invasive", "BIRADS", "difficult_negative_case")),
 )  # fmt: skip
 NAMES = (*(layout.name for layout in LAYOUTS), "fairvision", "fairvlmed")
 FOLDERS = ("fairvision", "fairvlmed")
@@ -81,9 +89,9 @@ def layout_named(name: str, columns: Iterable[str]) -> Layout:
     if layout is None:
         raise UserError(f"--layout {name}: known are {', '.join(NAMES)}")
     there = {tidy(c) for c in columns}
-    lacking = [c for c in layout.columns if tidy(c) not in there]
-    if lacking:
-        raise UserError(f"--layout {name}: the table has no column {lacking[0]!r}, as {layout.title} has; it has: {', '.join(list(columns)[:20])}")
+    missing = [c for c in layout.columns if tidy(c) not in there]
+    if missing:
+        raise UserError(f"--layout {name}: the table has no column {missing[0]!r}, as {layout.title} has; it has: {', '.join(list(columns)[:20])}")
     return layout
 
 

@@ -98,6 +98,7 @@ def log_density(
 
 
 def log_ratio(signal: Signal, score: NDArray[np.float64], group: NDArray[np.int64], mark: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+    """Log of the likelihood ratio of the label given the hidden scores, the group and the mark, (n,): the score with the best AUC (Neyman and Pearson)."""
     return log_density(signal, score, group, 1, mark) - log_density(signal, score, group, 0, mark)
 
 

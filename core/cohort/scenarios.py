@@ -172,7 +172,8 @@ SCENARIOS: dict[str, Scenario] = {
         ),
         Scenario(
             "acquisition-cue",
-            "Both modalities serve everyone alike, but a mark of the device, easy to learn, goes with the label for 9 in 10 of the majority and says nothing in the minority.",
+            "Both modalities serve everyone alike, but a mark of the device, easy to learn, goes with the label for 9 in 10 of the majority and says "
+            "nothing in the minority.",
             ("majority", "minority"),
             (0.8, 0.2),
             (0.4, 0.4),

@@ -20,7 +20,8 @@ def absent_methods() -> tuple[Absent, ...]:
         Absent(
             "Sample-level modality valuation",
             "Wei et al., CVPR 2024",
-            "trains on copies of patients with some of their modalities hidden; the loop gives a method the order of patients in an epoch, but not which modalities a copy shows",
+            "trains on copies of patients with some of their modalities hidden; the loop gives a method the order of patients in an epoch, but not "
+            "which modalities a copy shows",
         ),
         Absent(
             "FairCLIP in full",
@@ -35,11 +36,13 @@ def absent_methods() -> tuple[Absent, ...]:
         Absent(
             "Strong augmentation and tuned weight decay",
             "settings of every method",
-            "no methods of their own: `--set augment=strong` and `--set weight_decay=0.1` with any method, rows of plain training in the contest; `multifair tune` searches weight decay for all",
+            "no methods of their own: `--set augment=strong` and `--set weight_decay=0.1` with any method, rows of plain training in the contest; "
+            "`multifair tune` searches weight decay for all",
         ),
         Absent(
             "Plain training with patients of validation in training",
             "another split of the same patients",
-            "an earlier check (1,600 / 200 instead of 1,000 / 800 patients) found erm .893, multifair-plus .914 and the neglected modality alone .926; the contest holds the splits fixed",
+            "an earlier check (1,600 / 200 instead of 1,000 / 800 patients) found erm .893, multifair-plus .914 and the neglected modality alone "
+            ".926; the contest holds the splits fixed",
         ),
     )

@@ -57,7 +57,8 @@ class FairGrad(Method):
         paper="Ban and Ji, Fair Resource Allocation in Multi-Task Learning, ICML 2024",
         summary="Joins the groups' gradients into one direction in which every group gains, the one that would gain least the most.",
         limits="one backward pass for each group in every step",
-        departures="the tasks are the groups of the sensitive attribute; weights sum to 1, so that a step is as long as plain training's (under AdamW this changes nothing)",
+        departures="the tasks are the groups of the sensitive attribute; weights sum to 1, so that a step is as long as plain training's (under "
+        "AdamW this changes nothing)",
         order=148,
         colour=("#4C7A34", "#97C47C"),
     )

@@ -30,7 +30,8 @@ class InfoReg(Method):
         paper="Huang et al., Adaptive Unimodal Regulation for Balanced Multimodal Information Acquisition, CVPR 2025",
         summary="Holds back the modality that is ahead while it takes in most, so that the others can take part.",
         limits="knows nothing of the sensitive attribute; with AdamW a pull of this size is divided out where it alone is large",
-        departures="one strength for every modality that is ahead; the official program's second branch repeats the first one's condition, so that its other modality is never held back. "
+        departures="one strength for every modality that is ahead; the official program's second branch repeats the first one's condition, so that "
+        "its other modality is never held back. "
         "Growth of the trace from one epoch to the next, there between means of ten epochs",
         order=123,
         colour=("#845A00", "#D0A04A"),

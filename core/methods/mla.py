@@ -59,8 +59,10 @@ class MLA(Method):
         family="balance",
         paper="Zhang et al., Multimodal Representation Learning by Alternating Unimodal Adaptation, CVPR 2024",
         summary="Trains one modality at a time on a classifier that all share, and trusts for every patient the modality that is surest.",
-        limits="late fusion: modalities cannot interact; M times the epochs of plain training, so that every modality has its share; knows nothing of the sensitive attribute",
-        departures="turns go from batch to batch, in the official program within one; P is kept at the norm of the identity (official: at 1, which AdamW divides out)",
+        limits="late fusion: modalities cannot interact; M times the epochs of plain training, so that every modality has its share; knows nothing "
+        "of the sensitive attribute",
+        departures="turns go from batch to batch, in the official program within one; P is kept at the norm of the identity (official: at 1, which "
+        "AdamW divides out)",
         order=116,
         colour=("#8A4B6B", "#CF93B2"),
     )

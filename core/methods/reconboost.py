@@ -40,7 +40,8 @@ class ReconBoost(Method):
         paper="Hua et al., ReconBoost: Boosting Can Achieve Modality Reconcilement, ICML 2024",
         summary="Trains one modality at a time on the errors of the others, and between the turns all of them together.",
         limits="late fusion: modalities cannot interact; takes longer than plain training; knows nothing of the sensitive attribute",
-        departures="a classifier per modality instead of one in a common space; the memory term has a gradient (in the official program both of its sides are detached, so it trains nothing: memory=0); "
+        departures="a classifier per modality instead of one in a common space; the memory term has a gradient (in the official program both of its "
+        "sides are detached, so it trains nothing: memory=0); "
         "turns of 1 epoch instead of 4",
         order=117,
         colour=("#3F6F9F", "#86B4DF"),

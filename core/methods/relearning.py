@@ -48,7 +48,8 @@ class Relearning(Method):
         family="balance",
         paper="Wei et al., Diagnosing and Re-learning for Balanced Multimodal Learning, ECCV 2024",
         summary="Sees after every few epochs which modality has learned training patients by heart, and takes its encoder back towards its start.",
-        limits="looks at held-out patients, on validation unless fit_on=training; keeps every encoder's first weights; knows nothing of the sensitive attribute",
+        limits="looks at held-out patients, on validation unless fit_on=training; keeps every encoder's first weights; knows nothing of the "
+        "sensitive attribute",
         departures="the weights are taken back after the first step of the next epoch, so that an epoch that is kept is the one that was evaluated",
         order=124,
         colour=("#3B7F86", "#83C6CD"),

@@ -97,7 +97,8 @@ def gradients_answer(telemetry: pd.DataFrame, view: Shown, epochs: tuple[int, in
         return f"No modality's gradient ever worked against the fused one, in {text.plural(means.index.get_level_values(0).nunique(), 'run')}.", None, ""
     run_id, modality = means.sort_values().index.to_list()[-1]
     sentence = _between_groups(rows, view) + text.sentence(
-        f"{modality} is most often against the fused gradient under {view.names[run_id]}: in {text.percent(means.max())} of steps, where directions without any relation would be in {text.percent(UNRELATED)}"
+        f"{modality} is most often against the fused gradient under {view.names[run_id]}: in {text.percent(means.max())} of steps, where "
+        f"directions without any relation would be in {text.percent(UNRELATED)}"
     )
     parts = []
     for other, name in view.names.items():
@@ -117,7 +118,8 @@ def _between_groups(rows: pd.DataFrame, view: Shown) -> str:
     run_id, first, second = (str(low[name]) for name in ("run_id", "group", "group_b"))
     pull = "pull apart most" if low["mean"] < 0 else "are least alike, though they pull the same way on average,"
     return (
-        f"the gradients of {first} and {second} {pull} under {view.names[run_id]}: mean cosine {text.decimal(low['mean'], 2, True)} over {text.plural(int(low['size']), 'epoch')} "
+        f"the gradients of {first} and {second} {pull} under {view.names[run_id]}: mean cosine {text.decimal(low['mean'], 2, True)} over "
+        f"{text.plural(int(low['size']), 'epoch')} "
         f"(from {text.decimal(low['min'], 2, True)} to {text.decimal(low['max'], 2, True)}). "
     )
 
@@ -135,11 +137,17 @@ def groups_answer(performance: pd.DataFrame, verdicts: pd.DataFrame, view: Shown
     pair = top["pair"] or top
     counts = performance[(performance["run_id"] == top["run_id"]) & performance["group"].isin([pair["group_low"], pair["group_high"]])]
     sizes = text.listing([f"{row['group']} {text.positives(row['n_pos'], row['n_neg'])}" for row in counts.to_dict("records")])
-    detail = f"Positives and negatives: {sizes}. Corrected p and interval hold for all {text.plural(int(top['tests']), 'comparison')} of the cohort's finished runs and attributes."
+    detail = (
+        f"Positives and negatives: {sizes}. Corrected p and interval hold for all {text.plural(int(top['tests']), 'comparison')} of the "
+        "cohort's finished runs and attributes."
+    )
     if len(known) > 1:
         gaps = known.sort_values("gap", kind="stable")
         wide, narrow = gaps.iloc[-1], gaps.iloc[0]
-        detail += f" Widest gap {text.decimal(wide['gap'])} under {view.names[wide['run_id']]}, narrowest {text.decimal(narrow['gap'])} under {view.names[narrow['run_id']]}."
+        detail += (
+            f" Widest gap {text.decimal(wide['gap'])} under {view.names[wide['run_id']]}, narrowest {text.decimal(narrow['gap'])} under "
+            f"{view.names[narrow['run_id']]}."
+        )
     left_out = performance[(performance["run_id"] == top["run_id"]) & performance["group"].notna() & performance["value"].isna()]
     if len(left_out):
         detail += f" Not estimable: {text.listing([f'{group} ({reason})' for group, reason in zip(left_out['group'], left_out['reason'], strict=True)])}."
@@ -170,7 +178,10 @@ def compare_answer(methods: pd.DataFrame, measure: str, attribute: str, ahead: t
         f"{text.plural(int(best['seeds']), 'seed')}, intervals over {best['kind']}. By {attribute}."
     )
     if fair.pairs:
-        detail += f" “Clearly” means paired on the same patients and seeds, corrected for all {text.plural(fair.pairs, 'pair')} of {text.plural(len(methods), 'method')}."
+        detail += (
+            f" “Clearly” means paired on the same patients and seeds, corrected for all {text.plural(fair.pairs, 'pair')} of "
+            f"{text.plural(len(methods), 'method')}."
+        )
     return sentence + ".", None, detail
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 from core.cohort_folders import find_cohort, forget_aliases
 from core.errors import UserError, command
 from core.locks import holding
-from core.runs.dead_runs import settle
+from core.runs.dead_runs import settle_dead_runs
 from core.runs.disk_usage import folder_bytes
 from core.runs.folder import RunFolder, described, find
 from core.workspace import DAYS_IN_TRASH, Workspace, read_json, write_json
@@ -71,12 +71,12 @@ def delete(workspace: Workspace, kind: Kind, identifier: str, *, with_runs: bool
     if kind not in KINDS:
         raise UserError(f"{kind!r} cannot be deleted; what can: {', '.join(KINDS)}")
     empty_trash(workspace)
-    settle(workspace)
+    settle_dead_runs(workspace)
     target = _folder(workspace, kind, identifier)
     runs = [target] if kind == "run" else _runs_of(workspace, target.name) if kind == "cohort" else []
     if kind == "cohort" and runs and not with_runs:
         raise UserError(f"cohort {target.name} has {len(runs)} runs, which nobody could read without it; to delete them too, say --with-runs")
-    title = _title(workspace, kind, target)
+    title = _title(kind, target)
     with ExitStack() as held:
         for path in runs:
             _claim(held, RunFolder(path))
@@ -158,7 +158,7 @@ def _claim(held: ExitStack, folder: RunFolder) -> None:
         raise UserError(f"{folder.run_id} is {word}; cancel it first: {command('cancel', folder.run_id)}")
 
 
-def _title(workspace: Workspace, kind: Kind, target: Path) -> str:
+def _title(kind: Kind, target: Path) -> str:
     about = {"cohort": ("manifest.json", "name"), "run": ("spec.json", "label"), "audit": ("mapping.json", "name"), "upload": ("draft.json", "name")}
     file, key = about[kind]
     try:

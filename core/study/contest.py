@@ -105,7 +105,7 @@ def run(workspace: Workspace, contest: Contest, out: Path, told: Told) -> None:
     for scenario in contest.scenarios:
         for draw in contest.draws:
             cohort = planted_cohort(workspace, scenario, draw)
-            plan = planted_plan(workspace, cohort, contest.methods or ordered(), contest.seeds, contest.budget, scenario, draw)
+            plan = planted_plan(workspace, contest.methods or ordered(), contest.seeds, contest.budget, scenario, draw)
             for optimizer in contest.optimizers:
                 found = dict(_arms(workspace, cohort, plan, contest, scenario, draw, optimizer, trials, told))
                 for arm, outcomes in found.items():
@@ -117,6 +117,8 @@ def run(workspace: Workspace, contest: Contest, out: Path, told: Told) -> None:
 
 @dataclass(frozen=True)
 class Outcomes:
+    """What the runs of one arm gave: by label of the method, one per seed."""
+
     runner: Runner
     by_label: Mapping[str, list[Outcome]]
     tuning_sd: Mapping[str, float | None]
@@ -236,5 +238,6 @@ def conditions(runs: pd.DataFrame, contest: Contest) -> list[str]:
         "defaults, no tuning" if contest.budget == 1 else f"at most {contest.budget} trainings per row for its tuning ({what}), chosen by ES-AUC on validation"
     )
     return [
-        f"draws {', '.join(map(str, sorted(set(runs['draw']))))}; seeds {', '.join(map(str, sorted(set(runs['seed']))))}; {tuning}; epoch kept by {contest.selection} on validation"
+        f"draws {', '.join(map(str, sorted(set(runs['draw']))))}; seeds {', '.join(map(str, sorted(set(runs['seed']))))}; {tuning}; epoch kept by "
+        f"{contest.selection} on validation"
     ]

@@ -29,7 +29,8 @@ def across(compared: pd.DataFrame) -> pd.DataFrame:
         p = _p_between(part["difference"].to_numpy(dtype=float))
         inside = int(((part["low"] > 0) | (part["high"] < 0)).sum())
         lines.append(
-            {**dict(zip(keys, key, strict=True)), "difference": mean.mean, "low": mean.low, "high": mean.high, "smallest": mean.minimum, "largest": mean.maximum,
+            {**dict(zip(keys, key, strict=True)), "difference": mean.mean, "low": mean.low, "high": mean.high, "smallest": mean.minimum,
+             "largest": mean.maximum,
              "draws": mean.n, "draws_without_0": inside, "p": p}
         )  # fmt: skip
     table = pd.DataFrame(lines)
@@ -109,10 +110,14 @@ def _compared(told: pd.DataFrame, label: str, base: str) -> tuple[str, str]:
 def how_to_read(family: str) -> list[str]:
     """What the columns and the rows that peek mean."""
     return [
-        "protocol a: methods that fit more than weights by gradients may do so on validation; protocol b: validation only selects, and that fit is cross-fitted within training (DFR: on a third of training set aside)",
-        f"difference: mean over draws of the paired difference of ES-AUC, 95 % Student interval between draws (patients, trainings, tuning and draws together; '-' with one draw), p Holm-adjusted over all comparisons {family}",
-        "tuning: how far (standard deviation) the ES-AUC on test moves with the validation patients that chose among the trials; part of the interval, because every draw is tuned anew",
-        f"{ORACLE}: group weights fitted on the test labels by cross-entropy, so about the most that mixing these unimodal classifiers gives in AUC and ES-AUC together",
+        "protocol a: methods that fit more than weights by gradients may do so on validation; protocol b: validation only selects, and that fit is "
+        "cross-fitted within training (DFR: on a third of training set aside)",
+        "difference: mean over draws of the paired difference of ES-AUC, 95 % Student interval between draws (patients, trainings, tuning and draws "
+        f"together; '-' with one draw), p Holm-adjusted over all comparisons {family}",
+        "tuning: how far (standard deviation) the ES-AUC on test moves with the validation patients that chose among the trials; part of the "
+        "interval, because every draw is tuned anew",
+        f"{ORACLE}: group weights fitted on the test labels by cross-entropy, so about the most that mixing these unimodal classifiers gives in AUC "
+        "and ES-AUC together",
         f"{LIMIT}: the same with the highest ES-AUC found, whatever its AUC; no mixture of these classifiers is shown to go beyond",
         "a row is named better than another only where the adjusted p is below .05",
     ]

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -42,18 +43,19 @@ def planned() -> tuple[Planned, ...]:
     """All contests in the order of the file."""
     found = []
     for entry in json.loads(FILE.read_text(encoding="utf-8")):
-        given = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items() if key not in ("title", "purpose")}
+        given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items() if key not in ("title", "purpose")}
         found.append(Planned(entry["title"], entry["purpose"], Contest(**given)))
     return tuple(found)
 
 
 def held(folder: Path) -> list[Held]:
     """The contests whose tables are in `folder`. Raises UserError where not even the first one is there."""
-    found = []
+    found: list[tuple[Planned, pd.DataFrame, pd.DataFrame]] = []
     for one in planned():
         paths = [folder / f"{one.contest.stem}_{name}.csv" for name in ("runs", "differences")]
         if all(path.is_file() for path in paths):
-            found.append((one, *(pd.read_csv(path) for path in paths)))
+            runs, differences = (pd.read_csv(path) for path in paths)
+            found.append((one, runs, differences))
     if not found or found[0][0].contest.name:
         raise UserError(f"{folder / planned()[0].contest.stem}_runs.csv is not there: make it with multifair study contest --all")
     adjusted = one_family([differences for _, _, differences in found])

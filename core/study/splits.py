@@ -128,8 +128,10 @@ def markdown(name: str, preset: str, runs: pd.DataFrame, table: pd.DataFrame) ->
     lines = [
         f"# {name} ({attribute}), divided anew {runs['division'].nunique()} times",
         "",
-        f"- patients kept whole; {' to '.join(str(n) for n in dict.fromkeys((tested[0], tested[-1])))} test samples in a division; preset {preset}, defaults, one training per division",
-        "- difference: mean over divisions of the paired difference of ES-AUC; interval and p with Nadeau and Bengio's variance for divisions that share patients, p Holm-adjusted over all comparisons of ES-AUC here",
+        f"- patients kept whole; {' to '.join(str(n) for n in dict.fromkeys((tested[0], tested[-1])))} test samples in a division; preset {preset}, "
+        "defaults, one training per division",
+        "- difference: mean over divisions of the paired difference of ES-AUC; interval and p with Nadeau and Bengio's variance for divisions that "
+        "share patients, p Holm-adjusted over all comparisons of ES-AUC here",
         "- a row is named better than another only where the adjusted p is below .05",
         "",
         f"| method | AUC | ES-AUC | worst-group AUC | gap | ES-AUC - {reference()} | p | ES-AUC, {ours()} - this row | p |",

@@ -19,14 +19,17 @@ from core.study.splits import STEM as DIVISIONS
 ALPHA = 0.05
 INTRODUCTION = """# Studies
 
-Made by `multifair study report` from the tables in `sample_data/results`; a test keeps both in step. Nothing here is written by hand but the purposes of the contests and the last two sections.
+Made by `multifair study report` from the tables in `sample_data/results`; a test keeps both in step.
+Nothing here is written by hand but the purposes of the contests and the last two sections.
 """
 LIMITS = """## What these studies do not show
 
 - Planted cohorts are simulated images. A gain there is a gain on a bias of that kind, not on patients.
 - The defaults are compared unless the table says that rows were tuned; a tuned contest may order them otherwise.
 - Few draws give wide intervals between draws. A row whose adjusted p is not below .05 is not shown to differ.
-- Tables that are not of the contest (`study_planted*`, `study_744c9eb7bb8e*`) were made by earlier versions of fin, fis, agm, opm, pmr, group-dro, multifair-released and multifair-plus (which then had weights per group wherever a group head was trained). They are kept as records; the contest supersedes them.
+- Tables that are not of the contest (`study_planted*`, `study_744c9eb7bb8e*`) were made by earlier versions of fin, fis, agm, opm, pmr, group-dro, \
+multifair-released and multifair-plus (which then had weights per group wherever a group head was trained). They are kept as records; the contest supersedes \
+them.
 """
 
 
@@ -52,8 +55,10 @@ def where_gains_end(contests: Sequence[Held]) -> str:
     lines = [
         "## Where a gain ends",
         "",
-        f"ES-AUC, means over draws. *Mixed*: {ORACLE}. *Most*: {LIMIT}. Both look at the test labels, so neither is a method: they say how much is left for any that mixes",
-        "the decisions of these encoders, trained on these patients. A method above *mixed* has better encoders than those trained alone, or gives up AUC for ES-AUC.",
+        f"ES-AUC, means over draws. *Mixed*: {ORACLE}. *Most*: {LIMIT}. Both look at the test labels, so neither is a method: they say how much is "
+        "left for any that mixes",
+        "the decisions of these encoders, trained on these patients. A method above *mixed* has better encoders than those trained alone, or gives "
+        "up AUC for ES-AUC.",
         "",
         f"| contest | scenario | {reference()} | best fused method | best modality alone | mixed | most | left to gain |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
@@ -69,7 +74,8 @@ def where_gains_end(contests: Sequence[Held]) -> str:
             single = max(alone, key=lambda label: means[label]) if alone else ""
             cells = [
                 one.planned.title, f"{scenario}, {optimizer}, {protocol}", _value(means.get(reference())), f"{best} {fused[best]:.3f}",
-                f"{single.partition(': ')[2]} {means[single]:.3f}" if single else "", _value(means[ORACLE]), _value(means[LIMIT]), f"{means[LIMIT] - fused[best]:+.3f}",
+                f"{single.partition(': ')[2]} {means[single]:.3f}" if single else "",
+                _value(means[ORACLE]), _value(means[LIMIT]), f"{means[LIMIT] - fused[best]:+.3f}",
             ]  # fmt: skip
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
@@ -109,7 +115,7 @@ def dose_response(contests: Sequence[Held]) -> str:
     )
 
 
-def _value(found: float | None) -> str:
+def _value(found: Any) -> str:
     return "" if found is None or pd.isna(found) else f"{found:.3f}"
 
 
@@ -150,10 +156,9 @@ def _shown(known: pd.DataFrame, draws: int) -> list[str]:
 
 def _of_challenger(known: pd.DataFrame, challenger: str) -> list[str]:
     """The challenger against every other row, with the interval between draws."""
-    told = [
-        f"{row.reference} {row.difference:+.3f}" + ("" if pd.isna(row.low) else f" [{row.low:+.3f}, {row.high:+.3f}]")
-        for row in known[known.label == challenger].itertuples()
-    ]
+    own = known[known["label"] == challenger]
+    columns = (own[name].tolist() for name in ("reference", "difference", "low", "high"))
+    told = [f"{other} {mean:+.3f}" + ("" if pd.isna(low) else f" [{low:+.3f}, {high:+.3f}]") for other, mean, low, high in zip(*columns, strict=True)]
     return [f"  {challenger} minus {', '.join(told)}."] if told else []
 
 

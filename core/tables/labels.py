@@ -25,13 +25,20 @@ Meaning = Literal["exclude", "negative", "positive"]
 MEANINGS: tuple[str, ...] = get_args(Meaning)
 PAIRS: tuple[tuple[str, str], ...] = (
     ("0", "1"), ("-1", "1"), ("false", "true"), ("f", "t"), ("no", "yes"), ("n", "y"), ("negative", "positive"), ("neg", "pos"), ("-", "+"),
-    ("control", "case"), ("controls", "cases"), ("absent", "present"), ("absence", "presence"), ("healthy", "diseased"), ("healthy", "disease"), ("healthy", "sick"), ("healthy", "ill"), ("healthy", "patient"),
-    ("no disease", "disease"), ("normal", "abnormal"), ("normal", "disease"), ("normal", "diseased"), ("normal", "pathological"), ("benign", "malignant"), ("benign", "cancer"),
-    ("non-malignant", "malignant"), ("nonmalignant", "malignant"), ("no cancer", "cancer"), ("normal", "cancer"), ("alive", "dead"), ("alive", "died"), ("alive", "deceased"), ("survived", "died"),
-    ("survivor", "non-survivor"), ("no event", "event"), ("non-event", "event"), ("censored", "event"), ("unaffected", "affected"), ("non-glaucoma", "glaucoma"), ("no glaucoma", "glaucoma"),
-    ("normal", "glaucoma"), ("healthy", "glaucoma"), ("normal", "pneumonia"), ("no finding", "finding"), ("not readmitted", "readmitted"), ("uninfected", "infected"), ("not infected", "infected"),
-    ("nein", "ja"), ("negativ", "positiv"), ("gesund", "krank"), ("gutartig", "bösartig"), ("non", "oui"), ("négatif", "positif"), ("sain", "malade"), ("bénin", "malin"), ("no", "sí"), ("no", "si"),
-    ("negativo", "positivo"), ("sano", "enfermo"), ("benigno", "maligno"), ("não", "sim"), ("nao", "sim"), ("nie", "tak"), ("нет", "да"), ("hayır", "evet"), ("否", "是"), ("无", "有"), ("阴性", "阳性"), ("良性", "恶性"), ("陰性", "陽性"),
+    ("control", "case"), ("controls", "cases"), ("absent", "present"), ("absence", "presence"), ("healthy", "diseased"), ("healthy", "disease"),
+    ("healthy", "sick"), ("healthy", "ill"), ("healthy", "patient"),
+    ("no disease", "disease"), ("normal", "abnormal"), ("normal", "disease"), ("normal", "diseased"), ("normal", "pathological"), ("benign", "malignant"),
+    ("benign", "cancer"),
+    ("non-malignant", "malignant"), ("nonmalignant", "malignant"), ("no cancer", "cancer"), ("normal", "cancer"), ("alive", "dead"), ("alive", "died"),
+    ("alive", "deceased"), ("survived", "died"),
+    ("survivor", "non-survivor"), ("no event", "event"), ("non-event", "event"), ("censored", "event"), ("unaffected", "affected"),
+    ("non-glaucoma", "glaucoma"), ("no glaucoma", "glaucoma"),
+    ("normal", "glaucoma"), ("healthy", "glaucoma"), ("normal", "pneumonia"), ("no finding", "finding"), ("not readmitted", "readmitted"),
+    ("uninfected", "infected"), ("not infected", "infected"),
+    ("nein", "ja"), ("negativ", "positiv"), ("gesund", "krank"), ("gutartig", "bösartig"), ("non", "oui"), ("négatif", "positif"), ("sain", "malade"),
+    ("bénin", "malin"), ("no", "sí"), ("no", "si"),
+    ("negativo", "positivo"), ("sano", "enfermo"), ("benigno", "maligno"), ("não", "sim"), ("nao", "sim"), ("nie", "tak"), ("нет", "да"), ("hayır", "evet"),
+    ("否", "是"), ("无", "有"), ("阴性", "阳性"), ("良性", "恶性"), ("陰性", "陽性"),
 )  # fmt: skip
 """(negative, positive); the only pairs that are understood without asking."""
 UNCERTAIN = ("-1", "uncertain", "equivocal", "indeterminate", "inconclusive", "borderline", "possible", "doubtful", "ambiguous", "maybe", "unclear", "unsure")
@@ -39,7 +46,7 @@ UNCERTAIN = ("-1", "uncertain", "equivocal", "indeterminate", "inconclusive", "b
 SEPARATORS = "|;,\n+/"
 _IN_NAMES = "+/"
 _FRAME = " []'\""
-_HOW = {"exclude": "the rows are set aside", "negative": "they count as negative", "positive": "they count as positive"}
+_READING = {"exclude": "the rows are set aside", "negative": "they count as negative", "positive": "they count as positive"}
 _NO_FINDING = ("no finding", "no findings", "normal", "none", "healthy", "nofinding")
 
 
@@ -180,18 +187,18 @@ def label_findings(values: pd.Series | Sequence[str | None], rule: LabelRule, co
             f", {listed(others)} as negative" if others else ""
         )
         if neither:
-            shown += f"; {listed(neither)} {'says' if len(neither) == 1 else 'say'} that the label is not known: " + _HOW[rule.blank]
+            shown += f"; {listed(neither)} {'says' if len(neither) == 1 else 'say'} that the label is not known: " + _READING[rule.blank]
         found.append(
             Finding("label-not-binary", "warning", shown, len(series), "Check that all other values mean negative; drop rows that mean neither.", (column,))
         )
     if unsure:
         rows = int(counts[unsure].sum())
-        how = _HOW[rule.uncertain]
+        reading = _READING[rule.uncertain]
         found.append(
             Finding(
                 "label-uncertain",
                 "warning",
-                f"{column}: {counted(rows, 'row')} with {listed(unsure)}, read as uncertain: {how}",
+                f"{column}: {counted(rows, 'row')} with {listed(unsure)}, read as uncertain: {reading}",
                 rows,
                 "Say what uncertain means with --uncertain exclude, negative or positive.",
                 (column,),
@@ -215,7 +222,8 @@ def label_findings(values: pd.Series | Sequence[str | None], rule: LabelRule, co
             Finding(
                 "label-lists",
                 "warning",
-                f"{column} lists several findings in a cell; only cells that are exactly {listed(rule.positive)} count as positive ({counted(int(np.nansum(y)), 'row')})",
+                f"{column} lists several findings in a cell; only cells that are exactly {listed(rule.positive)} count as positive "
+                f"({counted(int(np.nansum(y)), 'row')})",
                 int(np.nansum(y)),
                 f"If every row with it should count, say --positive 'contains {finding}'.",
                 (column,),

@@ -91,9 +91,9 @@ def _area(
     why = None
     for positive, score in zip(rows, columns.T, strict=True):
         n_pos = int((positive & inside).sum())
-        lacking = least.lacking(n_pos, int(inside.sum()) - n_pos) if least is not None else None
-        why = lacking or why
-        if lacking is None:
+        too_few = least.too_few(n_pos, int(inside.sum()) - n_pos) if least is not None else None
+        why = too_few or why
+        if too_few is None:
             areas.append(auc(positive[inside].astype(np.int64), score[inside]))
     return (float(np.mean(areas)), None) if areas else (float("nan"), why)
 
@@ -115,7 +115,7 @@ class Outputs:
 
     @property
     def logits(self) -> Tensor:
-        """(n, K)"""
+        """Of the fused network, (n, K)."""
         return self.fused.logits
 
     @classmethod
@@ -135,8 +135,10 @@ class Outputs:
 
 
 def log_odds(logits: Tensor) -> NDArray[np.float64]:
-    """Log-odds of class 1, (n,), or with more than two classes of every class, (n, K): they rank like the
-    probabilities, without their saturation."""
+    """Log-odds of class 1, (n,), or with more than two classes of every class, (n, K).
+
+    They rank like the probabilities, without their saturation.
+    """
     if logits.shape[1] == 2:
         return (logits[:, 1] - logits[:, 0]).double().cpu().numpy()
     wide = logits.double()

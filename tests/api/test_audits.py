@@ -29,7 +29,8 @@ def frame() -> pd.DataFrame:
     y = rng.integers(0, 2, n)
     return pd.DataFrame(
         {
-            "id": np.arange(n), "pid": np.repeat(np.arange(n // 2), 2), "y": y, "one": (rng.random(n) + y).round(4) / 2, "two": (rng.random(n) + 0.3 * y).round(4) / 2,
+            "id": np.arange(n), "pid": np.repeat(np.arange(n // 2), 2), "y": y, "one": (rng.random(n) + y).round(4) / 2,
+            "two": (rng.random(n) + 0.3 * y).round(4) / 2,
             "three": rng.random(n).round(4), "sex": rng.choice(["F", "M"], n), "age": rng.integers(20, 90, n),
         }
     )  # fmt: skip

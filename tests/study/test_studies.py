@@ -46,7 +46,8 @@ def test_the_shipped_tables_agree_with_each_other(stem: str) -> None:
 def runs_by_hand() -> pd.DataFrame:
     values = (("erm", "erm", 0.85), ("multifair-plus", "multifair-plus", 0.90), ("unimodal: b", "unimodal", 0.91), (ORACLE, None, 0.93), (LIMIT, None, 0.95))
     lines = [
-        {"scenario": "s", "optimizer": "adamw", "protocol": p, "draw": d, "label": label, "method": method, "auc": 0.96, "worst_group_auc": 0.9, "max_gap": 0.05,
+        {"scenario": "s", "optimizer": "adamw", "protocol": p, "draw": d, "label": label,
+         "method": method, "auc": 0.96, "worst_group_auc": 0.9, "max_gap": 0.05,
          "es_auc": value + 0.001 * d - (0.02 if p == "b" and label == "multifair-plus" else 0)}
         for p in ("a", "b") for d in (1, 2) for label, method, value in values
     ]  # fmt: skip

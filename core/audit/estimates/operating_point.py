@@ -43,6 +43,7 @@ class OperatingPoint:
 
 
 def is_probability(score: NDArray[np.float64]) -> bool:
+    """Whether all scores (n,) lie in [0, 1]."""
     return bool(score.min() >= 0 and score.max() <= 1)
 
 

@@ -72,12 +72,12 @@ def _banded(name: str, attribute: Attribute, given: tuple[float, ...], source: s
     return _at(name, attribute, values, quantile_edges(values[attribute.codes[attribute.codes >= 0]]), "at quantiles, for groups of about equal size")
 
 
-def _at(name: str, attribute: Attribute, values: Floats, edges: Sequence[float], how: str) -> tuple[Attribute, list[AuditFinding]]:
+def _at(name: str, attribute: Attribute, values: Floats, edges: Sequence[float], cut: str) -> tuple[Attribute, list[AuditFinding]]:
     """The attribute in bands, and the finding that says so."""
     labels = band_labels(edges)
     code = np.append(np.searchsorted(np.asarray(edges), values, side="right"), -1)
     result = Attribute(labels, code[attribute.codes], tuple(float(edge) for edge in edges)).take(slice(None))
-    message = f"{name} is a number with {len(attribute.names)} different values: it is compared in bands ({', '.join(result.names)}), {how}"
+    message = f"{name} is a number with {len(attribute.names)} different values: it is compared in bands ({', '.join(result.names)}), {cut}"
     remedy = f"choose other edges, for example --bins {name}={','.join(_short(edge) for edge in edges)}"
     found = [AuditFinding("banded", "info", message, int(np.count_nonzero(attribute.codes >= 0)), remedy)]
     if len(attribute.names) == int(np.count_nonzero(attribute.codes >= 0)) and _whole(values):
@@ -174,7 +174,8 @@ def _limit(name: str, attribute: Attribute, source: str) -> None:
         return
     shown = ", ".join(f"'{text}'" for text in attribute.names[:SHOWN_VALUES])
     raise UserError(
-        f"{source}: the attribute '{name}' has {count:,} different values ({shown}, ...), more than the {MAX_GROUPS} groups that can be compared; {_way_out(name, attribute)}"
+        f"{source}: the attribute '{name}' has {count:,} different values ({shown}, ...), more than the {MAX_GROUPS} groups that can be "
+        f"compared; {_way_out(name, attribute)}"
     )
 
 

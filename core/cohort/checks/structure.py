@@ -47,7 +47,10 @@ class PatientInTwoSplits(Check):
     code = "patient-in-two-splits"
     title = "A patient is in two splits"
     severity = "error"
-    remedy = "A test set is never changed: rows of its patients elsewhere are set aside, and a patient in training and validation is kept in training. Mend the split column so that patients stay whole."
+    remedy = (
+        "A test set is never changed: rows of its patients elsewhere are set aside, and a patient in training and validation is kept in "
+        "training. Mend the split column so that patients stay whole."
+    )
 
     def applies(self, data: CheckInput) -> str | None:
         if data.split is None:
@@ -69,7 +72,8 @@ class PatientInTwoSplits(Check):
         if aside:
             found.append(
                 self.finding(
-                    f"{counted(len(aside), 'row')} of training or validation belong to patients of the test set: set aside ({listed([s.sample_id for s in aside])})",
+                    f"{counted(len(aside), 'row')} of training or validation belong to patients of the test set: set aside "
+                    f"({listed([s.sample_id for s in aside])})",
                     len(aside),
                     columns,
                 )
@@ -319,7 +323,8 @@ class PatientFromPath(Check):
         patients = data.table[data.roles.patient_id].dropna()
         return [
             self.finding(
-                f"{str(data.roles.patient_id).removeprefix(PATH_PATIENT)} names {counted(patients.nunique(), 'patient')} ({listed(list(dict.fromkeys(patients)), 3)}); each keeps its rows in one split",
+                f"{str(data.roles.patient_id).removeprefix(PATH_PATIENT)} names {counted(patients.nunique(), 'patient')} "
+                f"({listed(list(dict.fromkeys(patients)), 3)}); each keeps its rows in one split",
                 len(patients),
                 [str(data.roles.patient_id)],
             )
