@@ -13,7 +13,7 @@ from core.methods.absent import absent_methods
 from core.study.contest import conditions
 from core.study.contest_bound import BOUNDS, LIMIT, ORACLE
 from core.study.contest_table import markdown, of_arm, over_draws
-from core.study.programme import Held, held
+from core.study.programme import Held, held, planned
 from core.study.splits import STEM as DIVISIONS
 
 ALPHA = 0.05
@@ -46,7 +46,20 @@ def document(folder: Path) -> str:
         f"All {count} comparisons of ES-AUC that have an interval between draws are one family: every p in this document is Holm-adjusted over them together.\n"
     )
     return "\n".join(
-        [INTRODUCTION, "## In short\n", family, *short, where_gains_end(contests), dose_response(contests), *tables, _others(folder), absent(), LIMITS]
+        [
+            INTRODUCTION,
+            "## In short\n",
+            family,
+            *short,
+            where_gains_end(contests),
+            dose_response(contests),
+            *tables,
+            _divisions(folder),
+            _others(folder),
+            _not_held(contests),
+            absent(),
+            LIMITS,
+        ]
     )
 
 
@@ -177,6 +190,16 @@ def _between_protocols(runs: pd.DataFrame) -> list[str]:
             f"{gains[1]:+.3f} where validation only selects (means over draws)."
         )
     return lines
+
+
+def _not_held(contests: Sequence[Held]) -> str:
+    """The contests of the programme that have no tables yet."""
+    known = {one.planned.contest.stem for one in contests}
+    missing = [one for one in planned() if one.contest.stem not in known]
+    if not missing:
+        return ""
+    lines = [f"- {one.title}: {one.purpose}" for one in missing]
+    return "\n".join(["## Planned and not run yet", "", "`multifair study contest --all` runs these as well.", "", *lines]) + "\n"
 
 
 def _divisions(folder: Path) -> str:
