@@ -85,7 +85,7 @@ class RunFolder:
         return spec
 
     def read_status(self) -> dict[str, Any]:
-        """`{status, pid, pid_created, created, started, finished, reason, device, attempt, order, progress}`.
+        """`{status, pid, pid_created, created, started, finished, reason, device, attempt, order, alerts, progress}`.
 
         A damaged file reads as a failed run, which can be tried again. A copy: the caller may change it.
         """
@@ -138,6 +138,7 @@ def new_status(created: float | None = None, order: float | None = None) -> dict
         "attempt": 1,
         "order": now if order is None else order,
         "priority": 0,
+        "alerts": [],
         "progress": {"epoch": None, "epochs": None, "seconds_left": None},
     }
 
@@ -146,6 +147,12 @@ def rank(status: dict[str, Any]) -> int:
     """Priority of a run as a number; runs of a higher one start first."""
     value = status.get("priority", 0)
     return value if isinstance(value, int) else 0
+
+
+def processes_of(status: dict[str, Any]) -> int:
+    """How many processes of a machine share the run."""
+    value = status.get("processes", 1)
+    return value if isinstance(value, int) and value > 0 else 1
 
 
 def folders(workspace: Workspace) -> Iterator[RunFolder]:
