@@ -71,7 +71,8 @@ def run(args: argparse.Namespace) -> int:
     seeds, settings = parse_seeds(args.seeds), parse_settings((f"--set {pair}", pair) for pair in args.settings)
     try:
         runs = train_methods(
-            args.cohort, args.method, method_files=args.method_file, attribute=args.attribute, seeds=seeds, preset=args.preset, settings=settings, folds=args.folds,
+            args.cohort, args.method, method_files=args.method_file, attribute=args.attribute,
+            seeds=seeds, preset=args.preset, settings=settings, folds=args.folds,
             device=args.device, fresh=args.fresh, priority=args.priority, launcher=args.launcher,
             share=_share(args, workspace) if args.launcher == "ray" else None, wait=not args.detach, workspace=workspace, progress=progress,
         )  # fmt: skip
