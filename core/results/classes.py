@@ -45,7 +45,11 @@ def class_performance(store: Store, run_ids: Iterable[str], attribute: str | Non
 def in_words(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     """`class_performance` for people, without the runs that are not in `names` (run_id -> name)."""
     rows = table[table["run_id"].isin(list(names))]
-    shown = {measure: short(measure)[:1].upper() + short(measure)[1:] for measure in MEASURES} | {"n_pos": "Samples of the class", "n_neg": "Others", "reason": "Why not"}
+    shown = {measure: short(measure)[:1].upper() + short(measure)[1:] for measure in MEASURES} | {
+        "n_pos": "Samples of the class",
+        "n_neg": "Others",
+        "reason": "Why not",
+    }
     named = rows.assign(
         Run=rows["run_id"].map(dict(names)),
         Class=rows["class"].fillna("mean over classes"),
