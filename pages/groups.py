@@ -19,10 +19,11 @@ from dashboard.components import (
     too_little_data,
 )
 from dashboard.lazy_tabs import evidence
-from dashboard.number_table import NOTHING, numbers
+from dashboard.number_table import full_table, numbers
 from dashboard.seeds import Seeds, seeds_choice
-from dashboard.threshold_control import threshold_control
+from dashboard.threshold_control import nearest, threshold_control
 
+GRID_STEP = group_tables.GRID[1] - group_tables.GRID[0]
 view = runs_page("Who is served worse, and is it real?")
 if view.attribute is None:
     empty_state(
@@ -59,7 +60,7 @@ if len(by_class):
     st.caption(
         "Each class against all others, audited as a label of its own; the last row of a method is the mean over its classes (macro). Everything above is about any class but the first."
     )
-    st.dataframe(numbers(classes.in_words(by_class, view.names)), hide_index=True, width="stretch", key="by-class")
+    full_table(numbers(classes.in_words(by_class, view.names)), "AUC of each class by run and group", key="by-class")
 
 
 def es_auc() -> None:
@@ -69,17 +70,12 @@ def es_auc() -> None:
 @st.fragment
 def threshold() -> None:
     """Only this part runs again when the slider moves; the grid of thresholds is known beforehand."""
-    at = threshold_control("threshold", group_tables.GRID)
+    grid_ends = group_tables.GRID[0], group_tables.GRID[-1]
+    at = nearest(group_tables.GRID, threshold_control("threshold", grid_ends, step=GRID_STEP))
     grid = view.labelled(group_tables.consequences(store, run_ids, attribute))
     chart_block(consequences.thresholds(grid, view.names, view.group_labels, attribute, at))
     if not grid.empty:
-        st.dataframe(
-            consequences.selected_table(grid, view.names, at, attribute),
-            hide_index=True,
-            width="stretch",
-            placeholder=NOTHING,
-            alt="Samples selected per run and group at the threshold",
-        )
+        full_table(consequences.selected_table(grid, view.names, at, attribute), "Samples selected per run and group at the threshold", pinned="Run")
 
 
 def roc() -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 from core.charts import grammar as alt
 from core.charts import text
 from core.charts.figure import Figure, Panel, Width, nothing
+from core.charts.key import group_key, keyed_panel, present_groups
 from core.charts.parts import colored, decimal_axis, interval_texts, reference_line, tooltips
 from core.charts.theme import Look
 
@@ -46,14 +47,14 @@ def curves(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str],
     known["shown"] = interval_texts(known)
     known["expected"] = [text.decimal(v) for v in known["predicted"]]
     panels = tuple(
-        Panel(partial(_curve_panel, known[known["run_id"] == run_id].reset_index(drop=True), groups), name)
+        keyed_panel(_curve_panel, (known[known["run_id"] == run_id].reset_index(drop=True), groups), name)
         for run_id, name in names.items()
         if (known["run_id"] == run_id).any()
     )
     columns = {"run": "Run", "group": attribute, "predicted": "Predicted risk", "value": "Observed risk", "low": "Low", "high": "High"}
     title = _finding(known)
     return Figure(
-        name="calibration", title=title, alt=f"Smooth calibration curves, a line with its band per group of {attribute}, one panel per run. {title}.", data=known[list(columns)], table=columns,
+        name="calibration", key=partial(group_key, present_groups(known, groups), groups), title=title, alt=f"Smooth calibration curves, a line with its band per group of {attribute}, one panel per run. {title}.", data=known[list(columns)], table=columns,
         panels=panels, columns=min(3, max(1, len(panels))), terms=("calibration", "interval"),
         note="Lines: observed risk by a smooth fit; bands: 95 % at each point. Above the dashed line more happens than predicted, below it less." + (f" No curve for {why}." if why else ""),
     )  # fmt: skip
@@ -71,9 +72,9 @@ def _finding(known: pd.DataFrame) -> str:
     )
 
 
-def _curve_panel(rows: pd.DataFrame, groups: Sequence[str], look: Look, width: Width) -> Any:
-    present = [g for g in groups if g in set(rows["group"])]
-    color = colored("group", look.group_colors(groups), alt.Legend(title=None, values=present, columns=3, offset=34, symbolOpacity=1))
+def _curve_panel(rows: pd.DataFrame, groups: Sequence[str], keyed: bool, look: Look, width: Width) -> Any:
+    legend = alt.Legend(title=None, values=present_groups(rows, groups), columns=3, offset=34, symbolOpacity=1) if keyed else None
+    color = colored("group", look.group_colors(groups), legend)
     x = alt.X("predicted:Q", scale=alt.Scale(domain=[0, 1]), axis=decimal_axis("Predicted risk", tickCount=5, grid=True))
     y_scale = alt.Scale(domain=[0, 1])
     y = alt.Y("value:Q", scale=y_scale, axis=decimal_axis("Observed risk", tickCount=5))

@@ -11,6 +11,7 @@ import pandas as pd
 from core.charts import grammar as alt
 from core.charts import text
 from core.charts.figure import Figure, Panel, Width, nothing
+from core.charts.key import group_key, keyed_panel, present_groups
 from core.charts.parts import colored, decimal_axis, heat_map, interval_texts, share_domain, tooltips, with_gutter
 from core.charts.theme import Look
 from core.metrics.catalogue import short
@@ -53,12 +54,12 @@ def thresholds(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[s
         "why": "Why not estimable",
     }
     panels = tuple(
-        Panel(partial(_threshold_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), groups), name)
+        keyed_panel(_threshold_panel, (rows[rows["run_id"] == run_id].reset_index(drop=True), groups), name)
         for run_id, name in names.items()
         if (rows["run_id"] == run_id).any()
     )
     return Figure(
-        name="thresholds", title=title, alt=f"Dots with intervals: TPR, FPR, PPV and share selected by {attribute} at one threshold, one panel per run. {title}.",
+        name="thresholds", key=partial(group_key, present_groups(rows, groups), groups), title=title, alt=f"Dots with intervals: TPR, FPR, PPV and share selected by {attribute} at one threshold, one panel per run. {title}.",
         data=rows[list(columns)], table=columns, panels=panels, columns=min(3, max(1, len(panels))), terms=("threshold", "tpr", "fpr", "ppv", "selected"),
         note="Test split, Wilson 95 % intervals. Rates with a denominator below five are left out.",
     )  # fmt: skip
@@ -75,14 +76,16 @@ def _widest(tpr: pd.DataFrame) -> tuple[str, str, str, str, str] | None:
     return None if best is None else best[1]
 
 
-def _threshold_panel(rows: pd.DataFrame, groups: Sequence[str], look: Look, width: Width) -> Any:
+def _threshold_panel(rows: pd.DataFrame, groups: Sequence[str], keyed: bool, look: Look, width: Width) -> Any:
     colors = look.group_colors(groups)
-    present = [g for g in groups if g in set(rows["group"])]
+    present = present_groups(rows, groups)
     order = [short(rate) for rate in RATES]
     y = alt.Y("what:N", sort=order, scale=alt.Scale(domain=order), axis=alt.Axis(title=None))
     offset = alt.YOffset("group:N", sort=present, scale=alt.Scale(domain=present, paddingOuter=0.6))
     x_scale = alt.Scale(domain=[0, 1])
-    base = alt.Chart(rows[rows["value"].notna()]).encode(y=y, yOffset=offset, color=colored("group", colors, alt.Legend(title=None, values=present, columns=3)))
+    base = alt.Chart(rows[rows["value"].notna()]).encode(
+        y=y, yOffset=offset, color=colored("group", colors, alt.Legend(title=None, values=present, columns=3) if keyed else None)
+    )
     rule = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", scale=x_scale), x2="high:Q")
     tips = tooltips({"run": "Run", "group": "Group", "what": "Rate", "shown": "Value", "chosen": "Selected"})
     dots = base.mark_point(size=75).encode(x=alt.X("value:Q", scale=x_scale, axis=decimal_axis("Rate", tickCount=5, grid=True)), tooltip=tips)

@@ -11,6 +11,7 @@ import pandas as pd
 from core.charts import grammar as alt
 from core.charts import text
 from core.charts.figure import Figure, Panel, Width, nothing
+from core.charts.key import group_key, keyed_panel, present_groups
 from core.charts.parts import (
     colored,
     decimal_axis,
@@ -267,17 +268,17 @@ def roc(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str], at
         title = f"ROC curves by {attribute}"
     columns = {"run": "Run", "group": attribute, "fpr": "False positive rate", "tpr": "True positive rate", "n_pos": "Positive", "n_neg": "Negative"}
     panels = tuple(
-        Panel(partial(_roc_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), groups), name)
+        keyed_panel(_roc_panel, (rows[rows["run_id"] == run_id].reset_index(drop=True), groups), name)
         for run_id, name in names.items()
         if (rows["run_id"] == run_id).any()
     )
-    return Figure(name="roc", title=title, alt=f"ROC curves, a line per group of {attribute}, one panel per run. {title}.", data=rows[list(columns)], table=columns,
+    return Figure(name="roc", key=partial(group_key, present_groups(rows, groups), groups), title=title, alt=f"ROC curves, a line per group of {attribute}, one panel per run. {title}.", data=rows[list(columns)], table=columns,
                   panels=panels, columns=min(3, max(1, len(panels))), terms=("roc", "tpr", "fpr"), note="Groups without enough positives and negatives are left out.")  # fmt: skip
 
 
-def _roc_panel(rows: pd.DataFrame, groups: Sequence[str], look: Look, width: Width) -> Any:
-    present = [g for g in groups if g in set(rows["group"])]
-    color = colored("group", look.group_colors(groups), alt.Legend(title=None, values=present, columns=3, offset=34))
+def _roc_panel(rows: pd.DataFrame, groups: Sequence[str], keyed: bool, look: Look, width: Width) -> Any:
+    present = present_groups(rows, groups)
+    color = colored("group", look.group_colors(groups), alt.Legend(title=None, values=present, columns=3, offset=34) if keyed else None)
     x = alt.X("fpr:Q", scale=alt.Scale(domain=[0, 1]), axis=decimal_axis("False positive rate", tickCount=5, grid=True))
     y = alt.Y("tpr:Q", scale=alt.Scale(domain=[0, 1]), axis=decimal_axis("True positive rate", tickCount=5))
     chance = alt.Chart(pd.DataFrame({"fpr": [0, 1], "tpr": [0, 1]})).mark_line(color=look.faint, strokeDash=[4, 4], strokeWidth=1).encode(x=x, y=y)

@@ -36,11 +36,11 @@ def verdicts(*words: str) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def test_the_matrix_says_what_is_proven_and_what_is_open() -> None:
+def test_the_matrix_says_what_is_shown_and_what_is_open() -> None:
     figure = verdict_matrix(verdicts("disparity", "no disparity found", "not enough data"))
-    assert figure.title == "1 disparity (race); 1 shown to be within the tolerance, 1 undecided."
+    assert figure.title == "1 disparity (race); 1 gap is shown to lie within the tolerance, and for 1 there is not enough data."
     drawable(figure)
-    assert "No disparity is proven" in verdict_matrix(verdicts("not enough data", "no disparity found")).title
+    assert "No disparity is shown" in verdict_matrix(verdicts("not enough data", "no disparity found")).title
     assert verdict_matrix(verdicts("no disparity found")).title.startswith("No disparity: every gap")
     assert verdict_matrix(verdicts()).empty
 
