@@ -183,15 +183,15 @@ def read_json_remembered(path: Path, check: Callable[[Any], T]) -> T:
     """
     name = str(path)
     found = os.stat(name)
-    mark = (found.st_mtime_ns, found.st_size, found.st_ino)
+    fingerprint = (found.st_mtime_ns, found.st_size, found.st_ino)
     known = _remembered.get(name)
-    if known is not None and known[0] == mark:
+    if known is not None and known[0] == fingerprint:
         return known[1]  # type: ignore[no-any-return]
     value = check(read_json(path))
     if time.time_ns() - found.st_mtime_ns > STILL_NS:
         if len(_remembered) >= MOST_REMEMBERED:
             _remembered.clear()
-        _remembered[name] = mark, value
+        _remembered[name] = fingerprint, value
     return value
 
 

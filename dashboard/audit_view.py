@@ -45,7 +45,7 @@ from dashboard.chart_block import chart_block
 from dashboard.components import answer, finding_tag, how_to_read, section, too_little_data
 from dashboard.escape import md
 from dashboard.findings import show_findings
-from dashboard.lazy_tabs import evidence
+from dashboard.lazy_tabs import lazy_tabs
 from dashboard.number_table import full_table
 from dashboard.specs import drawing_spec
 from dashboard.threshold_control import threshold_control
@@ -163,7 +163,7 @@ def _attribute(document: Mapping[str, Any], singles: list[str], model: str, verd
             decision_curves(labelled(curve_table(document, model, attribute, "decision"), attribute), attribute), key="audit-decision"
         ),
     }
-    evidence(
+    lazy_tabs(
         {
             "Estimates": lambda: _estimates(own[own["model"] == model], model if several else ""),
             "Summaries and chance": lambda: _summaries(document, model, attribute),

@@ -65,11 +65,11 @@ def other_attribute_note(view: View, what: str) -> None:
     # The place stays when there is nothing to say: what follows would otherwise move by one, and what
     # has moved is new to Streamlit, which builds its fragments and their charts again.
     place = st.empty()
-    if view.attribute is None or not view.strangers:
+    if view.attribute is None or not view.trained_for_another:
         return
     told = {
         str(a): list(part["name"])
-        for a, part in view.runs[view.runs["name"].isin(view.strangers)].groupby(view.runs["attribute"].fillna("no attribute"), sort=False)
+        for a, part in view.runs[view.runs["name"].isin(view.trained_for_another)].groupby(view.runs["attribute"].fillna("no attribute"), sort=False)
     }
     who = listing([f"{listing(names)} for {attribute}" for attribute, names in told.items()])
     place.caption(md(f"Trained for another attribute than {view.attribute}: {who}. {what}"))

@@ -98,9 +98,9 @@ def datasheet(cohort_id: str, attribute: str | None) -> None:
 def _splits(data: Cohort) -> None:
     frame = split_counts(data)
     made = data.manifest.get("splits_made", False)
-    how = "Splits made here, by patient, with labels and groups in equal shares" if made else f"Splits as the column {data.roles.split} says"
+    origin = "Splits made here, by patient, with labels and groups in equal shares" if made else f"Splits as the column {data.roles.split} says"
     with st.container(key="block-splits"):
-        st.markdown(f"## {md(how)}; no patient is in two splits.")
+        st.markdown(f"## {md(origin)}; no patient is in two splits.")
     heads = {"split": "Split", "samples": "Samples", "patients": "Patients", "with the outcome": "With the outcome", "share": "Share"}
     st.dataframe(
         numbers(frame.rename(columns=heads), {"Share": percent}), hide_index=True, width="stretch", placeholder=NOTHING,

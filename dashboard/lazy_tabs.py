@@ -12,7 +12,7 @@ import streamlit as st
 
 
 @st.fragment
-def evidence(parts: Mapping[str, Callable[[], None]]) -> None:
+def lazy_tabs(parts: Mapping[str, Callable[[], None]]) -> None:
     """One tab per part (label -> what draws it). The link names the open one (`?evidence=`); a change of tab runs only this."""
     for tab, draw in zip(st.tabs(list(parts), key="evidence", bind="query-params"), parts.values(), strict=True):
         if tab.open:

@@ -16,7 +16,7 @@ from dashboard.selection_bar import View
 def methods_table(view: View, runs: pd.DataFrame, measure: str, reference: str | None) -> None:
     """A row per method: mean and standard deviation over seeds, and the difference from `reference`."""
     attribute = str(view.attribute)
-    numbers = view.once_of_all(
+    numbers = view.memoised_over_cohort(
         f"table of {measure} from {reference}", lambda: run_table(view.store, runs, "methods", attribute, reference=reference, measure=measure)
     )
     written = method_text(numbers, measure, reference)

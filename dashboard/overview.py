@@ -12,7 +12,7 @@ import streamlit as st
 from core.charts.text import interval, missing, plural, positives
 from core.methods import of_one_modality, reference
 from core.results import cohort_claims, group_tables
-from core.runs.dead_runs import settle
+from core.runs.dead_runs import settle_dead_runs
 from core.runs.estimate import queue_state
 from core.runs.queue import ensure_worker
 from dashboard import state
@@ -164,7 +164,7 @@ def next_step(view: View, findings: Findings, running: int) -> Step:
 
 def running_now() -> int:
     """What is running, refreshed while anything is; returns how many runs wait or run."""
-    settle(state.workspace())
+    settle_dead_runs(state.workspace())
     items = queue_state(state.workspace())
     if items:
         # A queue whose worker died with the machine goes on as soon as somebody looks.

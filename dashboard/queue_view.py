@@ -15,7 +15,7 @@ import streamlit as st
 from core.charts.text import listing, plural
 from core.charts.training_curves import training_curves
 from core.errors import UserError
-from core.runs.dead_runs import settle
+from core.runs.dead_runs import settle_dead_runs
 from core.runs.estimate import QueueItem, queue_state
 from core.runs.queue import cancel, ensure_worker, move, pause, resume, retry, retry_failed
 from core.runs.queue_settings import queue_settings
@@ -36,7 +36,7 @@ ORDER = ["run_id", "method", "label", "seed", "status"]
 def queue_view(cohort_id: str) -> None:
     """Draw the queue; it refreshes itself while anything is under way."""
     workspace = state.workspace()
-    settle(workspace)
+    settle_dead_runs(workspace)
     items = queue_state(workspace)
     active = bool(items)
     if active:

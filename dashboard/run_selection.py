@@ -1,6 +1,6 @@
 """The finished runs of a cohort: their names, and which of them a page opens with.
 
-What is read from the store is kept until a refresh brings news, so that a filter need not wait for it.
+What is read from the store is kept until a refresh finds a change, so that a filter need not wait for it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ DEFAULT_RUNS = 3
 
 def cohorts(store: Store) -> pd.DataFrame:
     """`Store.cohorts`, kept."""
-    return memoised(store, ("cohorts", str(store.news)), store.cohorts)
+    return memoised(store, ("cohorts", str(store.revision)), store.cohorts)
 
 
 def finished_runs(store: Store, cohort_id: str) -> pd.DataFrame:
     """All finished runs of the cohort with their `name`, in method order."""
-    return memoised(store, ("finished", str(store.news), cohort_id), lambda: named(store.runs(cohort_id, status="done")))
+    return memoised(store, ("finished", str(store.revision), cohort_id), lambda: named(store.runs(cohort_id, status="done")))
 
 
 def chosen_runs(store: Store, cohort_id: str, run_ids: Sequence[str]) -> pd.DataFrame:
@@ -36,12 +36,12 @@ def chosen_runs(store: Store, cohort_id: str, run_ids: Sequence[str]) -> pd.Data
         finished = finished_runs(store, cohort_id)
         return named(finished[finished["run_id"].isin(run_ids)].drop(columns="name"))
 
-    return memoised(store, ("chosen", str(store.news), cohort_id, *run_ids), choose)
+    return memoised(store, ("chosen", str(store.revision), cohort_id, *run_ids), choose)
 
 
 def usual_runs(store: Store, cohort_id: str, attribute: str | None) -> list[str]:
     """`default_runs` of the cohort, kept."""
-    return list(memoised(store, ("usual", str(store.news), cohort_id, attribute or ""), lambda: default_runs(finished_runs(store, cohort_id), attribute)))
+    return list(memoised(store, ("usual", str(store.revision), cohort_id, attribute or ""), lambda: default_runs(finished_runs(store, cohort_id), attribute)))
 
 
 def usual_attribute(store: Store, cohort_id: str, options: Sequence[str]) -> str:
@@ -51,7 +51,7 @@ def usual_attribute(store: Store, cohort_id: str, options: Sequence[str]) -> str
         trained = store.runs(cohort_id)["attribute"].dropna()
         return next((a for a in trained.value_counts().index if a in options), options[0])
 
-    return str(memoised(store, ("usual attribute", str(store.news), cohort_id, *options), choose))
+    return str(memoised(store, ("usual attribute", str(store.revision), cohort_id, *options), choose))
 
 
 def named(runs: pd.DataFrame) -> pd.DataFrame:

@@ -43,7 +43,7 @@ def seeds_choice(view: View) -> Seeds | None:
 
     A page opens with the mean; who has chosen runs sees these.
     """
-    seeds = view.once("seeds", lambda: _seeds(view))
+    seeds = view.memoised("seeds", lambda: _seeds(view))
     if len(seeds.method_of) <= len(seeds.names):
         return None
     usual = view.run_ids == run_selection.usual_runs(view.store, view.cohort_id, view.attribute)

@@ -61,7 +61,7 @@ class View:
         return listing(list(dict.fromkeys(map(str, self.runs["attribute"].dropna())))) or "no attribute"
 
     @property
-    def strangers(self) -> list[str]:
+    def trained_for_another(self) -> list[str]:
         """Names of the chosen runs that were trained for another attribute than the one chosen, or for none."""
         return list(self.runs.loc[self.runs["attribute"].fillna("") != (self.attribute or ""), "name"])
 
@@ -70,18 +70,18 @@ class View:
         """Run id -> name of the chosen runs, in order."""
         return dict(zip(self.runs["run_id"], self.runs["name"], strict=True))
 
-    def once(self, name: str, make: Callable[[], Made]) -> Made:
+    def memoised(self, name: str, make: Callable[[], Made]) -> Made:
         """What `make` gives for the chosen finished runs and attribute, kept until the choice or the runs change.
 
         Shared by all sessions: nobody may write into it. Not for what depends on other choices.
         """
-        marks = [f"{run_id}@{self.store.mark(run_id)}@{label}" for run_id, label in self.names.items()]
-        made: Made = memoised(self.store, ("page", name, self.cohort_id, self.attribute or "", *marks), make)
+        fingerprints = [f"{run_id}@{self.store.predictions_fingerprint(run_id)}@{label}" for run_id, label in self.names.items()]
+        made: Made = memoised(self.store, ("page", name, self.cohort_id, self.attribute or "", *fingerprints), make)
         return made
 
-    def once_of_all(self, name: str, make: Callable[[], Made]) -> Made:
+    def memoised_over_cohort(self, name: str, make: Callable[[], Made]) -> Made:
         """The same for what depends on all finished runs of the cohort and on the attribute, not on the runs chosen."""
-        made: Made = memoised(self.store, ("page of all", name, str(self.store.news), self.cohort_id, self.attribute or ""), make)
+        made: Made = memoised(self.store, ("page of all", name, str(self.store.revision), self.cohort_id, self.attribute or ""), make)
         return made
 
 

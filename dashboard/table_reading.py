@@ -24,12 +24,12 @@ class ReadChoices:
 
 
 @st.cache_resource(show_spinner="Reading the table", max_entries=3)
-def _read(path: str, mark: int, sheet: str | None, encoding: str | None) -> Table:
+def _read(path: str, fingerprint: int, sheet: str | None, encoding: str | None) -> Table:
     return read(path, sheet=sheet, encoding=encoding)
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
-def _sheets(path: str, mark: int) -> list[str]:
+def _sheets(path: str, fingerprint: int) -> list[str]:
     return sheet_names(Path(path))
 
 
@@ -38,17 +38,17 @@ def choose_and_read(path: Path, key: str) -> ReadChoices:
 
     Raises UserError.
     """
-    mark = path.stat().st_mtime_ns
+    fingerprint = path.stat().st_mtime_ns
     sheet = encoding = None
     if path.suffix.lower() in SPREADSHEETS:
-        names = _sheets(str(path), mark)
+        names = _sheets(str(path), fingerprint)
         if len(names) > 1:
             sheet = st.selectbox("Sheet", names, key=f"sheet-{key}", width=320)
-    table = _read(str(path), mark, sheet, None)
+    table = _read(str(path), fingerprint, sheet, None)
     guess = next((f for f in table.findings if f.code == "encoding-guessed"), None)
     if guess is not None:
         st.warning(md(on_page(guess.message)), icon=":material/translate:")
         known = [table.encoding, *(e for e in CANDIDATES if e != table.encoding)]
         encoding = st.selectbox("Encoding of the file", known, key=f"encoding-{key}", width=320)
-        table = _read(str(path), mark, sheet, encoding)
+        table = _read(str(path), fingerprint, sheet, encoding)
     return ReadChoices(table, sheet, encoding)

@@ -83,7 +83,7 @@ def methods_section() -> None:
         or "es_auc"
     )
     with st.spinner(f"Summarising {len(runs)} runs", show_time=True):
-        found, scatter, variants = view.once_of_all(f"methods by {measure}", lambda: overview(measure))
+        found, scatter, variants = view.memoised_over_cohort(f"methods by {measure}", lambda: overview(measure))
     answer(*found, terms=("pareto", "es_auc", "paired"))
     chart_block(scatter)
     if len(variants) == 1:
@@ -96,7 +96,7 @@ def methods_section() -> None:
     elif variants:
         usual = variants.index("ERM (fused)") if "ERM (fused)" in variants else 0
         reference = st.selectbox("Reference method", variants, index=usual, key="reference", bind="query-params", width=320)
-        chart_block(view.once_of_all(f"differences in {measure} from {reference}", lambda: differences(measure, reference)))
+        chart_block(view.memoised_over_cohort(f"differences in {measure} from {reference}", lambda: differences(measure, reference)))
         methods_table(view, runs, measure, reference)
 
 
@@ -107,7 +107,7 @@ methods_section()
 
 if len(view.runs) > 1:
     st.markdown("## Settings that differ")
-    settings_section(view.once("settings", lambda: compare_runs.settings(view.runs)))
+    settings_section(view.memoised("settings", lambda: compare_runs.settings(view.runs)))
     st.markdown("## Patients on whom two runs disagree")
     disagreement_section(view)
 

@@ -15,18 +15,18 @@ from dashboard.components import (
     runs_page,
 )
 from dashboard.conflict_table import conflict_table
-from dashboard.lazy_tabs import evidence
+from dashboard.lazy_tabs import lazy_tabs
 
 view = runs_page("Where do the gradients conflict, and what did the method do about it?")
 
-telemetry = view.once("gradients", lambda: view.store.telemetry(view.run_ids, ["conflict.", "magnitude.", "effect.", "method."]))
+telemetry = view.memoised("gradients", lambda: view.store.telemetry(view.run_ids, ["conflict.", "magnitude.", "effect.", "method."]))
 trained = telemetry.loc[telemetry["epoch"] >= 0, "epoch"]
 if trained.empty:
     chart_block(nothing("gradient-conflict", "These runs recorded no gradients: a network with one modality has none to compare."))
     st.stop()
 last = int(trained.max()) + 1
-ready = view.once("prepared", lambda: gradients.prepared(telemetry, view.names))
-answer(*view.once("gradients-answer", lambda: gradients_answer(telemetry, view, (1, last))), terms=("cosine", "share_negative", "relative_update"))
+ready = view.memoised("prepared", lambda: gradients.prepared(telemetry, view.names))
+answer(*view.memoised("gradients-answer", lambda: gradients_answer(telemetry, view, (1, last))), terms=("cosine", "share_negative", "relative_update"))
 other_attribute_note(view, "Gradients of single groups are those of the attribute that a run was trained for.")
 known = state.attributes(view.cohort_id)
 trained_for = list(dict.fromkeys(view.runs["attribute"].dropna()))
@@ -51,21 +51,21 @@ def strips() -> None:
             if last > 1
             else (1, 1)
         )
-    chart_block(view.once(f"conflict {brushed}", lambda: gradients.conflict(ready, view.names, view.modalities, groups, brushed)))
+    chart_block(view.memoised(f"conflict {brushed}", lambda: gradients.conflict(ready, view.names, view.modalities, groups, brushed)))
 
 
 strips()
 
 
 def with_the_fused() -> None:
-    chart_block(view.once("magnitudes", lambda: gradients.magnitudes(ready, view.names, view.modalities)))
+    chart_block(view.memoised("magnitudes", lambda: gradients.magnitudes(ready, view.names, view.modalities)))
 
 
 def between_groups() -> None:
-    chart_block(view.once("group-magnitudes", lambda: group_magnitudes(ready, view.names, view.trained_for)))
+    chart_block(view.memoised("group-magnitudes", lambda: group_magnitudes(ready, view.names, view.trained_for)))
 
 
-evidence({"Size beside the fused gradient": with_the_fused, **({"Size between groups": between_groups} if groups else {})})
+lazy_tabs({"Size beside the fused gradient": with_the_fused, **({"Size between groups": between_groups} if groups else {})})
 
 how_to_read(
     "**Heat map**: for which group a modality's gradient works against the group's, over the epochs that the slider or your own brush marks. "

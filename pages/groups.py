@@ -18,7 +18,7 @@ from dashboard.components import (
     section,
     too_little_data,
 )
-from dashboard.lazy_tabs import evidence
+from dashboard.lazy_tabs import lazy_tabs
 from dashboard.number_table import full_table, numbers
 from dashboard.seeds import Seeds, seeds_choice
 from dashboard.threshold_control import nearest, threshold_control
@@ -37,7 +37,7 @@ if view.attribute is None:
 store, run_ids, attribute = view.store, view.run_ids, view.attribute
 performance = group_tables.group_performance(store, run_ids, attribute)
 found = cohort_claims.of_runs(store, view.cohort_id, run_ids, attribute)
-answer(*view.once("groups-answer", lambda: groups_answer(performance, found, view)), terms=("group_auc", "max_gap", "interval"))
+answer(*view.memoised("groups-answer", lambda: groups_answer(performance, found, view)), terms=("group_auc", "max_gap", "interval"))
 
 
 def forest_of(seeds: Seeds) -> Figure:
@@ -48,11 +48,11 @@ def forest_of(seeds: Seeds) -> Figure:
 
 chosen = seeds_choice(view)
 if chosen is None:
-    chart_block(view.once("forest", lambda: groups.forest(view.labelled(performance), view.names, view.group_labels, attribute)))
+    chart_block(view.memoised("forest", lambda: groups.forest(view.labelled(performance), view.names, view.group_labels, attribute)))
 else:
     seeds = chosen
-    chart_block(view.once_of_all(f"forest over seeds {list(seeds.names)}", lambda: forest_of(seeds)))
-chart_block(view.once("gap-null", lambda: groups.gap_null(group_tables.gap_null(store, run_ids, attribute), view.names, attribute)))
+    chart_block(view.memoised_over_cohort(f"forest over seeds {list(seeds.names)}", lambda: forest_of(seeds)))
+chart_block(view.memoised("gap-null", lambda: groups.gap_null(group_tables.gap_null(store, run_ids, attribute), view.names, attribute)))
 
 by_class = classes.class_performance(store, run_ids, attribute)
 if len(by_class):
@@ -64,7 +64,7 @@ if len(by_class):
 
 
 def es_auc() -> None:
-    chart_block(view.once("equity", lambda: consequences.equity(group_tables.summaries(store, run_ids, attribute), view.names, attribute)))
+    chart_block(view.memoised("equity", lambda: consequences.equity(group_tables.summaries(store, run_ids, attribute), view.names, attribute)))
 
 
 @st.fragment
@@ -79,16 +79,16 @@ def threshold() -> None:
 
 
 def roc() -> None:
-    chart_block(view.once("roc", lambda: groups.roc(view.labelled(group_tables.roc(store, run_ids, attribute)), view.names, view.group_labels, attribute)))
+    chart_block(view.memoised("roc", lambda: groups.roc(view.labelled(group_tables.roc(store, run_ids, attribute)), view.names, view.group_labels, attribute)))
 
 
 def calibration() -> None:
     def drawn() -> tuple[Figure, Figure]:
         frame = view.labelled(group_tables.calibration(store, run_ids, attribute))
-        how = (frame, view.names, view.group_labels, attribute)
-        return smooth.curves(*how), smooth.observed_over_expected(*how)
+        arguments = (frame, view.names, view.group_labels, attribute)
+        return smooth.curves(*arguments), smooth.observed_over_expected(*arguments)
 
-    curves, ratios = view.once("calibration", drawn)
+    curves, ratios = view.memoised("calibration", drawn)
     chart_block(curves)
     if not curves.empty:
         chart_block(ratios)
@@ -96,7 +96,7 @@ def calibration() -> None:
 
 def between_groups() -> None:
     chart_block(
-        view.once(
+        view.memoised(
             "cross-group",
             lambda: consequences.cross_group(view.labelled(group_tables.cross_group(store, run_ids, attribute)), view.names, view.group_labels, attribute),
         )
@@ -117,7 +117,7 @@ def intersections() -> None:
         chart_block(consequences.intersections(crossed.intersections(store, run, [attribute, *inner]), view.names[run], [attribute, *inner]))
 
 
-evidence({"ES-AUC": es_auc, "Threshold": threshold, "ROC": roc, "Calibration": calibration, "Between groups": between_groups, "Intersections": intersections})
+lazy_tabs({"ES-AUC": es_auc, "Threshold": threshold, "ROC": roc, "Calibration": calibration, "Between groups": between_groups, "Intersections": intersections})
 
 how_to_read(
     "**Forest**: a group whose interval lies left of the line is ranked worse than everybody together. Whether that is more than chance is the next "

@@ -19,50 +19,52 @@ from dashboard.components import (
     runs_page,
 )
 from dashboard.datasheet import cohort
-from dashboard.lazy_tabs import evidence
+from dashboard.lazy_tabs import lazy_tabs
 from dashboard.seeds import seeds_choice
 
 view = runs_page("Which modality does the model lean on, and for whom?")
 
-telemetry = view.once("contributions", lambda: view.store.telemetry(view.run_ids, ["contribution.ratio", "contribution.phi"]))
+telemetry = view.memoised("contributions", lambda: view.store.telemetry(view.run_ids, ["contribution.ratio", "contribution.phi"]))
 attribute = view.attribute or ""
 performance = group_tables.modality_performance(view.store, view.run_ids, attribute) if attribute else pd.DataFrame()
-answer(*view.once("modalities-answer", lambda: modalities_answer(telemetry, view, performance)), terms=("ratio", "phi", "unimodal"))
+answer(*view.memoised("modalities-answer", lambda: modalities_answer(telemetry, view, performance)), terms=("ratio", "phi", "unimodal"))
 other_attribute_note(view, f"Contributions by group are those of its own attribute; the AUCs below are by {attribute}.")
 seeds = seeds_choice(view)
 names = view.names if seeds is None else seeds.names
 if seeds is None:
-    chart_block(view.once("over-epochs", lambda: contribution.over_epochs(telemetry, names, view.modalities)))
+    chart_block(view.memoised("over-epochs", lambda: contribution.over_epochs(telemetry, names, view.modalities)))
 else:
     method_of = seeds.method_of
-    drawn = view.once_of_all(
+    drawn = view.memoised_over_cohort(
         f"contributions over seeds {list(names)}",
         lambda: over_seeds(view.store.telemetry(list(method_of), ["contribution.ratio", "contribution.phi"]), method_of),
     )
-    figure = view.once_of_all(f"over-epochs over seeds {list(names)}", lambda: contribution.over_epochs(drawn, names, view.modalities))
+    figure = view.memoised_over_cohort(f"over-epochs over seeds {list(names)}", lambda: contribution.over_epochs(drawn, names, view.modalities))
     chart_block(replace(figure, note="Lines are means over seeds, bands run from the lowest to the highest seed. The dashed line is an equal share."))
 
 
 def alone() -> None:
     rows = performance[performance["kind"] == "unimodal"]
     if seeds is None:
-        chart_block(view.once("unimodal", lambda: modality_auc.unimodal(view.labelled(rows), names, view.modalities, view.group_labels, attribute)))
+        chart_block(view.memoised("unimodal", lambda: modality_auc.unimodal(view.labelled(rows), names, view.modalities, view.group_labels, attribute)))
         return
     every = group_tables.modality_performance(view.store, seeds.run_ids, attribute)
     mean = over_seeds(view.labelled(every[every["kind"] == "unimodal"]), seeds.method_of)
-    figure = view.once_of_all(f"unimodal over seeds {list(names)}", lambda: modality_auc.unimodal(mean, names, view.modalities, view.group_labels, attribute))
+    figure = view.memoised_over_cohort(
+        f"unimodal over seeds {list(names)}", lambda: modality_auc.unimodal(mean, names, view.modalities, view.group_labels, attribute)
+    )
     chart_block(replace(figure, note=f"Test split. {seeds.count} Beside each group: positive and negative samples. Dashed: chance."))
 
 
 def has() -> None:
     data = cohort(view.cohort_id)
     shares = partial(group_tables.availability, view.store, view.cohort_id, attribute, data.present, data.modality_names)
-    chart_block(view.once("availability", lambda: availability(shares(), data.roles.title(attribute))))
+    chart_block(view.memoised("availability", lambda: availability(shares(), data.roles.title(attribute))))
 
 
 def take_away() -> None:
     rows = performance[performance["kind"].isin(["all", "without"])]
-    chart_block(view.once("take-away", lambda: modality_auc.take_away(view.labelled(rows), view.names, view.modalities, view.group_labels, attribute)))
+    chart_block(view.memoised("take-away", lambda: modality_auc.take_away(view.labelled(rows), view.names, view.modalities, view.group_labels, attribute)))
 
 
 if not attribute:
@@ -71,13 +73,13 @@ else:
     rows = telemetry if seeds is None else drawn
     last = view.labelled(rows[rows["epoch"] == rows.groupby("run_id")["epoch"].transform("max")])
     if seeds is None:
-        chart_block(view.once("by-group", lambda: contribution.by_group(last, names, view.modalities, view.group_labels, attribute)))
+        chart_block(view.memoised("by-group", lambda: contribution.by_group(last, names, view.modalities, view.group_labels, attribute)))
     else:
-        figure = view.once_of_all(
+        figure = view.memoised_over_cohort(
             f"by-group over seeds {list(names)}", lambda: contribution.by_group(last, names, view.modalities, view.group_labels, attribute)
         )
         chart_block(replace(figure, note=f"Means over seeds. {figure.note}"))
-    evidence({"Each modality alone": alone, "Who has which modality": has, "Take it away": take_away})
+    lazy_tabs({"Each modality alone": alone, "Who has which modality": has, "Take it away": take_away})
 
 how_to_read(
     "The **ratio** says how much of what the model gets from its inputs comes from one modality; the **heat map** says for whom. "

@@ -148,7 +148,7 @@ def of_runs() -> None:
         no_runs(view)
         return
     answers = answers_form(state.workspace().cohorts / view.cohort_id, view.cohort_name, view.cohort_id)
-    key = ("runs", view.attribute or "", str(sorted(answers.items())), *(f"{run}@{view.store.mark(run)}" for run in view.run_ids))
+    key = ("runs", view.attribute or "", str(sorted(answers.items())), *(f"{run}@{view.store.predictions_fingerprint(run)}" for run in view.run_ids))
     by = f" by {view.attribute}" if view.attribute else ""
     what = f"{plural(len(view.run_ids), 'run')} on {view.cohort_name}{by}: {listing(list(view.names.values()), 6)}"
     offer(key, what, runs_contents(view.attribute), lambda: runs_report(view.store, view.run_ids, view.attribute, answers=answers))

@@ -60,7 +60,7 @@ class Tables(Mapping[str, MetricTable]):
     )
 
     def __init__(self, data: Scored, codes: np.ndarray, groups: tuple[str, ...], counts: GroupCounts, options: AuditOptions) -> None:
-        self._known = (data, codes, len(groups), counts.lacking(options), options)
+        self._known = (data, codes, len(groups), counts.too_few(options), options)
         self._made: dict[str, MetricTable] = {}
 
     def __getitem__(self, metric: str) -> MetricTable:
@@ -172,7 +172,7 @@ class AttributeAudit:
             curves,  # draws in pandas, which an audit without curves need not wait for
         )
 
-        return curves(self.data, self.grouping.codes, self.groups, self.counts.lacking(self.options), self.options)
+        return curves(self.data, self.grouping.codes, self.groups, self.counts.too_few(self.options), self.options)
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,11 +36,11 @@ def add_parser(subparsers: Any) -> None:
 
 def run_export(args: argparse.Namespace) -> int:
     from core.runs.archive import export
-    from core.runs.dead_runs import settle
+    from core.runs.dead_runs import settle_dead_runs
     from core.workspace import Workspace
 
     workspace = Workspace.open(args.workspace)
-    settle(workspace)
+    settle_dead_runs(workspace)
     return _tell(args, export(workspace, args.file, args.run_id, args.cohort), "exported")
 
 

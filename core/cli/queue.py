@@ -28,13 +28,13 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from core.runs import ensure_worker, parallel, queue_state, settle
+    from core.runs import ensure_worker, parallel, queue_state, settle_dead_runs
     from core.runs.queue_settings import queue_settings, settings_problem
     from core.runs.wait import describe_progress, duration
     from core.workspace import Workspace
 
     workspace = Workspace.open(args.workspace)
-    settle(workspace)
+    settle_dead_runs(workspace)
     problem = settings_problem(workspace)
     if problem is not None:
         progress(f"multifair: {problem}")

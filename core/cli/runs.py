@@ -22,14 +22,14 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from core.cohort_folders import find_cohort
-    from core.runs.dead_runs import settle
+    from core.runs.dead_runs import settle_dead_runs
     from core.runs.folder import damaged
     from core.runs.listing import list_runs
     from core.workspace import Workspace
 
     workspace = Workspace.open(args.workspace)
     cohort_id = find_cohort(workspace, args.cohort).name if args.cohort else None
-    settle(workspace)
+    settle_dead_runs(workspace)
     rows = [row for row in list_runs(workspace) if cohort_id in (None, row["cohort_id"]) and (not args.status or row["status"] in args.status)]
     for problem in damaged(workspace):
         progress(f"multifair: {problem}")

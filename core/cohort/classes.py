@@ -52,7 +52,7 @@ def class_codes(labels: pd.Series, classes: Sequence[str], y: NDArray[np.float64
                 f"row {row + 2}, column {column!r}: {value!r} is none of the classes {', '.join(classes)}; name it in --classes or leave such rows out"
             )
         found[row] = known
-    lacking = [name for k, name in enumerate(classes) if not (found == k).any()]
-    if lacking:
-        raise UserError(f"column {column!r}: no usable row has the class {lacking[0]!r}; leave it out of --classes")
+    absent = [name for k, name in enumerate(classes) if not (found == k).any()]
+    if absent:
+        raise UserError(f"column {column!r}: no usable row has the class {absent[0]!r}; leave it out of --classes")
     return found

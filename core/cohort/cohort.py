@@ -103,9 +103,9 @@ class Cohort:
             table = pd.read_parquet(self.folder / "table.parquet")
         except (OSError, ValueError) as error:
             raise damaged_file(self.folder, "table.parquet", f"cannot be read ({in_short(error)})") from None
-        lacking = [name for name in (*RESERVED, *self.roles.attributes) if name not in table.columns]
-        if lacking:
-            raise damaged_file(self.folder, "table.parquet", f"has no column {lacking[0]!r}")
+        missing = [name for name in (*RESERVED, *self.roles.attributes) if name not in table.columns]
+        if missing:
+            raise damaged_file(self.folder, "table.parquet", f"has no column {missing[0]!r}")
         for attribute in self.roles.attributes:
             values = [str(v) if isinstance(v, str) else None for v in table[attribute]]
             # pandas would infer its own text type, in which None becomes NaN.

@@ -142,8 +142,8 @@ def ingest_table(
             building = workspace.cohorts / f".building-{cohort_id}"
             try:
                 free = saved.free_name(workspace, name)
-                how: dict[str, Any] = {"strict": strict, "size": size, "seed": seed, "progress": progress, "origin": origin}
-                _build(building, cohort_id, free, table, roles, source, collected, found=found, reasons=reasons or {}, **how)
+                options: dict[str, Any] = {"strict": strict, "size": size, "seed": seed, "progress": progress, "origin": origin}
+                _build(building, cohort_id, free, table, roles, source, collected, found=found, reasons=reasons or {}, **options)
             except UserError:
                 # What was refused leaves nothing; what was interrupted stays, to go on from.
                 shutil.rmtree(building)

@@ -81,9 +81,9 @@ def layout_named(name: str, columns: Iterable[str]) -> Layout:
     if layout is None:
         raise UserError(f"--layout {name}: known are {', '.join(NAMES)}")
     there = {tidy(c) for c in columns}
-    lacking = [c for c in layout.columns if tidy(c) not in there]
-    if lacking:
-        raise UserError(f"--layout {name}: the table has no column {lacking[0]!r}, as {layout.title} has; it has: {', '.join(list(columns)[:20])}")
+    missing = [c for c in layout.columns if tidy(c) not in there]
+    if missing:
+        raise UserError(f"--layout {name}: the table has no column {missing[0]!r}, as {layout.title} has; it has: {', '.join(list(columns)[:20])}")
     return layout
 
 

@@ -76,25 +76,25 @@ class Prepared:
     patient_stratum: Ints | None
     stratum: Ints
     keep: NDArray[np.bool_]
-    how: Resampling
+    resampling: Resampling
 
     @classmethod
-    def of(cls, y: ArrayLike, group: ArrayLike | None, n_groups: int | None, how: Resampling, by_label: bool) -> Prepared:
-        """by_label : the default where `how` says nothing."""
+    def of(cls, y: ArrayLike, group: ArrayLike | None, n_groups: int | None, resampling: Resampling, by_label: bool) -> Prepared:
+        """by_label : the default where `resampling` says nothing."""
         positive = validate.labels(y)
         index, count = validate.groups(group, positive.size, n_groups)
         keep = index >= 0
         positive, index = positive[keep], index[keep]
-        w = validate.weights(how.get("weight"), keep.size)
-        cluster = how.get("cluster")
+        w = validate.weights(resampling.get("weight"), keep.size)
+        cluster = resampling.get("cluster")
         patients = validate.clusters(None if cluster is None else np.asarray(cluster)[keep], positive.size)
-        within = how.get("by_label", by_label)
+        within = resampling.get("by_label", by_label)
         member = strata = None
         if patients is not None:
             member, n_patients = patients
             strata = patient_strata(member, n_patients, index, positive, within)
         stratum = index * 2 + positive if within else index
-        return cls(positive, index, count, None if w is None else w[keep], member, strata, stratum, keep, how)
+        return cls(positive, index, count, None if w is None else w[keep], member, strata, stratum, keep, resampling)
 
     def draws(self, cell: Ints, n_cells: int) -> CellDraws:
         """Draws of samples that each lie in one cell, (n,)."""
@@ -128,7 +128,7 @@ class Prepared:
 
     def over_replicates(self, draws: CellDraws, reduce: Callable[[Floats], T]) -> list[T]:
         """`reduce` of the cell sums (R, n_cells) of every chunk of replicates."""
-        return draws.tables(self.how.get("replicates", 1000), self.how.get("seed", 0), reduce, self.how.get("workers"))
+        return draws.tables(self.resampling.get("replicates", 1000), self.resampling.get("seed", 0), reduce, self.resampling.get("workers"))
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class LevelTables:
     @classmethod
     def of(cls, one: Prepared, score: ArrayLike) -> LevelTables:
         values = validate.scores(score, one.keep.size)[one.keep]
-        levels = make_levels(one.positive, values, one.how.get("max_levels", MAX_LEVELS))
+        levels = make_levels(one.positive, values, one.resampling.get("max_levels", MAX_LEVELS))
         cell = (one.group * 2 + one.positive) * levels.n_levels + levels.level
         within = ranking_within(one.positive, values, one.group, one.n_groups, levels, one.weight)
         everybody = np.zeros(one.group.size, dtype=np.int64)
@@ -190,14 +190,14 @@ def bootstrap_models(
     scores: ArrayLike,
     group: ArrayLike | None = None,
     n_groups: int | None = None,
-    **how: Unpack[Resampling],
+    **resampling: Unpack[Resampling],
 ) -> tuple[AucReplicates, ...]:
     """Bootstrap AUCs of several models, (k, n) scores, every replicate drawing the same patients for all of them.
 
     Differences between the models' replicates are therefore paired, for any summary of them, also over several calls with
-    one seed. group : (n,) indices, -1 for missing: such samples are left out altogether. `how`: see `Resampling`.
+    one seed. group : (n,) indices, -1 for missing: such samples are left out altogether. `resampling`: see `Resampling`.
     """
-    one = Prepared.of(y, group, n_groups, how, by_label=True)
+    one = Prepared.of(y, group, n_groups, resampling, by_label=True)
     return tuple(_joined(own) for own in _over_models(one, scores, LevelTables.aucs))
 
 
@@ -210,10 +210,10 @@ def bootstrap_aucs(
     score: ArrayLike,
     group: ArrayLike | None = None,
     n_groups: int | None = None,
-    **how: Unpack[Resampling],
+    **resampling: Unpack[Resampling],
 ) -> AucReplicates:
     """Bootstrap AUCs of everybody and of each group; see `bootstrap_models`."""
-    return _joined(_over_model(Prepared.of(y, group, n_groups, how, by_label=True), score, LevelTables.aucs))
+    return _joined(_over_model(Prepared.of(y, group, n_groups, resampling, by_label=True), score, LevelTables.aucs))
 
 
 Statistic = Callable[[Floats, Floats], Floats]
@@ -237,10 +237,10 @@ def bootstrap_statistic(
     statistic: Statistic,
     group: ArrayLike | None = None,
     n_groups: int | None = None,
-    **how: Unpack[Resampling],
+    **resampling: Unpack[Resampling],
 ) -> Floats:
     """Bootstrap of any per-group statistic of the ranking, (R, G, ...). The same seed draws the samples that `bootstrap_aucs` does."""
-    one = Prepared.of(y, group, n_groups, how, by_label=True)
+    one = Prepared.of(y, group, n_groups, resampling, by_label=True)
     return np.concatenate(_over_model(one, score, _of_levels(statistic)))
 
 
@@ -250,10 +250,10 @@ def bootstrap_model_statistic(
     statistic: Statistic,
     group: ArrayLike | None = None,
     n_groups: int | None = None,
-    **how: Unpack[Resampling],
+    **resampling: Unpack[Resampling],
 ) -> tuple[Floats, ...]:
     """The same of several models, (k, n) scores, from draws of the same patients."""
-    one = Prepared.of(y, group, n_groups, how, by_label=True)
+    one = Prepared.of(y, group, n_groups, resampling, by_label=True)
     return tuple(np.concatenate(own) for own in _over_models(one, scores, _of_levels(statistic)))
 
 

@@ -50,18 +50,18 @@ def bootstrap_errors(
     *,
     bins: int = BINS,
     error: Callable[[Reliability], Floats] = ece,
-    **how: Unpack[Resampling],
+    **resampling: Unpack[Resampling],
 ) -> tuple[Floats, ...]:
     """Replicates (R, G) of a calibration error of each of several models, (k, n) scores, all from the same draws.
 
     error : `calibration.ece` or `calibration.debiased_ece`. Labels vary unless `by_label`.
     """
-    one = Prepared.of(y, group, n_groups, how, by_label=False)
+    one = Prepared.of(y, group, n_groups, resampling, by_label=False)
     rows = np.atleast_2d(np.asarray(scores, dtype=np.float64))
     kept = [validate.probabilities(row, one.keep.size)[one.keep] for row in rows]
     models = [calibration_cells(one.group, one.n_groups, one.positive, row, bins) for row in kept]
     width = one.n_groups * bins * 2
-    sizes = [_size_per_weight(y, row, group, n_groups, bins, how) for row in rows]
+    sizes = [_size_per_weight(y, row, group, n_groups, bins, resampling) for row in rows]
 
     def errors(sums: Floats) -> list[Floats]:
         tables = [sums[:, i * width : (i + 1) * width] for i in range(len(models))]
@@ -73,7 +73,7 @@ def bootstrap_errors(
     return tuple(np.concatenate([chunk[i] for chunk in chunks]) for i in range(len(models)))
 
 
-def _size_per_weight(y: ArrayLike, score: Floats, group: ArrayLike | None, n_groups: int | None, bins: int, how: Resampling) -> Floats:
+def _size_per_weight(y: ArrayLike, score: Floats, group: ArrayLike | None, n_groups: int | None, bins: int, resampling: Resampling) -> Floats:
     """Effective size of a unit of weight in every bin, (G, bins), 1 where rows are independent and weigh the same."""
-    curve = reliability(y, score, group, n_groups, bins=bins, weight=how.get("weight"), cluster=how.get("cluster"))
+    curve = reliability(y, score, group, n_groups, bins=bins, weight=resampling.get("weight"), cluster=resampling.get("cluster"))
     return np.divide(curve.size, curve.weight, out=np.ones_like(curve.size), where=curve.weight > 0)

@@ -23,10 +23,10 @@ def bootstrap_confusion(
     prediction: ArrayLike,
     group: ArrayLike | None = None,
     n_groups: int | None = None,
-    **how: Unpack[Resampling],
+    **resampling: Unpack[Resampling],
 ) -> Floats:
     """Bootstrap confusion tables, (R, G, 4), ready for `rates.rate` and `rates.rate_summaries`."""
-    one = Prepared.of(y, group, n_groups, how, by_label=False)
+    one = Prepared.of(y, group, n_groups, resampling, by_label=False)
     selected = _decisions(prediction, one)
     kind = np.where(one.positive, np.where(selected, TP, FN), np.where(selected, FP, TN))
     draws = one.draws(one.group * 4 + kind, one.n_groups * 4)

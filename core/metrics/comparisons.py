@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
-from core.metrics.influence import Influence
+from core.metrics.influence_functions import InfluenceFunction
 from core.metrics.score_limits import ScoreLimits
 
 Floats = NDArray[np.float64]
@@ -50,7 +50,7 @@ class GroupEstimates:
     df: Floats
     limits: ScoreLimits
     correlation: Floats | None = None
-    influence: Influence | None = None
+    influence: InfluenceFunction | None = None
 
     @property
     def se(self) -> Floats:

@@ -16,7 +16,7 @@ from scipy.special import erfc
 
 from core.metrics import validate
 from core.metrics.auc import Placements, placements
-from core.metrics.influence import Influence
+from core.metrics.influence_functions import InfluenceFunction
 from core.metrics.intervals import normal_quantile
 
 Floats = NDArray[np.float64]
@@ -70,7 +70,7 @@ class AucCovariance:
     informative: Floats
     inflation: Floats
     clustered: bool
-    influence: Influence | None
+    influence: InfluenceFunction | None
 
     @property
     def se(self) -> Floats:
@@ -262,7 +262,7 @@ def group_delong(
     inside = index >= 0
     sample = _Sample(pull[inside], positive[inside], unit[inside], index[inside], weights[inside], n_units, count)
     result = _independent(place.auc, sample) if patients is None else _covariance(place.auc, sample, True)
-    influence = Influence(pull, index, None if patients is None else unit, n_units)
+    influence = InfluenceFunction(pull, index, None if patients is None else unit, n_units)
     return replace(result, influence=influence)
 
 

@@ -52,7 +52,7 @@ class MinimumCounts:
         if self.positives < 2 or self.negatives < 2 or self.samples < 1:
             raise ValueError("at least 2 positives, 2 negatives and 1 sample are needed for an interval")
 
-    def lacking(self, n_pos: int, n_neg: int) -> str | None:
+    def too_few(self, n_pos: int, n_neg: int) -> str | None:
         """The reason why an AUC is not estimable with these counts, or None."""
         if n_pos < self.positives:
             return POSITIVES_SHORT.format(n_pos=int(n_pos), needed=self.positives)

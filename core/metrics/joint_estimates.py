@@ -18,7 +18,7 @@ from scipy import sparse
 from core.metrics import validate
 from core.metrics.auc_comparisons import group_auc_estimates
 from core.metrics.comparisons import GroupEstimates
-from core.metrics.influence import Influence
+from core.metrics.influence_functions import InfluenceFunction
 from core.metrics.rate_comparisons import group_rate_estimates
 from core.metrics.score_limits import ScoreLimits
 
@@ -164,7 +164,7 @@ def _joined(parts: Sequence[GroupEstimates], unit: Ints, models: int) -> GroupEs
     return stacked(parts, cautious_correlation(influences, [part.value.size for part in parts], unit, models))
 
 
-def cautious_correlation(influences: Sequence[Influence], counts: Sequence[int], unit: Ints, models: int = 1) -> Floats:
+def cautious_correlation(influences: Sequence[InfluenceFunction], counts: Sequence[int], unit: Ints, models: int = 1) -> Floats:
     """Correlation of all estimates of all sets, (k, k) with k the sum of `counts`.
 
     unit : (n,) patient of each row. models : the sets are those of so many models, model after model; for one estimate under

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.metrics.comparisons import GroupEstimates, PairComparisons, correlation
-from core.metrics.influence import Influence, joint_covariance
+from core.metrics.influence_functions import InfluenceFunction, joint_covariance
 
 Floats = NDArray[np.float64]
 
@@ -40,7 +40,7 @@ def loadings(comparisons: Sequence[PairComparisons]) -> Floats:
 
 def _covariance(estimates: Sequence[GroupEstimates]) -> Floats:
     """Covariance of all estimates at their score standard errors; 0 where one is NaN."""
-    influences: list[Influence] = []
+    influences: list[InfluenceFunction] = []
     for own in estimates:
         if own.influence is None:
             raise ValueError(NO_INFLUENCE)

@@ -36,24 +36,24 @@ def paired_summary(value_a: float, value_b: float, a: Floats, b: Floats, level: 
     return PairedSummary(shown_a, shown_b, observed, float(low), float(high), p, None, BOOTSTRAP)
 
 
-def compare_precision(pair: Pair, *, level: float = 0.95, **how: Unpack[Resampling]) -> dict[str, tuple[PairedSummary, ...]]:
+def compare_precision(pair: Pair, *, level: float = 0.95, **resampling: Unpack[Resampling]) -> dict[str, tuple[PairedSummary, ...]]:
     """Paired differences of "average_precision" and "auprg" in every group, (G,) each."""
 
     def areas(pos: Floats, neg: Floats) -> Floats:
         return np.stack([table_average_precision(pos, neg), table_auprg(pos, neg)], axis=-1)
 
-    drawn = bootstrap_model_statistic(pair.y, pair.both, areas, pair.group, pair.n_groups, **how)
+    drawn = bootstrap_model_statistic(pair.y, pair.both, areas, pair.group, pair.n_groups, **resampling)
     found = {}
     for k, (name, area) in enumerate({"average_precision": average_precision, "auprg": auprg}.items()):
-        seen = [area(pair.y, s, pair.group, pair.n_groups, how.get("weight")) for s in pair.both]
+        seen = [area(pair.y, s, pair.group, pair.n_groups, resampling.get("weight")) for s in pair.both]
         found[name] = _by_group(seen, [replicates[..., k] for replicates in drawn], level)
     return found
 
 
-def compare_errors(pair: Pair, *, bins: int = 10, level: float = 0.95, **how: Unpack[Resampling]) -> tuple[PairedSummary, ...]:
+def compare_errors(pair: Pair, *, bins: int = 10, level: float = 0.95, **resampling: Unpack[Resampling]) -> tuple[PairedSummary, ...]:
     """Paired differences of the debiased calibration error in every group, (G,). Scores must lie in [0, 1]."""
-    weight = how.get("weight")
-    drawn = bootstrap_errors(pair.y, pair.both, pair.group, pair.n_groups, bins=bins, error=debiased_ece, **how)
+    weight = resampling.get("weight")
+    drawn = bootstrap_errors(pair.y, pair.both, pair.group, pair.n_groups, bins=bins, error=debiased_ece, **resampling)
     seen = [debiased_ece(reliability(pair.y, s, pair.group, pair.n_groups, bins=bins, weight=weight)) for s in pair.both]
     return _by_group(seen, drawn, level)
 

@@ -20,7 +20,7 @@ from scipy import sparse
 
 from core.metrics import validate
 from core.metrics.comparisons import GroupEstimates, correlation
-from core.metrics.influence import Influence, joint_covariance
+from core.metrics.influence_functions import InfluenceFunction, joint_covariance
 from core.metrics.rates import CELLS, FN, FP, TN, TP
 from core.metrics.score_limits import LinearLimits, ScoreLimits, ShareLimits, WilsonLimits
 
@@ -74,7 +74,7 @@ class RatioMoments:
         self.variance = np.where(self.patients > 1, second, np.nan)
         self.informative = np.divide(second**2, fourth, out=np.zeros(count), where=fourth > 0)
         scale = np.ones(count) if cluster is not None else np.sqrt(_bessel(self.patients))
-        self.influence = Influence(residual * np.where(inside, scale[np.maximum(column, 0)], 0.0), column, self.unit, self.n_units)
+        self.influence = InfluenceFunction(residual * np.where(inside, scale[np.maximum(column, 0)], 0.0), column, self.unit, self.n_units)
 
     def correlation(self) -> Floats | None:
         return None if self.unit is None else correlation(joint_covariance([self.influence], [self.value.size]))

@@ -101,10 +101,10 @@ def _of_patients(part: Mapping[str, Any]) -> list[tuple[str, str]]:
     gone = [f"{a}: {', '.join(v['excluded'])}" for a, v in singles.items() if v.get("excluded")]
     if gone:
         said.append(("Groups left out", f"Summaries such as ES-AUC leave out groups with too few positives or negatives: {'; '.join(gone)}."))
-    lacking = [f"{a} ({count(v['missing'])})" for a, v in singles.items() if v.get("missing")]
-    if lacking:
+    with_missing = [f"{a} ({count(v['missing'])})" for a, v in singles.items() if v.get("missing")]
+    if with_missing:
         said.append(
-            ("Missing attributes", f"Rows without a value take no part in comparisons by {', '.join(lacking)}; these patients may differ from the others.")
+            ("Missing attributes", f"Rows without a value take no part in comparisons by {', '.join(with_missing)}; these patients may differ from the others.")
         )
     banded = [a for a, v in singles.items() if v.get("bands")]
     if banded:

@@ -56,6 +56,8 @@ MEANING: dict[str, tuple[str, str]] = {
     "value_b": ("Value of the second model", NATURAL),
     "mean": ("Mean over seeds", NATURAL),
     "sd": ("Standard deviation between seeds (n - 1)", NATURAL),
+    "setting": ("A setting of method, network or training", ""),
+    "runs": ("Runs of that value; a method's label stands for all its runs", ""),
     "seeds": ("Trainings that differ in nothing but the seed", "trainings"),
     "left_out": ("Trainings whose value is not estimable", "trainings"),
     "severity": ("error, warning or note", ""),

@@ -12,8 +12,9 @@ from markupsafe import Markup
 from core import __version__
 from core.report.cells import columns, rows
 from core.report.document import ChartBlock, Report, TableBlock
+from core.report.interactive import START, library, packed, policy
 from core.report.readable import readable
-from core.report.svg import chart_svg
+from core.report.svg import chart_svg, readable_spec
 from core.report.tables import plain
 from core.report.template import PAGE, STYLE
 
@@ -28,6 +29,10 @@ def render_html(report: Report) -> str:
     Names that come from a user's file (groups, columns, cohorts) pass through the
     template's escaping; only drawings, made by the renderer from data, are trusted.
     """
+    specs = {
+        f"f{number}-{part}": json.loads(readable_spec(one.chart)) for number, block in enumerate(report.charts()) for part, one in enumerate(block.drawings)
+    }
+    scripts = (library(), START) if specs else ()
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, finalize=_readable)
     numbers = {block.name: index for index, block in enumerate(report.charts())}
 
@@ -40,12 +45,16 @@ def render_html(report: Report) -> str:
         columns=columns,
         rows=_rows,
         is_long=lambda cell: len(cell) > LONG_CELL,
+        place=lambda block, part: f"f{numbers[block.name]}-{part}",
         tag_class=lambda tag: {"disparity": "disparity", "no disparity found": "none"}.get(tag, "unknown"),
     )
     return environment.from_string(PAGE).render(
         report=report,
         style=Markup(STYLE),
         version=__version__,
+        policy=Markup(policy(*scripts)),
+        scripts=[Markup(script) for script in scripts],
+        packed=Markup(packed(specs)) if specs else "",
         provenance=json.dumps(plain(report.provenance), indent=1, ensure_ascii=False),
     )
 

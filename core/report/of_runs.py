@@ -44,6 +44,7 @@ TERMS = (
     "factor",
     "relative_update",
 )
+MOST_NAMED = 8
 RANK = {"disparity": 2, "not enough data": 1, "no disparity found": 0}
 
 
@@ -225,17 +226,36 @@ def _gradients(store: Store, names: dict[str, str], modalities: Sequence[str], c
 
 
 def _settings(runs: pd.DataFrame) -> Section:
-    """What was trained how; settings that differ between the runs stand in columns of their own."""
+    """What was trained how: a row per run, and a row per value of each setting in which they differ."""
     parts = [
         {**json.loads(b or "{}"), **json.loads(n or "{}"), **json.loads(s or "{}")}
         for s, n, b in zip(runs["settings"], runs["network"], runs["budget"], strict=True)
     ]
-    keys = list(dict.fromkeys(key for part in parts for key in part))
-    differ = [key for key in keys if len({json.dumps(part.get(key), sort_keys=True) for part in parts}) > 1]
-    shown = runs[["name", "run_id", "seed", "attribute", "preset", "device"]].rename(columns={"name": "run"})
-    shown = shown.assign(seconds=runs["seconds"].round(1), **{key: [_plain(part.get(key)) for part in parts] for key in differ})
-    note = f"Settings that are the same in all runs are under “How these numbers were made”; {plural(len(differ), 'setting')} differ." if len(runs) > 1 else ""
-    return Section(contents.TRAINED, "", (TableBlock("runs", "Runs and the settings in which they differ", runs, shown),), (note,) if note else ())
+    shown = runs[["name", "run_id", "seed", "attribute", "preset", "device"]].rename(columns={"name": "run"}).assign(seconds=runs["seconds"].round(1))
+    blocks = [TableBlock("runs", "Runs", runs, shown)]
+    differ = _differences(runs, parts)
+    note = "Settings that are the same in all runs are under “How these numbers were made”."
+    if len(differ):
+        text = differ.assign(runs=[listing(names, MOST_NAMED) for names in differ["runs"]])
+        blocks.append(TableBlock("settings", "Settings in which they differ", differ.assign(runs=differ["runs"].map(", ".join)), text))
+    else:
+        note = "No setting differs; they are under “How these numbers were made”."
+    return Section(contents.TRAINED, "", tuple(blocks), (note,) if len(runs) > 1 else ())
+
+
+def _differences(runs: pd.DataFrame, parts: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Columns setting, value, runs (names, one for all runs of a label that agree); what a method does not have is no difference."""
+    rows = []
+    for key in dict.fromkeys(key for part in parts for key in part):
+        written = [json.dumps(part[key], sort_keys=True) if key in part else None for part in parts]
+        if len(set(written)) == 1:
+            continue
+        for value in dict.fromkeys(text for text in written if text is not None):
+            having = runs[[text == value for text in written]]
+            whole = [str(label) for label, part in having.groupby("label", sort=False) if len(part) == (runs["label"] == label).sum()]
+            single = having.loc[~having["label"].isin(whole), "name"].astype(str)
+            rows.append([key, _plain(json.loads(value)), [*whole, *single]])
+    return pd.DataFrame(rows, columns=pd.Index(["setting", "value", "runs"]))
 
 
 def _plain(value: Any) -> Any:

@@ -12,7 +12,8 @@ import vl_convert
 from core.charts.grammar import SCHEMA
 from core.report.readable import readable
 
-_VERSION = SCHEMA.rpartition("/v")[2].rpartition(".json")[0].rpartition(".")[0]
+VERSION = SCHEMA.rpartition("/v")[2].rpartition(".json")[0].rpartition(".")[0]
+"""Of Vega-Lite, as the renderer names it."""
 _DEFINED = re.compile(r'\bid="([^"]+)"')
 KEPT = 800
 """Drawings kept, some ten kilobytes each: a report that shares panels with an earlier one draws only the others."""
@@ -26,7 +27,7 @@ _EMPTY = re.compile(r'<path d="(?:M0,0h0v0h0Z)?"(?: display="none")?/>')
 
 @lru_cache(maxsize=KEPT)
 def _drawn(spec: str) -> str:
-    return str(vl_convert.vegalite_to_svg(json.loads(spec), vl_version=_VERSION, allowed_base_urls=[]))
+    return str(vl_convert.vegalite_to_svg(json.loads(spec), vl_version=VERSION, allowed_base_urls=[]))
 
 
 def _readable(value: Any) -> Any:
@@ -62,6 +63,16 @@ class Chart(Protocol):
     def to_dict(self) -> dict[str, Any]: ...
 
 
+def readable_spec(chart: Chart) -> str:
+    """The chart's specification as JSON text, with every text made readable."""
+    spec = chart.to_dict()
+    text = json.dumps(spec, sort_keys=True, ensure_ascii=False)
+    if not text.isprintable() or "\\u" in text:
+        # An unpaired surrogate ends the renderer, and with it the process.
+        text = json.dumps(_readable(spec), sort_keys=True, ensure_ascii=False)
+    return text
+
+
 def chart_svg(chart: Chart, prefix: str = "") -> str:
     """The chart as one `<svg>` element; the same chart gives the same text.
 
@@ -77,12 +88,7 @@ def chart_svg(chart: Chart, prefix: str = "") -> str:
     No base address is allowed to the renderer: a chart that names a remote file fails
     instead of fetching it.
     """
-    spec = chart.to_dict()
-    text = json.dumps(spec, sort_keys=True, ensure_ascii=False)
-    if not text.isprintable() or "\\u" in text:
-        # An unpaired surrogate ends the renderer, and with it the process.
-        text = json.dumps(_readable(spec), sort_keys=True, ensure_ascii=False)
-    svg = compact(_drawn(text))
+    svg = compact(_drawn(readable_spec(chart)))
     # The renderer numbers ids on from its last drawing; count from zero in each instead.
     ids = {name: f"{prefix}i{index}" for index, name in enumerate(dict.fromkeys(_DEFINED.findall(svg)))}
     return _NAMED.sub(lambda found: found.group(1) + ids.get(found.group(2), found.group(2)), svg)

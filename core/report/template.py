@@ -28,7 +28,12 @@ nav ol { padding-left:1.2rem; columns:2; font-size:.92rem } nav a { color:var(--
 pre { background:var(--wash); padding:1rem; border-radius:8px; overflow-x:auto; font-size:.8rem }
 footer { margin-top:4rem; color:var(--soft); font-size:.85rem; border-top:1px solid var(--line); padding-top:1rem }
 @media (max-width:600px) { td.long { min-width:11rem } th,td { padding-right:.5rem } nav ol { columns:1 } main { padding:1.4rem 1rem 3rem } h1 { font-size:1.5rem } }
-@media print { main { max-width:none; padding:0 } figure, tr { break-inside:avoid } details > * { display:block } }
+.live svg { overflow:visible } .tip { position:fixed; z-index:9; max-width:22rem; padding:.45rem .65rem; background:var(--paper); border:1px solid var(--line); border-radius:6px; box-shadow:0 2px 10px #0002; font-size:.82rem; line-height:1.4; pointer-events:none; overflow-wrap:anywhere } .tip[hidden] { display:none } .tip span { color:var(--soft); margin-right:.5rem }
+@media screen { .drawn > svg { display:none } } @media print { .live, .tip { display:none } }
+@page { size:A4; margin:1.5cm }
+@media print { main { max-width:none; padding:0 } h1, h2, h3, h4, summary { break-after:avoid; break-inside:avoid } .parts > div, tr, dl { break-inside:avoid } .scroll { overflow:visible } h2 { margin-top:1.6rem } .facts { background:none; border:1px solid var(--line) }
+table { width:100%; font-size:.74rem } th, td, td.number, th.number, td.long { white-space:normal; min-width:0; padding-right:.4rem; overflow-wrap:break-word } .wide table { font-size:.6rem } .wide th, .wide td { overflow-wrap:anywhere; hyphens:auto }
+details:not([open]) > summary::after { content:" (folded: open it before printing)"; color:var(--soft) } pre { white-space:pre-wrap; overflow-wrap:anywhere } }
 """
 
 PAGE = """{% macro written(section, number) %}
@@ -40,14 +45,14 @@ PAGE = """{% macro written(section, number) %}
 <figure>
 <h3>{{ block.title }}</h3>
 <div class="parts c{{ block.columns }}" role="img" aria-label="{{ block.alt_text }}">
-{% for part in block.drawings %}<div>{% if part.heading %}<h4>{{ part.heading }}</h4>{% endif %}{{ drawing(block, loop.index0) }}</div>
+{% for part in block.drawings %}<div data-drawing="{{ place(block, loop.index0) }}">{% if part.heading %}<h4>{{ part.heading }}</h4>{% endif %}{{ drawing(block, loop.index0) }}</div>
 {% endfor %}</div>
 {% if block.caption %}<figcaption>{{ block.caption }}</figcaption>{% endif %}
 </figure>
 {% else %}
 {% if block.folded %}<details><summary>{{ block.title }}</summary>{% else %}<h3>{{ block.title }}</h3>{% endif %}
 {% if block.caption %}<p class="caption">{{ block.caption }}</p>{% endif %}
-<div class="scroll"><table>
+<div class="scroll{% if columns(block)|length > 9 %} wide{% endif %}" tabindex="0" role="group" aria-label="{{ block.title }}"><table>
 <thead><tr>{% for name, number in columns(block) %}<th scope="col"{% if number %} class="number"{% endif %}>{{ name }}</th>{% endfor %}</tr></thead>
 <tbody>{% for row in rows(block) %}<tr>{% for cell, number, bold in row %}<td{% if number %} class="number"{% elif is_long(cell) %} class="long"{% endif %}>{% if bold %}<strong>{{ cell }}</strong>{% else %}{{ cell }}{% endif %}</td>{% endfor %}</tr>
 {% endfor %}</tbody>
@@ -63,7 +68,7 @@ PAGE = """{% macro written(section, number) %}
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<meta http-equiv="Content-Security-Policy" content="{{ policy }}">
 <meta name="generator" content="multifair {{ version }}">
 <title>{{ report.title }}</title>
 <style>{{ style }}</style>
@@ -80,6 +85,10 @@ PAGE = """{% macro written(section, number) %}
 {% if report.provenance %}<section id="provenance"><h2>How these numbers were made</h2>
 <details><summary>Settings, seeds and versions, enough to make them again</summary><pre>{{ provenance }}</pre></details></section>{% endif %}
 <footer>Made {{ report.created }} UTC by multifair {{ version }}, on this machine; this file needs no network.</footer>
-</main></body>
+</main>
+{% if scripts %}<script type="application/octet-stream" id="drawings">{{ packed }}</script>{% endif %}
+{% for script in scripts %}<script>{{ script }}</script>
+{% endfor %}
+</body>
 </html>
 """

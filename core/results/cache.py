@@ -1,9 +1,9 @@
 """What is kept, where, and what makes it stale.
 
-In the store (`per_run`, `kept_in_store`): JSON made from runs' predictions. Its key holds VERSION, the kind, what was asked and the mark
+In the store (`per_run`, `cached_in_store`): JSON made from runs' predictions. Its key holds VERSION, the kind, what was asked and the fingerprint
 of each run's predictions, so it is computed again when any of these changes: a run trained again, a table that means
-something else (raise VERSION), another question. In memory (`memoised`): the last MOST_KEPT values of this process, under keys that hold the same marks,
-or `Store.news` where a value depends on all runs of a cohort. Nothing else is kept by this room.
+something else (raise VERSION), another question. In memory (`memoised`): the last MOST_MEMOISED values of this process, under keys that hold the same fingerprints,
+or `Store.revision` where a value depends on all runs of a cohort. Nothing else is kept by this room.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from core.store import Store
 
 VERSION = "11"
 """Part of every key in the store: raise it when a table changes its meaning."""
-MOST_KEPT = 512
+MOST_MEMOISED = 512
 """Values kept in memory beside the store's cache; the widest table has some thousand rows."""
 
 Value = TypeVar("Value")
@@ -31,10 +31,10 @@ _lock = threading.Lock()
 
 def run_key(store: Store, run_ids: Iterable[str], key: str) -> str:
     """Changes with the predictions of any of the runs."""
-    return "|".join([VERSION, key, *(f"{run_id}@{store.mark(run_id)}" for run_id in run_ids)])
+    return "|".join([VERSION, key, *(f"{run_id}@{store.predictions_fingerprint(run_id)}" for run_id in run_ids)])
 
 
-def kept_in_store(store: Store, kind: str, run_ids: Iterable[str], key: str, compute: Callable[[], Any]) -> Any:
+def cached_in_store(store: Store, kind: str, run_ids: Iterable[str], key: str, compute: Callable[[], Any]) -> Any:
     """A JSON value about one or several runs, computed again when any of their predictions change."""
     return store.cached(f"results-{kind}", run_key(store, run_ids, key), compute)
 
@@ -69,6 +69,6 @@ def memoised(store: Store, key: tuple[str, ...], compute: Callable[[], Value]) -
     value = compute()
     with _lock:
         memory[key] = value
-        while len(memory) > MOST_KEPT:
+        while len(memory) > MOST_MEMOISED:
             memory.popitem(last=False)
     return value

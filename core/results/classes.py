@@ -79,10 +79,10 @@ def _rows(store: Store, run_id: str, attribute: str | None) -> list[dict[str, An
         return []
     mean: dict[str, Any] = {"class": None, "n_pos": None, "n_neg": None, "reason": None}
     for measure in MEASURES:
-        lacking = [row["class"] for row in rows if row[measure] is None]
-        mean[measure] = None if lacking else float(np.mean([row[measure] for row in rows]))
-        if lacking and measure in ("auc", "es_auc") and (measure == "auc" or attribute is not None):
-            mean["reason"] = f"not estimable for {', '.join(lacking)}"
+        undefined = [row["class"] for row in rows if row[measure] is None]
+        mean[measure] = None if undefined else float(np.mean([row[measure] for row in rows]))
+        if undefined and measure in ("auc", "es_auc") and (measure == "auc" or attribute is not None):
+            mean["reason"] = f"not estimable for {', '.join(undefined)}"
     return [*rows, mean]
 
 

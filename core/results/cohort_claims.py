@@ -18,7 +18,7 @@ from core.audit.inference.pairwise import PairTest
 from core.audit.inference.verdicts import Verdict
 from core.audit.result import AttributeAudit, Audit
 from core.metrics.estimate import finite_or_none
-from core.results.cache import kept_in_store, memoised
+from core.results.cache import cached_in_store, memoised
 from core.results.predictions import from_run, known_attributes
 from core.results.run_audits import OPTIONS
 from core.store import Store
@@ -38,8 +38,8 @@ def claims(store: Store, cohort_id: str) -> pd.DataFrame:
     key = "claims|" + cohort_id
     rows = memoised(
         store,
-        ("claims", cohort_id, *(f"{run}@{store.mark(run)}" for run in runs)),
-        lambda: kept_in_store(store, "claims", runs, key, lambda: _rows(store, cohort_id, runs)),
+        ("claims", cohort_id, *(f"{run}@{store.predictions_fingerprint(run)}" for run in runs)),
+        lambda: cached_in_store(store, "claims", runs, key, lambda: _rows(store, cohort_id, runs)),
     )
     return pd.DataFrame(rows, columns=["run_id", "attribute", "verdict", "reason", "exceeds", "p", "gap", "group_low", "group_high", "pair", "tests"])
 

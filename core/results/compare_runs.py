@@ -102,7 +102,7 @@ def pairs(store: Store, runs: pd.DataFrame, attribute: str, measure: str) -> pd.
         "pairs",
         attribute,
         measure,
-        *(f"{run_id}@{store.mark(run_id)}@{variant}" for run_id, variant in zip(named["run_id"], named["variant"], strict=True)),
+        *(f"{run_id}@{store.predictions_fingerprint(run_id)}@{variant}" for run_id, variant in zip(named["run_id"], named["variant"], strict=True)),
     )
     return memoised(store, key, lambda: _pairs(store, named, attribute, measure))
 

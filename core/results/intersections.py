@@ -13,7 +13,7 @@ import pandas as pd
 from core.audit.engine import audit
 from core.audit.estimates.grouping import Grouping
 from core.audit.result import AttributeAudit, ModelAudit
-from core.results.cache import kept_in_store
+from core.results.cache import cached_in_store
 from core.results.group_tables import estimate_rows
 from core.results.predictions import from_run
 from core.results.run_audits import OPTIONS
@@ -36,7 +36,7 @@ def intersections(store: Store, run_id: str, attributes: Sequence[str]) -> pd.Da
         levels = [_rows(model, attributes[: depth + 1]) for depth in range(len(attributes))]
         return _branches(levels, [model.attribute(name).groups for name in attributes], ())
 
-    frame = pd.DataFrame(kept_in_store(store, "intersections", [run_id], "|".join(attributes), compute))
+    frame = pd.DataFrame(cached_in_store(store, "intersections", [run_id], "|".join(attributes), compute))
     if len(frame) <= MOST_BRANCHES:
         return frame
     size = frame["n_pos"] + frame["n_neg"]

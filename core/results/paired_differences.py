@@ -7,6 +7,7 @@ each method together. Every measure of a pair is made in one go and kept in the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from core.metrics.catalogue import AUC_SUMMARIES
 from core.metrics.estimate import finite_or_none
 from core.metrics.paired import Pair, compare_aucs, compare_group_aucs
 from core.metrics.summary_differences import PairedSummary
-from core.results.cache import kept_in_store
+from core.results.cache import cached_in_store
 from core.results.predictions import from_run
 from core.results.run_audits import OPTIONS
 from core.store import Store
@@ -39,8 +40,8 @@ def paired_differences(store: Store, pairs: Iterable[tuple[Trainings, Trainings]
     found = []
     for a, b in pairs:
         first, second = sorted((a, b))
-        kept = kept_in_store(store, "paired", [*first, *second], attribute, lambda first=first, second=second: _differences(store, first, second, attribute))  # type: ignore[misc]
-        found.append(kept if first == a else {measure: _turned(row) for measure, row in kept.items()})
+        measures = cached_in_store(store, "paired", [*first, *second], attribute, partial(_differences, store, first, second, attribute))
+        found.append(measures if first == a else {measure: _turned(row) for measure, row in measures.items()})
     return found
 
 

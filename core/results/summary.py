@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.metrics.estimate import finite_or_none
-from core.results.cache import kept_in_store
+from core.results.cache import cached_in_store
 from core.results.predictions import cohort_of
 from core.results.run_audits import run_audit
 from core.store import Store
@@ -22,7 +22,7 @@ def test_summary(store: Store, run_id: str, attribute: str | None = None) -> dic
     too few samples, is null. Raises KeyError for an unknown run.
     """
     chosen = attribute or store.folder(run_id).read_spec()["spec"]["attribute"]
-    value = kept_in_store(store, "test-summary", [run_id], f"{cohort_of(store, run_id)}|{chosen or ''}", lambda: _summary(store, run_id, chosen))
+    value = cached_in_store(store, "test-summary", [run_id], f"{cohort_of(store, run_id)}|{chosen or ''}", lambda: _summary(store, run_id, chosen))
     assert isinstance(value, dict)
     return value
 

@@ -25,7 +25,7 @@ def worker_lock(workspace: Workspace) -> Path:
     return launcher_lock(workspace, "local")
 
 
-def settle(workspace: Workspace) -> list[str]:
+def settle_dead_runs(workspace: Workspace) -> list[str]:
     """Mark runs as failed whose process has died; returns their ids.
 
     While a launcher lives this is its work for its own runs, because it alone sees by which

@@ -14,7 +14,7 @@ from typing import Any
 from core.errors import DamagedFile, UserError
 from core.locks import holding, is_held
 from core.runs import processes
-from core.runs.dead_runs import LAUNCHERS, launcher_lock, launcher_of, settle
+from core.runs.dead_runs import LAUNCHERS, launcher_lock, launcher_of, settle_dead_runs
 from core.runs.folder import RunFolder, described, find, folders, new_status, rank
 from core.runs.queue_settings import change_settings, parallel, queue_settings, set_parallel, threads_per_job, wake
 from core.runs.spec import RunSpec
@@ -57,7 +57,7 @@ def submit(
     `fresh`: train what is done or has a checkpoint again, from the start. `launcher`: `local`
     or `ray`; `share`: cpus and gpus that each run takes of a cluster.
     """
-    settle(workspace)
+    settle_dead_runs(workspace)
     options = {"requested_device": device, "priority": _priority(priority), "launcher": launcher, "share": dict(share) if share else None}
     if launcher not in LAUNCHERS:
         raise UserError(f"a launcher is {' or '.join(LAUNCHERS)}, not {launcher!r}")
@@ -115,7 +115,7 @@ def retry(workspace: Workspace, run_id: str, fresh: bool = False, start: bool = 
     beside the new ones, and journals and predictions when it starts from nothing.
     Raises UserError for a run that is queued or running.
     """
-    settle(workspace)
+    settle_dead_runs(workspace)
     folder = find(workspace, run_id)
     named = folder.read_spec()
     status = folder.read_status()["status"]
@@ -129,7 +129,7 @@ def retry(workspace: Workspace, run_id: str, fresh: bool = False, start: bool = 
 
 def retry_failed(workspace: Workspace, fresh: bool = False, start: bool = True, cohort_id: str | None = None) -> list[RunHandle]:
     """Queue every failed run (of one cohort) again, the oldest first; runs whose spec.json is damaged are left out."""
-    settle(workspace)
+    settle_dead_runs(workspace)
     failed = []
     for folder, named in described(workspace):
         status = folder.read_status()
@@ -172,7 +172,7 @@ def cancel(workspace: Workspace, run_id: str) -> str:
     A running job stops by itself within a second or two and is otherwise ended by the
     worker. Raises UserError for a run that is settled already.
     """
-    settle(workspace)
+    settle_dead_runs(workspace)
     folder = find(workspace, run_id)
     status = folder.read_status()["status"]
     if status not in ("queued", "running"):

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 from core.cohort_folders import find_cohort, forget_aliases
 from core.errors import UserError, command
 from core.locks import holding
-from core.runs.dead_runs import settle
+from core.runs.dead_runs import settle_dead_runs
 from core.runs.disk_usage import folder_bytes
 from core.runs.folder import RunFolder, described, find
 from core.workspace import DAYS_IN_TRASH, Workspace, read_json, write_json
@@ -71,7 +71,7 @@ def delete(workspace: Workspace, kind: Kind, identifier: str, *, with_runs: bool
     if kind not in KINDS:
         raise UserError(f"{kind!r} cannot be deleted; what can: {', '.join(KINDS)}")
     empty_trash(workspace)
-    settle(workspace)
+    settle_dead_runs(workspace)
     target = _folder(workspace, kind, identifier)
     runs = [target] if kind == "run" else _runs_of(workspace, target.name) if kind == "cohort" else []
     if kind == "cohort" and runs and not with_runs:

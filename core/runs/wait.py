@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from core.locks import is_held
-from core.runs.dead_runs import launcher_lock, launcher_of, settle
+from core.runs.dead_runs import launcher_lock, launcher_of, settle_dead_runs
 from core.runs.folder import SETTLED, find
 from core.runs.queue import ensure_worker
 from core.workspace import Workspace
@@ -23,7 +23,7 @@ def wait(workspace: Workspace, run_ids: Iterable[str], tell: Callable[[str], Non
     open_runs = {run_id: "" for run_id in dict.fromkeys(run_ids)}
     told = time.monotonic()
     while open_runs:
-        settle(workspace)
+        settle_dead_runs(workspace)
         due = time.monotonic() - told >= every
         open_launchers = set()
         for run_id, before in list(open_runs.items()):

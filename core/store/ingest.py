@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from core.errors import DamagedFile
 from core.runs.folder import RunFolder
 from core.runs.listing import run_row
-from core.store.journal import EPOCH_COLUMNS, TELEMETRY_KEY, JournalPart, head_mark, read_part
+from core.store.journal import EPOCH_COLUMNS, TELEMETRY_KEY, JournalPart, head_fingerprint, read_part
 from core.store.schema import RUN_TABLES
 
 log = logging.getLogger(__name__)
@@ -33,29 +33,29 @@ _PREDICTIONS = pa.schema(
 )
 
 
-Marks = tuple[str | None, str | None, str | None]
-"""Of a run's status, journal and predictions; unchanged marks mean no news, to the next process too."""
+Fingerprints = tuple[str | None, str | None, str | None]
+"""Of a run's status, journal and predictions; unchanged fingerprints mean that nothing has changed, to the next process too."""
 
 
 @dataclass(frozen=True)
 class Source:
     """How far a run folder has been read."""
 
-    status_mark: str | None
-    journal_mark: str | None
-    predictions_mark: str | None
+    status_fingerprint: str | None
+    journal_fingerprint: str | None
+    predictions_fingerprint: str | None
     journal_head: str | None
     journal_offset: int
     journal_skipped: int
     predictions_read: bool
-    """False when the file with this mark could not be read."""
+    """False when the file with this fingerprint could not be read."""
 
     @property
-    def marks(self) -> Marks:
-        return self.status_mark, self.journal_mark, self.predictions_mark
+    def fingerprints(self) -> Fingerprints:
+        return self.status_fingerprint, self.journal_fingerprint, self.predictions_fingerprint
 
 
-def file_mark(path: Path | str) -> str | None:
+def file_fingerprint(path: Path | str) -> str | None:
     """Changes when the file is replaced or written; None where there is no file."""
     try:
         stat = os.stat(path)
@@ -64,8 +64,8 @@ def file_mark(path: Path | str) -> str | None:
     return f"{stat.st_mtime_ns}-{stat.st_size}-{stat.st_ino}"
 
 
-def marks_of(folder: RunFolder) -> Marks:
-    return file_mark(folder.status_file), file_mark(folder.journal), file_mark(folder.predictions)
+def fingerprints_of(folder: RunFolder) -> Fingerprints:
+    return file_fingerprint(folder.status_file), file_fingerprint(folder.journal), file_fingerprint(folder.predictions)
 
 
 @dataclass
@@ -82,14 +82,14 @@ class Batch:
     """None: the run has none (any more)"""
     rows: int = 0
 
-    def add(self, folder: RunFolder, known: Source | None, marks: Marks) -> bool:
+    def add(self, folder: RunFolder, known: Source | None, fingerprints: Fingerprints) -> bool:
         """Read what is new in `folder`; nothing is written yet.
 
         False when the folder cannot be read: being deleted at this moment, or damaged.
         One such folder must not hide the other runs.
         """
         try:
-            self._read(folder, known, marks)
+            self._read(folder, known, fingerprints)
         except DamagedFile:
             # `core.runs.folder.damaged` lists it for whoever asks.
             return False
@@ -98,19 +98,19 @@ class Batch:
             return False
         return True
 
-    def _read(self, folder: RunFolder, known: Source | None, marks: Marks) -> None:
-        # Marks are taken before the files are read, so that a change in between is news next
+    def _read(self, folder: RunFolder, known: Source | None, fingerprints: Fingerprints) -> None:
+        # Fingerprints are taken before the files are read, so that a change in between is a change next
         # time; the status before the journal, so that a run shown as done has its whole journal.
-        predictions_mark = marks[2]
+        predictions_fingerprint = fingerprints[2]
         row = run_row(folder.read_spec(), folder.read_status())
-        head = head_mark(folder.journal)
+        head = head_fingerprint(folder.journal)
         continues = known is not None and known.journal_head == head and _size(folder.journal) >= known.journal_offset
         start = known.journal_offset if known is not None and continues else 0
         part = read_part(folder.journal, start)
-        changed = known is None or known.predictions_mark != predictions_mark or not known.predictions_read
+        changed = known is None or known.predictions_fingerprint != predictions_fingerprint or not known.predictions_read
         predictions, readable = None, True
         try:
-            if changed and predictions_mark:
+            if changed and predictions_fingerprint:
                 predictions = _read_predictions(folder.run_id, folder.predictions)
         except (OSError, ValueError, KeyError) as error:
             readable = False
@@ -125,7 +125,7 @@ class Batch:
             self.predictions.append((folder.run_id, predictions))
             self.rows += 0 if predictions is None else predictions.num_rows
         skipped = part.skipped + (known.journal_skipped if known is not None and continues else 0)
-        self.sources[folder.run_id] = Source(*marks, head, part.offset, skipped, readable)
+        self.sources[folder.run_id] = Source(*fingerprints, head, part.offset, skipped, readable)
 
     def write(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """All of it or nothing."""
@@ -144,8 +144,8 @@ class Batch:
 
     def _write_runs(self, cursor: duckdb.DuckDBPyConnection) -> None:
         new_runs = pa.Table.from_pylist(self.runs, schema=_RUNS)
-        marks = [{"run_id": run_id, **vars(source)} for run_id, source in self.sources.items()]
-        new_sources = pa.Table.from_pylist(marks, schema=_SOURCES)
+        fingerprints = [{"run_id": run_id, **vars(source)} for run_id, source in self.sources.items()]
+        new_sources = pa.Table.from_pylist(fingerprints, schema=_SOURCES)
         cursor.register("new_runs", new_runs)
         cursor.register("new_sources", new_sources)
         cursor.execute("INSERT OR REPLACE INTO runs BY NAME SELECT * FROM new_runs")
@@ -197,7 +197,7 @@ _RUNS = pa.schema(
      ("epoch", pa.int64()), ("epochs", pa.int64()), ("seconds_left", pa.float64()), ("attempt", pa.int64()), ("order", pa.float64())]
 )  # fmt: skip
 _SOURCES = pa.schema(
-    [("run_id", pa.string()), ("status_mark", pa.string()), ("journal_mark", pa.string()), ("predictions_mark", pa.string()),
+    [("run_id", pa.string()), ("status_fingerprint", pa.string()), ("journal_fingerprint", pa.string()), ("predictions_fingerprint", pa.string()),
      ("journal_head", pa.string()), ("journal_offset", pa.int64()), ("journal_skipped", pa.int64()), ("predictions_read", pa.bool_())]
 )  # fmt: skip
 
@@ -218,9 +218,9 @@ def _read_predictions(run_id: str, path: Path) -> pa.Table:
         raise ValueError("no regular file")
     # Files of a few hundred rows: threads and read-ahead would cost more than they save.
     with pq.ParquetFile(path, pre_buffer=False) as file:
-        lacking = [name for name in ("sample_id", "split", "y", "score") if name not in file.schema_arrow.names]
-        if lacking:
-            raise ValueError(f"no column {lacking[0]}")
+        missing = [name for name in ("sample_id", "split", "y", "score") if name not in file.schema_arrow.names]
+        if missing:
+            raise ValueError(f"no column {missing[0]}")
         table = file.read(columns=[name for name in _PREDICTIONS.names if name in file.schema_arrow.names], use_threads=False)
     n = table.num_rows
     arrays = [table[f.name].cast(f.type) if f.name in table.column_names else pa.nulls(n, f.type) for f in _PREDICTIONS]

@@ -70,10 +70,10 @@ def _take(event: Any, part: JournalPart) -> None:
         part.telemetry.update(rows)
 
 
-def head_mark(path: Path) -> str | None:
-    """A mark of the first whole line, None when there is none yet.
+def head_fingerprint(path: Path) -> str | None:
+    """A fingerprint of the first whole line, None when there is none yet.
 
-    A run started afresh begins a new journal; its mark differs, so its rows are read anew.
+    A run started afresh begins a new journal; its fingerprint differs, so its rows are read anew.
     """
     if not path.is_file():
         return None

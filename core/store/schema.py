@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 TABLES = """
 CREATE TABLE runs (
@@ -12,7 +12,7 @@ CREATE TABLE runs (
     network VARCHAR, budget VARCHAR, epoch BIGINT, epochs BIGINT, seconds_left DOUBLE, attempt BIGINT, "order" DOUBLE
 );
 CREATE TABLE sources (
-    run_id VARCHAR PRIMARY KEY, status_mark VARCHAR, journal_mark VARCHAR, predictions_mark VARCHAR,
+    run_id VARCHAR PRIMARY KEY, status_fingerprint VARCHAR, journal_fingerprint VARCHAR, predictions_fingerprint VARCHAR,
     journal_head VARCHAR, journal_offset BIGINT, journal_skipped BIGINT, predictions_read BOOLEAN
 );
 CREATE TABLE epochs (

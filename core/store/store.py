@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from core.runs.dead_runs import settle
+from core.runs.dead_runs import settle_dead_runs
 from core.runs.folder import RunFolder, folders
 from core.store import ingest
 from core.store.cohorts import refresh_cohorts
@@ -35,7 +35,7 @@ class Store:
         self._connection = connection
         self._writing = threading.RLock()
         self._sources: dict[str, ingest.Source] = {}
-        self._news = 0
+        self._revision = 0
         self._load_sources()
 
     @classmethod
@@ -60,9 +60,9 @@ class Store:
         return self._slot.database
 
     @property
-    def news(self) -> int:
+    def revision(self) -> int:
         """Grows whenever `refresh` found something new: what was read before then may be kept until it does."""
-        return self._news
+        return self._revision
 
     def close(self) -> None:
         with self._writing:
@@ -76,25 +76,25 @@ class Store:
         self.close()
 
     def refresh(self) -> int:
-        """Take in what is new in the run and cohort folders; returns how many runs had news.
+        """Take in what is new in the run and cohort folders; returns how many runs had changed.
 
         Runs whose process has died are settled first, so none is shown as running for ever.
         Doing it again, at any moment and from any number of processes, changes nothing.
         """
-        settle(self.workspace)
+        settle_dead_runs(self.workspace)
         with self._writing:
             cursor = self._connection.cursor()
             cohorts = refresh_cohorts(cursor, self.workspace)
-            batch, there, news = ingest.Batch(), set(), 0
+            batch, there, changed = ingest.Batch(), set(), 0
             for folder in folders(self.workspace):
                 there.add(folder.run_id)
-                marks = ingest.marks_of(folder)
+                fingerprints = ingest.fingerprints_of(folder)
                 known = self._sources.get(folder.run_id)
-                if known is not None and known.marks == marks:
+                if known is not None and known.fingerprints == fingerprints:
                     continue
-                if not batch.add(folder, known, marks):
+                if not batch.add(folder, known, fingerprints):
                     continue
-                news += 1
+                changed += 1
                 if batch.rows > ingest.ROWS_PER_TRANSACTION:
                     self._write(batch, cursor)
                     batch = ingest.Batch()
@@ -104,9 +104,9 @@ class Store:
                 ingest.forget(cursor, gone)
                 for run_id in gone:
                     self._sources.pop(run_id)
-            if cohorts or news or gone:
-                self._news += 1
-            return news + len(gone)
+            if cohorts or changed or gone:
+                self._revision += 1
+            return changed + len(gone)
 
     def rebuild(self) -> int:
         """Throw the cache away and read every folder again; returns the number of runs."""
@@ -164,9 +164,9 @@ class Store:
         )
 
     def score_vectors(self, run_ids: Iterable[str], split: str) -> pd.DataFrame:
-        """One row per run that has scores: run_id, samples (a mark of sample ids and labels in their order), score (n,).
+        """One row per run that has scores: run_id, samples (a fingerprint of sample ids and labels in their order), score (n,).
 
-        Rows without a score or label are left out. Runs with the same mark judged the same samples.
+        Rows without a score or label are left out. Runs with the same fingerprint judged the same samples.
         """
         return self._frame(
             "SELECT run_id, md5(string_agg(sample_id || chr(31) || y, chr(30) ORDER BY position)) AS samples, list(score ORDER BY position) AS score"
@@ -198,9 +198,9 @@ class Store:
             raise KeyError(f"no run {run_id} in this workspace")
         return RunFolder(self.workspace.runs / run_id)
 
-    def mark(self, run_id: str) -> str:
+    def predictions_fingerprint(self, run_id: str) -> str:
         """Changes when the run's predictions change: put it into keys given to `cached`."""
-        return self._sources[run_id].predictions_mark or ""
+        return self._sources[run_id].predictions_fingerprint or ""
 
     def cached(self, kind: str, key: str, compute: Callable[[], Any]) -> Any:
         """The JSON value stored under (kind, key), computed and stored when it is not there.

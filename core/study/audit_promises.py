@@ -37,7 +37,7 @@ class Line:
     conservative: str | None = None
 
     @property
-    def kept(self) -> bool | None:
+    def holds(self) -> bool | None:
         """Inside the bounds, give or take two Monte Carlo errors; None without a promise."""
         if (self.low is None and self.high is None) or self.repetitions < FEWEST:
             return None
@@ -46,9 +46,9 @@ class Line:
     @property
     def verdict(self) -> str:
         """`kept`, `BROKEN`, `conservative` with its stated reason, or nothing."""
-        if self.kept is None:
+        if self.holds is None:
             return ""
-        if self.kept:
+        if self.holds:
             return "kept"
         # Too small a share is the careful side of a test, too large a one that of an interval.
         careful = self._below if self.part.startswith("size") else self._above
@@ -71,7 +71,7 @@ class Line:
         return 2 * float(np.sqrt(bound * (1 - bound) / self.repetitions)) if 0 <= bound <= 1 else 2 * self.error
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "kept": self.kept, "verdict": self.verdict}
+        return {**asdict(self), "holds": self.holds, "verdict": self.verdict}
 
 
 def line(

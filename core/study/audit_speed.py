@@ -39,7 +39,7 @@ class Measured:
     processor_seconds: float | None = None
 
     @property
-    def kept(self) -> bool:
+    def holds(self) -> bool:
         return self.value >= self.limit if self.at_least else self.value <= self.limit
 
 

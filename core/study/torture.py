@@ -29,7 +29,7 @@ from core.cohort.planted import simulate
 from core.errors import UserError
 from core.locks import holding, is_held
 from core.methods import first_choice, of_one_modality
-from core.runs import RunSpec, folders, plan, retry, set_parallel, settle, submit
+from core.runs import RunSpec, folders, plan, retry, set_parallel, settle_dead_runs, submit
 from core.runs.dead_runs import worker_lock
 from core.runs.environment import ROOT
 from core.runs.folder import SETTLED, RunFolder
@@ -273,7 +273,7 @@ def _small_disk(place: Path, outcome: Outcome) -> Iterator[Path]:
 
 
 def _judge(calm: Workspace, disturbed: Workspace, specs: list[RunSpec], outcome: Outcome) -> None:
-    settle(disturbed)
+    settle_dead_runs(disturbed)
     outcome.runs = len(specs)
     for spec in specs:
         there, reference = RunFolder(disturbed.runs / spec.run_id), RunFolder(calm.runs / spec.run_id)

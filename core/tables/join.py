@@ -71,15 +71,15 @@ def left_join(table: Table, other: Table, on: str) -> tuple[Table, int]:
     ids = table.text(on).combine_chunks()
     place = pc.index_in(ids, value_set=other.text(on).combine_chunks().take(first))
     place = pc.if_else(pc.is_null(ids), None, place)
-    lacking = int(place.null_count)
-    if lacking == len(table):
+    unmatched = int(place.null_count)
+    if unmatched == len(table):
         example = next((text for text in ids.to_pylist() if text is not None), "")
         raise UserError(
             f"{other.source}: none of the ids in column '{on}' of {table.source} (for example '{example}') is found; check that both files use the same ids"
         )
     rows = first.take(place)
     added = {name: column.take(rows) for name, column in other.columns.items() if name != on}
-    return replace(table, columns=table.columns | added, findings=(*table.findings, *other.findings), _texts={}), lacking
+    return replace(table, columns=table.columns | added, findings=(*table.findings, *other.findings), _texts={}), unmatched
 
 
 def _beside(before: Joined, other: Table, on: str) -> Joined:
@@ -87,7 +87,7 @@ def _beside(before: Joined, other: Table, on: str) -> Joined:
     taken = set(before.table.names) - {on}
     renamed = {name: f"{name} ({stem})" if name in taken else name for name in other.names}
     named = replace(other, columns={renamed[name]: column for name, column in other.columns.items()}, _texts={})
-    table, lacking = left_join(before.table, named, on)
+    table, unmatched = left_join(before.table, named, on)
     findings = before.findings
     both = [renamed[name] for name in other.names if name in taken]
     if both:
@@ -102,9 +102,9 @@ def _beside(before: Joined, other: Table, on: str) -> Joined:
                 tuple(both),
             ),
         )
-    if lacking:
-        message = f"{counted(lacking, 'row')} have an id in column '{on}' that {other.source} does not have; its columns are empty there"
-        findings = (*findings, Finding("no-partner", "warning", message, lacking, f"Add these ids to {other.source}.", (on,)))
+    if unmatched:
+        message = f"{counted(unmatched, 'row')} have an id in column '{on}' that {other.source} does not have; its columns are empty there"
+        findings = (*findings, Finding("no-partner", "warning", message, unmatched, f"Add these ids to {other.source}.", (on,)))
     return Joined(table, findings, before.stacked_by)
 
 

@@ -39,7 +39,7 @@ UNCERTAIN = ("-1", "uncertain", "equivocal", "indeterminate", "inconclusive", "b
 SEPARATORS = "|;,\n+/"
 _IN_NAMES = "+/"
 _FRAME = " []'\""
-_HOW = {"exclude": "the rows are set aside", "negative": "they count as negative", "positive": "they count as positive"}
+_READING = {"exclude": "the rows are set aside", "negative": "they count as negative", "positive": "they count as positive"}
 _NO_FINDING = ("no finding", "no findings", "normal", "none", "healthy", "nofinding")
 
 
@@ -180,18 +180,18 @@ def label_findings(values: pd.Series | Sequence[str | None], rule: LabelRule, co
             f", {listed(others)} as negative" if others else ""
         )
         if neither:
-            shown += f"; {listed(neither)} {'says' if len(neither) == 1 else 'say'} that the label is not known: " + _HOW[rule.blank]
+            shown += f"; {listed(neither)} {'says' if len(neither) == 1 else 'say'} that the label is not known: " + _READING[rule.blank]
         found.append(
             Finding("label-not-binary", "warning", shown, len(series), "Check that all other values mean negative; drop rows that mean neither.", (column,))
         )
     if unsure:
         rows = int(counts[unsure].sum())
-        how = _HOW[rule.uncertain]
+        reading = _READING[rule.uncertain]
         found.append(
             Finding(
                 "label-uncertain",
                 "warning",
-                f"{column}: {counted(rows, 'row')} with {listed(unsure)}, read as uncertain: {how}",
+                f"{column}: {counted(rows, 'row')} with {listed(unsure)}, read as uncertain: {reading}",
                 rows,
                 "Say what uncertain means with --uncertain exclude, negative or positive.",
                 (column,),

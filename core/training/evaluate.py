@@ -91,9 +91,9 @@ def _area(
     why = None
     for positive, score in zip(rows, columns.T, strict=True):
         n_pos = int((positive & inside).sum())
-        lacking = least.lacking(n_pos, int(inside.sum()) - n_pos) if least is not None else None
-        why = lacking or why
-        if lacking is None:
+        too_few = least.too_few(n_pos, int(inside.sum()) - n_pos) if least is not None else None
+        why = too_few or why
+        if too_few is None:
             areas.append(auc(positive[inside].astype(np.int64), score[inside]))
     return (float(np.mean(areas)), None) if areas else (float("nan"), why)
 

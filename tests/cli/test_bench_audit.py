@@ -20,8 +20,8 @@ def test_every_claim_is_measured() -> None:
 
 
 def test_limits_hold_in_their_direction() -> None:
-    assert Measured("time", 1.9, "s", 2.0).kept and not Measured("time", 2.1, "s", 2.0).kept
-    assert Measured("ratio", 301, "x", 300, at_least=True).kept and not Measured("ratio", 299, "x", 300, at_least=True).kept
+    assert Measured("time", 1.9, "s", 2.0).holds and not Measured("time", 2.1, "s", 2.0).holds
+    assert Measured("ratio", 301, "x", 300, at_least=True).holds and not Measured("ratio", 299, "x", 300, at_least=True).holds
 
 
 def test_a_missed_limit_fails_the_check_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,7 +45,7 @@ def test_a_missed_limit_fails_the_check_only_and_is_kept(
 def test_a_sweep_is_measured_both_ways() -> None:
     tiny = {"epochs": 1, "width": 8, "heads": 2, "bootstrap": 5}
     found = list(sweep_speed.measure(160, ("erm",), 2, tiny))
-    assert [m.unit for m in found] == ["times", "s", ""] and found[0].value > 0 and found[2].kept
+    assert [m.unit for m in found] == ["times", "s", ""] and found[0].value > 0 and found[2].holds
 
 
 def test_a_step_is_kept_with_what_was_promised_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

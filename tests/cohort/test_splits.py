@@ -49,8 +49,8 @@ def test_words_for_splits():
     with pytest.raises(UserError, match="row 3, column 'use': 'maybe' is not a split"):
         parse_split(pd.Series(["train", "maybe"], dtype=object), "use")
     assert parse_split(pd.Series(["train", "validate", "Test"], dtype=object), "use").tolist() == ["train", "validation", "test"]
-    for words, lacking in ((["val", "test"], "train"), (["train", "val"], "test")):
-        with pytest.raises(UserError, match=f"no row into {lacking}"):
+    for words, absent in ((["val", "test"], "train"), (["train", "val"], "test")):
+        with pytest.raises(UserError, match=f"no row into {absent}"):
             parse_split(pd.Series(words, dtype=object), "use")
 
 

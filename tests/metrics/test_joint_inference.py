@@ -10,7 +10,7 @@ from scipy.stats import multivariate_normal, norm
 
 from core.metrics.auc_comparisons import group_auc_estimates
 from core.metrics.comparisons import GroupEstimates, compare_pairs
-from core.metrics.influence import Influence, joint_covariance
+from core.metrics.influence_functions import InfluenceFunction, joint_covariance
 from core.metrics.joint_inference import loadings
 from core.metrics.multiple_testing import compatible_interval, holm, step_down_max_t
 from core.metrics.rate_comparisons import group_rate_estimates
@@ -34,7 +34,7 @@ def test_two_tests_are_adjusted_by_the_bivariate_normal(r: float) -> None:
     assert multivariate_normal(cov=correlations).cdf([critical] * 2, lower_limit=[-critical] * 2) == pytest.approx(0.95, abs=0.005)
 
 
-def test_copies_of_one_test_count_once_and_strangers_as_sidak_says() -> None:
+def test_copies_of_one_test_count_once_and_unrelated_ones_as_sidak_says() -> None:
     p = np.array([0.01, 0.011, 0.0105, 0.9])
     same = step_down_max_t(p, np.ones((4, 1)))
     assert same.adjusted[:3] == pytest.approx(0.0115, abs=0.004)
@@ -94,7 +94,7 @@ def _cohort(clustered: bool) -> dict[str, np.ndarray]:
 def test_joint_covariance_is_the_sum_over_patients_of_products(clustered: bool) -> None:
     rng = np.random.default_rng(8)
     unit = rng.integers(0, 40, 120) if clustered else None
-    parts = [Influence(rng.normal(size=120), rng.integers(-1, count, 120), unit, 40) for count in (2, 3)]
+    parts = [InfluenceFunction(rng.normal(size=120), rng.integers(-1, count, 120), unit, 40) for count in (2, 3)]
     own = np.arange(120) if unit is None else unit
     dense = np.zeros((120, 5))
     for i in range(120):
@@ -141,6 +141,6 @@ def test_intervals_agree_with_step_down_tests() -> None:
 
 
 def test_influences_of_different_samples_are_refused() -> None:
-    one, other = (Influence(np.zeros(n), np.zeros(n, dtype=np.int64), None, n) for n in (3, 4))
+    one, other = (InfluenceFunction(np.zeros(n), np.zeros(n, dtype=np.int64), None, n) for n in (3, 4))
     with pytest.raises(ValueError, match="same samples"):
         joint_covariance([one, other], [1, 1])

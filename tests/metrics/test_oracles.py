@@ -102,7 +102,7 @@ def test_too_few_positives_are_not_estimable(positives: int) -> None:
     assert np.isnan([low[1], high[1]]).all(), "no interval rather than one of width 0"
     assert np.isnan(areas.auc[1]) == (positives == 0)
     assert (areas.n_pos[1], areas.n_neg[1]) == (positives, 9)
-    reason = MinimumCounts().lacking(positives, 9)
+    reason = MinimumCounts().too_few(positives, 9)
     assert reason is not None and str(positives) in reason
     table = confusion(y, np.asarray(score) > 0.5, group)
     tpr = rate_estimates(table, "tpr")

@@ -109,7 +109,7 @@ def test_a_number_that_is_nowhere_is_noticed(known: Known) -> None:
 
 def test_html(report: Report, known: Known) -> None:
     html = str(render(report, "html"))
-    text = re.sub(r"<style>.*?</style>|<svg.*?</svg>", " ", html, flags=re.S)
+    text = re.sub(r"<style>.*?</style>|<script.*?</script>|<svg.*?</svg>", " ", html, flags=re.S)
     assert told(known, re.sub(r"<[^>]+>", " ", text)) == set()
 
 

@@ -86,9 +86,9 @@ def test_a_group_that_is_not_judged_is_named_and_left_out(fake: FakeWorkspace) -
         runs = store.runs(status="done")
         seeds, methods = compare_runs.overview(store, runs, "skin_type", "es_auc")
         rows = group_performance(store, list(runs["run_id"]), "skin_type")
-    lacking = rows[rows["group"].notna() & rows["value"].isna() & (rows["run_id"] == runs["run_id"].iloc[0])]
-    said = "without " + ", ".join(f"{row.group} ({row.n_pos}+/{row.n_neg}\u2212)" for row in lacking.itertuples())
-    assert len(lacking) and set(seeds["excluded"]) == set(methods["excluded"]) == {said}
+    left_out = rows[rows["group"].notna() & rows["value"].isna() & (rows["run_id"] == runs["run_id"].iloc[0])]
+    said = "without " + ", ".join(f"{row.group} ({row.n_pos}+/{row.n_neg}\u2212)" for row in left_out.itertuples())
+    assert len(left_out) and set(seeds["excluded"]) == set(methods["excluded"]) == {said}
 
 
 def test_all_common_seeds_count(opened) -> None:

@@ -12,7 +12,7 @@ from core import cohort as cohorts
 from core.cli import main
 from core.cohort_folders import damaged_cohorts
 from core.errors import DamagedFile, command
-from core.runs import find, folders, queue_state, retry, settle, submit
+from core.runs import find, folders, queue_state, retry, settle_dead_runs, submit
 from core.runs.folder import damaged
 from core.runs.trash import delete
 from core.store import Store
@@ -37,7 +37,7 @@ def damage(path: Path, text: str) -> None:
 def test_the_other_runs_are_shown_and_this_one_says_what_is_wrong(fake: FakeWorkspace, file: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     bad, *others = fake.run_ids
     damage(fake.workspace.runs / bad / file, text)
-    settle(fake.workspace)
+    settle_dead_runs(fake.workspace)
     assert {item.run_id for item in queue_state(fake.workspace)} == set(fake.run_ids[-2:])
     with Store.open(fake.workspace) as store:
         runs = store.runs().set_index("run_id")

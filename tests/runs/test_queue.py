@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import UserError
 from core.locks import holding
-from core.runs import cancel, find, folders, move, parallel, plan, queue_state, retry, set_parallel, settle, submit
+from core.runs import cancel, find, folders, move, parallel, plan, queue_state, retry, set_parallel, settle_dead_runs, submit
 from core.runs.folder import RunFolder, new_status
 from core.runs.memory import UNKNOWN_RUN_BYTES, expected_bytes, fits, peaks_by_kind
 from core.runs.queue import pause, resume, retry_failed, set_priority, waiting
@@ -83,10 +83,10 @@ def test_a_run_whose_process_died_is_failed_and_can_be_asked_for_again(tiny: Tin
     make_running(folder, *dead_pid())
     folder.log.write_text("epoch 1\n", encoding="utf-8")
     folder.journal.write_text('{"event": "start", "time": 1}\n{"event": "ep', encoding="utf-8")
-    assert settle(tiny.workspace) == [spec.run_id]
+    assert settle_dead_runs(tiny.workspace) == [spec.run_id]
     status = folder.read_status()
     assert status["status"] == "failed" and "without a word" in status["reason"] and "epoch 1" in status["reason"]
-    assert settle(tiny.workspace) == []
+    assert settle_dead_runs(tiny.workspace) == []
     assert read_part(folder.journal).skipped == 1
     assert '"status": "failed"' in folder.journal.read_text(encoding="utf-8").splitlines()[-1]
     (handle,) = submit(tiny.workspace, [spec], start=False)
@@ -99,7 +99,7 @@ def test_a_run_whose_process_died_is_failed_and_can_be_asked_for_again(tiny: Tin
 
 def test_a_living_run_is_left_alone(fake: FakeWorkspace) -> None:
     before = {f.run_id: f.read_status() for f in folders(fake.workspace)}
-    assert settle(fake.workspace) == []
+    assert settle_dead_runs(fake.workspace) == []
     assert {f.run_id: f.read_status() for f in folders(fake.workspace)} == before
     assert "running" in {s["status"] for s in before.values()}
 
@@ -110,7 +110,7 @@ def test_a_cancelled_run_that_did_not_listen_is_cancelled_not_failed(tiny: Tiny)
     folder = find(tiny.workspace, spec.run_id)
     make_running(folder, *dead_pid())
     folder.cancel_flag.touch()
-    settle(tiny.workspace)
+    settle_dead_runs(tiny.workspace)
     assert folder.read_status()["status"] == "cancelled"
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from core.errors import UserError
 from core.locks import holding
-from core.runs import cancel, find, queue_state, settle, submit
+from core.runs import cancel, find, queue_state, settle_dead_runs, submit
 from core.runs.folder import RunFolder
 from core.runs.queue import waiting
 from core.runs.queue_settings import change_settings
@@ -82,14 +82,14 @@ def test_a_run_of_another_machine_lives_as_long_as_its_lock_is_held(tiny: Tiny) 
     folder = find(tiny.workspace, handle.run_id)
     folder.update_status(status="running", host="elsewhere", pid=1, pid_created=1.0, started=1.0)
     with holding(folder.lock_file):
-        assert settle(tiny.workspace) == [] and not claimable(folder)
+        assert settle_dead_runs(tiny.workspace) == [] and not claimable(folder)
     with holding(tiny.workspace.root / "queue.ray.lock"):
-        assert settle(tiny.workspace) == [], "the launcher that lives sees to its own runs"
+        assert settle_dead_runs(tiny.workspace) == [], "the launcher that lives sees to its own runs"
     assert claimable(folder)
     status = RunFolder(folder.path).read_status()
     assert (status["status"], status["attempt"], status["host"]) == ("queued", 2, None)
     folder.update_status(status="running", host="elsewhere", pid=1, pid_created=1.0, started=1.0)
-    assert settle(tiny.workspace) == [handle.run_id]
+    assert settle_dead_runs(tiny.workspace) == [handle.run_id]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.runs.folder import RunFolder
 from core.store import Store
-from core.store.journal import head_mark, read_part
+from core.store.journal import head_fingerprint, read_part
 from core.workspace import Workspace
 from tests.factories import fake_cohort, fake_run
 from tests.store.conftest import assert_same, contents
@@ -96,14 +96,14 @@ def test_a_torn_last_line_waits(tmp_path: Path) -> None:
     assert read_part(tmp_path / "none.jsonl", 5).offset == 5
 
 
-def test_a_new_journal_has_another_mark(tmp_path: Path) -> None:
+def test_a_new_journal_has_another_fingerprint(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    assert head_mark(path) is None
+    assert head_fingerprint(path) is None
     path.write_bytes(b"one")
-    assert head_mark(path) is None
+    assert head_fingerprint(path) is None
     path.write_bytes(b"one\n")
-    first = head_mark(path)
+    first = head_fingerprint(path)
     path.write_bytes(b"one\ntwo\n")
-    assert head_mark(path) == first
+    assert head_fingerprint(path) == first
     path.write_bytes(b"other\n")
-    assert head_mark(path) not in (None, first)
+    assert head_fingerprint(path) not in (None, first)

@@ -103,32 +103,32 @@ def test_only_what_is_new_is_read(fake: FakeWorkspace) -> None:
 
 def test_news_are_counted_only_when_there_are_some(fake: FakeWorkspace) -> None:
     with Store.open(fake.workspace) as store:
-        before = store.news
+        before = store.revision
         store.refresh()
-        assert store.news == before
+        assert store.revision == before
         added = fake_run(fake.workspace, fake.cohort, method="erm", seed=79, epochs=1)
         store.refresh()
-        after_run = store.news
+        after_run = store.revision
         fake_cohort(fake.workspace, patients=60, name="Another")
         store.refresh()
-        after_cohort = store.news
+        after_cohort = store.revision
         shutil.rmtree(fake.workspace.runs / added)
         store.refresh()
-        assert before < after_run < after_cohort < store.news
+        assert before < after_run < after_cohort < store.revision
 
 
 def test_a_run_that_started_afresh_shows_only_its_new_journal(fake: FakeWorkspace) -> None:
     run_id = fake.run_ids[2]
     with Store.open(fake.workspace) as store:
         folder = store.folder(run_id)
-        mark = store.mark(run_id)
+        before = store.predictions_fingerprint(run_id)
         assert len(store.epochs([run_id])) == 5
         folder.predictions.unlink()
         folder.journal.write_text('{"event": "start", "time": 9}\n{"event": "epoch", "time": 10, "epoch": 0, "train_loss": 1.0}\n', encoding="utf-8")
         store.refresh()
         assert store.epochs([run_id])["train_loss"].tolist() == [1.0]
         assert store.telemetry([run_id]).empty and store.predictions(run_id).empty and store.modality_scores(run_id).empty
-        assert store.mark(run_id) != mark
+        assert store.predictions_fingerprint(run_id) != before
 
 
 def test_rows_of_a_removed_run_or_cohort_go(fake: FakeWorkspace) -> None:

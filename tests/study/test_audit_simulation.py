@@ -113,7 +113,7 @@ def test_a_broken_promise_is_seen_and_an_exception_is_stated() -> None:
     assert line("size", "", np.arange(1000) < 5, 0.03, 0.07, DISCRETE).verdict == f"conservative: {DISCRETE}"
     assert line("size", "", np.arange(1000) < 150, 0.03, 0.07, DISCRETE).broken, "no exception lets a test reject too often"
     assert line("coverage", "", np.arange(1000) < 850, 0.93, 0.97, DISCRETE).broken, "or an interval miss too often"
-    assert Line("free", "", 0.5, 0.01, 100, None, None).kept is None
+    assert Line("free", "", 0.5, 0.01, 100, None, None).holds is None
     assert stated_exception(CohortSettings((600, 500)), 0.35, "auc") is None
     assert stated_exception(CohortSettings((600, 500)), 0.35, "tpr") is None
     assert stated_exception(CohortSettings((600, 40), 0.1, 0.95), 0.35, "auc") == EDGE

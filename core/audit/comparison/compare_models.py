@@ -136,7 +136,7 @@ class _Both:
         counts = group_counts(a, codes, len(groups))
         return cls(a, b, attribute, groups, codes, options, (Tables(a, codes, groups, counts, options), Tables(b, codes, groups, counts, options)))
 
-    def lacking(self, metric: str, group: int) -> str | None:
+    def not_judged(self, metric: str, group: int) -> str | None:
         """Why the group is not judged by this metric under one of the models; None where it is under both."""
         return self.tables[0][metric].reason[group] or self.tables[1][metric].reason[group]
 
@@ -154,12 +154,12 @@ def _groups(both: _Both) -> list[PairedDifference]:
         head = (a.model, b.model, both.attribute, name)
         inside = codes == g
         n = int(inside.sum())
-        reason = both.lacking("auc", g)
+        reason = both.not_judged("auc", g)
         if reason is not None:
             rows.append(_undefined(head, "auc", n, reason))
             continue
         for metric, found in estimated.items():
-            reason = both.lacking(metric, g)
+            reason = both.not_judged(metric, g)
             rows.append(_row(head, metric, n, found[g]) if reason is None else _undefined(head, metric, n, reason))
         rows += [_paired(head, metric, n, one, other, both.options) for metric, one, other in _linearised(a, b, inside)]
         rows += [_row(head, metric, n, found[g]) for metric, found in resampled.items()]

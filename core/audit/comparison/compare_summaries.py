@@ -56,13 +56,13 @@ def paired_areas_and_errors(a: Scored, b: Scored, codes: Ints, count: int, optio
     """Average precision, AUPRG and the debiased calibration error, one difference per group; none without replicates."""
     if not options.bootstrap or not (codes >= 0).any():
         return {}
-    level, how = 1 - options.alpha, _how(a, options, max_levels=LEVELS, by_label=False)
+    level, resampling = 1 - options.alpha, _resampling(a, options, max_levels=LEVELS, by_label=False)
     pair = Pair(a.y, a.score, b.score, codes, count)
-    found = compare_precision(pair, level=level, **how)
+    found = compare_precision(pair, level=level, **resampling)
     if a.no_probability is None and b.no_probability is None:
-        found["ece_debiased"] = compare_errors(pair, bins=options.calibration_bins, level=level, **how)
+        found["ece_debiased"] = compare_errors(pair, bins=options.calibration_bins, level=level, **resampling)
     return found
 
 
-def _how(data: Scored, options: AuditOptions, **more: Unpack[Resampling]) -> Resampling:
+def _resampling(data: Scored, options: AuditOptions, **more: Unpack[Resampling]) -> Resampling:
     return {"replicates": options.bootstrap, "seed": options.seed, "cluster": data.cluster, "weight": data.weight, **more}

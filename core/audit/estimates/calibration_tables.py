@@ -26,7 +26,7 @@ CALIBRATION_METRICS = ("ece", "ece_debiased", "calibration_intercept", "calibrat
 ERROR_METHOD = "labels drawn from the recalibrated risk"
 
 
-def calibration_tables(data: Scored, codes: Ints, count: int, lacking: Sequence[str | None], options: AuditOptions) -> list[MetricTable]:
+def calibration_tables(data: Scored, codes: Ints, count: int, too_few: Sequence[str | None], options: AuditOptions) -> list[MetricTable]:
     """ECE and debiased ECE (Neyman), intercept, slope and O:E (jackknife over patients), balanced Brier score (Student's t)."""
     if data.no_probability:
         return [MetricTable.undefined(name, count, data.no_probability) for name in CALIBRATION_METRICS]
@@ -34,32 +34,32 @@ def calibration_tables(data: Scored, codes: Ints, count: int, lacking: Sequence[
     fit = calibration_fit(data.y, data.score, codes, count, weight=data.weight, cluster=data.cluster)
     _, _, balanced = brier(data.y, data.score, codes, count, weight=data.weight, cluster=data.cluster)
     return [
-        *error_tables(errors, lacking, 1 - options.alpha),
-        *coefficient_tables(fit, lacking, 1 - options.alpha),
-        _balanced(data, codes, count, balanced, lacking, options),
+        *error_tables(errors, too_few, 1 - options.alpha),
+        *coefficient_tables(fit, too_few, 1 - options.alpha),
+        _balanced(data, codes, count, balanced, too_few, options),
     ]
 
 
-def coefficient_tables(fit: CalibrationFit, lacking: Sequence[str | None], level: float) -> list[MetricTable]:
+def coefficient_tables(fit: CalibrationFit, too_few: Sequence[str | None], level: float) -> list[MetricTable]:
     """Intercept, slope and O:E of every group; O:E as a ratio, its interval from the logarithm, its error by the delta method."""
     tables = []
     for name, found in (("calibration_intercept", fit.intercept), ("calibration_slope", fit.slope), ("oe_ratio", fit.log_oe)):
         (value, low, high), se = (found.value, *found.interval(level)), found.se
         if name == "oe_ratio":
             value, low, high, se = np.exp(value), np.exp(low), np.exp(high), np.exp(value) * se
-        reasons = tuple(why or own for why, own in zip(lacking, found.reason, strict=True))
+        reasons = tuple(why or own for why, own in zip(too_few, found.reason, strict=True))
         judged = np.array([why is None for why in reasons], dtype=bool)
         tables.append(MetricTable(name, value, low, high, se, judged, reasons, "jackknife over patients, Student's t", found.covariance, freedom=found.df))
     return tables
 
 
-def _table(name: str, value: Floats, low: Floats, high: Floats, se: Floats, lacking: Sequence[str | None], method: str) -> MetricTable:
+def _table(name: str, value: Floats, low: Floats, high: Floats, se: Floats, too_few: Sequence[str | None], method: str) -> MetricTable:
     undefined = "constant scores, perfectly separated classes or an absent class"
-    reasons = tuple(why or (None if np.isfinite(v) else undefined) for v, why in zip(value, lacking, strict=True))
+    reasons = tuple(why or (None if np.isfinite(v) else undefined) for v, why in zip(value, too_few, strict=True))
     return MetricTable(name, value, low, high, se, np.array([why is None for why in reasons]), reasons, method)
 
 
-def _balanced(data: Scored, codes: Ints, count: int, value: Floats, lacking: Sequence[str | None], options: AuditOptions) -> MetricTable:
+def _balanced(data: Scored, codes: Ints, count: int, value: Floats, too_few: Sequence[str | None], options: AuditOptions) -> MetricTable:
     """Mean of the two classes' Brier scores: each is a ratio of sums, and a row bears on one of them only."""
     square = (data.score - data.y) ** 2
     of_class = [linearise_ratio(square * own, own.astype(np.float64), codes, count, data.weight, data.cluster) for own in (data.y, ~data.y)]
@@ -69,14 +69,14 @@ def _balanced(data: Scored, codes: Ints, count: int, value: Floats, lacking: Seq
     inside = codes >= 0
     fewer = np.minimum(*(np.bincount(codes[inside & own], minlength=count) for own in (data.y, ~data.y)))
     half = stdtrit(np.maximum(fewer - 1.0, 1.0), 1 - options.alpha / 2) * se
-    return _table("balanced_brier", value, np.maximum(value - half, 0.0), value + half, se, lacking, "Student's t")
+    return _table("balanced_brier", value, np.maximum(value - half, 0.0), value + half, se, too_few, "Student's t")
 
 
-def error_tables(found: CalibrationErrors, lacking: Sequence[str | None], level: float) -> list[MetricTable]:
+def error_tables(found: CalibrationErrors, too_few: Sequence[str | None], level: float) -> list[MetricTable]:
     """ECE, plain and debiased, with the interval of the true error; the plain one's is widened where it leaves the value out."""
     low, high = found.interval(level)
     none = np.full(low.shape, np.nan)
     return [
-        _table("ece", found.plain, np.minimum(low, found.plain), np.maximum(high, found.plain), none, lacking, ERROR_METHOD),
-        _table("ece_debiased", found.debiased, low, high, none, lacking, ERROR_METHOD),
+        _table("ece", found.plain, np.minimum(low, found.plain), np.maximum(high, found.plain), none, too_few, ERROR_METHOD),
+        _table("ece_debiased", found.debiased, low, high, none, too_few, ERROR_METHOD),
     ]

@@ -35,7 +35,7 @@ def cross_group_table(data: Scored, codes: NDArray[np.int64], own: MetricTable, 
     """`own` : the AUC within each group."""
     count = own.value.size
     found = cross_group_auc(data.y, data.score, codes, count, cluster=data.cluster, weight=data.weight, level=1 - options.alpha)
-    reason = tuple(tuple(own.reason[i] if i == j else _lacking(found, i, j, options) for j in range(count)) for i in range(count))
+    reason = tuple(tuple(own.reason[i] if i == j else _why_undefined(found, i, j, options) for j in range(count)) for i in range(count))
     known = np.array([[why is None for why in row] for row in reason], dtype=bool).reshape(count, count)
     value, low, high = (_with_diagonal(cells, diagonal, known) for cells, diagonal in ((found.auc, own.value), (found.low, own.low), (found.high, own.high)))
     return CrossGroupTable(value, low, high, found.n_pos, found.n_neg, reason)
@@ -47,9 +47,9 @@ def _with_diagonal(cells: Floats, diagonal: Floats, known: NDArray[np.bool_]) ->
     return np.where(known, full, np.nan)
 
 
-def _lacking(found: CrossGroup, i: int, j: int, options: AuditOptions) -> str | None:
+def _why_undefined(found: CrossGroup, i: int, j: int, options: AuditOptions) -> str | None:
     least = MinimumCounts(options.min_positives, options.min_negatives)
-    few = least.lacking(int(found.n_pos[i]), int(found.n_neg[j]))
+    few = least.too_few(int(found.n_pos[i]), int(found.n_neg[j]))
     if few is None and min(found.patients_pos[i], found.patients_neg[j]) < 2:
         few = "all positives or all negatives are one patient's"
     return few or (None if np.isfinite(found.auc[i, j]) else "no positives or no negatives")

@@ -52,14 +52,14 @@ class Curves:
     scores: pd.DataFrame
 
 
-def curves(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...], lacking: Sequence[str | None], options: AuditOptions) -> Curves:
-    """All curves of the groups of one attribute. `lacking`: per group, why it is too small to be judged, or None."""
+def curves(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...], too_few: Sequence[str | None], options: AuditOptions) -> Curves:
+    """All curves of the groups of one attribute. `too_few`: per group, why it is too small to be judged, or None."""
     sliding = sliding_frame(data, codes, groups)
     scores = scores_frame(data, codes, groups)
     if data.no_probability:
         bins, smooth, benefit = (pd.DataFrame(columns=pd.Index(names)) for names in (RELIABILITY, SMOOTH, DECISION))
         return Curves(bins, smooth, benefit, sliding, scores)
-    fitted = smooth_frame(data, codes, groups, lacking, options)
+    fitted = smooth_frame(data, codes, groups, too_few, options)
     return Curves(reliability_frame(data, codes, groups, options), fitted, decision_frame(data, codes, groups), sliding, scores)
 
 
@@ -93,13 +93,13 @@ def reliability_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str,
     return frame[curve.drawn.ravel()].reset_index(drop=True)
 
 
-def smooth_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...], lacking: Sequence[str | None], options: AuditOptions) -> pd.DataFrame:
+def smooth_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...], too_few: Sequence[str | None], options: AuditOptions) -> pd.DataFrame:
     """Smooth calibration curves; see `Curves.smooth`."""
     found = calibration_curves(data.y, data.score, codes, len(groups), weight=data.weight, cluster=data.cluster)
     low, high = found.band(1 - options.alpha)
     parts = []
     for g, group in enumerate(groups):
-        reason = lacking[g] or found.reason[g]
+        reason = too_few[g] or found.reason[g]
         points = (np.array([np.nan]),) * 4 if reason else (found.predicted[g], found.risk[g], low[g], high[g])
         parts.append(pd.DataFrame({"group": group, **dict(zip(SMOOTH[1:5], points, strict=True)), "reason": reason}))
     return pd.concat(parts, ignore_index=True)
@@ -156,12 +156,12 @@ def threshold_frame(found: AttributeAudit, thresholds: Sequence[float], metrics:
 
     Columns: threshold, group, metric, value, low, high, selected (rows), n, reason.
     """
-    rows, codes, count, lacking = [], found.grouping.codes, len(found.groups), found.counts.lacking(found.options)
+    rows, codes, count, too_few = [], found.grouping.codes, len(found.groups), found.counts.too_few(found.options)
     for threshold in thresholds:
         decision = (found.data.score >= threshold).astype(np.int8)
         at = replace(found.data, decision=decision, no_decision=None, threshold=float(threshold))
         selected = np.bincount(codes[(codes >= 0) & (decision == 1)], minlength=count)
-        for table in rate_tables(at, codes, count, lacking, found.options, tuple(metrics)):
+        for table in rate_tables(at, codes, count, too_few, found.options, tuple(metrics)):
             for g, group in enumerate(found.groups):
                 ends = (table.value, table.low, table.high) if table.judged[g] else ()
                 value, low, high = (finite_or_none(column[g]) for column in ends) if ends else (None, None, None)

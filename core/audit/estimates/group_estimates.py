@@ -77,12 +77,12 @@ class GroupCounts:
     true_positives: NDArray[np.int64] | None = None
     false_positives: NDArray[np.int64] | None = None
 
-    def lacking(self, options: AuditOptions) -> tuple[str | None, ...]:
+    def too_few(self, options: AuditOptions) -> tuple[str | None, ...]:
         """Per group, the reason why it is too small to be judged, or None."""
         least = MinimumCounts(options.min_positives, options.min_negatives)
         reasons = []
         for n, n_pos, n_neg in zip(self.n, self.n_pos, self.n_neg, strict=True):
-            reason = least.lacking(int(n_pos), int(n_neg))
+            reason = least.too_few(int(n_pos), int(n_neg))
             if reason is None and n < options.min_rows:
                 reason = f"{n} rows, {options.min_rows} are needed"
             reasons.append(reason)
@@ -104,7 +104,7 @@ def group_counts(data: Scored, codes: NDArray[np.int64], count: int) -> GroupCou
     return GroupCounts(n, n_pos, n - n_pos, patients, hits, alarms)
 
 
-def auc_table(data: Scored, codes: NDArray[np.int64], count: int, lacking: tuple[str | None, ...], options: AuditOptions) -> MetricTable:
+def auc_table(data: Scored, codes: NDArray[np.int64], count: int, too_few: tuple[str | None, ...], options: AuditOptions) -> MetricTable:
     """AUC with DeLong's variance and, for groups that are judged, an interval of score type, which covers with few positives too.
 
     Below the guards DeLong's plain interval stands for the record where its width is not zero.
@@ -114,7 +114,7 @@ def auc_table(data: Scored, codes: NDArray[np.int64], count: int, lacking: tuple
     value = result.auc
     se = np.where(np.isfinite(value), result.se, np.nan)
     patients = np.minimum(result.pos.clusters, result.neg.clusters)
-    reasons = tuple(_auc_reason(*row) for row in zip(value, lacking, patients, strict=True))
+    reasons = tuple(_auc_reason(*row) for row in zip(value, too_few, patients, strict=True))
     judged = np.array([why is None for why in reasons], dtype=bool)
     low, high = auc_interval(result, 1 - options.alpha)
     half = normal_quantile(1 - options.alpha) * np.where(se > 0, se, np.nan)
@@ -123,9 +123,9 @@ def auc_table(data: Scored, codes: NDArray[np.int64], count: int, lacking: tuple
     return MetricTable("auc", value, low, high, se, judged, reasons, AUC_METHOD, freedom=_auc_freedom(result), estimates=estimates)
 
 
-def _auc_reason(value: float, lacking: str | None, patients: int) -> str | None:
-    if lacking is not None:
-        return lacking
+def _auc_reason(value: float, too_few: str | None, patients: int) -> str | None:
+    if too_few is not None:
+        return too_few
     if not np.isfinite(value):
         return "no positives or no negatives"
     return "all positives or all negatives are one patient's" if patients < 2 else None
@@ -139,7 +139,7 @@ def _auc_freedom(result: AucCovariance) -> Floats:
 
 
 def rate_tables(
-    data: Scored, codes: NDArray[np.int64], count: int, lacking: tuple[str | None, ...], options: AuditOptions, names: tuple[str, ...] = RATE_METRICS
+    data: Scored, codes: NDArray[np.int64], count: int, too_few: tuple[str | None, ...], options: AuditOptions, names: tuple[str, ...] = RATE_METRICS
 ) -> list[MetricTable]:
     """Rates at the operating point with Wilson's interval, on effective sizes where rows are weighted or clustered."""
     if data.decision is None:
@@ -154,36 +154,36 @@ def rate_tables(
         low, high = estimates.interval(1 - options.alpha)
         with np.errstate(invalid="ignore", divide="ignore"):
             se = np.sqrt(value * (1 - value) / size)
-        reasons = tuple(_rate_reason(name, int(k), v, why, options) for k, v, why in zip(trials, estimates.value, lacking, strict=True))
+        reasons = tuple(_rate_reason(name, int(k), v, why, options) for k, v, why in zip(trials, estimates.value, too_few, strict=True))
         judged = np.array([why is None for why in reasons])
-        method = "Wilson" if data.simple else "Wilson, effective size"
+        method = "Wilson" if data.independent_unweighted else "Wilson, effective size"
         tables.append(
             MetricTable(name, value, low, high, np.where(se > 0, se, np.nan), judged, reasons, method, trials=size, freedom=estimates.df, estimates=estimates)
         )
     return tables
 
 
-def _rate_reason(name: str, trials: int, value: float, lacking: str | None, options: AuditOptions) -> str | None:
+def _rate_reason(name: str, trials: int, value: float, too_few: str | None, options: AuditOptions) -> str | None:
     """Each rate is judged by its own denominator; those over all rows by the group's guards too."""
     needed = {"tpr": options.min_positives, "fpr": options.min_negatives}.get(name, options.min_rows)
     if trials < needed:
         return f"{trials} {NEEDS.get(name, 'rows')}, {needed} are needed"
     if not np.isfinite(value):
         return "all rows are one patient's"
-    return lacking if name in ("accuracy", "selection_rate") else None
+    return too_few if name in ("accuracy", "selection_rate") else None
 
 
-def mean_tables(data: Scored, codes: NDArray[np.int64], count: int, lacking: tuple[str | None, ...], options: AuditOptions) -> list[MetricTable]:
+def mean_tables(data: Scored, codes: NDArray[np.int64], count: int, too_few: tuple[str | None, ...], options: AuditOptions) -> list[MetricTable]:
     """Metrics that are means over rows: Brier score and, at a threshold, net benefit."""
     if data.no_probability:
         return [MetricTable.undefined(name, count, data.no_probability) for name in ("brier", "net_benefit")]
     benefit = net_benefit_rows(data)
-    tables = [_mean_table("brier", (data.score - data.y) ** 2, data.y.astype(np.int64), data, codes, count, lacking, options)]
+    tables = [_mean_table("brier", (data.score - data.y) ** 2, data.y.astype(np.int64), data, codes, count, too_few, options)]
     if isinstance(benefit, str):
         return [*tables, MetricTable.undefined("net_benefit", count, benefit)]
     assert data.decision is not None
     kind = np.where(data.decision == 0, 0, np.where(data.y, 1, 2))
-    return [*tables, _mean_table("net_benefit", benefit, kind, data, codes, count, lacking, options)]
+    return [*tables, _mean_table("net_benefit", benefit, kind, data, codes, count, too_few, options)]
 
 
 def _mean_table(
@@ -193,7 +193,7 @@ def _mean_table(
     data: Scored,
     codes: NDArray[np.int64],
     count: int,
-    lacking: tuple[str | None, ...],
+    too_few: tuple[str | None, ...],
     options: AuditOptions,
 ) -> MetricTable:
     ends = (0.0, 1.0) if name == "brier" else (-np.inf, 1.0)
@@ -201,7 +201,7 @@ def _mean_table(
     low, high = estimates.interval(1 - options.alpha)
     value = linearise_ratio(rows, np.ones(rows.size), codes, count, data.weight).value
     reasons = tuple(
-        why if why is not None else None if np.isfinite(v) else "rows of one patient alone" for v, why in zip(estimates.value, lacking, strict=True)
+        why if why is not None else None if np.isfinite(v) else "rows of one patient alone" for v, why in zip(estimates.value, too_few, strict=True)
     )
     judged = np.array([why is None for why in reasons])
     return MetricTable(name, value, low, high, estimates.se, judged, reasons, MEAN_METHOD, freedom=estimates.df, estimates=estimates)

@@ -35,7 +35,7 @@ BELOW_ZERO = "below 0: worse than calling everybody positive, and how far below 
 TOO_WIDE = "its interval reaches below -1: too few positives for this measure"
 
 
-def precision_tables(data: Scored, codes: Ints, count: int, lacking: Sequence[str | None], options: AuditOptions) -> list[MetricTable]:
+def precision_tables(data: Scored, codes: Ints, count: int, too_few: Sequence[str | None], options: AuditOptions) -> list[MetricTable]:
     """Both areas of every group; no interval without replicates, or where a tenth of them lack a class."""
     values = (average_precision(data.y, data.score, codes, count, data.weight), auprg(data.y, data.score, codes, count, data.weight))
     errors = _errors(data, codes, count, options)
@@ -46,7 +46,7 @@ def precision_tables(data: Scored, codes: Ints, count: int, lacking: Sequence[st
     for k, (name, value) in enumerate(zip(PRECISION_METRICS, values, strict=True)):
         se = np.where(np.isfinite(value) & (errors[:, k] > 0), errors[:, k], np.nan)
         low, high = _limits(name, value, se, freedom, 1 - options.alpha)
-        reasons = tuple(why or _not_shown(name, *row) for why, *row in zip(lacking, value, low, strict=True))
+        reasons = tuple(why or _not_shown(name, *row) for why, *row in zip(too_few, value, low, strict=True))
         silent = np.array([name == "auprg" and _not_shown(name, *row) is not None for row in zip(value, low, strict=True)], dtype=bool)
         value, low, high, se = (np.where(silent, np.nan, v) for v in (value, low, high, se))
         judged = np.array([why is None for why in reasons], dtype=bool)

@@ -32,7 +32,7 @@ class Scored:
     weight: NDArray[np.float64] | None = None
 
     @property
-    def simple(self) -> bool:
+    def independent_unweighted(self) -> bool:
         """Rows are independent and count the same."""
         return self.cluster is None and self.weight is None
 

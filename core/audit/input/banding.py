@@ -72,12 +72,12 @@ def _banded(name: str, attribute: Attribute, given: tuple[float, ...], source: s
     return _at(name, attribute, values, quantile_edges(values[attribute.codes[attribute.codes >= 0]]), "at quantiles, for groups of about equal size")
 
 
-def _at(name: str, attribute: Attribute, values: Floats, edges: Sequence[float], how: str) -> tuple[Attribute, list[AuditFinding]]:
+def _at(name: str, attribute: Attribute, values: Floats, edges: Sequence[float], cut: str) -> tuple[Attribute, list[AuditFinding]]:
     """The attribute in bands, and the finding that says so."""
     labels = band_labels(edges)
     code = np.append(np.searchsorted(np.asarray(edges), values, side="right"), -1)
     result = Attribute(labels, code[attribute.codes], tuple(float(edge) for edge in edges)).take(slice(None))
-    message = f"{name} is a number with {len(attribute.names)} different values: it is compared in bands ({', '.join(result.names)}), {how}"
+    message = f"{name} is a number with {len(attribute.names)} different values: it is compared in bands ({', '.join(result.names)}), {cut}"
     remedy = f"choose other edges, for example --bins {name}={','.join(_short(edge) for edge in edges)}"
     found = [AuditFinding("banded", "info", message, int(np.count_nonzero(attribute.codes >= 0)), remedy)]
     if len(attribute.names) == int(np.count_nonzero(attribute.codes >= 0)) and _whole(values):

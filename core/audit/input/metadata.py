@@ -15,8 +15,8 @@ def with_metadata(table: Table, metadata: Table, on: str) -> tuple[Table, AuditF
     UserError
         When an id has several rows in `metadata` that differ, or when no id is found there.
     """
-    both, lacking = left_join(table, metadata, on)
-    if not lacking:
+    both, unmatched = left_join(table, metadata, on)
+    if not unmatched:
         return both, None
-    message = f"{lacking} rows have an id in column '{on}' that {metadata.source} does not have; their attributes are missing"
-    return both, AuditFinding("no_metadata", "warning", message, lacking, f"add these ids to {metadata.source}")
+    message = f"{unmatched} rows have an id in column '{on}' that {metadata.source} does not have; their attributes are missing"
+    return both, AuditFinding("no_metadata", "warning", message, unmatched, f"add these ids to {metadata.source}")

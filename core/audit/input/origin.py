@@ -93,9 +93,9 @@ def table_origin(columns: Mapping, rows: int, positive: Iterable[str], missing: 
     """
     origin = Origin(columns=columns, positive=tuple(positive), rows_read=rows)
     gone = np.zeros(rows, dtype=bool)
-    for name, lacking in missing.items():
-        origin = origin.without(f"no value in column '{name}'", int(np.count_nonzero(lacking & ~gone)))
-        gone |= lacking
+    for name, blank in missing.items():
+        origin = origin.without(f"no value in column '{name}'", int(np.count_nonzero(blank & ~gone)))
+        gone |= blank
     return origin
 
 

@@ -20,8 +20,8 @@ DIFFERENT_SAMPLES = "influences of {a} and of {b} samples: joint inference needs
 
 
 @dataclass(frozen=True)
-class Influence:
-    """Influence of every sample on the estimate of its group; arrays (n,).
+class InfluenceFunction:
+    """InfluenceFunction of every sample on the estimate of its group; arrays (n,).
 
     value : 0 where undefined. column : group, -1 for none. unit : index of the patient, None where every sample is one.
     """
@@ -32,7 +32,7 @@ class Influence:
     n_units: int
 
 
-def joint_covariance(influences: Sequence[Influence], counts: Sequence[int]) -> Floats:
+def joint_covariance(influences: Sequence[InfluenceFunction], counts: Sequence[int]) -> Floats:
     """Covariance (E, E) of all estimates, those of the first influence first; E = sum of counts.
 
     Parameters
@@ -50,7 +50,7 @@ def joint_covariance(influences: Sequence[Influence], counts: Sequence[int]) -> 
     return _by_patient(influences, offsets, unit)
 
 
-def _by_patient(influences: Sequence[Influence], offsets: Ints, unit: Ints) -> Floats:
+def _by_patient(influences: Sequence[InfluenceFunction], offsets: Ints, unit: Ints) -> Floats:
     shape = (int(unit.max(initial=0)) + 1, int(offsets[-1]))
     summed = sparse.csr_array(shape)
     for influence, offset in zip(influences, offsets, strict=False):
@@ -60,7 +60,7 @@ def _by_patient(influences: Sequence[Influence], offsets: Ints, unit: Ints) -> F
     return np.asarray((summed.T @ summed).toarray(), dtype=np.float64)
 
 
-def _by_cell(influences: Sequence[Influence], counts: Sequence[int], offsets: Ints) -> Floats:
+def _by_cell(influences: Sequence[InfluenceFunction], counts: Sequence[int], offsets: Ints) -> Floats:
     """Of independent samples: those that share all their groups give one product of matrices."""
     columns = list({id(i.column): i.column for i in influences}.values())
     cell = np.zeros(columns[0].size, dtype=np.int64)
