@@ -37,7 +37,7 @@ def chart_block(figure: Figure, key: str | None = None) -> None:
             _key(figure.key(look))
         for start in range(0, len(figure.panels), figure.columns):
             row = figure.panels[start : start + figure.columns]
-            places = st.columns(figure.columns, gap="medium") if len(figure.panels) > 1 else [st.container()]
+            places = st.columns(figure.columns, gap="medium") if len(figure.panels) > 1 and figure.columns > 1 else [st.container()]
             for offset, (place, panel) in enumerate(zip(places, row, strict=False)):
                 with place:
                     if panel.heading:

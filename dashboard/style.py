@@ -19,6 +19,8 @@ STYLE = """
 [class*="st-key-below-"] { margin-top: -.6rem; }
 [class*="st-key-block-"] h2, [class*="st-key-block-"] h3, .st-key-tour h2, .st-key-report-contents h2 { padding: .9rem 0 .15rem 0; font-size: 1.12rem; line-height: 1.35; }
 [class*="st-key-block-"] [data-testid="stVegaLiteChart"] { overflow: visible; }
+/* The slider's track, which begins half a thumb inside, from end to end of the plot below it: 40 pixels are the axis's. */
+[class*="audit-slide"][class*="-over-chart"] { box-sizing: border-box; padding-left: 34px; margin-right: -3px; width: calc(100% + 3px) !important; }
 .chart-key { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; font-size: .875rem; }
 .chart-key span { display: inline-flex; align-items: center; gap: .4rem; }
 .chart-key i { width: .7rem; height: .7rem; border-radius: 50%; }

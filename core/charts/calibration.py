@@ -24,7 +24,7 @@ MOST_REACH = 0.1
 """... and at most from a tenth to tenfold: an interval beyond is cut there, with a mark."""
 NOTES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 TABLE = {"run": "Run", "group": "", "oe": "Observed / expected events", "oe_low": "Low", "oe_high": "High", "n_pos": "Positive", "n_neg": "Negative"}
-NO_PROBABILITIES = "The scores of these runs are no probabilities: calibration cannot be told."
+NO_PROBABILITIES = "The scores of these runs are not probabilities, so calibration cannot be judged."
 
 
 def curves(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str], attribute: str) -> Figure:

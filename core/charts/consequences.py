@@ -41,6 +41,8 @@ def thresholds(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[s
         title += f", {widest[0]} of the positives of every group are found"
     elif widest:
         title += f", {widest[0]} of the positives of {widest[1]} are found and {widest[2]} of those of {widest[3]} under {widest[4]}"
+    else:
+        title += ", the sensitivity of fewer than two groups can be estimated"
     columns = {
         "run": "Run",
         "threshold": "Threshold",
@@ -122,7 +124,7 @@ def equity(frame: pd.DataFrame, names: Mapping[str, str], attribute: str) -> Fig
     limits = share_domain([rows["low"], rows["high"], rows["value"]])
     best = rows[(rows["metric"] == "es_auc") & rows["value"].notna()].sort_values("value")
     title = (
-        "ES-AUC cannot be told"
+        "ES-AUC is not estimable: fewer than two groups can be judged"
         if best.empty
         else _same(best["value"], "ES-AUC", "run")
         or f"ES-AUC is highest under {best.iloc[-1]['run']}: {text.interval(best.iloc[-1]['value'], best.iloc[-1]['low'], best.iloc[-1]['high'])}"
@@ -217,7 +219,7 @@ def intersections(frame: pd.DataFrame, run: str, attributes: Sequence[str]) -> F
     known = rows[rows["value"].notna() & (rows["depth"] > 0)].sort_values("value")
     ended = int(rows["value"].isna().sum())
     title = (
-        "No intersection has enough patients"
+        "No intersection has enough positives and negatives"
         if known.empty
         else f"Lowest: {known.iloc[0]['path']}, {text.interval(known.iloc[0]['value'], known.iloc[0]['low'], known.iloc[0]['high'])} under {run}"
     )
@@ -228,11 +230,11 @@ def intersections(frame: pd.DataFrame, run: str, attributes: Sequence[str]) -> F
         "high": "High",
         "n_pos": "Positive",
         "n_neg": "Negative",
-        "why": "Why the branch ends",
+        "why": "Why not estimable",
     }
     return Figure(name="intersections", title=title, alt=f"Indented list of groups of {' and '.join(attributes)} with AUC and interval. {title}.", data=rows[list(columns)], table=columns,
                   panels=(Panel(partial(_tree_panel, rows.reset_index(drop=True), share_domain([rows["low"], rows["high"], rows["value"]]))),), terms=("intersection", "group_auc"),
-                  note=f"{text.plural(ended, 'branch', 'branches')} ended for want of positives or negatives." if ended else "No branch ended for want of patients.")  # fmt: skip
+                  note=f"Not estimable (//): {text.plural(ended, 'row')} with too few positives or negatives." if ended else "Every row has enough positives and negatives.")  # fmt: skip
 
 
 def _tree_panel(rows: pd.DataFrame, limits: list[float], look: Look, width: Width) -> Any:

@@ -79,17 +79,21 @@ def forest(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str],
     )
     title = forest_finding(rows, names)
     if seeds is not None:
-        told = [
-            f"{text.decimal(row['low'])} to {text.decimal(row['high'])} under {names[row['run_id']]}"
-            for row in spans.to_dict("records")
-            if row["seeds"] > 1 and row["run_id"] in names
-        ]
-        title += f". In single seeds the gap is {text.listing(told, 3)}" if told else ""
+        title += _in_single_seeds(spans, names)
     return Figure(
         name="group-auc", title=title, alt=f"Forest plot of AUC by {attribute}, a row per group with its interval and counts, one panel per run. {title}.",
         data=rows[list(columns)], table=columns, panels=panels, columns=min(3, max(1, len(panels))), terms=("group_auc", "interval"),
         note=("Test split, 95 % intervals. " if seeds is None else "Test split. Dots: means over seeds; lines: from the lowest to the highest seed; faint: each seed. ") + f"Dashed: the AUC of everybody{_unknown(rows, attribute)}. At the right: positives and negatives." + (" Hatched: too few for an estimate." if rows["value"].isna().any() else ""),
     )  # fmt: skip
+
+
+def _in_single_seeds(spans: pd.DataFrame, names: Mapping[str, str]) -> str:
+    """From which to which gap the seeds of each method go; nothing where all are written alike, which the title has said."""
+    several = [row for row in spans.to_dict("records") if row["seeds"] > 1 and row["run_id"] in names]
+    if len({text.decimal(row[end]) for row in several for end in ("low", "high")}) < 2:
+        return ""
+    told = [f"{text.decimal(row['low'])} to {text.decimal(row['high'])} under {names[row['run_id']]}" for row in several]
+    return f". In single seeds the gap is {text.listing(told, 3)}"
 
 
 def _unknown(rows: pd.DataFrame, attribute: str) -> str:

@@ -130,7 +130,7 @@ def groups_answer(performance: pd.DataFrame, verdicts: pd.DataFrame, view: Shown
     known = verdicts[verdicts["gap"].notna()] if not verdicts.empty else verdicts
     if known.empty:
         reason = verdicts["reason"].iloc[0] if len(verdicts) else "there are no test predictions"
-        return f"It cannot be told whether a group of {view.attribute} is served worse: {reason}", "not enough data", ""
+        return f"It is not known whether a group is served worse by {view.attribute}: {reason}", "not enough data", ""
     top = known.assign(_rank=known["verdict"].map(STRENGTH)).sort_values(["_rank", "p", "gap"], ascending=[False, True, False], kind="stable").iloc[0]
     pair = top["pair"] or top
     counts = performance[(performance["run_id"] == top["run_id"]) & performance["group"].isin([pair["group_low"], pair["group_high"]])]
@@ -182,7 +182,7 @@ def standing(best: str, ahead: Sequence[str], open_to: Sequence[str], what: str)
         return f"{best} is clearly ahead of every other method on {what}"
     if not ahead:
         return f"No method is clearly ahead on {what}: the lead of {best} may be chance"
-    return f"{best} has the best {what}, clearly ahead of {text.listing(ahead)}; {text.listing(open_to)} cannot be told apart from it"
+    return f"{best} has the best {what}, clearly ahead of {text.listing(ahead)}; {text.listing(open_to)} {'is' if len(open_to) == 1 else 'are'} not shown to differ from it"
 
 
 def leaning(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:

@@ -103,7 +103,7 @@ def test_two_models_are_compared_and_a_threshold_slides(monkeypatch: pytest.Monk
     open_tab(app, "Threshold")
     curve = pd.DataFrame(kept.document["models"]["score"]["attributes"]["race"]["curves"]["sliding"])
     cut = sorted(curve["threshold"].unique())[30]
-    app.select_slider(key="audit-slide-score-race-slider").set_value(cut)
+    app.slider(key="audit-slide-score-race-slider").set_value(cut)
     calm(app.run())
     rates = next(table.value for table in app.dataframe if {"rows selected", "selected", "TPR", "group"} <= set(table.value.columns)).set_index("group")
     here = curve[curve["threshold"] == cut].set_index("group")

@@ -84,7 +84,7 @@ def test_the_gap_stands_on_its_null_in_one_chart(fake: FakeWorkspace, monkeypatc
         ("ROC", "At one false alarm in ten", 1),
         ("Calibration", "Observed events agree with the predicted ones", 2),
         ("Between groups", "Hardest to rank", 1),
-        ("Intersections", "No intersection has enough patients", 1),
+        ("Intersections", "No intersection has enough positives and negatives", 1),
     ],
 )
 def test_only_the_open_tab_is_drawn(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch, tab: str, says: str, panels: int) -> None:
