@@ -83,6 +83,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def summary_of(manifest: Mapping[str, Any]) -> CohortSummary:
+    """What lists of cohorts show, from a cohort's manifest.json."""
     roles = manifest["roles"]
     modalities = tuple(item["name"] for item in roles.get("modalities", ()))
     return CohortSummary(
@@ -91,6 +92,7 @@ def summary_of(manifest: Mapping[str, Any]) -> CohortSummary:
 
 
 def damaged_file(folder: Path, file: str, why: str) -> DamagedFile:
+    """The error for a file of a cohort's folder that cannot be used, with what to do about it."""
     return DamagedFile(f"cohort {folder.name}", file, why, f"delete it with {command('delete', 'cohort', folder.name)} and bring its table again")
 
 
@@ -151,5 +153,5 @@ def _checked(value: Any, folder: Path) -> dict[str, Any]:
         *(column for item in roles["modalities"] for column in item["columns"]),
     ]
     if not all(isinstance(text, str) for text in texts):
-        raise ValueError("has roles that are no texts")
+        raise ValueError("has roles that are not text")
     return value

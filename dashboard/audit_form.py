@@ -161,7 +161,8 @@ def _columns(draft: Draft, head: pd.DataFrame) -> dict[str, Any]:
         rows = [{"Column": c, "Why": guess.reasons.get(c, "not recognised: not used unless you choose it")} for c in columns]
         st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", alt="What each column was taken for, and why")
     return {
-        "label": label, "unclear": meaning.unclear, "positive": meaning.positive, "uncertain": meaning.uncertain, "blank": meaning.blank, "score": tuple(score), "attributes": tuple(attributes), "id": identity, "patient": patient,
+        "label": label, "unclear": meaning.unclear, "positive": meaning.positive, "uncertain": meaning.uncertain, "blank": meaning.blank, "score": tuple(score),
+        "attributes": tuple(attributes), "id": identity, "patient": patient,
         "prediction": (prediction,) if prediction else (), "model": model, "split": split, "weights": weights,
     }  # fmt: skip
 

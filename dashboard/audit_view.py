@@ -83,8 +83,10 @@ def audit_view(document: Mapping[str, Any]) -> None:
     section(contents.BEFORE)
     show_findings(findings, "Nothing odd about this file", key="audit-findings")
     how_to_read(
-        "**Disparity**: a difference between two groups is shown after correction and, as observed, reaches the tolerance; the sentence says whether it is shown "
-        "as well that it exceeds it. **None found**: the interval of every pair lies within the tolerance. Everything else is **not enough data**: it is never a pass. The chance null says how large a gap comes out by "
+        "**Disparity**: a difference between two groups is shown after correction and, as observed, reaches the tolerance; the sentence "
+        "says whether it is shown "
+        "as well that it exceeds it. **None found**: the interval of every pair lies within the tolerance. Everything else is **not enough "
+        "data**: it is never a pass. The chance null says how large a gap comes out by "
         "chance alone with groups of these sizes.",
         terms=("auc", "interval", "max_gap", "es_auc", "null", "dpd", "deodds", "ece"),
     )
@@ -154,14 +156,11 @@ def _attribute(document: Mapping[str, Any], singles: list[str], model: str, verd
         "Calibration": lambda: chart_block(
             reliability(
                 labelled(curve_table(document, model, attribute, "reliability"), attribute),
-                attribute,
                 labelled(curve_table(document, model, attribute, "smooth"), attribute),
             ),
             key="audit-reliability",
         ),
-        "Net benefit": lambda: chart_block(
-            decision_curves(labelled(curve_table(document, model, attribute, "decision"), attribute), attribute), key="audit-decision"
-        ),
+        "Net benefit": lambda: chart_block(decision_curves(labelled(curve_table(document, model, attribute, "decision"), attribute)), key="audit-decision"),
     }
     lazy_tabs(
         {

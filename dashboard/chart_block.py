@@ -1,5 +1,7 @@
-"""The chart block: finding as a title, the chart, its sentence for readers who cannot see
-it, downloads that are rendered only when asked for, and the table on demand."""
+"""The chart block: a finding as a title, and the chart.
+
+With its sentence for readers who cannot see it, downloads that are rendered only when asked for, and the table on demand.
+"""
 
 from __future__ import annotations
 
@@ -103,7 +105,9 @@ def image(figure: Figure, kind: str) -> bytes:
 
 
 def table_csv(figure: Figure) -> bytes:
-    """The data behind the figure, one row per mark, under the headings of its table. Cells that a spreadsheet
-    would run as a formula are led by an apostrophe."""
+    """The data behind the figure, one row per mark, under the headings of its table.
+
+    Cells that a spreadsheet would run as a formula are led by an apostrophe.
+    """
     named = figure.data[list(figure.table)].rename(columns=figure.table) if figure.table else figure.data
     return csv_text(named).encode()

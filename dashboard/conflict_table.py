@@ -14,7 +14,8 @@ from dashboard.number_table import NOTHING
 from dashboard.selection_bar import View
 
 WHAT = (
-    "A training step changes the network in the direction that helps most on average. A modality's own direction may agree with it or work against it: that is a conflict. "
+    "A training step changes the network in the direction that helps most on average. A modality's own direction may agree with it or work "
+    "against it: that is a conflict. "
     "Directions that have nothing to do with each other disagree in half of all steps, so only more than half is more than chance."
 )
 

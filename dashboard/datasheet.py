@@ -24,7 +24,7 @@ MOST_ASIDE = 200
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _cohort(root: str, cohort_id: str) -> Cohort:
+def _cohort(root: str, cohort_id: str) -> Cohort:  # noqa: ARG001 -- part of the cache's key
     return load(state.workspace(), cohort_id)
 
 

@@ -33,8 +33,10 @@ class Upload(Protocol):
 
 @dataclass(frozen=True)
 class Draft:
-    """One folder in the workspace's uploads. `draft.json` holds the choices made so far:
-    `table` and `images` (paths), `roles`, `name`, `left_out` (files that were refused)."""
+    """One folder in the workspace's uploads.
+
+    `draft.json` holds the choices made so far: `table` and `images` (paths), `roles`, `name`, `left_out` (files that were refused).
+    """
 
     folder: Path
 

@@ -13,7 +13,7 @@ from dashboard.page_advice import on_page
 
 Color = Literal["red", "orange", "gray"]
 GRAVITY: Mapping[str, tuple[str, Color, str]] = {
-    "error": ("must be mended", "orange", ":material/block:"),
+    "error": ("must be corrected", "orange", ":material/block:"),
     "warning": ("look at this", "orange", ":material/warning:"),
     "info": ("good to know", "gray", ":material/info:"),
 }

@@ -40,7 +40,8 @@ def finished_runs(view: View) -> None:
 def _table(ended: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "Run": ended["label"], "Seed": ended["seed"], "Trained for": ended["attribute"].fillna("—"), "Budget": ended["preset"].fillna("own"), "State": ended["status"],
+            "Run": ended["label"], "Seed": ended["seed"], "Trained for": ended["attribute"].fillna("—"), "Budget": ended["preset"].fillna("own"),
+            "State": ended["status"],
             "Ended": ended["finished"].dt.strftime("%Y-%m-%d %H:%M"),
         }
     )  # fmt: skip

@@ -26,7 +26,8 @@ def methods_table(view: View, runs: pd.DataFrame, measure: str, reference: str |
         f"; difference in {title(measure)} from {reference} on the same patients and seeds, 95 % interval." if reference else "."
     )
     st.caption(
-        "Mean over seeds, standard deviation in brackets. Rates at a score of .5. The difference is of the same patients and seeds, its p corrected for all pairs of methods."
+        "Mean over seeds, standard deviation in brackets. Rates at a score of .5. The difference is of the same patients and seeds, its p "
+        "corrected for all pairs of methods."
     )
     kinds = (
         ("CSV", "text/csv", "csv", lambda: csv_text(numbers)),

@@ -6,10 +6,13 @@ import re
 
 CONTROLS = {
     "label": "the role 'label'", "patient": "the role 'patient id'", "id": "the role 'sample id'", "split": "the role 'split'", "drop": "the role 'not used'",
-    "image": "the role 'image file'", "volume": "the role 'volume file'", "text": "the role 'text'", "tabular": "the role 'table value'", "attribute": "the box 'sensitive'",
+    "image": "the role 'image file'", "volume": "the role 'volume file'", "text": "the role 'text'", "tabular": "the role 'table value'",
+    "attribute": "the box 'sensitive'",
     "positive": "the choice of the positive value", "uncertain": "the choice beside the positive value", "blank": "the choice beside the positive value",
-    "merge": "the groups to put together, below the roles", "images": "the upload of images", "sheet": "the choice of the sheet", "encoding": "the choice of the encoding",
-    "prediction": "'Predicted label'", "score": "'Score'", "model": "'Name of the model'", "attributes": "'Sensitive attributes'", "weights": "'Sampling weights'",
+    "merge": "the groups to put together, below the roles", "images": "the upload of images", "sheet": "the choice of the sheet",
+    "encoding": "the choice of the encoding",
+    "prediction": "'Predicted label'", "score": "'Score'", "model": "'Name of the model'", "attributes": "'Sensitive attributes'",
+    "weights": "'Sampling weights'",
 }  # fmt: skip
 """Flag -> the control that does the same."""
 _ARGUMENT = r"(?:[ =](?:'[^']*'|\"[^\"]*\"|[A-Z][A-Z_|=,]+\b|\S+=\S+|(?:exclude|negative|positive)(?:, negative)?(?: or (?:negative|positive))?))?"

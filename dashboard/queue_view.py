@@ -1,5 +1,7 @@
-"""The queue as it is now: progress, time left, cancel, retry, live curves. It lives in the run
-folders, so a closed tab or a restarted server loses nothing."""
+"""The queue as it is now: progress, time left, cancel, retry, live curves.
+
+It lives in the run folders, so a closed tab or a restarted server loses nothing.
+"""
 
 from __future__ import annotations
 

@@ -56,8 +56,10 @@ class View:
 
     @property
     def trained_for(self) -> str:
-        """The attributes that the chosen runs were trained for, in words. Telemetry by group is
-        of these groups; AUCs of test patients can be had for any attribute."""
+        """The attributes that the chosen runs were trained for, in words.
+
+        Telemetry by group is of these groups; AUCs of test patients can be had for any attribute.
+        """
         return listing(list(dict.fromkeys(map(str, self.runs["attribute"].dropna())))) or "no attribute"
 
     @property

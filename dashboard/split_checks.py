@@ -40,6 +40,9 @@ def split_warning(data: Cohort, attribute: str | None) -> None:
         named = listing([f"{row['group']} has {plural(row['n_pos'], 'positive')} and {plural(row['n_neg'], 'negative')}" for row in part.to_dict("records")], 4)
         lines.append(f"In the {split} split {named}: {JUDGED[str(split)]} will not be estimable there.")
     title = data.roles.title(attribute) if attribute else ""
-    help_text = f"A group of {title} needs {NEEDED} positives and {NEEDED} negatives in a split. What helps: merge small groups, or give the split more patients (bring the table again), or cross-validation, in which every patient is judged once."
+    help_text = (
+        f"A group of {title} needs {NEEDED} positives and {NEEDED} negatives in a split. What helps: merge small groups, or give the split "
+        "more patients (bring the table again), or cross-validation, in which every patient is judged once."
+    )
     with st.container(key="split-warning"):
         st.warning("  \n".join(md(line) for line in lines) + "  \n" + md(help_text), icon=":material/balance:")

@@ -38,7 +38,7 @@ def store(fresh: bool = False) -> Store:
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def _attributes(root: str, cohort_id: str) -> dict[str, tuple[str, ...]]:
+def _attributes(root: str, cohort_id: str) -> dict[str, tuple[str, ...]]:  # noqa: ARG001 -- part of the cache's key
     frame = store().attributes(cohort_id)
     known = frame[frame["value"].notna()]
     return {str(name): group_order(part["value"].unique()) for name, part in known.groupby("attribute", sort=False)}

@@ -13,11 +13,13 @@ STYLE = """
 .theme-switch { display: inline-flex; border: 1px solid color-mix(in srgb, currentColor 22%, transparent); border-radius: .5rem; overflow: hidden; }
 .theme-switch button { all: unset; cursor: pointer; padding: .2rem .6rem; font-size: .8rem; color: inherit; }
 .theme-switch button:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
-:root[data-chosen-theme="System"] [data-theme-choice="System"], :root[data-chosen-theme="Light"] [data-theme-choice="Light"], :root[data-chosen-theme="Dark"] [data-theme-choice="Dark"] { background: color-mix(in srgb, currentColor 14%, transparent); font-weight: 600; }
+:root[data-chosen-theme="System"] [data-theme-choice="System"], :root[data-chosen-theme="Light"] [data-theme-choice="Light"],
+:root[data-chosen-theme="Dark"] [data-theme-choice="Dark"] { background: color-mix(in srgb, currentColor 14%, transparent); font-weight: 600; }
 :root[data-choosing-theme] [data-testid="stMainMenuPopover"] { visibility: hidden; }
 .st-key-brand p { font-size: .85rem; line-height: 1.4; opacity: .75; }
 [class*="st-key-below-"] { margin-top: -.6rem; }
-[class*="st-key-block-"] h2, [class*="st-key-block-"] h3, .st-key-tour h2, .st-key-report-contents h2 { padding: .9rem 0 .15rem 0; font-size: 1.12rem; line-height: 1.35; }
+[class*="st-key-block-"] h2, [class*="st-key-block-"] h3, .st-key-tour h2, .st-key-report-contents h2 { padding: .9rem 0 .15rem 0; font-size: 1.12rem; \
+line-height: 1.35; }
 [class*="st-key-block-"] [data-testid="stVegaLiteChart"] { overflow: visible; }
 /* The slider's track, which begins half a thumb inside, from end to end of the plot below it: 40 pixels are the axis's. */
 [class*="audit-slide"][class*="-over-chart"] { box-sizing: border-box; padding-left: 34px; margin-right: -3px; width: calc(100% + 3px) !important; }
@@ -31,12 +33,14 @@ STYLE = """
 [data-testid="stSidebarNav"] a:focus-visible, [data-testid="stElementToolbar"] button:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
 [data-testid="stPopoverBody"]:has([data-testid="stDataFrame"]) { width: min(46rem, calc(100vw - 2rem)); max-width: none; }
 /* The accent carries white text; as text itself on a dark page it must be lighter. */
-button[data-selected="true"][role="radio"] p, button[data-selected="true"][data-variant] p, [data-testid="stTab"][aria-selected="true"] p, [data-testid="stSliderThumbValue"] { color: light-dark(#3549B8, #9AA8F2) !important; }
+button[data-selected="true"][role="radio"] p, button[data-selected="true"][data-variant] p, [data-testid="stTab"][aria-selected="true"] p, \
+[data-testid="stSliderThumbValue"] { color: light-dark(#3549B8, #9AA8F2) !important; }
 [class*="st-key-state-"] { padding-top: 1rem; }
 @media (min-width: 641px) { [class*="st-key-below-"] { flex-wrap: nowrap !important; } }
 @media (max-width: 640px) {
   /* Panels of several runs are swiped: one below the other they are ten screens. The next one looks in at the edge. */
-  [class*="st-key-block-"] [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) { flex-wrap: nowrap; overflow-x: auto; scroll-snap-type: x proximity; scrollbar-width: thin; }
+  [class*="st-key-block-"] [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) { flex-wrap: nowrap; overflow-x: auto; scroll-snap-type: x \
+proximity; scrollbar-width: thin; }
   [class*="st-key-block-"] [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] { flex: 0 0 88%; min-width: 0; scroll-snap-align: start; }
   [class*="st-key-block-"] [data-testid="stHorizontalBlock"] > [data-testid="stColumn"]:not(:has([data-testid="stElementContainer"])) { display: none; }
   .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }

@@ -24,12 +24,12 @@ class ReadChoices:
 
 
 @st.cache_resource(show_spinner="Reading the table", max_entries=3)
-def _read(path: str, fingerprint: int, sheet: str | None, encoding: str | None) -> Table:
+def _read(path: str, fingerprint: int, sheet: str | None, encoding: str | None) -> Table:  # noqa: ARG001 -- part of the cache's key
     return read(path, sheet=sheet, encoding=encoding)
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
-def _sheets(path: str, fingerprint: int) -> list[str]:
+def _sheets(path: str, fingerprint: int) -> list[str]:  # noqa: ARG001 -- part of the cache's key
     return sheet_names(Path(path))
 
 

@@ -29,7 +29,10 @@ _SCRIPT = """
   };
   const item = (theme) => document.querySelector(`[data-testid="stMainMenuItem-theme-${theme}"]`);
   const choose = (theme, tries = 40) => {
-    if (tries === 40) { root.dataset.choosingTheme = ''; document.querySelector('[data-testid="stMainMenuButton"], [data-testid="stMainMenu"] button')?.click(); }
+    if (tries === 40) {
+      root.dataset.choosingTheme = '';
+      document.querySelector('[data-testid="stMainMenuButton"], [data-testid="stMainMenu"] button')?.click();
+    }
     const found = item(theme);
     if (!found && tries > 0) return requestAnimationFrame(() => choose(theme, tries - 1));
     found?.click();

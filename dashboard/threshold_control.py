@@ -14,10 +14,10 @@ STEPS = 200
 """At least as many lie between the slider's ends."""
 
 
-def threshold_control(key: str, ends: tuple[float, float], usual: float = 0.5, step: float | None = None, link: str = "threshold") -> float:
+def threshold_control(key: str, ends: tuple[float, float], usual: float = 0.5, cuts: Sequence[float] = (), link: str = "threshold") -> float:
     """Draw both and return the threshold. The slider runs evenly from one of `ends` to the other, as an axis does.
 
-    `usual`: where both begin. `step`: of the slider; by default a round number. `link`: the name under which the address holds the value.
+    `usual`: where both begin. `cuts`: evenly spaced thresholds beside which there are none. `link`: the name under which the address holds the value.
     """
     low, high = ends
     number, slider = f"{key}-number", f"{key}-slider"
@@ -25,10 +25,11 @@ def threshold_control(key: str, ends: tuple[float, float], usual: float = 0.5, s
     if linked is not None and _is_number(linked):
         st.session_state[slider] = _inside(float(linked), ends)
     held = st.session_state.get(slider)
-    st.session_state[slider] = _inside(float(usual if held is None else held), ends)
+    value = _inside(float(usual if held is None else held), ends)
+    st.session_state[slider] = _nearest(cuts, value) if cuts else value
     # One value under two names: whichever the reader moved last is copied to the other before both are drawn.
     st.session_state[number] = st.session_state[slider]
-    by = step or _step(high - low)
+    by = round(cuts[1] - cuts[0], 6) if cuts else _step(high - low)
     if not low < high:
         return low
     st.number_input("Threshold", low, high, step=by, format="%.3f", key=number, help=HELP, width=150, on_change=_typed, args=(number, slider))
@@ -39,8 +40,7 @@ def threshold_control(key: str, ends: tuple[float, float], usual: float = 0.5, s
     return value
 
 
-def nearest(cuts: Sequence[float], value: float) -> float:
-    """The one of `cuts` that is nearest to `value`."""
+def _nearest(cuts: Sequence[float], value: float) -> float:
     return min(cuts, key=lambda cut: abs(cut - value))
 
 

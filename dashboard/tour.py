@@ -20,6 +20,8 @@ SEEN = "_tour"
 
 @dataclass(frozen=True)
 class TourStep:
+    """One page of the tour: what it is for, what it says of the cohort at hand, and where it leads."""
+
     title: str
     text: str
     """Our own words, Markdown."""
@@ -57,19 +59,20 @@ def _methods(view: View) -> str:
 STEPS = (
     TourStep(
         "What does the model see?",
-        "More than one **modality** of each patient: images, values, notes. Who the patients are, and what is recorded of them, comes first.",
+        "More than one **modality** of each patient: images, values, notes. The first question is who the patients are and what is recorded about them.",
         _cohort,
         "cohort",
     ),
     TourStep(
         "Does it lean on one modality?",
-        "Training takes up first what is easiest to learn. Where one modality carries nearly everything, the others may be left unused. In this cohort:",
+        "Training first learns what is easiest. If one modality is enough for most patients, the model may hardly use the others. In this cohort:",
         _modalities,
         "modalities",
     ),
     TourStep(
         "Is a group served worse?",
-        "A model that leans on one modality serves those well of whom that modality says much. Whether groups differ, and whether that is more than chance, is a question of its own. In this cohort:",
+        "A model that leans on one modality serves those well of whom that modality says much. Whether groups differ, and whether that is "
+        "more than chance, is a question of its own. In this cohort:",
         _groups,
         "groups",
     ),

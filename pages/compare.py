@@ -63,8 +63,8 @@ def overview(measure: str) -> tuple[Answer, Figure, list[str]]:
 
 
 def differences(measure: str, reference: str) -> Figure:
-    attribute = str(view.attribute)
-    return comparison.paired_forest(compare_runs.paired(view.store, runs, reference, attribute, measure), reference, measure, attribute)
+    """Every method against the reference, paired."""
+    return comparison.paired_forest(compare_runs.paired(view.store, runs, reference, str(view.attribute), measure), reference, measure)
 
 
 @st.fragment
@@ -114,7 +114,8 @@ if len(view.runs) > 1:
 how_to_read(
     "**Scatter**: a method up and to the right of another is better in both; those that no other beats in both are joined by the dashed line. "
     "Crosshairs may overlap and two methods still differ, because both judge the same patients. So look at the **paired differences**: the same patients and "
-    "seeds under both methods, which takes out what they have in common and makes the interval narrower. Grey is unclear, not equal: chance explains the difference once all pairs that could be compared are counted. "
+    "seeds under both methods, which takes out what they have in common and makes the interval narrower. Grey is unclear, not equal: "
+    "chance explains the difference once all pairs that could be compared are counted. "
     "ES-AUC is shown for one attribute at a time, because it falls with the number of groups.",
     terms=("pareto", "paired", "es_auc", "es_trap", "worst_group", "max_gap", "seed"),
 )

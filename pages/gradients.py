@@ -13,6 +13,7 @@ from dashboard.components import (
     how_to_read,
     other_attribute_note,
     runs_page,
+    section,
 )
 from dashboard.conflict_table import conflict_table
 from dashboard.lazy_tabs import lazy_tabs
@@ -32,6 +33,9 @@ known = state.attributes(view.cohort_id)
 trained_for = list(dict.fromkeys(view.runs["attribute"].dropna()))
 groups = tuple(dict.fromkeys(group for attribute in trained_for for group in known.get(attribute, ())))
 conflict_table(view, telemetry)
+
+
+section("In detail, for specialists")
 
 
 @st.fragment
@@ -58,10 +62,12 @@ strips()
 
 
 def with_the_fused() -> None:
+    """Norms of the modalities' gradients beside the fused one."""
     chart_block(view.memoised("magnitudes", lambda: gradients.magnitudes(ready, view.names, view.modalities)))
 
 
 def between_groups() -> None:
+    """Norms of the groups' gradients."""
     chart_block(view.memoised("group-magnitudes", lambda: group_magnitudes(ready, view.names, view.trained_for)))
 
 
@@ -70,8 +76,10 @@ lazy_tabs({"Size beside the fused gradient": with_the_fused, **({"Size between g
 how_to_read(
     "**Heat map**: for which group a modality's gradient works against the group's, over the epochs that the slider or your own brush marks. "
     "**First strip**: above zero the modality's gradient and the fused one pull the same way; where its dotted line lies below zero, at least one step "
-    "in ten points the other way. Half of the steps do so where the two have nothing to do with each other. **Between modalities** and **between groups**: a falling line means that what helps one begins to harm the other; "
-    "of more than three pairs the lowest is in colour. **The last two strips** belong together: a factor far from 1 with an unchanged relative update never reached the weights, because AdamW "
+    "in ten points the other way. Half of the steps do so where the two have nothing to do with each other. **Between modalities** and "
+    "**between groups**: a falling line means that what helps one begins to harm the other; "
+    "of more than three pairs the lowest is in colour. **The last two strips** belong together: a factor far from 1 with an unchanged "
+    "relative update never reached the weights, because AdamW "
     "divides out a lasting scaling of gradients. **Sizes**, below: two gradients may point the same way while one is too long for the other to count.",
     terms=("cosine", "p10", "share_negative", "factor", "relative_update", "conflict_heat", "magnitude"),
 )

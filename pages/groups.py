@@ -21,9 +21,8 @@ from dashboard.components import (
 from dashboard.lazy_tabs import lazy_tabs
 from dashboard.number_table import full_table, numbers
 from dashboard.seeds import Seeds, seeds_choice
-from dashboard.threshold_control import nearest, threshold_control
+from dashboard.threshold_control import threshold_control
 
-GRID_STEP = group_tables.GRID[1] - group_tables.GRID[0]
 view = runs_page("Who is served worse, and is it real?")
 if view.attribute is None:
     empty_state(
@@ -58,12 +57,14 @@ by_class = classes.class_performance(store, run_ids, attribute)
 if len(by_class):
     section("By class")
     st.caption(
-        "Each class against all others, audited as a label of its own; the last row of a method is the mean over its classes (macro). Everything above is about any class but the first."
+        "Each class against all others, audited as a label of its own; the last row of a method is the mean over its classes (macro). "
+        "Everything above is about any class but the first."
     )
     full_table(numbers(classes.in_words(by_class, view.names)), "AUC of each class by run and group", key="by-class")
 
 
 def es_auc() -> None:
+    """ES-AUC and worst group of every run."""
     chart_block(view.memoised("equity", lambda: consequences.equity(group_tables.summaries(store, run_ids, attribute), view.names, attribute)))
 
 
@@ -71,7 +72,7 @@ def es_auc() -> None:
 def threshold() -> None:
     """Only this part runs again when the slider moves; the grid of thresholds is known beforehand."""
     grid_ends = group_tables.GRID[0], group_tables.GRID[-1]
-    at = nearest(group_tables.GRID, threshold_control("threshold", grid_ends, step=GRID_STEP))
+    at = threshold_control("threshold", grid_ends, cuts=group_tables.GRID)
     grid = view.labelled(group_tables.consequences(store, run_ids, attribute))
     chart_block(consequences.thresholds(grid, view.names, view.group_labels, attribute, at))
     if not grid.empty:
@@ -79,10 +80,13 @@ def threshold() -> None:
 
 
 def roc() -> None:
+    """ROC curves by group."""
     chart_block(view.memoised("roc", lambda: groups.roc(view.labelled(group_tables.roc(store, run_ids, attribute)), view.names, view.group_labels, attribute)))
 
 
 def calibration() -> None:
+    """Smooth calibration curves by group, and observed over expected events."""
+
     def drawn() -> tuple[Figure, Figure]:
         frame = view.labelled(group_tables.calibration(store, run_ids, attribute))
         arguments = (frame, view.names, view.group_labels, attribute)
@@ -95,6 +99,7 @@ def calibration() -> None:
 
 
 def between_groups() -> None:
+    """How often positives of one group outrank negatives of another."""
     chart_block(
         view.memoised(
             "cross-group",
@@ -120,12 +125,13 @@ def intersections() -> None:
 lazy_tabs({"ES-AUC": es_auc, "Threshold": threshold, "ROC": roc, "Calibration": calibration, "Between groups": between_groups, "Intersections": intersections})
 
 how_to_read(
-    "**Forest**: a group whose interval lies left of the line is ranked worse than everybody together. Whether that is more than chance is the next "
-    "chart's business: small groups have gaps even when the attribute means nothing, and the grey histogram shows how large. "
+    "**Forest**: a group whose interval lies left of the line is ranked worse than all samples together. The next chart shows whether that is more than "
+    "chance: small groups have gaps even when the attribute means nothing, and the grey histogram shows how large. "
     "**Threshold**: a model with equal AUCs can still find fewer of one group's positives at the same threshold. "
     "**Calibration**: where a curve lies above the dashed line, more of the group's patients have the outcome than the score says, and below it fewer. "
     "Observed over expected events say the same in one number. "
     "**Ranking between groups**: a pale cell off the diagonal means that one group's positives do not rise above the other's negatives, so a common "
-    "threshold serves them unequally. **Intersections** end where fewer than five positives or five negatives are left; a branch that ends is not a branch without harm.",
+    "threshold serves them unequally. **Intersections** are estimated only with at least five positives and five negatives; "
+    "a group without an estimate may still be served worse.",
     terms=("group_auc", "max_gap", "null", "es_auc", "tpr", "fpr", "ppv", "calibration", "oe_ratio", "cross_auc", "intersection"),
 )

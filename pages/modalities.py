@@ -44,6 +44,7 @@ else:
 
 
 def alone() -> None:
+    """AUC of every modality alone, by group."""
     rows = performance[performance["kind"] == "unimodal"]
     if seeds is None:
         chart_block(view.memoised("unimodal", lambda: modality_auc.unimodal(view.labelled(rows), names, view.modalities, view.group_labels, attribute)))
@@ -57,12 +58,14 @@ def alone() -> None:
 
 
 def has() -> None:
+    """Who has which modality."""
     data = cohort(view.cohort_id)
     shares = partial(group_tables.availability, view.store, view.cohort_id, attribute, data.present, data.modality_names)
     chart_block(view.memoised("availability", lambda: availability(shares(), data.roles.title(attribute))))
 
 
 def take_away() -> None:
+    """AUC by group with every modality but one."""
     rows = performance[performance["kind"].isin(["all", "without"])]
     chart_block(view.memoised("take-away", lambda: modality_auc.take_away(view.labelled(rows), view.names, view.modalities, view.group_labels, attribute)))
 
@@ -84,7 +87,8 @@ else:
 how_to_read(
     "The **ratio** says how much of what the model gets from its inputs comes from one modality; the **heat map** says for whom. "
     "A modality that leads overall may serve the largest group only: look for a row in which its cell is pale while the other modality's "
-    "own AUC (under **Each modality alone**) is high. **Take it away** is the acid test: a flat slope means that the fused model did not use the modality for that group. "
+    "own AUC (under **Each modality alone**) is high. **Take it away** is the acid test: a flat slope means that the fused model did not "
+    "use the modality for that group. "
     "Contributions are measured on the validation split while training, the AUCs on the test split afterwards.",
     terms=("ratio", "phi", "unimodal", "availability", "take_away", "group_auc", "interval"),
 )

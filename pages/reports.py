@@ -1,4 +1,4 @@
-"""Which report do you need? Choose runs or an audit, write the report, take it away."""
+"""Which report do you need? Choose runs or an audit, write the report, download it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ kind = st.segmented_control(
 
 
 @st.cache_resource(show_spinner=False)
-def _written(root: str) -> OrderedDict[tuple[str, ...], tuple[Report, str]]:
+def _written(root: str) -> OrderedDict[tuple[str, ...], tuple[Report, str]]:  # noqa: ARG001 -- part of the cache's key
     """Reports of this workspace with their HTML, the latest last. What names one changes with its runs' predictions."""
     return OrderedDict()
 
@@ -102,7 +102,7 @@ def downloads(report: Report, html: str | None, of_audit: bool) -> None:
 
 
 @st.cache_resource(show_spinner="Hiding small counts", max_entries=KEPT)
-def _filed(root: str, key: tuple[str, ...], _taken: Callable[[], Report]) -> Report:
+def _filed(root: str, key: tuple[str, ...], _taken: Callable[[], Report]) -> Report:  # noqa: ARG001 -- part of the cache's key
     """The report that files hold, in which small counts are hidden."""
     return _taken()
 
@@ -122,18 +122,21 @@ def show(key: tuple[str, ...], report: Report, html: str, taken: Callable[[], Re
             filed = _filed(str(state.workspace().root), key, taken)
         except UserError as error:
             filed = None
-            error_state("Files without small counts cannot be made", f"{md(str(error))}. Switch the hiding off to take away what is shown.")
+            error_state("Files without small counts cannot be made", f"{md(str(error))}. Switch the hiding off to download what is shown.")
 
     if filed is not None:
         downloads(filed, html if filed is report else None, of_audit=taken is not None)
     st.caption(
-        f"{plural(len(report.sections), 'section')}, {plural(len(list(report.charts())), 'figure')}, {plural(len(list(report.tables())), 'table')}; the page has {len(html) / 2**20:.1f} MB. A file is made when its button is pressed; a PDF takes some seconds."
+        f"{plural(len(report.sections), 'section')}, {plural(len(list(report.charts())), 'figure')}, "
+        f"{plural(len(list(report.tables())), 'table')}; the page has {len(html) / 2**20:.1f} MB. A file is made when its button is "
+        "pressed; a PDF takes some seconds."
     )
     with st.container(border=True, key="report-preview"):
         st.iframe(html, height=PREVIEW_HEIGHT)
 
 
 def of_runs() -> None:
+    """The report of the chosen runs, or what is needed before there can be one."""
     view = context_bar()
     if view is None:
         empty_state(
@@ -155,6 +158,7 @@ def of_runs() -> None:
 
 
 def of_audit() -> None:
+    """The report of a saved audit, alone or beside an earlier one."""
     names = {a.audit_id: f"{a.about['name']} · {a.about['created'].replace('T', ' ')[:16]}" for a in audits}
     wanted = st.query_params.get("audit")
     chosen = st.selectbox("Audit", list(names), index=list(names).index(wanted) if wanted in names else 0, format_func=names.__getitem__, key="report-audit")

@@ -168,10 +168,11 @@ class ModelComparison(AuditResult):
             p_adjusted=holm(frame["p"].to_numpy(dtype="float64")), seeds=1, sd=float("nan"), pairs=len(frame), n_pos=overall["n_pos"], n_neg=overall["n_neg"]
         )
         frame["differences"] = pd.Series([[]] * len(frame), dtype=object)
-        figure = paired_forest(frame, str(chosen["model_b"].iloc[0]), metric, attribute or "")
+        figure = paired_forest(frame, str(chosen["model_b"].iloc[0]), metric)
         return replace(
             figure,
-            note="The same patients for every model; 95 % intervals. Blue is better, orange worse, grey unclear after correction for the number of models (Holm).",
+            note="The same patients for every model; 95 % intervals. Blue is better, orange worse, grey unclear after correction for the number "
+            "of models (Holm).",
             terms=("paired", "interval"),
         )
 

@@ -38,7 +38,10 @@ class CohortResult(Result):
     def headline(self) -> str:
         from core.charts.text import plural
 
-        return f"{self.cohort.name}: {plural(self.cohort.n, 'sample')} of {plural(self.cohort.n_patients, 'patient')}, {int(self.cohort.positive.sum())} positive; {plural(len(self.cohort.findings), 'finding')}"
+        return (
+            f"{self.cohort.name}: {plural(self.cohort.n, 'sample')} of {plural(self.cohort.n_patients, 'patient')}, "
+            f"{int(self.cohort.positive.sum())} positive; {plural(len(self.cohort.findings), 'finding')}"
+        )
 
     def table(self, name: CohortTable = "findings") -> pd.DataFrame:
         """A tidy table.
@@ -122,7 +125,8 @@ def ingest_cohort(
     roles : which column is what; guessed where None.
     name : what to call the cohort. strict : refuse it when any row has to be set aside.
     size : edge in pixels kept of images (default: from the files, at most 128). seed : of splits, when they have to be made.
-    sheet, encoding : of the table, where it has several or where it is not recognised. join : further tables as "FILE:ID". reasons : column -> why it has its role, kept with the cohort.
+    sheet, encoding : of the table, where it has several or where it is not recognised. join : further tables as "FILE:ID". reasons : column -> why it has its
+    role, kept with the cohort.
     workspace : where cohorts and runs are kept (default: $MULTIFAIR_HOME, then the user's data directory).
     progress : gets a line now and then.
 

@@ -137,7 +137,8 @@ def train_methods(
     preset : network and budget ("quick", "standard", "paper"). settings : of method, budget or network, over the preset.
     device : "auto", "cpu", "cuda" or "cuda:N". fresh : train again, from the start, what is done or has begun.
     priority : "high", "normal" or "low", of other runs that wait.
-    launcher : "local" or "ray". share : of a machine that each run takes there. wait : return when all runs are settled (they go on without this process otherwise).
+    launcher : "local" or "ray". share : of a machine that each run takes there. wait : return when all runs are settled (they go on without this process
+    otherwise).
     workspace : where cohorts and runs are kept. progress : gets a line now and then.
 
     Raises

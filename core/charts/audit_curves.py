@@ -21,7 +21,7 @@ LINES = {"net_benefit": "by the score", "treat_all": "treat everybody", "treat_n
 FEW = 10
 
 
-def decision_curves(frame: pd.DataFrame, attribute: str) -> Figure:
+def decision_curves(frame: pd.DataFrame) -> Figure:
     """Net benefit over thresholds against treating everybody and nobody, a panel per group.
 
     Parameters
@@ -74,7 +74,7 @@ def _decision(part: pd.DataFrame, group: str, groups: list[str], top: float, loo
     return alt.layer(nobody, everybody, score).properties(width=width, height=190)
 
 
-def reliability(frame: pd.DataFrame, attribute: str, smooth: pd.DataFrame | None = None) -> Figure:
+def reliability(frame: pd.DataFrame, smooth: pd.DataFrame | None = None) -> Figure:
     """Observed frequency against mean score, a panel per group: dots as large as their bins, over the smooth curve and its band.
 
     Parameters
@@ -93,15 +93,17 @@ def reliability(frame: pd.DataFrame, attribute: str, smooth: pd.DataFrame | None
     off = part[(part["n"] >= FEW) & ((part["low"] > part["predicted"]) | (part["high"] < part["predicted"]))]
     names = list(dict.fromkeys(off["group"]))
     title = (
-        f"Predicted probabilities cannot be taken at their word for {listing(names)}."
+        f"Predicted probabilities differ from the observed frequencies for {listing(names)}."
         if names
-        else "Nothing speaks against the predicted probabilities in any group."
+        else "No group's predicted probabilities are shown to differ from the observed frequencies."
     )
     fitted = pd.DataFrame(columns=["group", "predicted", "observed", "low", "high"]) if smooth is None or smooth.empty else smooth.dropna(subset=["observed"])
     panels = tuple(Panel(partial(_reliability, part[part["group"] == g], fitted[fitted["group"] == g], g, groups), str(g)) for g in groups)
     return Figure(
         name=name, title=title, alt=title, data=part[["group", "n", "predicted", "observed", "low", "high"]], panels=panels, columns=2,
-        terms=("calibration", "ece"), note="On the dashed diagonal, the score is the frequency. Dots: bins of equal width, as large as their samples, with 95 % intervals." + (" Line and band: smooth fit, 95 % at each point." if len(fitted) else ""),
+        terms=("calibration", "ece"),
+        note="On the dashed diagonal, the score is the frequency. Dots: bins of equal width, as large as their samples, with 95 % intervals."
+             + (" Line and band: smooth fit, 95 % at each point." if len(fitted) else ""),
     )  # fmt: skip
 
 

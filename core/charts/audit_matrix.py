@@ -50,7 +50,8 @@ def verdict_matrix(verdicts: pd.DataFrame) -> Figure:
         data=frame[["attribute", "metric", "verdict", "gap", "evidence", "p", "reason"]],
         panels=(Panel(partial(_draw, frame, attributes, [short(m) for m in metrics])),),
         terms=("max_gap",),
-        note="Orange: disparity. Blue: none found. Hatched: not enough data. Numbers: largest observed gap between groups. Attributes with the strongest evidence first.",
+        note="Orange: disparity. Blue: none found. Hatched: not enough data. Numbers: largest observed gap between groups. "
+        "Attributes with the strongest evidence first.",
     )
 
 
@@ -60,7 +61,10 @@ def _finding(frame: pd.DataFrame) -> str:
     open_ = int((frame["verdict"] == UNKNOWN).sum())
     if len(real):
         by = listing(list(dict.fromkeys(real["attribute"])))
-        return f"{plural(len(real), 'disparity', 'disparities')} ({by}); {plural(clear, 'gap')} {'is' if clear == 1 else 'are'} shown to lie within the tolerance, and for {open_} there is not enough data."
+        return (
+            f"{plural(len(real), 'disparity', 'disparities')} ({by}); "
+            f"{plural(clear, 'gap')} {'is' if clear == 1 else 'are'} shown to lie within the tolerance, and for {open_} there is not enough data."
+        )
     if clear == len(frame):
         return "No disparity: every gap is shown to lie within the tolerance."
     if not clear:

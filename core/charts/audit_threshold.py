@@ -40,7 +40,8 @@ def sliding(frame: pd.DataFrame, attribute: str, threshold: float | None) -> Fig
     limits = [float(frame["threshold"].min()), float(frame["threshold"].max())]
     panels = tuple(keyed_panel(_draw, (long[long["rate"] == rate], groups, limits, threshold), short(rate)) for rate in RATES)
     return Figure(
-        name=name, title=title, alt=title, data=frame[["group", "threshold", *RATES]], panels=panels, columns=1, key=partial(_key, groups), terms=("threshold", "tpr", "fpr", "ppv", "selected"),
+        name=name, title=title, alt=title, data=frame[["group", "threshold", *RATES]], panels=panels, columns=1, key=partial(_key, groups),
+        terms=("threshold", "tpr", "fpr", "ppv", "selected"),
         note="Rates at each threshold as they are in this data; their intervals are those of the estimates at the operating point.",
     )  # fmt: skip
 

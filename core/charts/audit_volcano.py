@@ -39,14 +39,18 @@ def volcano(rest: pd.DataFrame, metric: str, alpha: float = 0.05) -> Figure:
     frame = frame.sort_values("p_adjusted", kind="stable").head(MOST)
     frame = frame.assign(
         evidence=-np.log10(frame["p_adjusted"].clip(lower=FLOOR)), shown=[decimal(d, signed=True) for d in frame["difference"]],
-        p_text=[p_value(p) for p in frame["p_adjusted"]], size=[count(n) for n in frame["n"]], who=frame["attribute"].astype(str) + " = " + frame["group"].astype(str),
+        p_text=[p_value(p) for p in frame["p_adjusted"]], size=[count(n) for n in frame["n"]],
+        who=frame["attribute"].astype(str) + " = " + frame["group"].astype(str),
         strong=frame["worth_a_look"].astype(bool),
     )  # fmt: skip
     strong = frame[frame["strong"]]
     first = frame.iloc[0]
     what = f"{short(metric)} against all others, corrected for {plural(len(tested), 'test')}"
     if len(strong):
-        title = f"{plural(len(strong), 'group')} of {count(groups)} {'is' if len(strong) == 1 else 'are'} worth a look in {what}: {listing(list(strong['who'].head(NAMED)))}{' first' if len(strong) > NAMED else ''}."
+        title = (
+            f"{plural(len(strong), 'group')} of {count(groups)} {'is' if len(strong) == 1 else 'are'} worth a look in {what}: "
+            f"{listing(list(strong['who'].head(NAMED)))}{' first' if len(strong) > NAMED else ''}."
+        )
     else:
         title = f"None of {plural(groups, 'group')} stands out in {what}; the strongest is {first['who']}: {first['shown']}, {first['p_text']}."
     columns = ["attribute", "group", "n", "difference", "p", "p_adjusted", "worth_a_look"]
@@ -56,7 +60,8 @@ def volcano(rest: pd.DataFrame, metric: str, alpha: float = 0.05) -> Figure:
         alt=title,
         data=frame[columns],
         panels=(Panel(partial(_draw, frame, _apart(strong) if len(strong) else frame.head(1), alpha, metric)),),
-        note=f"Above the dashed line: adjusted p below {decimal(alpha, 2)}, corrected over every group, intersection and metric that was tested. Coloured: beyond the tolerance as well.",
+        note=f"Above the dashed line: adjusted p below {decimal(alpha, 2)}, corrected over every group, intersection and metric that was "
+        "tested. Coloured: beyond the tolerance as well.",
     )
 
 

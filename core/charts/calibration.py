@@ -54,9 +54,11 @@ def curves(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str],
     columns = {"run": "Run", "group": attribute, "predicted": "Predicted risk", "value": "Observed risk", "low": "Low", "high": "High"}
     title = _finding(known)
     return Figure(
-        name="calibration", key=partial(group_key, present_groups(known, groups), groups), title=title, alt=f"Smooth calibration curves, a line with its band per group of {attribute}, one panel per run. {title}.", data=known[list(columns)], table=columns,
+        name="calibration", title=title, alt=f"Smooth calibration curves, a line with its band per group of {attribute}, one panel per run. {title}.",
+        key=partial(group_key, present_groups(known, groups), groups), data=known[list(columns)], table=columns,
         panels=panels, columns=min(3, max(1, len(panels))), terms=("calibration", "interval"),
-        note="Lines: observed risk by a smooth fit; bands: 95 % at each point. Above the dashed line more happens than predicted, below it less." + (f" No curve for {why}." if why else ""),
+        note="Lines: observed risk by a smooth fit; bands: 95 % at each point. Above the dashed line more happens than predicted, below it less."
+             + (f" No curve for {why}." if why else ""),
     )  # fmt: skip
 
 
@@ -111,7 +113,8 @@ def observed_over_expected(frame: pd.DataFrame, names: Mapping[str, str], groups
     cut = " Arrows: the interval goes on beyond the axis." if ((rows["oe_low"] < reach[0]) | (rows["oe_high"] > reach[1])).any() else ""
     columns = {**TABLE, "group": attribute}
     return Figure(
-        name="observed-expected", title=title, alt=f"Observed over expected events by {attribute}, a row per group with its interval, one panel per run. {title}.",
+        name="observed-expected", title=title, alt=f"Observed over expected events by {attribute}, a row per group with its interval, one panel per run. "
+                                                   f"{title}.",
         data=rows[list(columns)], table=columns, panels=panels, columns=min(3, max(1, len(panels))), terms=("oe_ratio", "interval"),
         note=f"1, dashed: as many events as predicted; 2: twice as many. 95 % intervals, each group on its own.{cut}",
     )  # fmt: skip

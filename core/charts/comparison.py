@@ -76,17 +76,22 @@ def scatter(seeds: pd.DataFrame, methods: pd.DataFrame, measure: str, attribute:
         "kind": "Intervals",
         "front": "On the front",
     }
+    front_note = "Dashed: Pareto front of the means. " if _front_is_drawn(rows, dots) else ""
+    direction = "Lower is better." if lower_is_better(measure) else "Up and right is better."
     return Figure(
-        name="accuracy-fairness", title=title, data=rows[list(columns)], table=columns, panels=(Panel(partial(_scatter_panel, rows.reset_index(drop=True), dots, measure)),),
+        name="accuracy-fairness", title=title, data=rows[list(columns)], table=columns,
+        panels=(Panel(partial(_scatter_panel, rows.reset_index(drop=True), dots, measure)),),
         alt=f"Scatter plot of {text.plural(len(rows), 'method')}: AUC against {what} by {attribute}. {title}. On the Pareto front of the means: {front}.",
         terms=("pareto", "auc", *(("es_auc",) if measure == "es_auc" else ("worst_group",) if measure == "worst_group_auc" else ("max_gap",)), "seed"),
-        note=f"Test samples of known group. Dots: means over seeds; faint: each seed. Crosshairs: 95 % over {meaning}. " + ("Dashed: Pareto front of the means. " if _front_is_drawn(rows, dots) else "") + ("Lower is better." if lower_is_better(measure) else "Up and right is better."),
+        note=f"Test samples of known group. Dots: means over seeds; faint: each seed. Crosshairs: 95 % over {meaning}. {front_note}{direction}",
     )  # fmt: skip
 
 
 def _limits(rows: pd.DataFrame, seeds: pd.DataFrame) -> tuple[list[float], list[float]]:
-    """Ranges of both axes, at most 0 to 1: all that belongs to the fused methods, and to networks of one
-    modality that lie among them. What is drawn is drawn whole, with its interval and its seeds."""
+    """Ranges of both axes, at most 0 to 1: those of the fused methods, and of networks of one modality that lie among them.
+
+    What is drawn is drawn whole, with its interval and its seeds.
+    """
     fused = ~rows["method"].isin(of_one_modality())
     own = fused if fused.any() else ~fused
     while True:
@@ -223,7 +228,7 @@ def _family_labels() -> str:
     return f"{pairs}datum.label"
 
 
-def paired_forest(frame: pd.DataFrame, reference: str, measure: str, attribute: str) -> Figure:
+def paired_forest(frame: pd.DataFrame, reference: str, measure: str) -> Figure:
     """Differences from the reference on the same patients and seeds, sorted; seeds as faint dots.
 
     `frame`: as `core.results.compare_runs.paired` gives it. Blue and orange only where the corrected p leaves less
@@ -267,9 +272,12 @@ def paired_forest(frame: pd.DataFrame, reference: str, measure: str, attribute: 
     }
     counted = int(rows["pairs"].iloc[0])
     return Figure(
-        name="paired-differences", title=title, alt=f"Forest plot of differences in {what} from {reference}, a row per method, sorted. {title}.", data=rows[list(columns)], table=columns,
+        name="paired-differences", title=title, alt=f"Forest plot of differences in {what} from {reference}, a row per method, sorted. {title}.",
+        data=rows[list(columns)], table=columns,
         panels=(Panel(partial(_paired_panel, rows, dots, order, what, sign < 0)),), terms=("paired", "interval", "seed"),
-        note=f"Mean over all common seeds on the same test patients; 95 % interval over patients (paired bootstrap) and, from two seeds on, the spread between seeds; faint: each seed. Blue is better, orange worse, grey unclear after correction for all {text.plural(counted, 'pair')} of methods (Holm).",
+        note="Mean over all common seeds on the same test patients; 95 % interval over patients (paired bootstrap) and, from two seeds on, the spread "
+             f"between seeds; faint: each seed. Blue is better, orange worse, grey unclear after correction for all {text.plural(counted, 'pair')} of "
+             "methods (Holm).",
     )  # fmt: skip
 
 

@@ -61,7 +61,8 @@ def thresholds(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[s
         if (rows["run_id"] == run_id).any()
     )
     return Figure(
-        name="thresholds", key=partial(group_key, present_groups(rows, groups), groups), title=title, alt=f"Dots with intervals: TPR, FPR, PPV and share selected by {attribute} at one threshold, one panel per run. {title}.",
+        name="thresholds", title=title, key=partial(group_key, present_groups(rows, groups), groups),
+        alt=f"Dots with intervals: TPR, FPR, PPV and share selected by {attribute} at one threshold, one panel per run. {title}.",
         data=rows[list(columns)], table=columns, panels=panels, columns=min(3, max(1, len(panels))), terms=("threshold", "tpr", "fpr", "ppv", "selected"),
         note="Test split, Wilson 95 % intervals. Rates with a denominator below five are left out.",
     )  # fmt: skip
@@ -132,10 +133,12 @@ def equity(frame: pd.DataFrame, names: Mapping[str, str], attribute: str) -> Fig
     left_out = sorted({name.removeprefix("without ") for value in rows["excluded"].dropna() for name in str(value).split(", ") if name})
     note = "Read it with the group AUCs and the gap: ES-AUC falls with every further group and counts ranking between groups as unfairness."
     if left_out:
-        note = f"{text.listing(left_out)} cannot be judged and {'is' if len(left_out) == 1 else 'are'} left out, which flatters ES-AUC. " + note
+        note = f"{text.listing(left_out)} cannot be judged and {'is' if len(left_out) == 1 else 'are'} left out, so ES-AUC may look better than it is. " + note
     columns = {"run": "Run", "what": "Measure", "value": "Value", "low": "Low", "high": "High", "excluded": "Left out"}
-    return Figure(name="equity", title=title, alt=f"Dots with intervals of AUC, ES-AUC and worst-group AUC, a row per run. {title}.", data=rows[list(columns)], table=columns,
-                  panels=(Panel(partial(_equity_panel, rows.reset_index(drop=True), list(names.values()), limits)),), terms=("es_auc", "es_trap", "worst_group", "interval"), note=note)  # fmt: skip
+    return Figure(name="equity", title=title, alt=f"Dots with intervals of AUC, ES-AUC and worst-group AUC, a row per run. {title}.", data=rows[list(columns)],
+                  table=columns,
+                  panels=(Panel(partial(_equity_panel, rows.reset_index(drop=True), list(names.values()), limits)),),
+                  terms=("es_auc", "es_trap", "worst_group", "interval"), note=note)  # fmt: skip
 
 
 def _same(values: pd.Series, what: str, of: str) -> str:
@@ -177,7 +180,8 @@ def cross_group(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[
         low = off.iloc[0]
         title = (
             _same(off["value"], "Ranking between groups", "pair")
-            or f"Hardest to rank between groups: positives of {low['positive']} against negatives of {low['negative']} under {low['run']}, {text.interval(low['value'], low['low'], low['high'])}"
+            or f"Hardest to rank between groups: positives of {low['positive']} against negatives of {low['negative']} under {low['run']}, "
+            f"{text.interval(low['value'], low['low'], low['high'])}"
         )
     columns = {
         "run": "Run",
@@ -195,13 +199,17 @@ def cross_group(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[
         for run_id, name in names.items()
         if (rows["run_id"] == run_id).any()
     )
-    return Figure(name="cross-group", title=title, alt=f"Matrix of ranking between groups of {attribute}, one panel per run. {title}.", data=rows[list(columns)], table=columns,
-                  panels=panels, columns=min(3, max(1, len(panels))), terms=("cross_auc",), note="Rows: whose positives. Columns: whose negatives. The diagonal is each group's own AUC." + (" Hatched: not estimable." if rows["value"].isna().any() else ""))  # fmt: skip
+    hatched = " Hatched: not estimable." if rows["value"].isna().any() else ""
+    return Figure(name="cross-group", title=title, alt=f"Matrix of ranking between groups of {attribute}, one panel per run. {title}.",
+                  data=rows[list(columns)], table=columns,
+                  panels=panels, columns=min(3, max(1, len(panels))), terms=("cross_auc",),
+                  note=f"Rows: whose positives. Columns: whose negatives. The diagonal is each group's own AUC.{hatched}")  # fmt: skip
 
 
 def _cross_panel(rows: pd.DataFrame, groups: Sequence[str], look: Look, width: Width) -> Any:
     return heat_map(rows, look, width, x="negative", y="positive", x_order=groups, y_order=groups, limits=(0.5, 0.75, 1.0), x_title=None, y_title=None,
-                    tips={"run": "Run", "positive": "Positives of", "negative": "Negatives of", "estimate": "AUC", "counts": "Positive / negative"})  # fmt: skip
+                    tips={"run": "Run", "positive": "Positives of", "negative": "Negatives of", "estimate": "AUC",
+                          "counts": "Positive / negative"})  # fmt: skip
 
 
 def intersections(frame: pd.DataFrame, run: str, attributes: Sequence[str]) -> Figure:
@@ -232,9 +240,13 @@ def intersections(frame: pd.DataFrame, run: str, attributes: Sequence[str]) -> F
         "n_neg": "Negative",
         "why": "Why not estimable",
     }
-    return Figure(name="intersections", title=title, alt=f"Indented list of groups of {' and '.join(attributes)} with AUC and interval. {title}.", data=rows[list(columns)], table=columns,
-                  panels=(Panel(partial(_tree_panel, rows.reset_index(drop=True), share_domain([rows["low"], rows["high"], rows["value"]]))),), terms=("intersection", "group_auc"),
-                  note=f"Not estimable (//): {text.plural(ended, 'row')} with too few positives or negatives." if ended else "Every row has enough positives and negatives.")  # fmt: skip
+    stopped = f"Not estimable (//): {text.plural(ended, 'row')} with too few positives or negatives."
+    note = stopped if ended else "Every row has enough positives and negatives."
+    return Figure(name="intersections", title=title, alt=f"Indented list of groups of {' and '.join(attributes)} with AUC and interval. {title}.",
+                  data=rows[list(columns)], table=columns,
+                  panels=(Panel(partial(_tree_panel, rows.reset_index(drop=True), share_domain([rows["low"], rows["high"], rows["value"]]))),),
+                  terms=("intersection", "group_auc"),
+                  note=note)  # fmt: skip
 
 
 def _tree_panel(rows: pd.DataFrame, limits: list[float], look: Look, width: Width) -> Any:

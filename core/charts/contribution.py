@@ -62,9 +62,10 @@ def over_epochs(frame: pd.DataFrame, names: Mapping[str, str], modalities: Seque
     ends = leads.to_dict("records")
     carried = [(str(row["modality"]), text.percent(row["value"]), str(row["run"])) for row in ends]
     title = text.same_verb(carried, "carries") or "Contribution of each modality"
+    said = [f"{row['modality']} has {text.interval(row['value'], row['low'], row['high'])} in {row['run']}" for row in ends]
     return Figure(
         name="contribution-ratio", title=title,
-        alt=f"Line chart of each modality's contribution ratio over {text.plural(last, 'epoch')}, one panel per run. At the end " + text.listing([f"{row['modality']} has {text.interval(row['value'], row['low'], row['high'])} in {row['run']}" for row in ends], 6) + ".",
+        alt=f"Line chart of each modality's contribution ratio over {text.plural(last, 'epoch')}, one panel per run. At the end {text.listing(said, 6)}.",
         data=rows[list(columns)], table=columns, panels=tuple(panels), columns=min(3, max(1, len(panels))), terms=("ratio", "phi", "interval"),
         note="Bands are 95 % bootstrap intervals over validation patients. The dashed line is an equal share.",
     )  # fmt: skip
@@ -103,7 +104,8 @@ def by_group(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence
     if rows.empty:
         return nothing(
             "shapley-by-group",
-            f"These runs recorded no contribution per {attribute}: they were trained for another attribute. Train for {attribute} to see it, or choose their attribute above.",
+            f"These runs recorded no contribution per {attribute}: they were trained for another attribute. Train for {attribute} to see "
+            "it, or choose their attribute above.",
         )
     rows["run"] = rows["run_id"].map(dict(names))
     rows["shown"] = [text.decimal(v, 3, True) for v in rows["value"]]
@@ -120,8 +122,10 @@ def by_group(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence
     title = group_finding(rows, attribute)
     return Figure(
         name="shapley-by-group", title=title, data=rows[list(columns)], table=columns, panels=tuple(panels), columns=min(3, max(1, len(panels))),
-        alt=f"Heat map of Shapley values, {text.plural(len(groups), 'group')} of {attribute} by {text.plural(len(modalities), 'modality', 'modalities')}, one panel per run. {title}.",
-        terms=("phi", "interval"), note="Blue adds to the group's AUC, orange takes from it; hatched: not estimable (a group without positives or without negatives).",
+        alt=f"Heat map of Shapley values, {text.plural(len(groups), 'group')} of {attribute} by {text.plural(len(modalities), 'modality', 'modalities')}, "
+            f"one panel per run. {title}.",
+        terms=("phi", "interval"), note="Blue adds to the group's AUC, orange takes from it; hatched: not estimable (a group without positives or without "
+                                        "negatives).",
     )  # fmt: skip
 
 
@@ -141,7 +145,8 @@ def group_finding(rows: pd.DataFrame, attribute: str) -> str:
             overlap = ", intervals overlap" if low["high"] >= high["low"] else ""
             best = (
                 gap,
-                f"{modality} adds most for {high['group']} ({text.decimal(high['value'], 3, True)}) and least for {low['group']} ({text.decimal(low['value'], 3, True)}) under {run}{overlap}",
+                f"{modality} adds most for {high['group']} ({text.decimal(high['value'], 3, True)}) and least for {low['group']} "
+                f"({text.decimal(low['value'], 3, True)}) under {run}{overlap}",
             )
     return text.sentence(best[1])
 

@@ -22,8 +22,10 @@ FULL_WIDTH = 860
 
 @dataclass(frozen=True)
 class Panel:
-    """One drawing. Small multiples are several panels with a heading each; scales are shared
-    by giving all of them the same domains."""
+    """One drawing.
+
+    Small multiples are several panels with a heading each; scales are shared by giving all of them the same domains.
+    """
 
     draw: Draw
     heading: str = ""

@@ -34,7 +34,9 @@ HEIGHT = 150
 
 @dataclass(frozen=True)
 class Lines:
-    """points : trained, value, line, label, ink, dash, thick, dot (0: none), run, of, what, shown.
+    """Rows of one drawing.
+
+    points : trained, value, line, label, ink, dash, thick, dot (0: none), run, of, what, shown.
     names : trained, value, label, ink, font.
     """
 
@@ -121,8 +123,11 @@ def span(last: int) -> tuple[float, float]:
 
 
 def marks(points: Sequence[Row], names: Sequence[Row], x: alt.X, scale: alt.Scale, axis: alt.Axis | None) -> list[Any]:
-    """Lines, dots and names at their `value`s. Not for readers who cannot see them: heights may be in
-    pixels, and the chart's own sentence and its table say more than hundreds of single marks."""
+    """Lines, dots and names at their `value`s.
+
+    Not for readers who cannot see them: heights may be in pixels, and the chart's own sentence and its table say more
+    than hundreds of single marks.
+    """
     y = alt.Y("value:Q", scale=scale, axis=axis)
     base = alt.Chart(pd.DataFrame(points)).encode(x=x, y=y, color=alt.Color("ink:N", scale=None))
     lines = base.mark_line(aria=False).encode(strokeDash=alt.StrokeDash("dash:N", scale=None), size=alt.Size("thick:Q", scale=None), detail="line:N")

@@ -32,12 +32,17 @@ NAMES = 0.25
 """Share of the width that the heat map leaves for the names of the groups."""
 MOST = 0.5
 """Cosine at which the colours of the heat map end."""
-SHOWN = "datum.known ? replace(replace(format(abs(datum.value) < 0.005 ? 0 : datum.value, abs(datum.value) < 0.005 ? '.2f' : '+.2f'), '0.', '.'), '-', '\u2212') : 'n/e'"
+SHOWN = (
+    "datum.known ? replace(replace(format(abs(datum.value) < 0.005 ? 0 : datum.value, abs(datum.value) < 0.005 ? '.2f' : '+.2f'), '0.', '.'), "
+    "'-', '\u2212') : 'n/e'"
+)
 
 
 @dataclass(frozen=True)
 class Strip:
-    """limits : of the values; the same in all runs where they can be compared.
+    """One band of lines under its heading.
+
+    limits : of the values; the same in all runs where they can be compared.
     lines : None when there is nothing to draw; `said` then says why.
     note : a second line of the heading; None: no room is left for one.
     ribbon : trained, value (a share), shown: coloured cells below the lines; None: no room.
@@ -232,9 +237,10 @@ def _heat(heat: Heat, last: int, brushed: tuple[int, int] | None, scale: alt.Sca
     chosen: Any = {"param": BRUSH} if brushed is None else f"datum.trained >= {brushed[0]} && datum.trained <= {brushed[1]}"
     base = _means(placed, chosen, wide)
     middle = {"x": epochs_x(last, field="middle", grid=True), "y": _y(scale, "centre")}
+    colours = alt.Scale(domain=[-MOST, 0, MOST], range=list(look.diverging), interpolate="rgb", clamp=True)
     cells = base.mark_rect(aria=False, cornerRadius=3, stroke=look.background, strokeWidth=2).encode(
         x=x, x2="to:Q", y=_y(scale), y2="down:Q",
-        color=alt.condition("datum.known > 0", alt.Color("value:Q", scale=alt.Scale(domain=[-MOST, 0, MOST], range=list(look.diverging), interpolate="rgb", clamp=True), legend=None), alt.value(look.neutral)),
+        color=alt.condition("datum.known > 0", alt.Color("value:Q", scale=colours, legend=None), alt.value(look.neutral)),
     )  # fmt: skip
     usual = look.ink_on(0.0, (-1.0, 0.0, 1.0))
     strong = f"datum.known > 0 && (datum.value > {look.strong_from(2) * MOST} || datum.value < {-look.strong_from(0) * MOST})"

@@ -72,10 +72,12 @@ def conflict(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence
     drawn = rows[rows["name"].isin(["conflict.fused", *BETWEEN, "effect.relative_update", "conflict.group_modality"]) | rows["name"].str.startswith("method.")]
     return Figure(
         name="gradient-conflict", title=title,
-        alt=f"A heat map and strips over {text.plural(common.last, 'epoch')}, one column per run: cosine of each modality's gradient with the fused one, cosine between modalities and between groups, the factor applied, and the relative update. {title}.",
+        alt=f"A heat map and strips over {text.plural(common.last, 'epoch')}, one column per run: cosine of each modality's gradient with the fused one, "
+            f"cosine between modalities and between groups, the factor applied, and the relative update. {title}.",
         data=drawn[list(columns)].reset_index(drop=True), table=columns, panels=tuple(panels), columns=min(3, max(1, len(panels))),
         terms=("cosine", "p10", "share_negative", "factor", "relative_update", "conflict_heat"),
-        note="Drag across the strips of a run to choose the epochs of its heat map, double-click to clear. The orange ribbon is darker the more steps oppose the fused gradient. Hatched: not measured in the marked epochs.",
+        note="Drag across the strips of a run to choose the epochs of its heat map, double-click to clear. The orange ribbon is darker the more steps oppose "
+             "the fused gradient. Hatched: not measured in the marked epochs.",
     )  # fmt: skip
 
 

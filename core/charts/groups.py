@@ -80,10 +80,13 @@ def forest(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str],
     title = forest_finding(rows, names)
     if seeds is not None:
         title += _in_single_seeds(spans, names)
+    means = "Test split. Dots: means over seeds; lines: from the lowest to the highest seed; faint: each seed. "
+    drawn = "Test split, 95 % intervals. " if seeds is None else means
+    hatched = " Hatched: too few for an estimate." if rows["value"].isna().any() else ""
     return Figure(
         name="group-auc", title=title, alt=f"Forest plot of AUC by {attribute}, a row per group with its interval and counts, one panel per run. {title}.",
         data=rows[list(columns)], table=columns, panels=panels, columns=min(3, max(1, len(panels))), terms=("group_auc", "interval"),
-        note=("Test split, 95 % intervals. " if seeds is None else "Test split. Dots: means over seeds; lines: from the lowest to the highest seed; faint: each seed. ") + f"Dashed: the AUC of everybody{_unknown(rows, attribute)}. At the right: positives and negatives." + (" Hatched: too few for an estimate." if rows["value"].isna().any() else ""),
+        note=f"{drawn}Dashed: the AUC of everybody{_unknown(rows, attribute)}. At the right: positives and negatives.{hatched}",
     )  # fmt: skip
 
 
@@ -191,9 +194,13 @@ def gap_null(frame: pd.DataFrame, names: Mapping[str, str], attribute: str) -> F
         "draws": "Draws",
     }
     return Figure(
-        name="gap-null", title=title, alt=f"Histogram of the gap between group AUCs that chance gives among groups of equal AUC, a row per run on one axis, with the observed gap as a marked line. {title}.",
-        data=rows[list(columns)], table=columns, panels=(Panel(partial(_null_panel, _ridges(rows), _observed(heads), domain([rows["right"], rows["observed"]], include=[0.0])[1])),), terms=("max_gap", "null"),
-        note=f"Grey: gaps that chance gives where all groups have the same AUC, with these group sizes ({text.count(heads[0]['draws'])} draws); dashed, and in the title: 95 % of them are smaller. A look at one run; whether a difference may be claimed is said in the answer above, which corrects for all that was searched.",
+        name="gap-null", title=title, alt="Histogram of the gap between group AUCs that chance gives among groups of equal AUC, a row per run on one axis, "
+                                          f"with the observed gap as a marked line. {title}.",
+        data=rows[list(columns)], table=columns, panels=(Panel(partial(_null_panel, _ridges(rows), _observed(heads),
+            domain([rows["right"], rows["observed"]], include=[0.0])[1])),), terms=("max_gap", "null"),
+        note=f"Grey: gaps that chance gives where all groups have the same AUC, with these group sizes ({text.count(heads[0]['draws'])} draws); dashed, and "
+             "in the title: 95 % of them are smaller. A look at one run; whether a difference may be claimed is said in the answer above, which corrects for "
+             "all that was searched.",
     )  # fmt: skip
 
 
@@ -215,7 +222,8 @@ def _observed(heads: Sequence[Mapping[Any, Any]]) -> pd.DataFrame:
     """A row per run: where its line, dot and words stand."""
     return pd.DataFrame([
         {
-            "run": h["run"], "row": int(h["row"]), "observed": h["observed"], "q95": h["q95"], "head": h["row"] + RIDGE_HEAD, "top": h["row"] + RIDGE_TOP, "base": h["row"] + RIDGE_BASE,
+            "run": h["run"], "row": int(h["row"]), "observed": h["observed"], "q95": h["q95"], "head": h["row"] + RIDGE_HEAD, "top": h["row"] + RIDGE_TOP,
+            "base": h["row"] + RIDGE_BASE,
             "words": f"{text.decimal(h['observed'])}, chance {text.decimal(h['q95'])}", "gap": text.decimal(h["observed"]), "chance": text.decimal(h["q95"]),
         }
         for h in heads
@@ -276,8 +284,10 @@ def roc(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str], at
         for run_id, name in names.items()
         if (rows["run_id"] == run_id).any()
     )
-    return Figure(name="roc", key=partial(group_key, present_groups(rows, groups), groups), title=title, alt=f"ROC curves, a line per group of {attribute}, one panel per run. {title}.", data=rows[list(columns)], table=columns,
-                  panels=panels, columns=min(3, max(1, len(panels))), terms=("roc", "tpr", "fpr"), note="Groups without enough positives and negatives are left out.")  # fmt: skip
+    return Figure(name="roc", title=title, alt=f"ROC curves, a line per group of {attribute}, one panel per run. {title}.", data=rows[list(columns)],
+                  key=partial(group_key, present_groups(rows, groups), groups), table=columns,
+                  panels=panels, columns=min(3, max(1, len(panels))), terms=("roc", "tpr", "fpr"),
+                  note="Groups without enough positives and negatives are left out.")  # fmt: skip
 
 
 def _roc_panel(rows: pd.DataFrame, groups: Sequence[str], keyed: bool, look: Look, width: Width) -> Any:

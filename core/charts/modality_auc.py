@@ -69,8 +69,10 @@ def unimodal(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence
     best = rows.dropna(subset=["value"]).sort_values("value").groupby("group").tail(1).sort_values("group").to_dict("records")
     title = _best_alone(best)
     return Figure(
-        name="unimodal-auc", title=title, alt=f"Dots with intervals: AUC of each modality alone, by {attribute}. {title}.", data=rows[list(columns)], table=columns,
-        panels=tuple(panels), columns=min(3, max(1, len(panels))), terms=("unimodal", "group_auc", "interval"), note="Test split, 95 % intervals. Beside each group: positive and negative samples. Dashed: chance.",
+        name="unimodal-auc", title=title, alt=f"Dots with intervals: AUC of each modality alone, by {attribute}. {title}.", data=rows[list(columns)],
+        table=columns,
+        panels=tuple(panels), columns=min(3, max(1, len(panels))), terms=("unimodal", "group_auc", "interval"),
+        note="Test split, 95 % intervals. Beside each group: positive and negative samples. Dashed: chance.",
     )  # fmt: skip
 
 
@@ -171,9 +173,11 @@ def take_away(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequenc
         else "Taking a modality away costs no group AUC"
     )
     return Figure(
-        name="take-away", title=title, alt=f"Slopes from all modalities to all but one, a line per group of {attribute}. {title}.", data=rows[list(columns)], table=columns,
+        name="take-away", title=title, alt=f"Slopes from all modalities to all but one, a line per group of {attribute}. {title}.", data=rows[list(columns)],
+        table=columns,
         panels=tuple(panels), columns=min(3 if len(used) <= WIDE else 2, max(1, len(panels))), terms=("take_away", "group_auc", "interval"),
-        note="Each slope goes from the AUC with all modalities to that without the one named below it, replaced by its training mean. Test split, 95 % intervals.",
+        note="Each slope goes from the AUC with all modalities to that without the one named below it, replaced by its training mean. Test split, 95 % "
+             "intervals.",
     )  # fmt: skip
 
 

@@ -15,7 +15,10 @@ from core.charts.theme import INKS, Look, color_scale
 HATCH = "M-1,.5L-.5,1M-1,-.25L.25,1M-1,-1L1,1M-.25,-1L1,.25M.5,-1L1,-.5"
 """Path of a hatched square, for cells that cannot be estimated."""
 
-DIGITS = "format(datum.value, abs(datum.value * 100 - round(datum.value * 100)) < 1e-6 ? '.2f' : abs(datum.value * 1000 - round(datum.value * 1000)) < 1e-5 ? '.3f' : '.4f')"
+DIGITS = (
+    "format(datum.value, abs(datum.value * 100 - round(datum.value * 100)) < 1e-6 ? '.2f' : abs(datum.value * 1000 - round(datum.value * "
+    "1000)) < 1e-5 ? '.3f' : '.4f')"
+)
 """A tick's value with two decimals, and with more only where two would write its neighbour's number too."""
 DECIMALS = f"datum.value == 0 ? '0' : replace(replace({DIGITS}, /^([-\u2212]?)0\\./, '$1.'), '-', '\u2212')"
 """Axis label without the leading zero."""

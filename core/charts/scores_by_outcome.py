@@ -92,7 +92,8 @@ def score_distribution(frame: pd.DataFrame, threshold: float | None = None) -> F
     panels = tuple(Panel(partial(_scores, signed[signed["group"] == g], g, groups, ends, top, threshold), g) for g in shown)
     return Figure(
         name=name, title=title, alt=title, data=frame, panels=panels, columns=2,
-        note="Above the line: rows with the outcome; below it: rows without. Heights are shares of each." + ("" if threshold is None else " Dashed: the threshold."),
+        note="Above the line: rows with the outcome; below it: rows without. Heights are shares of each."
+             + ("" if threshold is None else " Dashed: the threshold."),
     )  # fmt: skip
 
 

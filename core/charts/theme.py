@@ -43,6 +43,7 @@ INKS = ("#FFFFFF", "#0C0F14")
 
 
 def rgb(color: str) -> tuple[float, ...]:
+    """Red, green and blue of `#rrggbb`, 0 to 255."""
     return tuple(int(color[i : i + 2], 16) for i in (1, 3, 5))
 
 
@@ -96,8 +97,10 @@ class Look:
         return max(INKS, key=lambda ink: contrast(rgb(ink), cell))
 
     def strong_from(self, end: int) -> float:
-        """From which share of the diverging scale on towards its `end` (0 or 2) a number takes the ink of INKS that
-        it does not have in the middle, and 1 where it never does."""
+        """From which share of the diverging scale on, towards its `end` (0 or 2), a number takes the other ink of INKS.
+
+        That is the one it does not have in the middle; 1 where it never does.
+        """
         limits = (-1.0, 0.0, 1.0)
         sign = -1 if end == 0 else 1
         usual = self.ink_on(0.0, limits)

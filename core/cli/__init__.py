@@ -61,10 +61,12 @@ def emit(value: Any) -> None:
 
 
 def progress(message: str) -> None:
+    """A line on stderr: stdout is for results."""
     print(message, file=sys.stderr, flush=True)
 
 
 def build_parser() -> argparse.ArgumentParser:
+    """The parser of `multifair` with every command of COMMANDS."""
     parser = argparse.ArgumentParser(
         prog="multifair", description="Train, audit and compare multimodal medical classifiers for fairness. Nothing leaves this machine."
     )
@@ -76,6 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code (0 done, 1 found what was asked about or failed, 2 wrong arguments)."""
     args = build_parser().parse_args(argv)
     try:
         return int(args.run(args))

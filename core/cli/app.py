@@ -27,7 +27,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "app",
         help="open the dashboard in the browser",
-        description="Start the dashboard on this machine and open it in the browser. The address holds a token; without it nobody gets in, other accounts of the machine included.",
+        description="Start the dashboard on this machine and open it in the browser. The address holds a token; without it nobody gets in, other "
+        "accounts of the machine included.",
     )
     common(parser)
     parser.add_argument("--port", type=int, metavar="N", help=f"port to listen on (default: the first free one from {FIRST_PORT})")

@@ -25,13 +25,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "bench",
         help="measure speed against the stated limits",
-        description="Measures on this machine what the project claims about its speed. Close other programs first: ratios are taken in turns, so they bear some load, but not all.",
+        description="Measures on this machine what the project claims about its speed. Close other programs first: ratios are taken in turns, so they "
+        "bear some load, but not all.",
     )
     kinds = parser.add_subparsers(dest="bench", metavar="WHAT", required=True)
     step = kinds.add_parser(
         "step",
         help="one training step of a method beside plain training, and of telemetry beside none",
-        description=f"One step of each method over one step of erm on the same network (limit for multifair: {MULTIFAIR_AT_MOST}), and of erm with telemetry over without (limit: {TELEMETRY_AT_MOST}).",
+        description=f"One step of each method over one step of erm on the same network (limit for multifair: {MULTIFAIR_AT_MOST}), and of erm with "
+        f"telemetry over without (limit: {TELEMETRY_AT_MOST}).",
     )
     step.add_argument("--methods", nargs="+", default=["multifair"], metavar="NAME", help="methods to time (default: multifair)")
     step.add_argument("--steps", type=int, default=100, metavar="N", help="steps of each kind (default: 100)")

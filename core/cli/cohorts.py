@@ -29,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
         print("No cohort yet. Save one with `multifair sample` or `multifair ingest TABLE`.")
     for c in found if not args.json else []:
         print(
-            f"{c.cohort_id}  {c.name}  {c.n} samples of {c.n_patients} patients  modalities: {', '.join(c.modalities)}  attributes: {', '.join(c.attributes) or 'none'}"
+            f"{c.cohort_id}  {c.name}  {c.n} samples of {c.n_patients} patients  modalities: {', '.join(c.modalities)}  attributes: "
+            f"{', '.join(c.attributes) or 'none'}"
         )
     return 0

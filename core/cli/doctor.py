@@ -144,7 +144,8 @@ def problems(report: dict[str, Any]) -> list[str]:
         found.append(f"the workspace {place['path']} cannot be written to: its results can be read, but to train choose another with --workspace")
     if place["open_to_others"]:
         found.append(
-            f"{place['open_to_others']} folders and files of the workspace are open to other accounts: {shlex.join(['chmod', '-R', 'go=', place['path']])} closes them"
+            f"{place['open_to_others']} folders and files of the workspace are open to other accounts: "
+            f"{shlex.join(['chmod', '-R', 'go=', place['path']])} closes them"
         )
     if place["disk_free_gib"] < 1:
         found.append(f"less than 1 GiB free at {place['path']}")

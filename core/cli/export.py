@@ -17,7 +17,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "export",
         help="put runs and cohorts into a zip file",
-        description="Write the workspace, or the runs and cohorts that are named, into a zip file that multifair import takes. The file holds the patients' data of the cohorts.",
+        description="Write the workspace, or the runs and cohorts that are named, into a zip file that multifair import takes. The file holds the "
+        "patients' data of the cohorts.",
     )
     common(parser)
     parser.add_argument("file", metavar="FILE.zip", type=Path)

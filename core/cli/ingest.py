@@ -46,31 +46,17 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--attribute", metavar="COL", action="append", default=[], help="sensitive attribute (repeat for more)")
     for kind, form in (("image", "NAME=COL"), ("volume", "NAME=COL"), ("text", "NAME=COL"), ("tabular", "NAME=COL,COL")):
         parser.add_argument(f"--{kind}", metavar=form, action="append", default=[], help=f"{kind} modality (repeat for more)")
-    parser.add_argument(
-        "--merge",
-        metavar="COL=NEW:OLD,OLD",
-        action="append",
-        default=[],
-        help="put groups together; nothing before the colon counts them as missing (repeat for more)",
-    )
-    parser.add_argument(
-        "--bins",
-        metavar="COL=X,Y",
-        action="append",
-        default=[],
-        help="bands of a numeric column as a sensitive attribute, for example age=18,40,65 (repeat for more)",
-    )
+    for option, form, what in (
+        ("--merge", "COL=NEW:OLD,OLD", "put groups together; nothing before the colon counts them as missing"),
+        ("--bins", "COL=X,Y", "bands of a numeric column as a sensitive attribute, for example age=18,40,65"),
+        ("--join", "FILE:ID", "another table with facts on the same ID, or with the same columns for further rows"),
+    ):
+        parser.add_argument(option, metavar=form, action="append", default=[], help=f"{what} (repeat for more)")
     parser.add_argument(
         "--layout",
         metavar="NAME",
-        help="the table is that of a well-known cohort: chexpert, mimic-cxr, nih, isic, ham10000, pad-ufes, fitzpatrick17k, papila, odir, brset, aptos, rsna, fairvision or fairvlmed (recognised by itself; with this, columns that repeat its label are dropped)",
-    )
-    parser.add_argument(
-        "--join",
-        metavar="FILE:ID",
-        action="append",
-        default=[],
-        help="another table with facts on the same ID, or with the same columns for further rows (repeat for more)",
+        help="the table is that of a well-known cohort: chexpert, mimic-cxr, nih, isic, ham10000, pad-ufes, fitzpatrick17k, papila, odir, "
+        "brset, aptos, rsna, fairvision or fairvlmed (recognised by itself; with this, columns that repeat its label are dropped)",
     )
     parser.add_argument("--sheet", metavar="NAME", help="sheet of a workbook, by its name or number")
     parser.add_argument("--encoding", metavar="NAME", help="encoding of a text table, where it is not recognised")
@@ -172,7 +158,8 @@ def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None, dict[str
     frame = prepared(joined.table.frame, args.merge, args.bins, source)
     classes = _named_classes(args, frame, args.label)
     guess = guess_roles(
-        frame, source, label=args.label, positive=any_but_first(classes) if classes else args.positive, uncertain=args.uncertain or "exclude", blank=args.blank or "exclude", sample_id=args.id,
+        frame, source, label=args.label, positive=any_but_first(classes) if classes else args.positive, uncertain=args.uncertain or "exclude",
+        blank=args.blank or "exclude", sample_id=args.id,
         patient_id=args.patient or joined.stacked_by, split=args.split, attributes=args.attribute, modalities=modalities, dropped=args.drop, layout=args.layout,
     )  # fmt: skip
     return replace(guess.roles, merge=tuple(args.merge), bins=tuple(args.bins), classes=classes), None, guess.reasons

@@ -14,7 +14,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "queue",
         help="show, order or pause the queue",
-        description="Show running and queued runs with the time they will still take; change the order, how many run at a time and in how much memory, or pause.",
+        description="Show running and queued runs with the time they will still take; change the order, how many run at a time and in how much memory, "
+        "or pause.",
     )
     common(parser)
     parser.add_argument("--move", nargs=2, metavar=("RUN", "POSITION"), help="put a queued run at a position; 1 is next")

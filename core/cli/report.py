@@ -16,7 +16,8 @@ EPILOG = """examples:
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "report", help="write a report of runs or of an audit",
-        description="Write a comparison report of finished runs, or the report of an audit, as one HTML file that needs no network, a PDF, a zip with tables and drawings, or JSON.",
+        description="Write a comparison report of finished runs, or the report of an audit, as one HTML file that needs no network, a PDF, a zip with tables "
+                    "and drawings, or JSON.",
         epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     common(parser)

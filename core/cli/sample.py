@@ -12,7 +12,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "sample",
         help="save the sample cohort (real skin lesion photographs with clinical records)",
-        description="Save the sample cohort that ships with the project: 746 skin lesion photographs of 583 patients with clinical records (PAD-UFES-20, CC BY 4.0). Prints what the checks found in it.",
+        description="Save the sample cohort that ships with the project: 746 skin lesion photographs of 583 patients with clinical records "
+        "(PAD-UFES-20, CC BY 4.0). Prints what the checks found in it.",
     )
     common(parser)
     parser.set_defaults(run=run)

@@ -16,7 +16,7 @@ def add_parser(subparsers: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:  # noqa: ARG001 -- every command's
     from core.audit.output.schema import audit_schema
 
     emit(audit_schema())

@@ -12,8 +12,10 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "simulate",
         help="write a cohort with a planted bias and its truth",
-        description="Write a simulated cohort in which it is known how well each modality can serve each group: cohort.csv, manifest.toml, images and truth.json. It can be ingested like any other.",
-        epilog="scenarios: default, three-groups, null (no bias), missing (absent modalities), prevalence, no-dominant, minority-dominant, label-noise, five-modalities, two-attributes; NAME@0.5 plants half of the bias",
+        description="Write a simulated cohort in which it is known how well each modality can serve each group: cohort.csv, manifest.toml, images and "
+        "truth.json. It can be ingested like any other.",
+        epilog="scenarios: default, three-groups, null (no bias), missing (absent modalities), prevalence, no-dominant, minority-dominant, "
+        "label-noise, five-modalities, two-attributes; NAME@0.5 plants half of the bias",
     )
     common(parser)
     parser.add_argument("--out", metavar="FOLDER", required=True, help="new or empty folder")

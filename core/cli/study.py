@@ -177,7 +177,7 @@ def run_planted(args: argparse.Namespace) -> int:
     progress("making the planted cohort")
     draw = SEED if args.draw is None else args.draw
     cohort = planted_cohort(workspace, args.scenario, draw)
-    plan = planted_plan(workspace, cohort, _methods(args), _seeds(args), args.budget, args.scenario, draw)
+    plan = planted_plan(workspace, _methods(args), _seeds(args), args.budget, args.scenario, draw)
     named = ("" if args.scenario == "default" else f"_{args.scenario}") + ("" if draw == SEED else f"_draw{draw}")
     return _compare(args, cohort, plan, workspace, "study_planted" + named)
 

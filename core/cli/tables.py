@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def formats(parser: argparse.ArgumentParser) -> None:
+    """Add the option that chooses how `show` prints a table."""
     parser.add_argument("--csv", action="store_true", help="print CSV to stdout")
 
 

@@ -15,7 +15,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "torture",
         help="test that runs survive kills, torn files, a full disk",
-        description="Disturb a small sweep at random moments and compare it with the same sweep left in peace. Exit code 1 when a run was lost, trained twice or differs. Your own workspace is not touched.",
+        description="Disturb a small sweep at random moments and compare it with the same sweep left in peace. Exit code 1 when a run was lost, "
+        "trained twice or differs. Your own workspace is not touched.",
     )
     common(parser)
     parser.add_argument("--kills", type=int, default=10, metavar="N", help="SIGKILLs of jobs, worker, server and ingest (default: 10)")

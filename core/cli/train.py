@@ -60,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         runs = train_methods(
             args.cohort, args.method, attribute=args.attribute, seeds=seeds, preset=args.preset, settings=settings,
-            device=args.device, fresh=args.fresh, priority=args.priority, launcher=args.launcher, share=_share(args, workspace) if args.launcher == "ray" else None, wait=not args.detach, workspace=workspace, progress=progress,
+            device=args.device, fresh=args.fresh, priority=args.priority, launcher=args.launcher,
+            share=_share(args, workspace) if args.launcher == "ray" else None, wait=not args.detach, workspace=workspace, progress=progress,
         )  # fmt: skip
     except KeyboardInterrupt:
         progress("The runs go on without this command: see multifair queue and multifair cancel.")

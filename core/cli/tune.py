@@ -12,7 +12,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "tune",
         help="search hyperparameters with optuna, the same number of trials for every method",
-        description="Searches learning rate, weight decay and each method's own settings on validation. Every trial is kept; a stopped search goes on where it was.",
+        description="Searches learning rate, weight decay and each method's own settings on validation. Every trial is kept; a stopped search goes on "
+        "where it was.",
     )
     common(parser)
     parser.add_argument("--cohort", required=True, metavar="ID_OR_NAME")
@@ -53,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
     for one in found:
         value = "none completed" if one.value is None else f"{one.value:.3f}"
         print(
-            f"{one.method}{': ' + one.variant if one.variant else ''}: {args.criterion} {value} on validation after {one.trials} trials ({one.pruned} pruned)\n    {command(one, given)}"
+            f"{one.method}{': ' + one.variant if one.variant else ''}: {args.criterion} {value} on validation after {one.trials} trials "
+            f"({one.pruned} pruned)\n    {command(one, given)}"
         )
     return 0

@@ -25,6 +25,7 @@ _lock = threading.Lock()
 
 
 def array_path(folder: Path, modality: str, size: int) -> Path:
+    """Where a modality's decoded files lie at `size` pixels."""
     return folder / "arrays" / f"{quote(modality, safe='')}-{size}.npy"
 
 
@@ -44,6 +45,7 @@ def decoder(source: ImageSource, files: Mapping[str, Any], size: int) -> Decoder
 
 
 def array_shape(files: Mapping[str, Any], size: int) -> tuple[int, int, int]:
+    """Shape of one sample: channels of an image or slices of a volume, height, width."""
     return (files["channels"] if files["kind"] == "image" else files["slices"], size, size)
 
 
@@ -77,5 +79,6 @@ def _make(path: Path, folder: Path, files: Mapping[str, Any], modality: str, siz
     if problems:
         path.unlink()
         raise UserError(
-            f"modality {modality!r} at {size} pixels: {len(problems)} files that were readable at ingestion no longer are; put them back under {source.describe().get('path', 'the upload folder')} or use size {files['size']}"
+            f"modality {modality!r} at {size} pixels: {len(problems)} files that were readable at ingestion no longer are; put them back "
+            f"under {source.describe().get('path', 'the upload folder')} or use size {files['size']}"
         )

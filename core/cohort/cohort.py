@@ -220,4 +220,5 @@ def load(workspace: Workspace, id_or_name: str) -> Cohort:
 
 
 def now() -> str:
+    """The time in UTC, ISO 8601 to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -51,6 +51,7 @@ class ImageInfo:
 
 
 def is_dicom(data: bytes) -> bool:
+    """Whether the bytes of a file are DICOM: the letters DICM after a preamble of 128 bytes (DICOM PS3.10)."""
     return data[128:132] == b"DICM"
 
 

@@ -7,11 +7,13 @@ import re
 import pandas as pd
 
 CHEST = (
-    "no finding", "enlarged cardiomediastinum", "cardiomegaly", "lung opacity", "lung lesion", "edema", "consolidation", "pneumonia", "atelectasis", "pneumothorax", "pleural effusion",
+    "no finding", "enlarged cardiomediastinum", "cardiomegaly", "lung opacity", "lung lesion", "edema", "consolidation", "pneumonia", "atelectasis",
+    "pneumothorax", "pleural effusion",
     "pleural other", "fracture", "support devices", "effusion", "infiltration", "mass", "nodule", "emphysema", "fibrosis", "pleural thickening", "hernia",
 )  # fmt: skip
 EYE = (
-    "diabetic retinopathy", "macular edema", "scar", "nevus", "amd", "vascular occlusion", "hypertensive retinopathy", "drusens", "drusen", "hemorrhage", "retinal detachment",
+    "diabetic retinopathy", "macular edema", "scar", "nevus", "amd", "vascular occlusion", "hypertensive retinopathy", "drusens", "drusen", "hemorrhage",
+    "retinal detachment",
     "myopic fundus", "increased cup disc", "other", "dr icdr", "dr sdrg", "n", "d", "g", "c", "a", "h", "m", "o",
 )  # fmt: skip
 SKIN = ("mel", "nv", "bcc", "ak", "bkl", "df", "vasc", "scc", "unk", "akiec")

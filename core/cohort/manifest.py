@@ -67,6 +67,7 @@ def read_manifest(path: Path) -> tuple[Roles, str | None]:
 
 
 def write_manifest(path: Path, roles: Roles, name: str) -> None:
+    """Write the roles as the TOML file that `read_manifest` reads."""
     value: dict[str, Any] = {"name": name}
     for key, column in (("id", roles.sample_id), ("patient", roles.patient_id), ("label", roles.label), ("positive", roles.positive), ("split", roles.split)):
         if column is not None:

@@ -77,7 +77,7 @@ def match_files(source: ImageSource, references: Sequence[str | None], column: s
             if again.name is not None:
                 files[place], shortened = again, shortened + 1
     files = _unclaimed(references, files)
-    findings = [*_shared(references, files, column)]
+    findings = [*_shared(files, column)]
     if shortened:
         folders = "/".join((loose_parts(next(r for r in references if r)) or [])[:prefix])
         findings.append(
@@ -99,6 +99,7 @@ def names_several(reference: str) -> bool:
 
 
 def is_web_address(reference: str) -> bool:
+    """Whether a cell names a page of the web in place of a file."""
     return bool(_WEB.match(reference.strip()))
 
 
@@ -176,7 +177,7 @@ def _unclaimed(references: Sequence[str | None], files: list[Resolved]) -> list[
     return kept
 
 
-def _shared(references: Sequence[str | None], files: Sequence[Resolved], column: str) -> list[Finding]:
+def _shared(files: Sequence[Resolved], column: str) -> list[Finding]:
     rows: dict[str, int] = defaultdict(int)
     for found in files:
         if found.name is not None:

@@ -13,8 +13,10 @@ from core.cohort.sources import Unreadable
 
 MAX_VALUES = 8 * MAX_PIXELS
 _TYPES = {
-    "int8": ("signed char", "int8", "int8_t"), "uint8": ("uchar", "unsigned char", "uint8", "uint8_t"), "int16": ("short", "short int", "signed short", "signed short int", "int16", "int16_t"),
-    "uint16": ("ushort", "unsigned short", "unsigned short int", "uint16", "uint16_t"), "int32": ("int", "signed int", "int32", "int32_t"), "uint32": ("uint", "unsigned int", "uint32", "uint32_t"),
+    "int8": ("signed char", "int8", "int8_t"), "uint8": ("uchar", "unsigned char", "uint8", "uint8_t"),
+    "int16": ("short", "short int", "signed short", "signed short int", "int16", "int16_t"),
+    "uint16": ("ushort", "unsigned short", "unsigned short int", "uint16", "uint16_t"), "int32": ("int", "signed int", "int32", "int32_t"),
+    "uint32": ("uint", "unsigned int", "uint32", "uint32_t"),
     "float32": ("float",), "float64": ("double",),
 }  # fmt: skip
 _SPACES = {

@@ -86,6 +86,7 @@ def log_density(signal: Signal, score: NDArray[np.float64], group: int | NDArray
 
 
 def log_ratio(signal: Signal, score: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Log of the likelihood ratio of the label given the hidden scores and the group, (n,): the score with the best AUC (Neyman and Pearson)."""
     return log_density(signal, score, group, 1) - log_density(signal, score, group, 0)
 
 

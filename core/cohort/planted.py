@@ -147,5 +147,6 @@ def _truth(design: Scenario, patients: int, seed: int, group: NDArray[np.int64],
         "neglected": next((m for m in images if m != serves[largest]), None) if planted else None,
         "serves_best": serves if planted else None,
         "best_auc": best,
-        "basis": f"AUC of the likelihood ratio of the hidden scores, group known unless said; closed form for single normal scores, else {oracle.SAMPLE} simulated patients. Networks see pixels with noise and reach a little less.",
+        "basis": "AUC of the likelihood ratio of the hidden scores, group known unless said; closed form for single normal scores, else "
+        f"{oracle.SAMPLE} simulated patients. Networks see pixels with noise and reach a little less.",
     }

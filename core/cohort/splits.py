@@ -35,7 +35,8 @@ def parse_split(values: pd.Series, column: str) -> NDArray[np.object_]:
     if parsed.isna().any():
         row = int(np.flatnonzero(parsed.isna())[0])
         raise UserError(
-            f"row {row + 2}, column {column!r}: {values.iloc[row]!r} is not a split; use train, validation and test, or leave the column out to have splits made"
+            f"row {row + 2}, column {column!r}: {values.iloc[row]!r} is not a split; use train, validation and test, or leave the column "
+            "out to have splits made"
         )
     for split in ("train", "test"):
         if not (parsed == split).any():

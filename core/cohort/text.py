@@ -46,6 +46,7 @@ class Tokenizer:
 
 
 def words(text: str) -> list[str]:
+    """The words of a note, in lower case."""
     return _WORD.findall(text.lower())
 
 

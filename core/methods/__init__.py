@@ -43,7 +43,7 @@ def reference() -> str:
 
 
 def ours() -> str:
-    """This project's own method."""
+    """The method of this project."""
     return _with_role("ours")
 
 

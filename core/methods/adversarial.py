@@ -47,7 +47,8 @@ class Adversarial(Method):
         paper="Raff and Sylvester, Gradient Reversal Against Discrimination, DSAA 2018; Ganin et al., JMLR 2016",
         summary="Trains a head to recognise the group and the network to hide it.",
         limits="removes the group even where it carries medical information; training can oscillate",
-        departures="with update=projection the step of Zhang, Lemoine and Mitchell (AIES 2018), but the head reads the last layer's input instead of the score, so that both "
+        departures="with update=projection the step of Zhang, Lemoine and Mitchell (AIES 2018), but the head reads the last layer's input instead of "
+        "the score, so that both "
         "rows differ in the step alone",
         order=160,
         colour=("#93306B", "#D56FAA"),

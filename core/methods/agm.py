@@ -35,7 +35,8 @@ class AGM(Method):
         family="balance",
         paper="Li et al., Boosting Multi-modal Model Performance with Adaptive Gradient Modulation, ICCV 2023",
         summary="Takes each modality's part of the fused decision as its Shapley value and slows the encoder that runs ahead of its own average.",
-        departures="factors act on the gradient at the encoder's output, which scales every parameter of the encoder; the official program scales the logits' gradient, which there is the same",
+        departures="factors act on the gradient at the encoder's output, which scales every parameter of the encoder; the official program scales the "
+        "logits' gradient, which there is the same",
         order=90,
         colour=("#2F8AA8", "#67BEDB"),
         limits=f"2^M fusion passes a step, so at most {MOST_MODALITIES} modalities; knows nothing of the sensitive attribute",

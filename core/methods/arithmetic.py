@@ -96,8 +96,10 @@ def clip_gradients(parameters: Iterable[Tensor], limit: float) -> None:
 
 
 def noise_generator(source: torch.Generator, device: torch.device) -> torch.Generator:
-    """A generator on `device`, seeded by one draw from `source`: big draws stay on the device, and a
-    checkpoint of `source` alone is enough to continue identically."""
+    """A generator on `device`, seeded by one draw from `source`.
+
+    Big draws stay on the device, and a checkpoint of `source` alone is enough to continue identically.
+    """
     return torch.Generator(device=device).manual_seed(drawn_seed(source))
 
 

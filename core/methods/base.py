@@ -77,8 +77,11 @@ class Step:
 
 
 class Evaluated(Protocol):
-    """Outputs on n samples: features (n, M, D) as the fusion gets them, what `fused` gave for them,
-    modality classifiers' logits (n, M, K), present (n, M), y (n,), group (n,) with -1 for unknown."""
+    """Outputs on n samples.
+
+    features (n, M, D) as the fusion gets them, what `fused` gave for them, modality classifiers' logits (n, M, K), present (n, M),
+    y (n,), group (n,) with -1 for unknown.
+    """
 
     @property
     def features(self) -> Tensor: ...
@@ -118,8 +121,10 @@ class Predict(Protocol):
 
 @dataclass(frozen=True)
 class Decision:
-    """Predicted labels from scores, fitted on held-out patients. `randomised` says whether two
-    seeds can differ; `needs_group` whether the sensitive attribute is needed at inference."""
+    """Predicted labels from scores, fitted on held-out patients.
+
+    `randomised` says whether two seeds can differ; `needs_group` whether the sensitive attribute is needed at inference.
+    """
 
     predict: Predict
     randomised: bool
@@ -184,7 +189,7 @@ class Method:
 
     @classmethod
     def variants(cls, available: tuple[str, ...]) -> Mapping[str, Mapping[str, Any]]:
-        """The runs that asking for this method stands for: settings by what is added to its title (nothing: \"\")."""
+        """The runs that asking for this method stands for: settings by what is added to its title (nothing: the empty text)."""
         return {"": {}}
 
     @classmethod
@@ -264,9 +269,11 @@ class Method:
         """Restore `state()`; training then continues bit for bit on the CPU."""
 
     def series(self) -> dict[str, Tensor]:
-        """Named internals of the last step, as device tensors: a scalar, (M,) by modality,
-        (C,) by group when the name ends in `_by_group`, or (M, C). Averaged per epoch by
-        the loop. Examples: `balance` (M,), `factor` (M, C), `gate` ()."""
+        """Named internals of the last step, as device tensors, averaged per epoch by the loop.
+
+        A scalar, (M,) by modality, (C,) by group when the name ends in `_by_group`, or (M, C).
+        Examples: `balance` (M,), `factor` (M, C), `gate` ().
+        """
         return {}
 
 

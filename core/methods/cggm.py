@@ -36,7 +36,8 @@ class CGGM(Method):
         summary="Speeds up the modality whose classifier improves least and turns the fused gradient towards it.",
         limits="changes of accuracy from one batch to the next are mostly noise; rho changes nothing under AdamW, which divides a constant factor out "
         "(it does under optimizer=sgd); knows nothing of the sensitive attribute",
-        departures="the cosine is between gradients, as the paper says; between weights in the official program. B is kept in [0, bound]; a large bound undoes it",
+        departures="the cosine is between gradients, as the paper says; between weights in the official program. B is kept in [0, bound]; a large "
+        "bound undoes it",
         order=80,
         colour=("#44AA99", "#6FD3C2"),
     )

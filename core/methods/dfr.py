@@ -32,7 +32,8 @@ class DFR(Method):
         paper="Kirichenko, Izmailov and Wilson, Last Layer Re-Training is Sufficient for Robustness to Spurious Correlations, ICLR 2023",
         summary="Trains plainly and then fits the last layer again on held-out patients, with groups and labels balanced.",
         limits="fits on validation unless fit_on=training, so its validation figures are optimistic",
-        departures="weights in the place of the mean over ten balanced subsamples; an L2 penalty instead of L1; fitted after every epoch so that the kept epoch has its own fit",
+        departures="weights in the place of the mean over ten balanced subsamples; an L2 penalty instead of L1; fitted after every epoch so that the "
+        "kept epoch has its own fit",
         order=155,
         colour=("#1F7A5C", "#5CC9A4"),
     )

@@ -58,7 +58,8 @@ class FIN(Method):
         summary="Shifts and scales the fused features with statistics learned for each group.",
         inference_needs="the modalities and the sensitive attribute",
         limits="cannot be used where the attribute is not recorded or must not be used; patients of unknown group are not normalised",
-        departures="starts as the identity, so that groups are not told apart before there is a reason; start=published draws the official program's random start",
+        departures="starts as the identity, so that groups are not told apart before there is a reason; start=published draws the official program's "
+        "random start",
         order=170,
         colour=("#6F4E37", "#BE9577"),
     )

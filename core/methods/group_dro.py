@@ -29,7 +29,8 @@ class GroupDRO(Method):
         family="fairness",
         paper="Sagawa et al., Distributionally Robust Neural Networks for Group Shifts, ICLR 2020",
         summary="Moves weight to the group with the highest loss while training.",
-        limits="patients of unknown group are not learned from (unless a whole batch is unknown); can overfit a small group; needs strong weight decay (its paper)",
+        limits="patients of unknown group are not learned from (unless a whole batch is unknown); can overfit a small group; needs strong weight "
+        "decay (its paper)",
         departures="groups are those of the sensitive attribute; the paper's are pairs of attribute and label. balanced=false draws batches as they come",
         order=150,
         colour=("#0E6E6E", "#49B5B5"),

@@ -16,7 +16,10 @@ from core.methods.card import Card
 
 @register
 class JTT(Method):
-    """Plain training for a share `first` of the epochs; then from the start again, with every training patient whom that network got wrong `times` times in an epoch."""
+    """Plain training for a share `first` of the epochs, then a new start on a reweighted set.
+
+    Every training patient whom the first network got wrong comes `times` times in an epoch.
+    """
 
     name = "jtt"
     card = Card(

@@ -31,8 +31,10 @@ class MultiFair(Method):
         family="both",
         paper="MultiFair, arXiv 2510.07328, IEEE TMI 2026",
         summary="Slows the modality that learns fastest, speeds up what serves weak groups, and aligns each modality's gradient with the fused one.",
-        limits="AdamW divides out a persistent scaling of gradients, so the modulation is weaker than its factors say and rho changes nothing (it does under optimizer=sgd)",
-        departures="AUCs of the last 512 training samples instead of one batch, smoothed; f clamped; groups without enough of both classes skipped: estimates that a batch of 32 cannot give",
+        limits="AdamW divides out a persistent scaling of gradients, so the modulation is weaker than its factors say and rho changes nothing (it "
+        "does under optimizer=sgd)",
+        departures="AUCs of the last 512 training samples instead of one batch, smoothed; f clamped; groups without enough of both classes skipped: "
+        "estimates that a batch of 32 cannot give",
         order=20,
         colour=("#3D5BD9", "#8CA2FF"),
         default=True,

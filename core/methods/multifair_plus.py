@@ -26,9 +26,12 @@ class MultiFairPlus(MixedExperts):
         title="MultiFair-plus",
         family="both",
         paper="this project; late fusion after MultiFair (arXiv 2510.07328), without its gradient modulation",
-        summary="Late fusion: trains every modality on its own loss and mixes their decisions with weights fitted on held-out patients, per group where the images show it.",
-        limits="not gradient modulation: the fused network is not trained (0 of its tensors get a gradient) unless the setting `interaction` is above 0; fits its weights on "
-        "validation unless fit_on=training, so its validation figures are optimistic; infers the sensitive group, which must be allowed, and only where the group "
+        summary="Late fusion: trains every modality on its own loss and mixes their decisions with weights fitted on held-out patients, per group "
+        "where the images show it.",
+        limits="not gradient modulation: the fused network is not trained (0 of its tensors get a gradient) unless the setting `interaction` is "
+        "above 0; fits its weights on "
+        "validation unless fit_on=training, so its validation figures are optimistic; infers the sensitive group, which must be allowed, "
+        "and only where the group "
         "head reaches an AUC of .7 on held-out patients",
         order=10,
         colour=("#6A2FB5", "#B98CF5"),

@@ -32,8 +32,10 @@ class OGMGE(Method):
         family="balance",
         paper="Peng et al., Balanced Multimodal Learning via On-the-fly Gradient Modulation, CVPR 2022",
         summary="Shrinks the gradient of the encoder whose modality is ahead and adds noise that helps generalisation.",
-        limits="AdamW divides out a persistent scaling of gradients, so the modulation is weaker than with optimizer=sgd; knows nothing of the sensitive attribute",
-        departures="a Transformer fusion has no part per modality to read a confidence from: it comes from probes, or with confidence=fused from the fused network "
+        limits="AdamW divides out a persistent scaling of gradients, so the modulation is weaker than with optimizer=sgd; knows nothing of the "
+        "sensitive attribute",
+        departures="a Transformer fusion has no part per modality to read a confidence from: it comes from probes, or with confidence=fused from the "
+        "fused network "
         "with one modality kept; modulates all tensors of an encoder, not convolutions alone",
         order=70,
         colour=("#117733", "#4FBF7A"),

@@ -32,7 +32,8 @@ class OPM(Method):
         paper="Wei et al., On-the-fly Modulation for Balanced Multimodal Learning, IEEE TPAMI 2024",
         summary="Drops the features of the modality that is ahead for a random share of the samples, so that the other one has to learn.",
         limits="knows nothing of the sensitive attribute",
-        departures="confidences of the step before instead of a second forward pass; with M > 2 a sample that loses all its modalities stays in the batch (the official "
+        departures="confidences of the step before instead of a second forward pass; with M > 2 a sample that loses all its modalities stays in the "
+        "batch (the official "
         "program leaves it out); execution=1 and rescale=false give the variant of earlier versions",
         order=120,
         colour=("#C2607A", "#EE98AC"),

@@ -33,7 +33,8 @@ class PMR(Method):
         paper="Fan et al., PMR: Prototypical Modal Rebalance for Multimodal Learning, CVPR 2023",
         summary="Adds a loss that draws the features of slower modalities to the prototype of their class.",
         limits="knows nothing of the sensitive attribute",
-        departures="without the entropy term of the paper's first epochs, whose length is tuned per data set; prototypes move with every batch, in the official program once an epoch",
+        departures="without the entropy term of the paper's first epochs, whose length is tuned per data set; prototypes move with every batch, in "
+        "the official program once an epoch",
         order=100,
         colour=("#882255", "#D9719F"),
     )

@@ -7,7 +7,8 @@ drawn towards that of a binormal model:
     V(t) = t(1 - t) / (M N) + c h(t) [(1 - 1/N) r_pos / m + (1 - 1/M) r_neg / n],   h(t) = P(t) - t^2,
 
 at t drawn some way towards A (`_informed`): where much is misranked the variance at A is known, and a score test that
-takes it at the null alone misses small groups that rank well. There are m patients with positives and n with negatives, M positive and N negative rows (Kish's effective numbers under weights).
+takes it at the null alone misses small groups that rank well. There are m patients with positives and n with negatives, M positive and N negative rows (Kish's
+effective numbers under weights).
 P(t) is the chance that two positives both outrank a negative under the equal-variance binormal model (by symmetry also that
 one positive outranks two negatives). r_pos is the positives' component of the variance over h(A), r_neg the negatives'.
 
@@ -21,7 +22,8 @@ one positive outranks two negatives). r_pos is the positives' component of the v
 
 The constants were set on independent cohorts of two groups (10 to 700 positives, AUC .75 to .98, equal and unequal prevalence and
 spread, one to thirty rows a patient): both tails of the test of equal AUCs near 2.5 % at a power close to that of
-the best test that holds its size there. The quantile is Student's, with Satterthwaite's degrees of freedom from FREEDOM k + 1 per class, k being the number of samples
+the best test that holds its size there. The quantile is Student's, with Satterthwaite's degrees of freedom from FREEDOM k + 1 per class, k being the number of
+samples
 (patients) that its variance rests on. For large samples this is DeLong's variance and the normal quantile.
 """
 

@@ -46,7 +46,7 @@ def joint_covariance(influences: Sequence[InfluenceFunction], counts: Sequence[i
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     unit = next((i.unit for i in influences if i.unit is not None), None)
     if unit is None:
-        return _by_cell(influences, counts, offsets)
+        return _by_cell(influences, offsets)
     return _by_patient(influences, offsets, unit)
 
 
@@ -60,7 +60,7 @@ def _by_patient(influences: Sequence[InfluenceFunction], offsets: Ints, unit: In
     return np.asarray((summed.T @ summed).toarray(), dtype=np.float64)
 
 
-def _by_cell(influences: Sequence[InfluenceFunction], counts: Sequence[int], offsets: Ints) -> Floats:
+def _by_cell(influences: Sequence[InfluenceFunction], offsets: Ints) -> Floats:
     """Of independent samples: those that share all their groups give one product of matrices."""
     columns = list({id(i.column): i.column for i in influences}.values())
     cell = np.zeros(columns[0].size, dtype=np.int64)

@@ -233,23 +233,23 @@ def _why_not(metric: str, pos: int, neg: int, of_pos: float, of_neg: float) -> s
 Formula = Callable[[Floats, Floats, Floats, float], tuple[Floats, Floats, Floats]]
 
 
-def _ppv(t: Floats, f: Floats, at: Floats, odds: float) -> tuple[Floats, Floats, Floats]:
+def _ppv(t: Floats, f: Floats, at: Floats, odds: float) -> tuple[Floats, Floats, Floats]:  # noqa: ARG001 -- one signature for all
     selected = at * t + (1 - at) * f
     slope = at * (1 - at) / selected**2
     return at * t / selected, slope * f, -slope * t
 
 
-def _npv(t: Floats, f: Floats, at: Floats, odds: float) -> tuple[Floats, Floats, Floats]:
+def _npv(t: Floats, f: Floats, at: Floats, odds: float) -> tuple[Floats, Floats, Floats]:  # noqa: ARG001 -- one signature for all
     passed = at * (1 - t) + (1 - at) * (1 - f)
     slope = at * (1 - at) / passed**2
     return (1 - at) * (1 - f) / passed, slope * (1 - f), -slope * (1 - t)
 
 
-def _selection_rate(t: Floats, f: Floats, at: Floats, odds: float) -> tuple[Floats, Floats, Floats]:
+def _selection_rate(t: Floats, f: Floats, at: Floats, odds: float) -> tuple[Floats, Floats, Floats]:  # noqa: ARG001 -- one signature for all
     return at * t + (1 - at) * f, at + 0 * t, 1 - at + 0 * t
 
 
-def _accuracy(t: Floats, f: Floats, at: Floats, odds: float) -> tuple[Floats, Floats, Floats]:
+def _accuracy(t: Floats, f: Floats, at: Floats, odds: float) -> tuple[Floats, Floats, Floats]:  # noqa: ARG001 -- one signature for all
     return at * t + (1 - at) * (1 - f), at + 0 * t, at - 1 + 0 * t
 
 

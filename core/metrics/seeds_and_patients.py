@@ -14,6 +14,7 @@ more. (Satterthwaite's degrees of freedom cover as little as 87 % with two and 9
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,8 +31,11 @@ BISECTIONS = 60
 
 @dataclass(frozen=True)
 class TwoSources:
-    """mean over `n` seeds; low, high : symmetric interval; p : two-sided test of 0, of the same pivot; se_patients,
-    se_seeds : the two standard errors of the mean (se_seeds None with one seed); sd between seeds."""
+    """A mean over seeds, uncertain in its patients and in its trainings.
+
+    mean over `n` seeds; low, high : symmetric interval; p : two-sided test of 0, of the same pivot; se_patients,
+    se_seeds : the two standard errors of the mean (se_seeds None with one seed); sd between seeds.
+    """
 
     mean: float | None
     low: float | None
@@ -84,7 +88,7 @@ def seeds_and_patients(values: ArrayLike, draws: ArrayLike, level: float = 0.95)
     return TwoSources(mean, mean - half, mean + half, p, n, sd, of_patients**0.5, se_seeds, None)
 
 
-def _two_sided(quantile, statistic: float) -> float:  # type: ignore[no-untyped-def]
+def _two_sided(quantile: Callable[[float], float], statistic: float) -> float:
     """The p whose quantile at p / 2 is the statistic: the interval at 1 - p just reaches 0."""
     low, high = np.log(1e-300), np.log(0.5)
     for _ in range(BISECTIONS):

@@ -87,7 +87,7 @@ def _cells_text(cells: pd.DataFrame) -> pd.DataFrame:
 def limits_section(document: Mapping[str, Any]) -> Section:
     """Limits that follow from the audit itself, each with the number behind it."""
     part = next(iter(models(document).values()))
-    said = [*_of_patients(part), *_of_decision(document, part), *_of_statistics(document, part)]
+    said = [*_of_patients(part), *_of_decision(part), *_of_statistics(document, part)]
     frame = pd.DataFrame(said, columns=pd.Index(["what", "limit"]))
     return Section(contents.LIMITS, "", (TableBlock("limits", "Limits that follow from the data and the choices", frame),))
 
@@ -112,7 +112,7 @@ def _of_patients(part: Mapping[str, Any]) -> list[tuple[str, str]]:
     return said
 
 
-def _of_decision(document: Mapping[str, Any], part: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _of_decision(part: Mapping[str, Any]) -> list[tuple[str, str]]:
     point = part.get("operating_point") or {}
     if point.get("source") == "in-sample":
         return [

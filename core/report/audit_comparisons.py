@@ -45,7 +45,7 @@ def comparison_headline(rows: pd.DataFrame) -> str:
         said = [_changed_gap(row, str(b)) for row in shown.to_dict("records")]
         if not said and len(gaps):
             by = listing([str(name) for name in gaps["attribute"]])
-            said = [f"leaves it open whether the gap in AUC by {by} changes"]
+            said = [f"is not shown to change the gap in AUC by {by}"]
         sentences.append(f"{a} {'; it '.join([*said, _auc_against(part, str(b))])}.")
     return " ".join(sentences)
 
@@ -53,7 +53,10 @@ def comparison_headline(rows: pd.DataFrame) -> str:
 def _changed_gap(row: Mapping[Any, Any], against: str) -> str:
     verb = "narrows" if row["difference"] < 0 else "widens"
     change = interval(row["difference"], row["low"], row["high"], signed=True)
-    return f"{verb} the gap in AUC by {row['attribute']} from {decimal(row['value_b'])} under {against} to {decimal(row['value_a'])} ({change}, corrected {p_value(row['p_adjusted'])})"
+    return (
+        f"{verb} the gap in AUC by {row['attribute']} from {decimal(row['value_b'])} under {against} to {decimal(row['value_a'])} ({change}, "
+        f"corrected {p_value(row['p_adjusted'])})"
+    )
 
 
 def _auc_against(part: pd.DataFrame, against: str) -> str:

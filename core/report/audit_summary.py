@@ -22,7 +22,8 @@ def summary_section(document: Mapping[str, Any], headline: str, tag: str) -> Sec
     """One page: two short tables under the headline."""
     verdicts = _with_primary(document)
     points = pd.DataFrame(
-        [("Question", _question(document)), ("Cohort", _cohort(document)), ("Verdicts", _tally(verdicts)), ("Could not be judged", _not_judged(verdicts)), ("What to do", _to_do(document, verdicts))],
+        [("Question", _question(document)), ("Cohort", _cohort(document)), ("Verdicts", _tally(verdicts)), ("Could not be judged", _not_judged(verdicts)),
+         ("What to do", _to_do(document, verdicts))],
         columns=pd.Index(["what", "answer"]),
     )  # fmt: skip
     blocks = [TableBlock("summary", "The audit in five lines", points)]

@@ -62,6 +62,7 @@ def report_json(report: Report) -> dict[str, Any]:
 
 
 def json_text(report: Report) -> str:
+    """The report as the text of a JSON file."""
     return json.dumps(report_json(report), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 

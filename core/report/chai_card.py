@@ -16,7 +16,10 @@ from core.report.hf_card import markdown_text
 from core.report.readable import readable
 
 NAMESPACE = "https://mc.chai.org/v0.2/schema.xsd"
-VALIDATION = "Estimates with intervals on patients whom the model was not trained on, overall and by group; differences between groups are tested and corrected for their number."
+VALIDATION = (
+    "Estimates with intervals on patients whom the model was not trained on, overall and by group; differences between groups are tested and "
+    "corrected for their number."
+)
 
 
 def render_chai(report: Report) -> str:

@@ -37,8 +37,10 @@ def declared_section(document: Mapping[str, Any]) -> Section | None:
         + ("; the audit keeps to its plan." if not departs else f"; the audit departs from its plan in {plural(len(departs), 'point')}.")
     )  # fmt: skip
     facts = [
-        ("Declared", plan.declared), ("SHA-256 of the plan", str(document["plan"][HASH])), ("Attributes", ", ".join(plan.attributes)), ("Metrics", ", ".join(plan.metrics)),
-        ("Tolerance", decimal(plan.tolerance, 2)), ("Operating point", plan.target or (f"threshold {plan.threshold:g}" if plan.threshold is not None else "threshold .5")),
+        ("Declared", plan.declared), ("SHA-256 of the plan", str(document["plan"][HASH])), ("Attributes", ", ".join(plan.attributes)),
+        ("Metrics", ", ".join(plan.metrics)),
+        ("Tolerance", decimal(plan.tolerance, 2)),
+        ("Operating point", plan.target or (f"threshold {plan.threshold:g}" if plan.threshold is not None else "threshold .5")),
         *([("In words", plan.note)] if plan.note else []), *(("Departs from the plan", text) for text in departs),
     ]  # fmt: skip
     blocks = (

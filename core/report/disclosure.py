@@ -65,7 +65,8 @@ def hidden(document: Mapping[str, Any], limit: int) -> Hidden:
     whole = groups[EVERYBODY]
     if min(whole["n_pos"], whole["n_neg"], whole["n_patients"]) < limit:
         raise UserError(
-            f"the audit has {whole['n_pos']} positives and {whole['n_neg']} negatives: with --suppress {limit} nothing can be shown; --suppress 0 shows all counts, for readers who may see them"
+            f"the audit has {whole['n_pos']} positives and {whole['n_neg']} negatives: with --suppress {limit} nothing can be shown; "
+            "--suppress 0 shows all counts, for readers who may see them"
         )
     found = Hidden()
     size = {node: group["n"] for node, group in groups.items()}

@@ -30,7 +30,7 @@ def render_card(report: Report) -> str:
         See `card_content`.
     """
     card = card_content(report)
-    parts = [_head(card, report), f"# {markdown_text(card.model)}", _details(card, report)]
+    parts = [_head(card), f"# {markdown_text(card.model)}", _details(card)]
     parts += [_section(heading, keys, card) for heading, keys in SECTIONS]
     parts += [_list("Limits that follow from the audit", card.limits), _results(card), _list("Verdicts", card.verdicts)]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -41,9 +41,10 @@ def markdown_text(text: str) -> str:
     return SPECIAL.sub(r"\\\1", readable(text).replace("&", "&amp;")).replace("\\<", "&lt;").replace("\\>", "&gt;").replace("\r", "").replace("\n", " ")
 
 
-def _head(card: CardContent, report: Report) -> str:
+def _head(card: CardContent) -> str:
     """YAML; every scalar is written as JSON, which YAML reads as it is."""
-    lines = ["---", f"model_name: {_scalar(card.model)}", "tags:", '- "multifair"', '- "fairness-audit"', "model-index:", f"- name: {_scalar(card.model)}", "  results:"]  # fmt: skip
+    lines = ["---", f"model_name: {_scalar(card.model)}", "tags:", '- "multifair"', '- "fairness-audit"', "model-index:", f"- name: {_scalar(card.model)}",
+             "  results:"]  # fmt: skip
     lines += ["  - task:", '      type: "other"', "    dataset:", f"      name: {_scalar(card.source)}", '      type: "other"', "    metrics:"]  # fmt: skip
     for number in (*card.overall, *card.summaries, *card.groups):
         lines += [f"    - type: {_scalar(number.metric)}", f"      name: {_scalar(number.label)}", f"      value: {json.dumps(number.value)}"]
@@ -56,7 +57,7 @@ def _scalar(text: str) -> str:
     return json.dumps(readable(text), ensure_ascii=True)
 
 
-def _details(card: CardContent, report: Report) -> str:
+def _details(card: CardContent) -> str:
     note = f" {card.note}" if card.note else ""
     return f"Audited {card.date} on {markdown_text(card.source)} by multifair {__version__}.{note}\n\n**{LABELS['developer']}** {_answer(card, 'developer')}"
 

@@ -12,8 +12,10 @@ from core.report.readable import readable
 
 NOTHING = "—"
 SPECIAL = {
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
-    "\u2212": "$-$", NOTHING: r"\textemdash{}", "\u2013": r"\textendash{}", "\u2009": r"\,", "\u00a0": "~", "\u200b": "", "\u00ad": r"\-", "\u200c": "", "\u200d": "", "[": "{[}", "]": "{]}", "`": r"\textasciigrave{}",
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "\u2212": "$-$", NOTHING: r"\textemdash{}", "\u2013": r"\textendash{}", "\u2009": r"\,", "\u00a0": "~", "\u200b": "", "\u00ad": r"\-", "\u200c": "",
+    "\u200d": "", "[": "{[}", "]": "{]}", "`": r"\textasciigrave{}",
     "'": r"\textquotesingle{}", **{sign: f"\\{sign}" for sign in "&%$#_{}"},
 }  # fmt: skip
 """Signs that LaTeX would run or join; brackets would be an option where they follow the end of a row."""
@@ -31,7 +33,8 @@ def method_text(table: pd.DataFrame, measure: str, reference: str | None) -> pd.
     if reference is not None and "difference" in table:
         head = f"Difference in {title(measure)} from {reference}"
         written[head] = pd.Series(
-            [NOTHING if pd.isna(d) else interval(float(d), _number(lo), _number(hi), signed=True) for d, lo, hi in zip(table["difference"], table["low"], table["high"], strict=True)], index=table.index
+            [NOTHING if pd.isna(d) else interval(float(d), _number(lo), _number(hi), signed=True) for d, lo, hi
+             in zip(table["difference"], table["low"], table["high"], strict=True)], index=table.index
         )  # fmt: skip
         written["p (corrected)"] = pd.Series(
             [NOTHING if pd.isna(p) else "< .001" if p < 0.001 else decimal(float(p)) for p in table["p_adjusted"]], index=table.index

@@ -145,6 +145,7 @@ def headline(verdicts: pd.DataFrame) -> str:
 
 
 def sentence_case(text: str) -> str:
+    """The text with a capital first letter."""
     return text[:1].upper() + text[1:]
 
 
@@ -222,8 +223,8 @@ def _curves(document: Mapping[str, Any], attribute: str, own: pd.DataFrame, part
     fitted = curve_table(document, model, attribute, "smooth")
     calibrated = smooth_calibration(fitted, _ratios(own))
     if calibrated.empty:
-        calibrated = reliability(curve_table(document, model, attribute, "reliability"), attribute, fitted)
-    useful = decision_curves(curve_table(document, model, attribute, "decision"), attribute)
+        calibrated = reliability(curve_table(document, model, attribute, "reliability"), fitted)
+    useful = decision_curves(curve_table(document, model, attribute, "decision"))
     point = parts[model]["attributes"][attribute].get("operating_point") or {}
     spread = score_distribution(curve_table(document, model, attribute, "scores"), point.get("threshold"))
     slid = sliding(curve_table(document, model, attribute, "sliding"), attribute, point.get("threshold"))

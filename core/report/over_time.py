@@ -40,7 +40,8 @@ def changes(earlier: Mapping[str, Any], document: Mapping[str, Any]) -> pd.DataF
     both = both[both["model"].isin(common)]
     if both.empty:
         raise UserError("the audits have no group in common: they must be by the same attributes, with the same names of groups")
-    low, high = difference_interval(*(both[name].to_numpy(dtype=np.float64) for name in ("value_now", "low_now", "high_now", "value_before", "low_before", "high_before")))  # fmt: skip
+    ends = ("value_now", "low_now", "high_now", "value_before", "low_before", "high_before")
+    low, high = difference_interval(*(both[name].to_numpy(dtype=np.float64) for name in ends))
     table = both.assign(before=both["value_before"], now=both["value_now"], change=both["value_now"] - both["value_before"], low=low, high=high)
     return table[COLUMNS].reset_index(drop=True)
 

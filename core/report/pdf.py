@@ -63,7 +63,10 @@ def _missing_note(missing: set[str]) -> str:
         return ""
     named = ", ".join(code_point(letter) for letter in sorted(missing)[:MOST_NAMED])
     more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
-    return f"No font of the machine that made this file draws {named}{more}; these letters are written as their Unicode numbers. The HTML report shows them as they are."
+    return (
+        f"No font of the machine that made this file draws {named}{more}; these letters are written as their Unicode numbers. The HTML report "
+        "shows them as they are."
+    )
 
 
 def _section(section: Section, text: Any, missing: set[str]) -> dict[str, Any]:

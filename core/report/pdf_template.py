@@ -4,7 +4,8 @@ PAGE = r"""
 #let d = json("report.json")
 #let soft = luma(32%)
 #let line-colour = luma(70%)
-#set document(title: d.title, author: "multifair " + d.version, description: d.subtitle, date: datetime(year: d.date.at(0), month: d.date.at(1), day: d.date.at(2), hour: d.date.at(3), minute: d.date.at(4), second: 0))
+#set document(title: d.title, author: "multifair " + d.version, description: d.subtitle,
+  date: datetime(year: d.date.at(0), month: d.date.at(1), day: d.date.at(2), hour: d.date.at(3), minute: d.date.at(4), second: 0))
 #set page(
   paper: "a4", margin: (x: 1.6cm, top: 1.9cm, bottom: 1.8cm),
   header: context { if counter(page).get().first() > 1 { set text(7.5pt, fill: soft); box(width: 100%, clip: true, height: 1em, d.title) } },
@@ -13,7 +14,8 @@ PAGE = r"""
 #set text(font: d.fonts, size: 9pt, lang: "en", hyphenate: false)
 #set par(leading: 0.55em, spacing: 0.8em, linebreaks: "optimized")
 #set heading(numbering: none)
-#show heading.where(level: 1): it => block(above: 1.8em, below: 0.7em, sticky: true, width: 100%)[#line(length: 100%, stroke: 0.5pt + line-colour) #v(0.35em) #text(13pt, weight: "bold", it.body)]
+#show heading.where(level: 1): it => block(above: 1.8em, below: 0.7em, sticky: true, width: 100%)[#line(length: 100%,
+  stroke: 0.5pt + line-colour) #v(0.35em) #text(13pt, weight: "bold", it.body)]
 #show heading.where(level: 2): it => block(above: 1.2em, below: 0.6em, sticky: true, text(9.5pt, weight: "bold", it.body))
 #set table(stroke: (x, y) => (bottom: 0.4pt + line-colour), inset: (x: 3pt, y: 2.6pt))
 
@@ -25,7 +27,8 @@ PAGE = r"""
 #let chart(b) = {
   heading(level: 2, outlined: false, b.title)
   for row in b.parts.chunks(b.columns) {
-    block(breakable: false, width: 100%, sticky: b.caption != "" and row == b.parts.chunks(b.columns).last(), grid(columns: (1fr,) * b.columns, gutter: 8pt, ..row.map(drawing)))
+    block(breakable: false, width: 100%, sticky: b.caption != "" and row == b.parts.chunks(b.columns).last(),
+      grid(columns: (1fr,) * b.columns, gutter: 8pt, ..row.map(drawing)))
   }
   if b.caption != "" { par(text(8pt, fill: soft, b.caption)) }
   v(0.4em)

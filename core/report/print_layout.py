@@ -38,7 +38,8 @@ def parts(header: Sequence[str], numbers: Sequence[bool], rows: Sequence[Sequenc
     rows = [[KEPT_TOGETHER.sub("[\\1,\u00a0\\2]", cell) for cell in row] for row in rows]
     columns = [[name, *(row[place] for row in rows)] for place, name in enumerate(header)]
     least = [_least(column) for column in columns]
-    wanted = [max(least[i], min(max(len(line) for cell in column for line in cell.split("\n")) * LETTER + PADDING, TEXT_WIDTH)) for i, column in enumerate(columns)]  # fmt: skip
+    wanted = [max(least[i], min(max(len(line) for cell in column for line in cell.split("\n")) * LETTER + PADDING, TEXT_WIDTH))
+              for i, column in enumerate(columns)]  # fmt: skip
     found = []
     for chosen in _split(header, least):
         widths = _widths([least[i] for i in chosen], [wanted[i] for i in chosen])

@@ -17,9 +17,9 @@ def code_point(letter: str) -> str:
 
 
 def readable(text: str) -> str:
-    """The text with control signs, direction overrides, unpaired surrogates and unassigned signs as their Unicode numbers.
+    r"""The text with control signs, direction overrides, unpaired surrogates and unassigned signs as their Unicode numbers.
 
-    >>> readable("a\\u202eb")
+    >>> readable("a\u202eb")
     'a⟨U+202E⟩b'
     """
     if text.isprintable():

@@ -2,7 +2,8 @@
 
 In the store (`per_run`, `cached_in_store`): JSON made from runs' predictions. Its key holds VERSION, the kind, what was asked and the fingerprint
 of each run's predictions, so it is computed again when any of these changes: a run trained again, a table that means
-something else (raise VERSION), another question. In memory (`memoised`): the last MOST_MEMOISED values of this process, under keys that hold the same fingerprints,
+something else (raise VERSION), another question. In memory (`memoised`): the last MOST_MEMOISED values of this process, under keys that hold the same
+fingerprints,
 or `Store.revision` where a value depends on all runs of a cohort. Nothing else is kept by this room.
 """
 
@@ -19,7 +20,7 @@ import pandas as pd
 
 from core.store import Store
 
-VERSION = "11"
+VERSION = "13"
 """Part of every key in the store: raise it when a table changes its meaning."""
 MOST_MEMOISED = 512
 """Values kept in memory beside the store's cache; the widest table has some thousand rows."""

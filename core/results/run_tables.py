@@ -35,7 +35,8 @@ def run_table(
     ----------
     runs : as `Store.runs` gives them; only finished ones are in `summary`, `groups` and `methods`.
     name : "summary" (one row per run), "methods" (one per method: mean and standard deviation over seeds), "groups" (one
-        per run and group), "classes" (one per run and class against the rest, and their mean, where there are more than two), "epochs" (losses and AUC on validation), "telemetry" or "predictions".
+        per run and group), "classes" (one per run and class against the rest, and their mean, where there are more than two), "epochs" (losses and AUC on
+        validation), "telemetry" or "predictions".
     attribute : groups of this attribute (default: the one each run was trained with).
     series : telemetry: only these names; one that ends in a dot is a prefix.
     reference, measure : methods: the method that others are paired with, and what the difference is of.

@@ -20,4 +20,5 @@ from core.runs.queue import (
 from core.runs.spec import RunSpec, plan
 
 __all__ = ["QueueItem", "RunFolder", "RunHandle", "RunSpec", "cancel", "ensure_worker", "expected_seconds", "find", "folders",
-           "move", "parallel", "pause", "plan", "queue_state", "resume", "retry", "retry_failed", "set_parallel", "set_priority", "settle_dead_runs", "submit", "worker_lives"]  # fmt: skip
+           "move", "parallel", "pause", "plan", "queue_state", "resume", "retry", "retry_failed", "set_parallel", "set_priority", "settle_dead_runs", "submit",
+           "worker_lives"]  # fmt: skip

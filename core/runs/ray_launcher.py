@@ -60,6 +60,7 @@ def _knock(address: str | None) -> None:
 
 
 def main(root: str) -> int:
+    """Give the workspace's waiting runs to a Ray cluster until none is left; returns the exit code."""
     workspace = Workspace.open(root)
     lock = Lock(launcher_lock(workspace, LAUNCHER))
     if not lock.acquire():

@@ -76,7 +76,7 @@ def delete(workspace: Workspace, kind: Kind, identifier: str, *, with_runs: bool
     runs = [target] if kind == "run" else _runs_of(workspace, target.name) if kind == "cohort" else []
     if kind == "cohort" and runs and not with_runs:
         raise UserError(f"cohort {target.name} has {len(runs)} runs, which nobody could read without it; to delete them too, say --with-runs")
-    title = _title(workspace, kind, target)
+    title = _title(kind, target)
     with ExitStack() as held:
         for path in runs:
             _claim(held, RunFolder(path))
@@ -158,7 +158,7 @@ def _claim(held: ExitStack, folder: RunFolder) -> None:
         raise UserError(f"{folder.run_id} is {word}; cancel it first: {command('cancel', folder.run_id)}")
 
 
-def _title(workspace: Workspace, kind: Kind, target: Path) -> str:
+def _title(kind: Kind, target: Path) -> str:
     about = {"cohort": ("manifest.json", "name"), "run": ("spec.json", "label"), "audit": ("mapping.json", "name"), "upload": ("draft.json", "name")}
     file, key = about[kind]
     try:

@@ -56,6 +56,7 @@ def describe_progress(progress: dict[str, float | None]) -> str:
 
 
 def duration(seconds: float) -> str:
+    """`about 40 s`, `about 3 min` or `about 2.5 h`."""
     if seconds < 90:
         return f"about {max(1, round(seconds))} s"
     return f"about {round(seconds / 60)} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"

@@ -33,6 +33,7 @@ UNFINISHED_SECONDS = 600.0
 
 
 def main(root: str) -> int:
+    """Execute the workspace's waiting runs until none is left; returns the exit code."""
     workspace = Workspace.open(root)
     lock = Lock(worker_lock(workspace))
     # Somebody who merely asks whether the lock is held may hold it for an instant.

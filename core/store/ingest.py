@@ -65,6 +65,7 @@ def file_fingerprint(path: Path | str) -> str | None:
 
 
 def fingerprints_of(folder: RunFolder) -> Fingerprints:
+    """Of the folder's status, journal and predictions; None for what is not there."""
     return file_fingerprint(folder.status_file), file_fingerprint(folder.journal), file_fingerprint(folder.predictions)
 
 

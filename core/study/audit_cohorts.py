@@ -102,12 +102,12 @@ def _rows_per_patient(rng: np.random.Generator, settings: CohortSettings, group_
     """Rows of every patient: one number, (least, most) for all, or one of these for each group."""
     rows = settings.rows
     groups = len(settings.sizes)
-    by_group: list[int | tuple[int, int]] = [rows] * groups if isinstance(rows, int) or _is_range(rows, groups) else list(rows)  # type: ignore[list-item, arg-type]
+    by_group: list[int | tuple[int, int]] = [rows] * groups if isinstance(rows, int) or _is_range(rows) else list(rows)  # type: ignore[list-item, arg-type]
     bounds = np.array([(r, r) if isinstance(r, int) else r for r in by_group])
     return rng.integers(bounds[group_of, 0], bounds[group_of, 1] + 1)
 
 
-def _is_range(rows: tuple[int | tuple[int, int], ...], groups: int) -> bool:
+def _is_range(rows: tuple[int | tuple[int, int], ...]) -> bool:
     """(least, most) for all, not one number for each of two groups: those are written ((1, 1), (2, 2))."""
     return len(rows) == 2 and all(isinstance(r, int) for r in rows)
 

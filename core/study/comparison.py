@@ -41,6 +41,8 @@ class Plan:
 
 @dataclass(frozen=True)
 class Result:
+    """Tables of a study: by method, paired differences, what tuning tried; and the same as Markdown."""
+
     table: pd.DataFrame
     differences: pd.DataFrame
     tuning: pd.DataFrame
@@ -112,7 +114,8 @@ def _summarise(runner: Runner, plan: Plan, outcomes: dict[str, list[Outcome]], t
     conditions = [
         *plan.conditions,
         f"seeds {', '.join(str(one.seed) for one in next(iter(outcomes.values())))}; means (standard deviation) over seeds on the test split",
-        f"tuning: at most {plan.budget} trainings per method (its defaults first, then a random sample of its search space and of the learning rates times {multiples}), "
+        f"tuning: at most {plan.budget} trainings per method (its defaults first, then a random sample of its search space and of the "
+        f"learning rates times {multiples}), "
         f"seed {plan.seeds[0]}, chosen by {CRITERION} on validation; the epoch kept is the one with the best validation AUC, for every method alike",
         "differences are paired: 95 % Student interval over seeds, then 95 % bootstrap interval over test patients for the mean of the seeds",
     ]

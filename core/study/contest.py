@@ -89,7 +89,7 @@ def run(workspace: Workspace, contest: Contest, out: Path, told: Told) -> None:
     for scenario in contest.scenarios:
         for draw in contest.draws:
             cohort = planted_cohort(workspace, scenario, draw)
-            plan = planted_plan(workspace, cohort, contest.methods or ordered(), contest.seeds, contest.budget, scenario, draw)
+            plan = planted_plan(workspace, contest.methods or ordered(), contest.seeds, contest.budget, scenario, draw)
             for optimizer in contest.optimizers:
                 found = dict(_arms(workspace, cohort, plan, contest, scenario, draw, optimizer, trials, told))
                 for arm, outcomes in found.items():
@@ -101,6 +101,8 @@ def run(workspace: Workspace, contest: Contest, out: Path, told: Told) -> None:
 
 @dataclass(frozen=True)
 class Outcomes:
+    """What the runs of one arm gave: by label of the method, one per seed."""
+
     runner: Runner
     by_label: Mapping[str, list[Outcome]]
 
@@ -238,7 +240,8 @@ def across(compared: pd.DataFrame) -> pd.DataFrame:
         p = _p_between(part["difference"].to_numpy(dtype=float))
         inside = int(((part["low"] > 0) | (part["high"] < 0)).sum())
         lines.append(
-            {**dict(zip(keys, key, strict=True)), "difference": mean.mean, "low": mean.low, "high": mean.high, "smallest": mean.minimum, "largest": mean.maximum,
+            {**dict(zip(keys, key, strict=True)), "difference": mean.mean, "low": mean.low, "high": mean.high, "smallest": mean.minimum,
+             "largest": mean.maximum,
              "draws": mean.n, "draws_without_0": inside, "p": p}
         )  # fmt: skip
     table = pd.DataFrame(lines)
@@ -270,10 +273,14 @@ def markdown(runs: pd.DataFrame, differences: pd.DataFrame, contest: Contest) ->
     lines = [
         "# Contest of methods on planted cohorts",
         "",
-        f"- draws {', '.join(map(str, sorted(set(runs['draw']))))}; seeds {', '.join(map(str, sorted(set(runs['seed']))))}; {tuning}; epoch kept by {contest.selection} on validation",
-        "- protocol a: methods that fit more than weights by gradients may do so on validation; protocol b: validation only selects, and that fit is cross-fitted within training (DFR: on a third of training set aside)",
-        "- difference: mean over draws of the paired difference of ES-AUC, 95 % Student interval between draws (patients, trainings and draws together; '-' with one draw), p Holm-adjusted over all comparisons here",
-        f"- {ORACLE}: group weights fitted on the test labels by cross-entropy, so about the most that mixing these unimodal classifiers gives in AUC and ES-AUC together; one modality alone can have a higher ES-AUC at a lower AUC",
+        f"- draws {', '.join(map(str, sorted(set(runs['draw']))))}; seeds {', '.join(map(str, sorted(set(runs['seed']))))}; {tuning}; "
+        f"epoch kept by {contest.selection} on validation",
+        "- protocol a: methods that fit more than weights by gradients may do so on validation; protocol b: validation only selects, and "
+        "that fit is cross-fitted within training (DFR: on a third of training set aside)",
+        "- difference: mean over draws of the paired difference of ES-AUC, 95 % Student interval between draws (patients, trainings and "
+        "draws together; '-' with one draw), p Holm-adjusted over all comparisons here",
+        f"- {ORACLE}: group weights fitted on the test labels by cross-entropy, so about the most that mixing these unimodal classifiers "
+        "gives in AUC and ES-AUC together; one modality alone can have a higher ES-AUC at a lower AUC",
         "- a row is named better than another only where the adjusted p is below .05",
     ]
     base = reference()

@@ -75,7 +75,8 @@ def summarise(folder: Path) -> Draws:
     lines = [
         "# The planted study on other draws of the cohort",
         "",
-        f"- draws {', '.join(str(d) for d in sorted(set(differences['draw'])))}, each with patients, trainings ({' or '.join(map(str, seeds))} seeds) and tuning of its own; the draw that the design was finished on is not among them",
+        f"- draws {', '.join(str(d) for d in sorted(set(differences['draw'])))}, each with patients, trainings "
+        f"({' or '.join(map(str, seeds))} seeds) and tuning of its own; the draw that the design was finished on is not among them",
         "- mean over draws of the paired difference, 95 % Student interval between draws, and its range over draws; every draw counts once",
         "",
         "| method | reference | draws | " + " | ".join(f"{name} difference | range" for name in METRICS.values()) + " |",

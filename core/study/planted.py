@@ -60,9 +60,7 @@ def _folder(workspace: Workspace, scenario: str, draw: int) -> Path:
     return workspace.cache / f"study-{scenario}-{sum(SPLIT.values())}-{draw}"
 
 
-def planted_plan(
-    workspace: Workspace, cohort: Cohort, methods: tuple[str, ...], seeds: tuple[int, ...], budget: int, scenario: str = "default", draw: int = SEED
-) -> Plan:
+def planted_plan(workspace: Workspace, methods: tuple[str, ...], seeds: tuple[int, ...], budget: int, scenario: str = "default", draw: int = SEED) -> Plan:
     """The plan of the study on `planted_cohort`."""
     truth = planted_truth(workspace, scenario, draw)
     best = truth["best_auc"]
@@ -73,7 +71,9 @@ def planted_plan(
     )
     conditions = (
         f"planted cohort, scenario {scenario}, draw {draw}, with its images alone at {truth['scenario']['size']} pixels ({sizes} patients; {share})",
-        f"AUC/ES-AUC of the score with the best AUC that the hidden signals allow: {reach}; no score has a better AUC, but one that gives some of it up may have a better ES-AUC",
-        f"small encoders trained from scratch, width {BASE['width']}, {BASE['epochs']} epochs, batch {BASE['batch_size']}, learning rate {BASE['lr']:g}, AdamW, cosine",
+        f"AUC/ES-AUC of the score with the best AUC that the hidden signals allow: {reach}; no score has a better AUC, but one that gives "
+        "some of it up may have a better ES-AUC",
+        f"small encoders trained from scratch, width {BASE['width']}, {BASE['epochs']} epochs, batch {BASE['batch_size']}, learning rate "
+        f"{BASE['lr']:g}, AdamW, cosine",
     )
     return Plan(f"Methods on the planted cohort ({scenario})", truth["attribute"], methods, seeds, budget, BASE, conditions)

@@ -25,6 +25,7 @@ def cohort_plan(cohort: Cohort, attribute: str | None, preset: str, methods: tup
     conditions = [f"cohort {cohort.name}, attribute {chosen}; test patients per group: {counts}", f"preset {preset}: {budgeted.summary}"]
     if smallest < 50:
         conditions.append(
-            f"the smallest class of a group has {smallest} test patients: intervals over patients are wide, and an order of methods is not established by such data"
+            f"the smallest class of a group has {smallest} test patients: intervals over patients are wide, and an order of methods is not "
+            "established by such data"
         )
     return Plan(f"Methods on {cohort.name} ({chosen})", chosen, methods, seeds, budget, base, tuple(conditions), preset, device)

@@ -164,7 +164,7 @@ class _Sink:
         return self._frame["score"].to_numpy(dtype=np.float64)
 
     def modality_scores(self) -> NDArray[np.float64]:
-        """(M, n)"""
+        """Scores of every modality alone, (M, n)."""
         assert self._frame is not None
         columns = [name for name in self._frame.columns if name.startswith("score__")]
         return self._frame[columns].to_numpy(dtype=np.float64).T

@@ -163,8 +163,10 @@ def document(found: Sequence[Growth]) -> str:
     lines = [
         "# How costs grow",
         "",
-        f"Made by `multifair bench scaling --out SCALING.md` on {machine['platform']}, {machine['cores']} cores; do not edit. Seconds are of one processor, but for",
-        f"readers, whose are of the clock. Each cost is measured at three sizes and extrapolated to {PATIENTS:,} patients, {RUNS:,} runs and {USERS} users: along the",
+        f"Made by `multifair bench scaling --out SCALING.md` on {machine['platform']}, {machine['cores']} cores; do not edit. Seconds are "
+        "of one processor, but for",
+        f"readers, whose are of the clock. Each cost is measured at three sizes and extrapolated to {PATIENTS:,} patients, {RUNS:,} runs "
+        f"and {USERS} users: along the",
         "measured growth, or linearly where the measured growth is slower, because a fixed start flattens small sizes.",
         "",
         "| cost | measured at | cost there | grows | at | expected | bearable |",
@@ -182,7 +184,8 @@ def document(found: Sequence[Growth]) -> str:
         lines.append(f"- {growth.what}: {growth.share:.2g} times what is bearable, which {state}. {growth.remedy[0].upper()}{growth.remedy[1:]}.")
     lines += [
         "",
-        "Not measured here: pixels of so many patients (their cost is that of decoding each once: `multifair bench input`), and a real network of many machines.",
+        "Not measured here: pixels of so many patients (their cost is that of decoding each once: `multifair bench input`), and a real "
+        "network of many machines.",
         "",
     ]
     return "\n".join(lines)

@@ -35,8 +35,10 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "The headline and `--fail-on disparity`",
         "Whether any two groups of a declared attribute differ in a declared metric, under any model that is looked at.",
-        "Step-down maximum of the tests' joint distribution (Westfall and Young 1993), never weaker than Holm with Sidak's product. The joint distribution is normal, its correlations read from what every patient adds to each estimate.",
-        "Simultaneous at the same level (one step), cut at 0 where only a later step rejects (Guilbaud 2008): it leaves 0 out exactly where the corrected p is below alpha.",
+        "Step-down maximum of the tests' joint distribution (Westfall and Young 1993), never weaker than Holm with Sidak's product. The "
+        "joint distribution is normal, its correlations read from what every patient adds to each estimate.",
+        "Simultaneous at the same level (one step), cut at 0 where only a later step rejects (Guilbaud 2008): it leaves 0 out exactly "
+        "where the corrected p is below alpha.",
         "Primary: all declared metrics by all declared attributes under all models together.",
         "In data without any true difference at most 5 % of whole audits say `disparity`, whatever the number of attributes, groups and models.",
         "core/audit/inference/claims.py, core/metrics/multiple_testing.py, core/metrics/joint_inference.py",
@@ -55,7 +57,9 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "AUC of a group, difference of two groups",
         "Chance that a positive of the group outranks one of its negatives, ties counting half.",
-        "The quantile at which the joined score limits of both groups (MOVER; Zou and Donner 2008) reach 0, in Student's t. The variance is DeLong's (patients as units: Obuchowski 1997), drawn towards a binormal model's for few samples; degrees of freedom count the patients that it rests on.",
+        "The quantile at which the joined score limits of both groups (MOVER; Zou and Donner 2008) reach 0, in Student's t. The variance "
+        "is DeLong's (patients as units: Obuchowski 1997), drawn towards a binormal model's for few samples; degrees of freedom count the "
+        "patients that it rests on.",
         "Of the same pivot; of score type, so that a group ranked without fault has an error too.",
         FAMILY_OF_PAIR,
         "Size .03 to .07, coverage 93 to 97 %, or the stated careful exception.",
@@ -66,7 +70,8 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "Rates at the operating point",
         "Sensitivity, false positive rate, predictive values, selection rate, accuracy of a group.",
-        "The same pivot with Wilson's limits (Newcombe's hybrid score interval); weights and repeated patients by the design effect of patients' residuals (Rao and Scott 1992).",
+        "The same pivot with Wilson's limits (Newcombe's hybrid score interval); weights and repeated patients by the design effect of "
+        "patients' residuals (Rao and Scott 1992).",
         "Of the same pivot.",
         FAMILY_OF_PAIR,
         "As for AUC. Rates over few rows take few values, and are careful there.",
@@ -121,7 +126,8 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "Summaries over groups",
         "Gap, worst group, ES-AUC, and the differences and ratios of demographic parity, equalised odds and equal opportunity.",
-        "The smallest of the pairs' p, corrected for their number by the joint normal distribution; 'what chance gives' is drawn from the same estimates with the groups alike.",
+        "The smallest of the pairs' p, corrected for their number by the joint normal distribution; 'what chance gives' is drawn from the "
+        "same estimates with the groups alike.",
         "From the pairs' simultaneous limits (projection of a joint region); a gap's reaches 0 where no difference is shown.",
         "One summary of one attribute: no correction beyond it.",
         "Coverage of at least 93 % also where groups are alike; careful rather than wrong.",
@@ -140,7 +146,7 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry(
         "Two models on the same patients",
-        "Model a less model b: of every metric for everybody and within groups, and of every summary.",
+        "Model a minus model b: of every metric for everybody and within groups, and of every summary.",
         "Both models' limits joined with their correlation; summaries by bounds over how far groups may be apart.",
         "Of the same pivot; differences of ratios stay within -1 and 1.",
         "Holm, metric by metric, over pairs of models and attributes.",
@@ -177,7 +183,8 @@ compares the two, so that no number here can drift. Cohorts are binormal with kn
 and seed such that no constant of the tool was chosen on them.
 
 Bounds, give or take two Monte Carlo errors: tests of groups alike reject in {SIZE[0]:.0%} to {SIZE[1]:.0%}; 95 % intervals hold the truth in
-{COVERAGE[0]:.0%} to {COVERAGE[1]:.0%} (maxima and other summaries in at least {COVERAGE[0]:.0%}) and always contain their estimate; false claims of a family are at
+{COVERAGE[0]:.0%} to {COVERAGE[1]:.0%} (maxima and other summaries in at least {COVERAGE[0]:.0%}) and always contain their estimate; false claims of a \
+family are at
 most {FALSE_CLAIMS:.0%}; power is at most {BELOW_BEST * 100:.0f} points below that of the best valid test; promised power of 80 % comes out between
 {POWER[0]:.0%} and {POWER[1]:.0%}. "Careful" lines reject less, or hold the truth more often, for one of these reasons alone, each read from the
 setting beforehand (core/study/audit_exceptions.py):

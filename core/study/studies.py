@@ -19,19 +19,27 @@ Made by `multifair study report` from the tables in `sample_data/results`; a tes
 NOT_HERE = """## Rivals that are not in the contest, and why
 
 - Strong augmentation and tuned weight decay are settings of every method, not rows: `--set augment=strong`, and `multifair tune` searches weight decay for all.
-- MLA, ReconBoost: both train the modalities by turns, one backward pass and one optimizer per modality. The loop has one step for all modalities; `epoch_rows` and stages do not give turns within an epoch.
-- MMCosine, recalibration per group, and multifair-directed are methods here (`multifair methods`) that the tables above do not hold. multifair-directed was frozen after two development draws (21 and 22) and has not been compared on blind ones: `multifair study contest --methods erm mmpareto unimodal multifair-directed --protocols b --draws 1414 1515 1616` does it.
+- MLA, ReconBoost: both train the modalities by turns, one backward pass and one optimizer per modality. The loop has one step for all modalities; \
+`epoch_rows` and stages do not give turns within an epoch.
+- MMCosine, recalibration per group, and multifair-directed are methods here (`multifair methods`) that the tables above do not hold. multifair-directed was \
+frozen after two development draws (21 and 22) and has not been compared on blind ones: `multifair study contest --methods erm mmpareto unimodal \
+multifair-directed --protocols b --draws 1414 1515 1616` does it.
 - AMCo: masks modality features on a schedule of the epoch with constants tuned per data set; not written yet.
-- LFM, Relearning, InfoReg, UMT, modality valuation, MBSD: not written yet. The hooks they need are there (stages with `restarts`, outputs on the training rows, modules of a method's own), so each would be one file.
-- FairGrad-style aggregation: not written yet; the tests have TorchJD as its oracle. FairCLIP's loss in full needs image-text pairs from a contrastive model, which cohorts here do not have; `sinkhorn` is its distance on the fused logit.
-- erm with patients of validation in training (1,600 / 200 instead of 1,000 / 800): an earlier check found erm .893, multifair-plus .914 and the neglected modality alone .926 there; the contest holds the splits fixed and does not repeat it.
+- LFM, Relearning, InfoReg, UMT, modality valuation, MBSD: not written yet. The hooks they need are there (stages with `restarts`, outputs on the training \
+rows, modules of a method's own), so each would be one file.
+- FairGrad-style aggregation: not written yet; the tests have TorchJD as its oracle. FairCLIP's loss in full needs image-text pairs from a contrastive \
+model, which cohorts here do not have; `sinkhorn` is its distance on the fused logit.
+- erm with patients of validation in training (1,600 / 200 instead of 1,000 / 800): an earlier check found erm .893, multifair-plus .914 and the neglected \
+modality alone .926 there; the contest holds the splits fixed and does not repeat it.
 """
 LIMITS = """## What these studies do not show
 
 - Planted cohorts are simulated images. A gain there is a gain on a bias of that kind, not on patients.
 - The defaults are compared unless the table says that rows were tuned; a tuned contest may order them otherwise.
 - Few draws give wide intervals between draws. A row whose adjusted p is not below .05 is not shown to differ.
-- Tables that are not of the contest (`study_planted*`, `study_744c9eb7bb8e*`) were made by earlier versions of fin, fis, agm, opm, pmr, group-dro, multifair-released and multifair-plus (which then had weights per group wherever a group head was trained). They are kept as records; the contest supersedes them.
+- Tables that are not of the contest (`study_planted*`, `study_744c9eb7bb8e*`) were made by earlier versions of fin, fis, agm, opm, pmr, group-dro, \
+multifair-released and multifair-plus (which then had weights per group wherever a group head was trained). They are kept as records; the contest supersedes \
+them.
 """
 
 

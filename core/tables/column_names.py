@@ -9,12 +9,14 @@ import pandas as pd
 from core.tables.splits import MOST_FOLDS
 
 PATIENT = (
-    "patient_id", "patient", "patientid", "subject_id", "subject", "subjectid", "participant_id", "participant", "mrn", "pid", "case_id", "empi", "person_id", "pat_id",
+    "patient_id", "patient", "patientid", "subject_id", "subject", "subjectid", "participant_id", "participant", "mrn", "pid", "case_id", "empi", "person_id",
+    "pat_id",
     "patient_no", "patient_number", "patient_nr", "ptid", "eid", "anonymized_patient_id",
 )  # fmt: skip
 SAMPLE = ("sample_id", "id", "image_id", "img_id", "study_id", "exam_id", "scan_id", "record_id", "uid", "filename", "file", "dicom_id", "isic_id", "id_code")
 LABEL = (
-    "label", "y", "target", "y_true", "truth", "true_label", "ground_truth", "groundtruth", "gt", "outcome", "class", "disease", "malignant", "glaucoma", "event", "death", "diagnosis",
+    "label", "y", "target", "y_true", "truth", "true_label", "ground_truth", "groundtruth", "gt", "outcome", "class", "disease", "malignant", "glaucoma",
+    "event", "death", "diagnosis",
     "diagnostic", "dx", "observed", "case", "mortality", "hospital_expire_flag", "diabetic_retinopathy", "benign_malignant",
 )  # fmt: skip
 SPLIT = ("split", "set", "use", "partition", "subset", "dataset", "data_split", "train_test", "train_val_test", "phase", "usage")
@@ -41,7 +43,8 @@ SCORE = (
 PREDICTION = ("prediction", "predicted", "pred", "y_pred", "decision", "y_hat", "yhat", "predicted_label", "pred_label")
 WEIGHTS = ("weight", "weights", "sample_weight", "sampling_weight")
 MATCHED = (
-    "matched_set", "match_id", "matched_id", "matchid", "pair_id", "pair", "pairid", "matched_pair", "stratum", "strata", "riskset", "risk_set", "set_id", "setid", "matching_group",
+    "matched_set", "match_id", "matched_id", "matchid", "pair_id", "pair", "pairid", "matched_pair", "stratum", "strata", "riskset", "risk_set", "set_id",
+    "setid", "matching_group",
     "match_set", "match_group", "matched_group", "match", "matching_id", "caseset", "case_set", "case_control_set", "triplet", "triplet_id",
 )  # fmt: skip
 """Columns that say which rows were matched to each other."""

@@ -67,10 +67,14 @@ OTHER = ("other", "others", "autre", "andere", "otro", "outro", "altro", "inny",
 YES = ("yes", "y", "true", "t", "ja", "oui", "sí", "si", "sim", "tak", "да", "evet", "是", "はい", "예", "present")
 NO = ("no", "n", "false", "nein", "non", "não", "nao", "nie", "нет", "hayır", "hayir", "否", "いいえ", "아니오", "absent")
 UNKNOWN = (
-    "unknown", "unk", "u", "not known", "unknown/other", "other/unknown", "unknown/not specified", "not specified", "not reported", "unreported", "not recorded", "not stated", "not available",
-    "not applicable", "not done", "not tested", "not performed", "not assessed", "not documented", "pending", "awaited", "n.a.", "n/a", "na", "nan", "null", "none", "missing", "declined", "patient declined to answer", "declined to answer", "declined to state", "refused",
-    "patient refused", "prefer not to say", "prefer not to answer", "unable to obtain", "undisclosed", "not disclosed", "?", ".", "-", "--", "nk", "n.k.", "k.a.", "keine angabe", "unbekannt",
-    "inconnu", "inconnue", "non renseigné", "desconocido", "desconocida", "no especificado", "desconhecido", "não informado", "sconosciuto", "onbekend", "nieznany", "неизвестно",
+    "unknown", "unk", "u", "not known", "unknown/other", "other/unknown", "unknown/not specified", "not specified", "not reported", "unreported",
+    "not recorded", "not stated", "not available",
+    "not applicable", "not done", "not tested", "not performed", "not assessed", "not documented", "pending", "awaited", "n.a.", "n/a", "na", "nan", "null",
+    "none", "missing", "declined", "patient declined to answer", "declined to answer", "declined to state", "refused",
+    "patient refused", "prefer not to say", "prefer not to answer", "unable to obtain", "undisclosed", "not disclosed", "?", ".", "-", "--", "nk", "n.k.",
+    "k.a.", "keine angabe", "unbekannt",
+    "inconnu", "inconnue", "non renseigné", "desconocido", "desconocida", "no especificado", "desconhecido", "não informado", "sconosciuto", "onbekend",
+    "nieznany", "неизвестно",
     "bilinmiyor", "未知", "不详", "不明", "未提供", "모름", "미상",
 )  # fmt: skip
 UNKNOWN_CODES = ("-1", "-9", "9", "99", "999", "-99", "-999", "9999", "88", "77", "98", "97")

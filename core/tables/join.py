@@ -96,7 +96,7 @@ def _beside(before: Joined, other: Table, on: str) -> Joined:
             Finding(
                 "joined-twice",
                 "info",
-                f"{other.source} has columns that were there already; they are called {listed(both)}",
+                f"{other.source} has columns of names that the table has already; they are called {listed(both)}",
                 len(table),
                 "Drop one of each pair.",
                 tuple(both),
@@ -115,7 +115,10 @@ def _stacked(before: Joined, other: Table, on: str) -> Joined:
     lower = replace(other, columns=other.columns | {PART: _constant(Path(other.source).name.split(".")[0], len(other))}, _texts={})
     columns = {name: pa.chunked_array([*top.text(name).chunks, *lower.text(name).chunks]) for name in top.columns}
     table = replace(top, columns=columns, findings=(*top.findings, *other.findings), header=tuple(columns), _texts={})
-    message = f"{other.source} has the same columns as {before.table.source}: its {counted(len(other), 'row')} stand below, and rows with the same '{on}' belong to one patient"
+    message = (
+        f"{other.source} has the same columns as {before.table.source}: its {counted(len(other), 'row')} stand below, and rows with the same "
+        f"'{on}' belong to one patient"
+    )
     return Joined(
         table, (*before.findings, Finding("tables-stacked", "info", message, len(other), f"The column '{PART}' says which table a row is from.", (on,))), on
     )

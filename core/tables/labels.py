@@ -25,13 +25,20 @@ Meaning = Literal["exclude", "negative", "positive"]
 MEANINGS: tuple[str, ...] = get_args(Meaning)
 PAIRS: tuple[tuple[str, str], ...] = (
     ("0", "1"), ("-1", "1"), ("false", "true"), ("f", "t"), ("no", "yes"), ("n", "y"), ("negative", "positive"), ("neg", "pos"), ("-", "+"),
-    ("control", "case"), ("controls", "cases"), ("absent", "present"), ("absence", "presence"), ("healthy", "diseased"), ("healthy", "disease"), ("healthy", "sick"), ("healthy", "ill"), ("healthy", "patient"),
-    ("no disease", "disease"), ("normal", "abnormal"), ("normal", "disease"), ("normal", "diseased"), ("normal", "pathological"), ("benign", "malignant"), ("benign", "cancer"),
-    ("non-malignant", "malignant"), ("nonmalignant", "malignant"), ("no cancer", "cancer"), ("normal", "cancer"), ("alive", "dead"), ("alive", "died"), ("alive", "deceased"), ("survived", "died"),
-    ("survivor", "non-survivor"), ("no event", "event"), ("non-event", "event"), ("censored", "event"), ("unaffected", "affected"), ("non-glaucoma", "glaucoma"), ("no glaucoma", "glaucoma"),
-    ("normal", "glaucoma"), ("healthy", "glaucoma"), ("normal", "pneumonia"), ("no finding", "finding"), ("not readmitted", "readmitted"), ("uninfected", "infected"), ("not infected", "infected"),
-    ("nein", "ja"), ("negativ", "positiv"), ("gesund", "krank"), ("gutartig", "bösartig"), ("non", "oui"), ("négatif", "positif"), ("sain", "malade"), ("bénin", "malin"), ("no", "sí"), ("no", "si"),
-    ("negativo", "positivo"), ("sano", "enfermo"), ("benigno", "maligno"), ("não", "sim"), ("nao", "sim"), ("nie", "tak"), ("нет", "да"), ("hayır", "evet"), ("否", "是"), ("无", "有"), ("阴性", "阳性"), ("良性", "恶性"), ("陰性", "陽性"),
+    ("control", "case"), ("controls", "cases"), ("absent", "present"), ("absence", "presence"), ("healthy", "diseased"), ("healthy", "disease"),
+    ("healthy", "sick"), ("healthy", "ill"), ("healthy", "patient"),
+    ("no disease", "disease"), ("normal", "abnormal"), ("normal", "disease"), ("normal", "diseased"), ("normal", "pathological"), ("benign", "malignant"),
+    ("benign", "cancer"),
+    ("non-malignant", "malignant"), ("nonmalignant", "malignant"), ("no cancer", "cancer"), ("normal", "cancer"), ("alive", "dead"), ("alive", "died"),
+    ("alive", "deceased"), ("survived", "died"),
+    ("survivor", "non-survivor"), ("no event", "event"), ("non-event", "event"), ("censored", "event"), ("unaffected", "affected"),
+    ("non-glaucoma", "glaucoma"), ("no glaucoma", "glaucoma"),
+    ("normal", "glaucoma"), ("healthy", "glaucoma"), ("normal", "pneumonia"), ("no finding", "finding"), ("not readmitted", "readmitted"),
+    ("uninfected", "infected"), ("not infected", "infected"),
+    ("nein", "ja"), ("negativ", "positiv"), ("gesund", "krank"), ("gutartig", "bösartig"), ("non", "oui"), ("négatif", "positif"), ("sain", "malade"),
+    ("bénin", "malin"), ("no", "sí"), ("no", "si"),
+    ("negativo", "positivo"), ("sano", "enfermo"), ("benigno", "maligno"), ("não", "sim"), ("nao", "sim"), ("nie", "tak"), ("нет", "да"), ("hayır", "evet"),
+    ("否", "是"), ("无", "有"), ("阴性", "阳性"), ("良性", "恶性"), ("陰性", "陽性"),
 )  # fmt: skip
 """(negative, positive); the only pairs that are understood without asking."""
 UNCERTAIN = ("-1", "uncertain", "equivocal", "indeterminate", "inconclusive", "borderline", "possible", "doubtful", "ambiguous", "maybe", "unclear", "unsure")
@@ -215,7 +222,8 @@ def label_findings(values: pd.Series | Sequence[str | None], rule: LabelRule, co
             Finding(
                 "label-lists",
                 "warning",
-                f"{column} lists several findings in a cell; only cells that are exactly {listed(rule.positive)} count as positive ({counted(int(np.nansum(y)), 'row')})",
+                f"{column} lists several findings in a cell; only cells that are exactly {listed(rule.positive)} count as positive "
+                f"({counted(int(np.nansum(y)), 'row')})",
                 int(np.nansum(y)),
                 f"If every row with it should count, say --positive 'contains {finding}'.",
                 (column,),

@@ -56,7 +56,8 @@ _ABOVE = re.compile(
 )
 _AGE = re.compile(rf"({_NUMBER})\s*(y|m|w|d|yrs?|years?(?: old)?|yo|y/o|mo|mos|months?|wks?|weeks?|days?|jahre?|ans|años|岁|歳|세)\.?", re.IGNORECASE)
 _UNDETECTED = re.compile(
-    r"<\s*(?:lod|loq|llod|lloq|dl)|bdl|blq|below (?:the )?(?:limit of )?(?:detection|quantification)(?: limit)?|(?:not|non)[- ]?detect(?:ed|able)?|undetect(?:ed|able)|traces?|nachweisgrenze",
+    r"<\s*(?:lod|loq|llod|lloq|dl)|bdl|blq|below (?:the )?(?:limit of )?(?:detection|quantification)(?: limit)?|(?:not|non)[- "
+    r"]?detect(?:ed|able)?|undetect(?:ed|able)|traces?|nachweisgrenze",
     re.IGNORECASE,
 )
 _ABOUT = re.compile(rf"(?:~|≈|≃|ca\.?|c\.|approx\.?|approximately|about|around|circa|etwa|env\.?|environ)\s*({_NUMBER})", re.IGNORECASE)
@@ -136,7 +137,10 @@ def why_no_numbers(values: pd.Series) -> str | None:
     numeric = texts.str.fullmatch(rf"\s*[<>≤≥~=+-]*\s*{_NUMBER}\s*[^\d]{{0,15}}").mean() if len(texts) else 0.0
     if numeric < 0.8 or odd.empty:
         return None
-    return f"it looks like numbers, but {counted(int(odd.sum()), 'value')} cannot be read as such ({listed([str(v) for v in odd.index], 4)}); write them as numbers to use it"
+    return (
+        f"it looks like numbers, but {counted(int(odd.sum()), 'value')} cannot be read as such ({listed([str(v) for v in odd.index], 4)}); "
+        "write them as numbers to use it"
+    )
 
 
 def _coded(column: pd.Series | tuple[NDArray[np.int64], list[str]]) -> tuple[NDArray[np.int64], list[str]]:
@@ -217,7 +221,7 @@ class _Reading:
             "decimal comma": ("info", "{rows} with a decimal comma ({texts}): read as decimals", "Nothing to do, unless the comma parts thousands."),
             "absent": ("info", "{rows} with a mark for no value ({texts}): read as missing", "Nothing to do, unless the mark has a meaning."),
             "unknown": ("info", "{rows} saying that the value is not known ({texts}): read as missing", "Nothing to do."),
-            "text": ("warning", "{rows} that are no number ({texts}): read as missing", "Mend these cells; all others are numbers."),
+            "text": ("warning", "{rows} that cannot be read as a number ({texts}): taken as missing", "Correct these cells; all others are numbers."),
         }
         found = []
         for kind, (severity, words, remedy) in says.items():

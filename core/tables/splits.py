@@ -7,12 +7,16 @@ from collections.abc import Iterable
 
 SPLITS = ("train", "validation", "test")
 WORDS = {
-    "train": "train", "training": "train", "tr": "train", "trn": "train", "fit": "train", "development": "train", "derivation": "train", "discovery": "train", "learn": "train",
-    "validation": "validation", "validate": "validation", "validating": "validation", "valid": "validation", "val": "validation", "va": "validation", "vld": "validation", "dev": "validation", "tune": "validation",
+    "train": "train", "training": "train", "tr": "train", "trn": "train", "fit": "train", "development": "train", "derivation": "train", "discovery": "train",
+    "learn": "train",
+    "validation": "validation", "validate": "validation", "validating": "validation", "valid": "validation", "val": "validation", "va": "validation",
+    "vld": "validation", "dev": "validation", "tune": "validation",
     "tuning": "validation",
-    "test": "test", "testing": "test", "te": "test", "tst": "test", "holdout": "test", "hold-out": "test", "held-out": "test", "heldout": "test", "external": "test",
+    "test": "test", "testing": "test", "te": "test", "tst": "test", "holdout": "test", "hold-out": "test", "held-out": "test", "heldout": "test",
+    "external": "test",
     "external validation": "test", "external test": "test",
-    "trainset": "train", "train set": "train", "testset": "test", "test set": "test", "validation set": "validation", "valset": "validation", "val set": "validation",
+    "trainset": "train", "train set": "train", "testset": "test", "test set": "test", "validation set": "validation", "valset": "validation",
+    "val set": "validation",
 }  # fmt: skip
 """Lower case -> split."""
 MOST_FOLDS = 20

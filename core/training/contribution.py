@@ -56,7 +56,8 @@ class ResampledAUC:
         self._weight = np.concatenate([np.ones((len(y), 1)), drawn[:, patient].T], axis=1)
 
     def __call__(self, scores: np.ndarray, has: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """`scores` (R, n), or (R, n, K) with a column per class: then the mean AUC of one against the rest.
+        """AUCs of `scores` (R, n), or with a column per class (R, n, K) their mean over one class against the rest.
+
         Samples outside `has` (n,) are left out.
 
         Returns AUCs (1 + C, R), NaN where a class is absent; resampled AUCs (1 + C, R, B);

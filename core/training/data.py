@@ -120,7 +120,8 @@ def load(
     for name in ("train", "validation"):
         if len(np.unique(y[rows[name]])) < 2:
             raise UserError(
-                f"cohort {cohort.cohort_id}: the {name} split has {len(rows[name])} samples and fewer than two classes; a model cannot be trained or selected on it"
+                f"cohort {cohort.cohort_id}: the {name} split has {len(rows[name])} samples and fewer than two classes; a model cannot be "
+                "trained or selected on it"
             )
     groups: tuple[str, ...]
     if attribute is None:

@@ -29,6 +29,7 @@ def room(device: torch.device) -> float:
 
 
 def describe(device: torch.device) -> str:
+    """The device's name for people."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 

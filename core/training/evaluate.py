@@ -115,7 +115,7 @@ class Outputs:
 
     @property
     def logits(self) -> Tensor:
-        """(n, K)"""
+        """Of the fused network, (n, K)."""
         return self.fused.logits
 
     @classmethod
@@ -135,8 +135,10 @@ class Outputs:
 
 
 def log_odds(logits: Tensor) -> NDArray[np.float64]:
-    """Log-odds of class 1, (n,), or with more than two classes of every class, (n, K): they rank like the
-    probabilities, without their saturation."""
+    """Log-odds of class 1, (n,), or with more than two classes of every class, (n, K).
+
+    They rank like the probabilities, without their saturation.
+    """
     if logits.shape[1] == 2:
         return (logits[:, 1] - logits[:, 0]).double().cpu().numpy()
     wide = logits.double()

@@ -36,8 +36,10 @@ def probe_rows(data: Data, seed: int, n_classes: int) -> Tensor:
 
 
 class ConflictProbe:
-    """Cosines between the gradients of L_g (fused loss of a group) and L_m (loss of a modality's
-    classifier) in encoder m's last block, collected per epoch."""
+    """Cosines between gradients of groups and of modalities, collected per epoch.
+
+    Those of L_g (fused loss of a group) and L_m (loss of a modality's classifier) in encoder m's last block.
+    """
 
     def __init__(self, network: Network, method: Method, data: Data, rows: Tensor) -> None:
         self._network = network

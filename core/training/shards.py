@@ -48,6 +48,7 @@ def joined() -> bool:
 
 
 def rank() -> int:
+    """The number of this process among those that train together; 0 where it trains alone."""
     return dist.get_rank() if joined() else 0
 
 

@@ -185,7 +185,7 @@ class Training:
         self._meter = Meter(len(self.engine.network.modalities), self.spec.network.width, self.data.device)
 
     def asked_to_stop(self, ask: bool) -> Literal["cancelled"] | None:
-        """ "cancelled" when somebody has asked for that; looked up when `ask` says so, and a few times a second."""
+        """Whether somebody has asked to cancel: "cancelled", else None; looked up when `ask` says so, and a few times a second."""
         return self._cancelled() if self._stop(ask) else None
 
     def measures(self, i: int) -> bool:

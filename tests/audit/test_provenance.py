@@ -131,11 +131,13 @@ def choices(draw: st.DrawFn, attributes: tuple[str, ...]) -> AuditOptions:
     target = draw(st.none() | st.just(Target("youden")) | st.floats(0.01, 0.99).map(lambda v: Target("sensitivity", v)))
     return AuditOptions(
         target=target, threshold=draw(st.none() | st.floats(-5, 5)) if target is None else None, per_group_threshold=target is not None and draw(st.booleans()),
-        tolerance=draw(share), tolerances=draw(st.dictionaries(st.sampled_from(["auc", "tpr"]), share, max_size=2)), alpha=draw(share), power=draw(st.floats(0.5, 0.95)),
+        tolerance=draw(share), tolerances=draw(st.dictionaries(st.sampled_from(["auc", "tpr"]), share, max_size=2)), alpha=draw(share),
+        power=draw(st.floats(0.5, 0.95)),
         bootstrap=draw(st.sampled_from([0, 100, 1000])), seed=draw(st.integers(0, 99)),
         min_positives=draw(st.integers(2, 9)), min_negatives=draw(st.integers(2, 9)), min_rows=draw(st.integers(0, 30)), intersections=draw(st.integers(1, 3)),
         missing=draw(st.sampled_from(["group", "exclude"])), bands=draw(st.dictionaries(st.sampled_from(attributes), edges, max_size=2)),
-        calibration_bins=draw(st.integers(2, 20)), primary_attributes=draw(st.just(()) | st.just(attributes)), primary_metrics=draw(st.sampled_from([("auc",), ("tpr", "auc")])),
+        calibration_bins=draw(st.integers(2, 20)), primary_attributes=draw(st.just(()) | st.just(attributes)),
+        primary_metrics=draw(st.sampled_from([("auc",), ("tpr", "auc")])),
         reference=draw(st.dictionaries(st.sampled_from(attributes), NAMES, max_size=2)), gap=draw(st.none() | share), curves=draw(st.booleans()),
     )  # fmt: skip
 

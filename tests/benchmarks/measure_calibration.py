@@ -101,7 +101,8 @@ SINGLE = (
 )  # fmt: skip
 PAIRS = (
     (Setting(2000, 0.04), Setting(120, 0.45, 2.2)), (Setting(350, 0.03), Setting(350, 0.03, 0.6)), (Setting(45, 0.4), Setting(700, 0.15, 1.6)),
-    (Setting(7, 0.45, rows=4), Setting(50, 0.3, 1.3, rows=2)), (Setting(20, 0.3, rows=3), Setting(20, 0.3, rows=1)), (Setting(80, 0.2, rows=2, weights=0.6), Setting(250, 0.3, weights=0.6)),
+    (Setting(7, 0.45, rows=4), Setting(50, 0.3, 1.3, rows=2)), (Setting(20, 0.3, rows=3), Setting(20, 0.3, rows=1)),
+    (Setting(80, 0.2, rows=2, weights=0.6), Setting(250, 0.3, weights=0.6)),
     (Setting(500, 0.08, a=-0.5, b=0.8), Setting(250, 0.35, 1.5, a=-0.5, b=0.8)),
 )  # fmt: skip
 # At these the second group's O:E is 1.25 times the first's, or its slope lower by .2.
@@ -199,8 +200,10 @@ class Decided:
 
 
 DECIDED = (
-    (Decided(250, 0.08, 0.75, 0.12), Decided(250, 0.35, 0.75, 0.12)), (Decided(80, 0.15, 0.6, 0.1), Decided(900, 0.04, 0.6, 0.1)), (Decided(50, 0.45, 0.85, 0.2), Decided(50, 0.45, 0.85, 0.2)),
-    (Decided(10, 0.4, 0.7, 0.25, rows=5), Decided(45, 0.2, 0.7, 0.25, rows=2)), (Decided(90, 0.25, 0.65, 0.15, rows=2, weights=0.6), Decided(220, 0.4, 0.65, 0.15, weights=0.6)),
+    (Decided(250, 0.08, 0.75, 0.12), Decided(250, 0.35, 0.75, 0.12)), (Decided(80, 0.15, 0.6, 0.1), Decided(900, 0.04, 0.6, 0.1)),
+    (Decided(50, 0.45, 0.85, 0.2), Decided(50, 0.45, 0.85, 0.2)),
+    (Decided(10, 0.4, 0.7, 0.25, rows=5), Decided(45, 0.2, 0.7, 0.25, rows=2)),
+    (Decided(90, 0.25, 0.65, 0.15, rows=2, weights=0.6), Decided(220, 0.4, 0.65, 0.15, weights=0.6)),
 )  # fmt: skip
 
 
@@ -221,7 +224,8 @@ def standardised(rng: np.random.Generator, repeats: int) -> Iterator[str]:
             known = np.concatenate([one.enough(repeats), two.enough(repeats)])
             p, limits = found.differences(pairs).standardised.p, found.standardised.interval()
             parts.append(
-                f"{metric} {(p < 0.05)[enough & np.isfinite(p)].mean():.3f} ({covered(limits, true, known & first):.3f}, {covered(limits, true, known & ~first):.3f})"
+                f"{metric} {(p < 0.05)[enough & np.isfinite(p)].mean():.3f} ({covered(limits, true, known & first):.3f}, "
+                f"{covered(limits, true, known & ~first):.3f})"
             )
         yield f"standardised size (coverage) | {a} ; {b} | {', '.join(parts)}"
 

@@ -114,7 +114,8 @@ def test_datasheet_of_a_served_cohort(page: Any, served: tuple[str, FakeWorkspac
     assert f"600 patients, {int(table['y'].sum())} with the outcome" in says(page, ".st-key-answer", "samples")
     test = table[table["split"] == "test"]
     page.wait_for_function(
-        "wanted => [...document.querySelectorAll('[data-testid=stDataFrame] table tr')].some(row => wanted.every(w => [...row.querySelectorAll('td')].some(c => c.innerText === w)))",
+        "wanted => [...document.querySelectorAll('[data-testid=stDataFrame] table tr')].some(row => wanted.every(w => [...row.querySelectorAll('td')].some(c "
+        "=> c.innerText === w)))",
         arg=["test", str(len(test)), str(int(test["y"].sum()))], timeout=PATIENCE,
     )  # fmt: skip
     choose(page, "view_attribute", "skin_type")

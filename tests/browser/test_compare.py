@@ -107,7 +107,8 @@ def test_settings_and_disagreements(page: Any, served: tuple[str, FakeWorkspace]
     counts = compare_runs.disagreement_counts(store, erm, other, "sex", ("female", "male")).set_index("group")
     says(page, "[data-testid=stMain]", "Patients on whom two runs disagree")
     page.wait_for_function(
-        "wanted => [...document.querySelectorAll('[data-testid=stDataFrame] table tr')].some(row => row.innerText.includes('female') && [...row.querySelectorAll('td')].some(c => c.innerText === wanted))",
+        "wanted => [...document.querySelectorAll('[data-testid=stDataFrame] table tr')].some(row => row.innerText.includes('female') && "
+        "[...row.querySelectorAll('td')].some(c => c.innerText === wanted))",
         arg=str(int(counts.loc["female", "differ"])), timeout=PATIENCE,
     )  # fmt: skip
     assert table(page, "[data-testid=stMain]")

@@ -103,16 +103,16 @@ def test_curves_say_for_whom() -> None:
     frame = pd.DataFrame(
         {"group": ["a"] * 12 + ["b"] * 12, "threshold": [*grid, *grid], "net_benefit": [0.3] * 12 + [0.0] * 12, "treat_all": 0.1, "treat_none": 0.0}
     )
-    figure = decision_curves(frame, "race")
+    figure = decision_curves(frame)
     assert "for a at thresholds from .05 to .60, for b at no threshold." in figure.title
     gap = frame.assign(net_benefit=[0.3] * 4 + [0.05] * 2 + [0.3] * 6 + [0.0] * 12)
-    assert "for a at most thresholds from .05 to .60" in decision_curves(gap, "race").title
+    assert "for a at most thresholds from .05 to .60" in decision_curves(gap).title
     drawable(figure)
     bins = pd.DataFrame({"group": ["a", "b"], "n": [50, 50], "predicted": [0.5, 0.5], "observed": [0.52, 0.9], "low": [0.4, 0.8], "high": [0.6, 0.96]})
-    calibrated = reliability(bins, "race")
-    assert calibrated.title == "Predicted probabilities cannot be taken at their word for b."
+    calibrated = reliability(bins)
+    assert calibrated.title == "Predicted probabilities differ from the observed frequencies for b."
     drawable(calibrated)
-    assert decision_curves(pd.DataFrame(columns=frame.columns), "race").empty
+    assert decision_curves(pd.DataFrame(columns=frame.columns)).empty
 
 
 def test_the_mosaic_sees_missing_values_that_tell_the_label() -> None:

@@ -53,13 +53,14 @@ def figures() -> dict[str, Figure]:
             consequences.cross_group(group_tables.cross_group(store, chosen, "skin_type"), names, SKIN, "skin_type"),
             consequences.intersections(intersections.intersections(store, chosen[0], ["skin_type", "sex"]), "ERM (fused)", ["skin_type", "sex"]),
             comparison.scatter(seeds, methods, "es_auc", "sex"),
-            comparison.paired_forest(compare_runs.paired(store, runs, "ERM (fused)", "sex", "es_auc"), "ERM (fused)", "es_auc", "sex"),
+            comparison.paired_forest(compare_runs.paired(store, runs, "ERM (fused)", "sex", "es_auc"), "ERM (fused)", "es_auc"),
         ]
     return {figure.name: figure for figure in found}
 
 
 FIGURES = (
-    "contribution-ratio", "shapley-by-group", "unimodal-auc", "take-away", "gradient-conflict", "magnitude", "group-auc", "gap-null", "roc", "calibration", "observed-expected",
+    "contribution-ratio", "shapley-by-group", "unimodal-auc", "take-away", "gradient-conflict", "magnitude", "group-auc", "gap-null", "roc", "calibration",
+    "observed-expected",
     "equity", "thresholds", "cross-group", "intersections", "accuracy-fairness", "paired-differences",
 )  # fmt: skip
 
@@ -141,7 +142,7 @@ def test_a_group_called_everybody_keeps_a_row_of_its_own() -> None:
         lambda: consequences.equity(pd.DataFrame(), NAMES, "sex"),
         lambda: consequences.cross_group(pd.DataFrame(), NAMES, SEX, "sex"),
         lambda: comparison.scatter(pd.DataFrame(), pd.DataFrame(), "es_auc", "sex"),
-        lambda: comparison.paired_forest(pd.DataFrame(), "ERM", "es_auc", "sex"),
+        lambda: comparison.paired_forest(pd.DataFrame(), "ERM", "es_auc"),
     ],
 )
 def test_without_data_says_why(draw: Callable[[], Figure]) -> None:

@@ -24,7 +24,8 @@ def _tick_labels(values: list[float]) -> list[str]:
     """Labels that Vega writes for these ticks."""
     spec = {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json", "data": {"values": [{"x": v} for v in values]}, "mark": "point", "width": 900,
-        "encoding": {"x": {"field": "x", "type": "quantitative", "scale": {"domain": [min(values), max(values)], "nice": False}, "axis": {"labelExpr": DECIMALS, "values": values, "labelOverlap": False}}},
+        "encoding": {"x": {"field": "x", "type": "quantitative", "scale": {"domain": [min(values), max(values)], "nice": False},
+                           "axis": {"labelExpr": DECIMALS, "values": values, "labelOverlap": False}}},
     }  # fmt: skip
     return re.findall(r">([^<>]+)</text>", vl_convert.vegalite_to_svg(json.dumps(spec)))[: len(values)]
 

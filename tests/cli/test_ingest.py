@@ -58,7 +58,10 @@ def test_every_role_can_be_named(call, tmp_path: Path, workspace: Workspace):
     table["part"] = ["train"] * 20 + ["val"] * 10 + ["test"] * 10
     table["label"] = table["label"].map({"0": "healthy", "1": "ill"})
     table.to_csv(path, index=False)
-    words = "--id id --patient patient --label label --positive ill --split part --attribute sex --image eye=photo --volume oct=scan --text note=remark --tabular labs=age,pressure --name Named --size 16 --json"
+    words = (
+        "--id id --patient patient --label label --positive ill --split part --attribute sex --image eye=photo --volume oct=scan --text "
+        "note=remark --tabular labs=age,pressure --name Named --size 16 --json"
+    )
     answer = call("ingest", str(path), *words.split())
     assert answer["modalities"] == ["eye", "oct", "note", "labs"] and answer["name"] == "Named"
     cohort = load(workspace, "Named")
@@ -73,7 +76,8 @@ def test_a_manifest_gives_the_roles_and_flags_go_before_it(call, tmp_path: Path)
     path = write_cohort(tmp_path / "clinic")
     manifest = tmp_path / "roles.toml"
     manifest.write_text(
-        'name = "Mine"\nid = "id"\npatient = "patient"\nlabel = "label"\npositive = "1"\nattributes = ["sex"]\n[[modality]]\nname = "labs"\nkind = "tabular"\ncolumns = ["age", "pressure"]\n'
+        'name = "Mine"\nid = "id"\npatient = "patient"\nlabel = "label"\npositive = "1"\nattributes = ["sex"]\n[[modality]]\nname = '
+        '"labs"\nkind = "tabular"\ncolumns = ["age", "pressure"]\n'
     )
     assert call("ingest", str(path), "--manifest", str(manifest), "--json")["modalities"] == ["labs"]
     answer = call("ingest", str(path), "--manifest", str(manifest), "--image", "eye=photo", "--drop", "age", "--json")

@@ -18,7 +18,10 @@ SHAPE = (7, 6, 5)
 def nrrd(values: np.ndarray, affine: np.ndarray, space: str = "right-anterior-superior", encoding: str = "raw", endian: str = "little") -> bytes:
     signs = np.array([1, 1, 1] if space == "right-anterior-superior" else [-1, -1, 1])
     directions = " ".join("(" + ",".join(f"{x:g}" for x in affine[:3, axis] * signs) + ")" for axis in range(3))
-    head = f"NRRD0004\n# made by a test\ntype: short\ndimension: 3\nspace: {space}\nsizes: {' '.join(map(str, values.shape))}\nspace directions: {directions}\nendian: {endian}\nencoding: {encoding}\n\n"
+    head = (
+        f"NRRD0004\n# made by a test\ntype: short\ndimension: 3\nspace: {space}\nsizes: {' '.join(map(str, values.shape))}\nspace directions: "
+        f"{directions}\nendian: {endian}\nencoding: {encoding}\n\n"
+    )
     raw = values.astype("<i2" if endian == "little" else ">i2").tobytes(order="F")
     return head.encode() + (gzip.compress(raw) if encoding == "gzip" else raw)
 

@@ -71,7 +71,8 @@ def test_no_curve_without_a_reason() -> None:
     p = np.concatenate([np.linspace(0.1, 0.9, 20)] * 3 + [np.full(20, 0.3), np.linspace(0.1, 0.9, 20)])
     found = calibration_curves(y, p, np.repeat(np.arange(5), 20), 6)
     assert found.reason == (
-        "no events", "no non-events", "the events belong to fewer than 5 patients", "the scores are constant", "the scores separate events from non-events", "no events",
+        "no events", "no non-events", "the events belong to fewer than 5 patients", "the scores are constant", "the scores separate events from non-events",
+        "no events",
     )  # fmt: skip
     low, high = found.band()
     assert np.isnan(low).all() and np.isnan(high).all() and np.isnan(found.risk).all()

@@ -57,7 +57,7 @@ def test_threshold_slider_changes_the_rates(fake: FakeWorkspace, monkeypatch: py
     assert not app.slider, "a tab that is not open is not drawn"
     open_tab(app, "Threshold")
     app.number_input(key="threshold-number").set_value(0.301).run()
-    assert app.select_slider(key="threshold-slider").value == 0.3, "what is typed goes to the nearest threshold that was computed"
+    assert app.slider(key="threshold-slider").value == 0.3, "what is typed goes to the nearest threshold that was computed"
     calm(app)
     with Store.open(fake.workspace) as store:
         rows = group_tables.consequences(store, [run], "sex")

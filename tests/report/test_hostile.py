@@ -85,7 +85,8 @@ def test_pdf_shows_the_name_as_text(hostile: tuple[str, Report]) -> None:
 def test_latex_has_no_command_of_theirs(hostile: tuple[str, Report], plain: Report) -> None:
     ours = set(re.findall(r"\\([a-zA-Z]+)", str(render(plain, "latex"))))
     found = set(re.findall(r"\\([a-zA-Z]+)", str(render(hostile[1], "latex"))))
-    allowed = {"textbackslash", "textasciitilde", "textasciicircum", "textless", "textgreater", "textbar", "textquotedbl", "textquotesingle", "textasciigrave", "DeclareUnicodeCharacter"}  # fmt: skip
+    allowed = {"textbackslash", "textasciitilde", "textasciicircum", "textless", "textgreater", "textbar", "textquotedbl", "textquotesingle", "textasciigrave",
+               "DeclareUnicodeCharacter"}  # fmt: skip
     assert found <= ours | allowed
 
 

@@ -12,7 +12,8 @@ NAN = float("nan")
 def _table() -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "variant": ["ERM & friends_100%", "a|b"], "seeds": [3, 1], "auc": [0.8421, 0.7], "auc_sd": [0.0123, NAN], "max_gap": [0.05, NAN], "max_gap_sd": [0.01, NAN],
+            "variant": ["ERM & friends_100%", "a|b"], "seeds": [3, 1], "auc": [0.8421, 0.7], "auc_sd": [0.0123, NAN], "max_gap": [0.05, NAN],
+            "max_gap_sd": [0.01, NAN],
             "difference": [NAN, -0.0312], "low": [NAN, -0.06], "high": [NAN, 0.01], "p": [NAN, 0.02], "p_adjusted": [NAN, 0.0004], "common_seeds": [None, 1],
         }
     )  # fmt: skip

@@ -22,17 +22,20 @@ from core.report.of_audit import audit_report
 HOSTILE = "<script>alert(1)</script> | [x](http://198.51.100.1) ]]> & `a` \x00 --- \n# no"
 # Element -> its children in the order of the schema's sequences, version 0.2; "?" may be absent.
 ORDER: dict[str, tuple[str, ...]] = {
-    "AppliedModelCard": ("BasicInfo", "ReleaseInfo", "ModelSummary", "UsesAndDirections", "Warnings", "TrustIngredients", "KeyMetrics", "Resources", "Bibliography"),
+    "AppliedModelCard": ("BasicInfo", "ReleaseInfo", "ModelSummary", "UsesAndDirections", "Warnings", "TrustIngredients", "KeyMetrics", "Resources",
+                         "Bibliography"),
     "BasicInfo": ("ModelName", "ModelDeveloper", "DeveloperContact"),
     "ReleaseInfo": ("ReleaseStage", "ReleaseDate", "ReleaseVersion", "GlobalAvailability"),
     "ModelSummary": ("Summary", "Keywords"),
     "UsesAndDirections": ("IntendedUseAndWorkflow", "PrimaryIntendedUsers", "HowToUse", "TargetedPatientPopulation", "CautionedOutOfScopeSettings"),
     "Warnings": ("KnownRisksAndLimitations", "KnownBiasesOrEthicalConsiderations", "ClinicalRiskLevel"),
     "TrustIngredients": ("AISystemFacts", "TransparencyInformation"),
-    "AISystemFacts": ("OutcomesAndOutputs", "ModelType", "InputDataSource", "OutputAndInputDataTypes", "DevelopmentDataCharacterization", "BiasMitigationApproaches", "OngoingMaintenance"),
+    "AISystemFacts": ("OutcomesAndOutputs", "ModelType", "InputDataSource", "OutputAndInputDataTypes", "DevelopmentDataCharacterization",
+                      "BiasMitigationApproaches", "OngoingMaintenance"),
     "TransparencyInformation": ("FundingSource", "StakeholdersConsulted"),
     "KeyMetrics": ("UsefulnessUsabilityEfficacy", "FairnessEquity", "SafetyReliability"),
-    **dict.fromkeys(("UsefulnessUsabilityEfficacy", "FairnessEquity", "SafetyReliability"), ("MetricGoal", "Results", "Interpretation", "TestType", "TestingDataDescription", "ValidationProcessAndJustification")),
+    **dict.fromkeys(("UsefulnessUsabilityEfficacy", "FairnessEquity", "SafetyReliability"),
+                    ("MetricGoal", "Results", "Interpretation", "TestType", "TestingDataDescription", "ValidationProcessAndJustification")),
     "MetricResult": ("Label", "ValueJson"),
     "Resources": ("PeerReviewedPublications", "PatientConsentOrDisclosure"),
 }  # fmt: skip

@@ -28,7 +28,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def plan(folder: Path, *more: str) -> int:
-    return main(["plan-audit", "--attributes", "sex", "--metrics", "auc,tpr", "--tolerance", ".04,tpr=.1", "--threshold", ".4", "--out", str(folder / "plan.json"), *more])  # fmt: skip
+    return main(["plan-audit", "--attributes", "sex", "--metrics", "auc,tpr", "--tolerance", ".04,tpr=.1", "--threshold", ".4", "--out",
+                 str(folder / "plan.json"), *more])  # fmt: skip
 
 
 def audited(folder: Path, capsys: pytest.CaptureFixture[str], *more: str) -> dict[str, Any]:

@@ -46,7 +46,8 @@ def _ties(frame: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 
 CHANGES: dict[str, tuple[int, Change | None]] = {
-    "plain": (1, None), "tiny group": (1, _tiny), "one-class group": (1, _one_class), "missing values": (1, _missing), "repeated patients": (3, None), "ties": (1, _ties),
+    "plain": (1, None), "tiny group": (1, _tiny), "one-class group": (1, _one_class), "missing values": (1, _missing), "repeated patients": (3, None),
+    "ties": (1, _ties),
 }  # fmt: skip
 
 

@@ -35,7 +35,7 @@ def test_cohort_has_two_images_and_the_stated_splits(small) -> None:
 
 def test_study_writes_tables_and_goes_on_where_it_was(small, tmp_path: Path) -> None:
     workspace, cohort = small
-    plan = planted_plan(workspace, cohort, ("erm", "multifair-plus", "unimodal"), (1, 2), 1)
+    plan = planted_plan(workspace, ("erm", "multifair-plus", "unimodal"), (1, 2), 1)
     said: list[str] = []
     result = study(cohort, plan, workspace.cache / "study", tmp_path, "study_planted", said.append)
     labels = {"erm", "multifair-plus", *(f"unimodal: {m}" for m in cohort.modality_names)}
@@ -61,16 +61,16 @@ def test_study_writes_tables_and_goes_on_where_it_was(small, tmp_path: Path) -> 
 def test_same_seed_gives_the_same_scores(small, tmp_path: Path) -> None:
     workspace, cohort = small
     row = entries(cohort, ("erm",))[0]
-    plan = planted_plan(workspace, cohort, ("erm",), (1,), 1)
+    plan = planted_plan(workspace, ("erm",), (1,), 1)
     first, second = (Runner(cohort, plan.attribute, plan.base, tmp_path / name).outcome(row, 5, {}) for name in ("a", "b"))
     assert (first.score == second.score).all()
 
 
 def test_unknown_method_and_empty_budget_are_refused(small, tmp_path: Path) -> None:
-    workspace, cohort = small
+    workspace, _ = small
     for methods, seeds, budget in ((("nonsense",), (1,), 1), (("erm",), (1,), 0), (("erm",), (), 1)):
         with pytest.raises(UserError):
-            comparison.check(planted_plan(workspace, cohort, methods, seeds, budget))
+            comparison.check(planted_plan(workspace, methods, seeds, budget))
 
 
 def test_a_method_that_cannot_train_the_cohort_is_left_out_with_its_reason(small, tmp_path: Path) -> None:

@@ -39,7 +39,8 @@ def test_the_shipped_tables_agree_with_each_other() -> None:
 
 def test_sentences_by_hand() -> None:
     lines = [
-        {"scenario": "s", "optimizer": "adamw", "protocol": p, "draw": d, "label": label, "method": label.split(":")[0] if label != ORACLE else "", "es_auc": value + 0.001 * d - (0.02 if p == "b" and label == "multifair-plus" else 0)}
+        {"scenario": "s", "optimizer": "adamw", "protocol": p, "draw": d, "label": label, "method": label.split(":")[0] if label != ORACLE else "",
+         "es_auc": value + 0.001 * d - (0.02 if p == "b" and label == "multifair-plus" else 0)}
         for p in ("a", "b") for d in (1, 2) for label, value in (("erm", 0.85), ("multifair-plus", 0.90), ("unimodal: b", 0.91), (ORACLE, 0.93))
     ]  # fmt: skip
     differences = pd.DataFrame(

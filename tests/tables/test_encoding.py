@@ -28,8 +28,9 @@ def test_recognised_for_certain(encoding: str, words: list[str]):
 @pytest.mark.parametrize(
     ("encoding", "words"),
     [
-        ("gb18030", ["男", "女"]), ("gb18030", ["汉族", "高血压"]), ("big5", ["男", "女"]), ("cp932", ["男性", "女性"]), ("cp949", ["남", "여"]), ("cp1251", ["муж", "жен"]),
-        ("koi8_r", ["мужской", "женский"]), ("cp1250", ["mężczyzna", "kobieta"]), ("cp1254", ["kadın", "erkek"]), ("cp1252", ["Très", "Noir"]),
+        ("gb18030", ["男", "女"]), ("gb18030", ["汉族", "高血压"]), ("big5", ["男", "女"]), ("cp932", ["男性", "女性"]), ("cp949", ["남", "여"]),
+        ("cp1251", ["муж", "жен"]), ("koi8_r", ["мужской", "женский"]), ("cp1250", ["mężczyzna", "kobieta"]), ("cp1254", ["kadın", "erkek"]),
+        ("cp1252", ["Très", "Noir"]),
     ],
 )  # fmt: skip
 def test_a_guess_is_right_and_said(encoding: str, words: list[str]):

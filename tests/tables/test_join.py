@@ -21,7 +21,8 @@ def test_columns_of_another_table_stand_beside_by_id(tmp_path: Path) -> None:
     right = table(tmp_path, "patients.csv", "pid,sex,age\n1.0,F,41\n2.0,M,52\n")
     joined = join_files(read(left), [f"{right}:pid"])
     assert joined.table.frame.to_dict("list") == {
-        "scan": ["a", "b", "c", "d"], "pid": ["1", "2", "2", "3"], "age": ["40", "50", "51", "60"], "sex": ["F", "M", "M", None], "age (patients)": ["41", "52", "52", None],
+        "scan": ["a", "b", "c", "d"], "pid": ["1", "2", "2", "3"], "age": ["40", "50", "51", "60"], "sex": ["F", "M", "M", None],
+        "age (patients)": ["41", "52", "52", None],
     }  # fmt: skip
     assert {(f.code, f.rows) for f in joined.findings} == {("joined-twice", 4), ("no-partner", 1)}
     assert joined.stacked_by is None

@@ -77,6 +77,7 @@ def scores_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...]
 
 
 def reliability_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...], options: AuditOptions) -> pd.DataFrame:
+    """Observed frequency by bins of the score, one row per group and bin, with counts and intervals of the frequencies; columns as `Curves.reliability`."""
     curve = reliability(
         data.y, data.score, codes, len(groups), bins=options.calibration_bins, weight=data.weight, cluster=data.cluster, level=1 - options.alpha
     )
@@ -106,6 +107,7 @@ def smooth_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...]
 
 
 def decision_frame(data: Scored, codes: NDArray[np.int64], groups: tuple[str, ...]) -> pd.DataFrame:
+    """Net benefit of the model and of treating everybody, one row per group and threshold; columns as `Curves.decision`."""
     curve = decision_curve(data.y, data.score, None, codes, len(groups), data.weight)
     steps = curve.thresholds.size
     return pd.DataFrame(

@@ -90,6 +90,7 @@ class GroupCounts:
 
 
 def group_counts(data: Scored, codes: NDArray[np.int64], count: int) -> GroupCounts:
+    """Rows, positives and patients of each of `count` groups; `codes` int64 (n,), -1 for rows of no group."""
     inside = codes >= 0
     n = np.bincount(codes[inside], minlength=count)
     n_pos = np.bincount(codes[inside & data.y], minlength=count)

@@ -58,13 +58,16 @@ def leakage(data: Scored, auc: float, n_pos: int, n_neg: int) -> tuple[AuditFind
         remedy = "use the probability of the positive class, or check which value of the label is positive"
         return (AuditFinding("inverted_score", "error", message, data.y.size, remedy),)
     if values.size == 2:
-        message = f"{data.model}: the score has only two values ({values[0]:g} and {values[1]:g}), as a predicted label has: its AUC, Brier score and calibration say little"
+        message = (
+            f"{data.model}: the score has only two values ({values[0]:g} and {values[1]:g}), as a predicted label has: its AUC, Brier score "
+            "and calibration say little"
+        )
         remedy = "give the model's probability as the score, and the predicted label as the prediction"
         return (AuditFinding("score_is_binary", "warning", message, data.y.size, remedy),)
     return ()
 
 
-def one_class(model: str, n_pos: int, n_neg: int, positive_label: str = "positive") -> tuple[AuditFinding, ...]:
+def one_class(model: str, n_pos: int, n_neg: int) -> tuple[AuditFinding, ...]:
     """All labels are the same: there is nothing to rank."""
     if min(n_pos, n_neg) > 0:
         return ()
@@ -80,7 +83,7 @@ def group_findings(model: str, grouping: Grouping, tables: Mapping[str, MetricTa
     for g, name in enumerate(grouping.groups):
         why = auc.reason[g]
         if why is not None:
-            note = "; it is left out of ES-AUC, worst group and gap, which flatters them"
+            note = "; it is left out of ES-AUC, worst group and gap, which look better without it"
             found.append(
                 AuditFinding(
                     "not_estimable", "warning", f"{grouping.name} = {name} cannot be judged: {why}{note}", int(size[g]), "collect more patients of this group"

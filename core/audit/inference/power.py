@@ -8,6 +8,7 @@ patient and sizes; a promise of 80 % is planned for `MARGIN` more, because varia
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, comb
 
@@ -121,7 +122,7 @@ def _patients(
     return (0 if factor <= 1 else ceil(patients[place] * (factor - 1))), both, None
 
 
-def _all_at_least(patients: Floats, power_with, wanted: float) -> int | None:  # type: ignore[no-untyped-def]
+def _all_at_least(patients: Floats, power_with: Callable[[Floats], Floats], wanted: float) -> int | None:
     """Patients that every group needs at least; groups that have more keep them."""
     least = np.geomspace(max(patients.min() / 50, 4.0), patients.max() * FACTORS[-1], 25)
     found = first_at(least, power_with(np.maximum(least[:, None], patients) / patients), wanted)

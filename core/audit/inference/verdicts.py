@@ -203,7 +203,8 @@ def _open(metric: str, groups: Sequence[str], wide: Sequence[PairTest], shown: S
         first = shown[0]
         high, low = (first.group_a, first.group_b) if first.difference > 0 else (first.group_b, first.group_a)
         return (
-            f"{sentence(title(metric))}: a difference between {groups[high]} and {groups[low]} of {_spread(metric, abs(first.difference), _ends(first))} is shown "
+            f"{sentence(title(metric))}: a difference between {groups[high]} and {groups[low]} of "
+            f"{_spread(metric, abs(first.difference), _ends(first))} is shown "
             f"(corrected p {chance(first.p_adjusted)}), but whether a gap exceeds the tolerance of {tolerance.words} is not known."
         )
     pair = supported or max(wide, key=lambda t: math.inf if t.low is None or t.high is None else max(-t.low, t.high))
@@ -214,7 +215,8 @@ def _open(metric: str, groups: Sequence[str], wide: Sequence[PairTest], shown: S
         return f"{sentence(title(metric))}: the difference between {a} and {b} has no interval with this data."
     least, most = (f"{math.exp(end):.2f}" if metric == "oe_ratio" else decimal(end, signed=True) for end in (lower, upper))
     return (
-        f"{sentence(title(metric))}: no difference is shown, but {'the ratio of' if metric == 'oe_ratio' else 'that between'} {a} and {b} may lie anywhere from {least} to {most}, "
+        f"{sentence(title(metric))}: no difference is shown, but {'the ratio of' if metric == 'oe_ratio' else 'the difference between'} {a} and {b} "
+        f"may lie anywhere from {least} to {most}, "
         f"so a gap beyond the tolerance of {tolerance.words} is not ruled out."
     )
 
@@ -222,4 +224,7 @@ def _open(metric: str, groups: Sequence[str], wide: Sequence[PairTest], shown: S
 def _equivalent(metric: str, groups: Sequence[str], tests: Sequence[PairTest], shown: Sequence[PairTest], tolerance: Bound, alpha: float) -> str:
     largest = max(max(-t.low, t.high) for t in tests if t.low is not None and t.high is not None)
     real = f" A difference between {groups[shown[0].group_a]} and {groups[shown[0].group_b]} is shown, but it lies within that." if shown else ""
-    return f"{sentence(title(metric))}: every difference between groups is smaller than {_size(metric, largest)} with {1 - alpha:.0%} confidence, within the tolerance of {tolerance.words}.{real}"
+    return (
+        f"{sentence(title(metric))}: every difference between groups is smaller than {_size(metric, largest)} with {1 - alpha:.0%} confidence, "
+        f"within the tolerance of {tolerance.words}.{real}"
+    )

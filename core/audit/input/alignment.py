@@ -28,7 +28,8 @@ def align_models(long: Predictions, model: NDArray[np.object_], mapping: Mapping
         cell, counts = np.unique(which * ids.size + sample, return_counts=True)
         first = int(cell[counts > 1][0])
         raise UserError(
-            f"{long.source}: model '{names[first // ids.size]}' has several rows with the {mapping.id} '{ids[first % ids.size]}'; keep one row for each model and sample"
+            f"{long.source}: model '{names[first // ids.size]}' has several rows with the {mapping.id} '{ids[first % ids.size]}'; keep one "
+            "row for each model and sample"
         )
     complete = (table >= 0).all(axis=0)
     if not complete.any():

@@ -269,5 +269,6 @@ def _curves(curves: Curves) -> dict[str, list[dict[str, Any]]]:
 
 
 def pair(low: float | None, high: float | None) -> list[float] | None:
+    """Both ends of an interval as JSON holds them; None where one of them is undefined."""
     ends = finite_or_none(low), finite_or_none(high)
     return None if ends[0] is None or ends[1] is None else [ends[0], ends[1]]

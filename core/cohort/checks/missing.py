@@ -58,7 +58,10 @@ class InformativeMissingness(Check):
         shares = absence_difference(together, data.y, n_tests) or absence_difference(data.table[block[0]].isna().to_numpy(), data.y, n_tests)
         absent, there = shares or (float("nan"), float("nan"))
         n = int(together.sum())
-        message = f"{counted(n, 'row')} lack {listed(block)}{' together' if len(block) > 1 else ''}: {_in_words(absent, n)}, against {there:.0%} positive where present"
+        message = (
+            f"{counted(n, 'row')} lack {listed(block)}{' together' if len(block) > 1 else ''}: {_in_words(absent, n)}, against {there:.0%} "
+            "positive where present"
+        )
         attributes = [c for c in block if c in data.roles.attributes]
         if attributes:
             message += f". Sensitive attribute{'s' if len(attributes) > 1 else ''} among them: {', '.join(attributes)}"

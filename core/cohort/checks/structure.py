@@ -47,7 +47,10 @@ class PatientInTwoSplits(Check):
     code = "patient-in-two-splits"
     title = "A patient is in two splits"
     severity = "error"
-    remedy = "A test set is never changed: rows of its patients elsewhere are set aside, and a patient in training and validation is kept in training. Mend the split column so that patients stay whole."
+    remedy = (
+        "A test set is never changed: rows of its patients elsewhere are set aside, and a patient in training and validation is kept in "
+        "training. Correct the split column so that patients stay whole."
+    )
 
     def applies(self, data: CheckInput) -> str | None:
         if data.split is None:
@@ -69,7 +72,8 @@ class PatientInTwoSplits(Check):
         if aside:
             found.append(
                 self.finding(
-                    f"{counted(len(aside), 'row')} of training or validation belong to patients of the test set: set aside ({listed([s.sample_id for s in aside])})",
+                    f"{counted(len(aside), 'row')} of training or validation belong to patients of the test set: set aside "
+                    f"({listed([s.sample_id for s in aside])})",
                     len(aside),
                     columns,
                 )
@@ -188,7 +192,7 @@ class UnusableFiles(Check):
     code = "unusable-file"
     title = "Files that cannot be read safely"
     severity = "warning"
-    remedy = "Their rows are set aside. Mend or remove the files; with --strict such a cohort is refused."
+    remedy = "Their rows are set aside. Repair or remove the files; with --strict such a cohort is refused."
 
     def find(self, data: CheckInput) -> list[Finding]:
         aside = [s for s in data.set_aside if s.code == self.code]
@@ -215,7 +219,7 @@ class SplitNotUsed(Check):
     code = "split-not-used"
     title = "A column that divides the data is not used"
     severity = "warning"
-    remedy = "New splits are made. To keep the table's own, mend the column and name it (--split COL)."
+    remedy = "New splits are made. To keep the table's own, correct the column and name it (--split COL)."
 
     def applies(self, data: CheckInput) -> str | None:
         return None if data.roles.split is None else "a split column is used"
@@ -310,7 +314,7 @@ class PatientFromPath(Check):
     code = "patient-from-path"
     title = "Patients are read from paths"
     severity = "info"
-    remedy = "If the folders are no patients, name the patient column (--patient)."
+    remedy = "If the folders are not patients, name the patient column (--patient)."
 
     def applies(self, data: CheckInput) -> str | None:
         return None if (data.roles.patient_id or "").startswith(PATH_PATIENT) else "patients have a column of their own, or none"
@@ -319,7 +323,8 @@ class PatientFromPath(Check):
         patients = data.table[data.roles.patient_id].dropna()
         return [
             self.finding(
-                f"{str(data.roles.patient_id).removeprefix(PATH_PATIENT)} names {counted(patients.nunique(), 'patient')} ({listed(list(dict.fromkeys(patients)), 3)}); each keeps its rows in one split",
+                f"{str(data.roles.patient_id).removeprefix(PATH_PATIENT)} names {counted(patients.nunique(), 'patient')} "
+                f"({listed(list(dict.fromkeys(patients)), 3)}); each keeps its rows in one split",
                 len(patients),
                 [str(data.roles.patient_id)],
             )

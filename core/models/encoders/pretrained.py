@@ -155,6 +155,7 @@ def minilm_folder() -> Path:
 
 
 def minilm() -> HuggingFaceText:
+    """MiniLM with its packaged weights; mean pooling, as it was trained."""
     return HuggingFaceText(_from_pretrained(str(minilm_folder())), pooling="mean")
 
 
@@ -194,7 +195,8 @@ def _from_pretrained(source: str) -> Any:
         return AutoModel.from_pretrained(source, local_files_only=True)
     except (OSError, ValueError) as error:
         raise UserError(
-            f"no model was found in {source!r}: give a folder with config.json and model.safetensors, or a name in the local Hugging Face cache ({_first_line(error)})"
+            f"no model was found in {source!r}: give a folder with config.json and model.safetensors, or a name in the local Hugging Face "
+            f"cache ({_first_line(error)})"
         ) from error
 
 
