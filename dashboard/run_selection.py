@@ -26,7 +26,7 @@ def cohorts(store: Store) -> pd.DataFrame:
 
 def finished_runs(store: Store, cohort_id: str) -> pd.DataFrame:
     """All finished runs of the cohort with their `name`, in method order."""
-    return memoised(store, ("finished", str(store.revision), cohort_id), lambda: named(store.runs(cohort_id, status="done")))
+    return memoised(store, ("finished", str(store.revision), cohort_id), lambda: named(store.runs(cohort_id, status="done", whole=True)))
 
 
 def chosen_runs(store: Store, cohort_id: str, run_ids: Sequence[str]) -> pd.DataFrame:

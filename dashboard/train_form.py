@@ -17,6 +17,7 @@ from core.cohort.cohort import Cohort
 from core.methods import of_one_modality
 from core.methods.source import cards
 from core.runs.estimate import expected_seconds
+from core.runs.folds import of_every_fold
 from core.runs.queue_settings import parallel
 from core.runs.setting_types import parse_settings
 from core.runs.spec import RunSpec, plan
@@ -42,6 +43,8 @@ class Choice:
     seeds: tuple[int, ...]
     preset: str
     settings: dict[str, Any]
+    folds: bool = False
+    """Cross-validation: once for each fold of the cohort."""
 
 
 def duration(seconds: float | None) -> str:
@@ -140,9 +143,25 @@ def budget_controls() -> tuple[tuple[int, ...], str, dict[str, Any]]:
     return tuple(range(1, int(number) + 1)), str(preset), settings
 
 
+def folds_control(cohort: Cohort) -> bool:
+    """Whether to train once for each fold; asked only where the cohort has folds."""
+    if not cohort.n_folds:
+        return False
+    return st.checkbox(
+        f"Cross-validation ({cohort.n_folds} folds)",
+        key="cross-validation",
+        help=(
+            "One run for each fold. When all are done their predictions are pooled: every patient is judged once, by a network that was not trained on "
+            "them. A test set that came with the table stays locked."
+        ),
+    )
+
+
 def make_plan(cohort: Cohort, choice: Choice) -> list[RunSpec]:
     """The runs of a choice. UserError when it does not fit."""
     specs = plan(cohort, choice.methods, choice.attribute, choice.seeds, choice.preset, choice.settings, cache=state.workspace().cache)
+    if choice.folds:
+        specs = of_every_fold(specs, cohort.n_folds)
     return [spec for spec in specs if spec.modality is None or spec.modality in choice.modalities]
 
 

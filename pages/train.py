@@ -12,8 +12,8 @@ from dashboard.components import context_bar, md, no_cohort, page_title
 from dashboard.datasheet import cohort
 from dashboard.finished_runs import finished_runs
 from dashboard.queue_view import queue_view
-from dashboard.split_checks import split_warning
-from dashboard.train_form import Choice, budget_controls, make_plan, method_cards, show_plan
+from dashboard.split_checks import split_plan_table, split_warning
+from dashboard.train_form import Choice, budget_controls, folds_control, make_plan, method_cards, show_plan
 from dashboard.trash import last_deleted, trash_list
 
 page_title("Which methods do you want to train?")
@@ -35,12 +35,14 @@ with right, st.container(key="plan"):
     st.markdown("## Plan")
     try:
         seeds, preset, settings = budget_controls()
+        folds = folds_control(data)
         if not methods:
             st.info("Choose at least one method on the left.", icon=":material/info:")
         else:
-            specs = make_plan(data, Choice(methods, modalities, view.attribute, seeds, preset, settings))
+            specs = make_plan(data, Choice(methods, modalities, view.attribute, seeds, preset, settings, folds))
             remaining = show_plan(specs)
             split_warning(data, view.attribute)
+            split_plan_table(data, view.attribute)
             label = f"Train {plural(remaining, 'run')}" if remaining else "All of these runs are finished or under way"
             if st.button(label, type="primary", icon=":material/play_arrow:", key="start-training", disabled=not remaining, width="stretch"):
                 submit(state.workspace(), specs)

@@ -93,6 +93,7 @@ class CohortResult(Result):
             "modalities": list(cohort.modality_names),
             "attributes": list(cohort.roles.attributes),
             "classes": list(cohort.classes),
+            "folds": cohort.n_folds,
             "findings": [finding.to_dict() for finding in cohort.findings],
             "columns": plain(cohort.columns),
             "roles": plain(cohort.roles.to_dict()),

@@ -33,6 +33,16 @@ class RunsResult(Result):
     def __init__(self, workspace: Workspace, run_ids: Sequence[str], attribute: str | None = None, handles: Sequence[RunHandle] = ()) -> None:
         self.workspace, self.run_ids, self.attribute, self.handles = workspace, tuple(run_ids), attribute, tuple(handles)
 
+    def pooled_handles(self) -> list[RunHandle]:
+        """The pooled runs of a cross-validation, beside `handles`, which are of its folds."""
+        from core.runs.queue import RunHandle
+
+        made = {handle.run_id for handle in self.handles}
+        if not made or made & set(self.run_ids):
+            return []
+        with self._runs() as (_, runs):
+            return [RunHandle(row["run_id"], row["key"], row["status"], cached=all(h.cached for h in self.handles)) for row in runs.to_dict("records")]
+
     @contextmanager
     def _runs(self) -> Iterator[tuple[Store, pd.DataFrame]]:
         with Store.open(self.workspace) as store:
@@ -118,6 +128,7 @@ def train_methods(
     seeds: int | Sequence[int] = 1,
     preset: str = "quick",
     settings: Mapping[str, Any] | None = None,
+    folds: bool = False,
     device: str = "auto",
     fresh: bool = False,
     priority: str = "normal",
@@ -135,6 +146,8 @@ def train_methods(
     attribute : the sensitive attribute (default: the cohort's first); "sex,age" for the intersections of both.
     seeds : a number N means the seeds 1 to N; a list means exactly these.
     preset : network and budget ("quick", "standard", "paper"). settings : of method, budget or network, over the preset.
+    folds : cross-validation: a run for each fold of the cohort; the answer holds the pooled runs, in which
+        every sample is judged by the network that did not see it.
     device : "auto", "cpu", "cuda" or "cuda:N". fresh : train again, from the start, what is done or has begun.
     priority : "high", "normal" or "low", of other runs that wait.
     launcher : "local" or "ray". share : of a machine that each run takes there. wait : return when all runs are settled (they go on without this process
@@ -147,6 +160,8 @@ def train_methods(
         For an unknown cohort, method, attribute or setting.
     """
     from core.runs import plan, submit
+    from core.runs.folder import RunFolder
+    from core.runs.folds import of_every_fold, pool_when_whole, pooled_spec
     from core.runs.wait import wait as wait_for
 
     place = workspace_of(workspace)
@@ -158,12 +173,21 @@ def train_methods(
         choose(device)
     chosen = cohort_of(cohort, place)
     specs = plan(chosen, [methods] if isinstance(methods, str) else methods, attribute, wanted, preset, settings, cache=place.cache)
+    pooled = [pooled_spec(spec).run_id for spec in specs] if folds else []
+    if folds:
+        if not chosen.n_folds:
+            raise UserError(f"cohort {chosen.name!r} has no folds; bring its table again with --folds 5, or with --fold COL for its own")
+        specs = of_every_fold(specs, chosen.n_folds)
     handles = submit(place, specs, device, fresh=fresh, priority=priority, launcher=launcher, share=share)
     cached = sum(handle.cached for handle in handles)
     tell(f"{len(handles)} runs on {chosen.name}: {cached} known already, {len(handles) - cached} to train")
     if wait:
         wait_for(place, [handle.run_id for handle in handles if not handle.cached], tell)
-    return RunsResult(place, [handle.run_id for handle in handles], specs[0].train.attribute, handles)
+    for run_id in pooled:
+        # The last fold's job makes it; here it is waited for, or made again where it was deleted.
+        pool_when_whole(place, RunFolder(place.runs / next(s.run_id for s in specs if pooled_spec(s).run_id == run_id)))
+    there = [run_id for run_id in pooled if (place.runs / run_id / "status.json").is_file()]
+    return RunsResult(place, there or [handle.run_id for handle in handles], specs[0].train.attribute, handles)
 
 
 def load_runs(
@@ -192,7 +216,7 @@ def load_runs(
     cohort_id = None if cohort is None else cohort_of(cohort, place).cohort_id
     wanted = None if run_ids is None else [find(place, name).run_id for name in ([run_ids] if isinstance(run_ids, str) else run_ids)]
     with Store.open(place) as store:
-        runs = store.runs(cohort_id)
+        runs = store.runs(cohort_id, whole=wanted is None)
     if wanted is None:
         return RunsResult(place, runs.loc[runs["status"] == "done", "run_id"].tolist(), attribute)
     known = set(runs["run_id"])

@@ -29,6 +29,7 @@ COMMANDS: tuple[str, ...] = (
     "ingest_fairvision",
     "methods",
     "plan_audit",
+    "plan_splits",
     "queue",
     "report",
     "results",

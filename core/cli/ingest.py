@@ -34,15 +34,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--manifest", metavar="FILE.toml", help="roles of the columns, as TOML or JSON")
     for option, what in (("--id", "column that identifies a row"), ("--patient", "column that identifies the patient"), ("--label", "column to predict")):
         parser.add_argument(option, metavar="COL", help=what)
-    parser.add_argument("--positive", metavar="VALUE", help="what counts as positive: a value, several as 'A|B', a grade as '>=2', or 'contains FINDING'")
-    parser.add_argument(
-        "--classes", metavar="A,B,C", help="three or more values of the label to be told apart, the one without disease first; all: every value in its order"
-    )
-    parser.add_argument(
-        "--uncertain", choices=("exclude", "negative", "positive"), help="what uncertain labels (-1 beside 0 and 1) mean (default: their rows are set aside)"
-    )
-    parser.add_argument("--blank", choices=("exclude", "negative", "positive"), help="what an empty label means (default: its row is set aside)")
-    parser.add_argument("--split", metavar="COL", help="column with train, validation, test, or with folds (the last is the test set); '' has splits made")
+    _label_and_splits(parser)
     parser.add_argument("--attribute", metavar="COL", action="append", default=[], help="sensitive attribute (repeat for more)")
     for kind, form in (("image", "NAME=COL"), ("volume", "NAME=COL"), ("text", "NAME=COL"), ("tabular", "NAME=COL,COL")):
         parser.add_argument(f"--{kind}", metavar=form, action="append", default=[], help=f"{kind} modality (repeat for more)")
@@ -66,6 +58,30 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the splits, when they are made (default 0)")
     parser.add_argument("--strict", action="store_true", help="refuse the cohort when any row would be set aside")
     parser.set_defaults(run=run)
+
+
+def _label_and_splits(parser: argparse.ArgumentParser) -> None:
+    """What the label means, and how the rows are divided."""
+    parser.add_argument("--positive", metavar="VALUE", help="what counts as positive: a value, several as 'A|B', a grade as '>=2', or 'contains FINDING'")
+    parser.add_argument(
+        "--classes", metavar="A,B,C", help="three or more values of the label to be told apart, the one without disease first; all: every value in its order"
+    )
+    parser.add_argument(
+        "--uncertain", choices=("exclude", "negative", "positive"), help="what uncertain labels (-1 beside 0 and 1) mean (default: their rows are set aside)"
+    )
+    parser.add_argument("--blank", choices=("exclude", "negative", "positive"), help="what an empty label means (default: its row is set aside)")
+    parser.add_argument("--split", metavar="COL", help="column with train, validation, test, or with folds (the last is the test set); '' has splits made")
+    parser.add_argument(
+        "--folds",
+        type=int,
+        metavar="K",
+        help=(
+            "also divide into K folds for cross-validation (multifair train --folds), patients whole, label and groups in proportion; a test set of "
+            "--split stays locked"
+        ),
+    )
+    parser.add_argument("--fold", metavar="COL", help="column with the table's own folds, for cross-validation")
+    parser.add_argument("--site", metavar="COL", help="column whose rows of one value stay in one split and one fold, such as the hospital")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -149,6 +165,9 @@ def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None, dict[str
         args.merge,
         args.bins,
         args.layout,
+        args.folds,
+        args.fold,
+        args.site,
     )
     if not any(f not in (None, [], ()) for f in flags):
         return None, None, None
@@ -158,11 +177,22 @@ def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None, dict[str
     frame = prepared(joined.table.frame, args.merge, args.bins, source)
     classes = _named_classes(args, frame, args.label)
     guess = guess_roles(
-        frame, source, label=args.label, positive=any_but_first(classes) if classes else args.positive, uncertain=args.uncertain or "exclude",
-        blank=args.blank or "exclude", sample_id=args.id,
-        patient_id=args.patient or joined.stacked_by, split=args.split, attributes=args.attribute, modalities=modalities, dropped=args.drop, layout=args.layout,
+        frame, source, label=args.label, positive=any_but_first(classes) if classes else args.positive,
+        uncertain=args.uncertain or "exclude", blank=args.blank or "exclude", sample_id=args.id,
+        patient_id=args.patient or joined.stacked_by, split=args.split, attributes=args.attribute, modalities=modalities,
+        dropped=args.drop, layout=args.layout, fold=args.fold, site=args.site,
     )  # fmt: skip
-    return replace(guess.roles, merge=tuple(args.merge), bins=tuple(args.bins), classes=classes), None, guess.reasons
+    return replace(guess.roles, merge=tuple(args.merge), bins=tuple(args.bins), classes=classes, folds=_folds(args)), None, guess.reasons
+
+
+def _folds(args: argparse.Namespace) -> int:
+    """How many folds are asked for, 0 for none. Raises UserError."""
+    from core.cohort.folds import check_number
+
+    if args.folds is None:
+        return 0
+    check_number(args.folds)
+    return int(args.folds)
 
 
 def _named_classes(args: argparse.Namespace, frame: Any, label: str | None) -> tuple[str, ...]:
@@ -206,6 +236,9 @@ def _on_manifest(args: argparse.Namespace, modalities: list[Modality]) -> tuple[
         dropped=(*roles.dropped, *(c for c in args.drop if c not in roles.dropped)),
         merge=(*roles.merge, *args.merge),
         bins=(*roles.bins, *args.bins),
+        folds=_folds(args) or (0 if args.fold else roles.folds),
+        fold=args.fold or (None if args.folds else roles.fold),
+        site=args.site or roles.site,
     ), name
 
 
@@ -230,6 +263,12 @@ def print_cohort(cohort: Cohort) -> None:
     """The cohort in words, for people."""
     print(f"{cohort.name} ({cohort.cohort_id}): {cohort.n} samples of {cohort.n_patients} patients, {int(cohort.positive.sum())} positive{_classes(cohort)}")
     print("modalities: " + ", ".join(f"{m.name} ({m.kind})" for m in cohort.roles.modalities) + f"; attributes: {', '.join(cohort.roles.attributes) or 'none'}")
+    if cohort.n_folds:
+        locked = int((cohort.fold < 0).sum())
+        print(
+            f"folds: {cohort.n_folds}, {', '.join(str(int((cohort.fold == k).sum())) for k in range(cohort.n_folds))} samples"
+            + (f"; {locked} samples of the test set stay locked" if locked else "")
+        )
     print("columns:")
     width = min(32, max((len(c["column"]) for c in cohort.columns), default=0))
     for column in cohort.columns:

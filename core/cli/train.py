@@ -32,6 +32,11 @@ def add_parser(subparsers: Any) -> None:
         default=[],
         help="a setting of the method, the budget (epochs, lr, ...) or the network (width, image_size, encoder.MODALITY, ...); may be repeated",
     )
+    parser.add_argument(
+        "--folds",
+        action="store_true",
+        help="cross-validation: train once for each fold of the cohort (see multifair ingest --folds) and judge all folds together",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument(
         "--launcher",
@@ -59,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     seeds, settings = parse_seeds(args.seeds), parse_settings((f"--set {pair}", pair) for pair in args.settings)
     try:
         runs = train_methods(
-            args.cohort, args.method, attribute=args.attribute, seeds=seeds, preset=args.preset, settings=settings,
+            args.cohort, args.method, attribute=args.attribute, seeds=seeds, preset=args.preset, settings=settings, folds=args.folds,
             device=args.device, fresh=args.fresh, priority=args.priority, launcher=args.launcher,
             share=_share(args, workspace) if args.launcher == "ray" else None, wait=not args.detach, workspace=workspace, progress=progress,
         )  # fmt: skip
@@ -67,7 +72,8 @@ def run(args: argparse.Namespace) -> int:
         progress("The runs go on without this command: see multifair queue and multifair cancel.")
         raise
     with Store.open(runs.workspace) as store:
-        answer = [_answer(store, handle, find(runs.workspace, handle.run_id).read_spec()["spec"]) for handle in runs.handles]
+        handles = [*runs.handles, *runs.pooled_handles()]
+        answer = [_answer(store, handle, find(runs.workspace, handle.run_id).read_spec()["spec"]) for handle in handles]
     if args.json:
         emit(answer)
     else:
@@ -117,6 +123,7 @@ def _answer(store: Any, handle: Any, spec: Any) -> dict[str, Any]:
         "modality": spec["settings"].get("modality"),
         "seed": spec["seed"],
         "attribute": spec["attribute"],
+        **({"fold": spec["fold"]} if "fold" in spec else {}),
         "status": status["status"],
         "reason": status["reason"],
         "cached": handle.cached,

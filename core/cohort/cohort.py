@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from core.cohort import tabular, text
 from core.cohort.arrays import MIN_SIZE, file_array
+from core.cohort.folds import split_of_fold
 from core.cohort.guess import column_roles
 from core.cohort.schema import RESERVED, Finding, Modality, Roles, stored_name
 from core.cohort_folders import (
@@ -131,6 +133,28 @@ class Cohort:
     def present(self) -> NDArray[np.bool_]:
         """(n, M): which modalities each sample has."""
         return np.load(self.folder / "arrays" / "present.npy", allow_pickle=False)
+
+    @property
+    def n_folds(self) -> int:
+        """Of cross-validation; 0 where the cohort has none."""
+        return int(self.manifest.get("folds", 0))
+
+    @cached_property
+    def fold(self) -> NDArray[np.int8]:
+        """(n,) fold of each sample, from 0; -1 for those of a locked test set."""
+        return np.load(self.folder / "arrays" / "fold.npy", allow_pickle=False)
+
+    def at_fold(self, fold: str | None) -> Cohort:
+        """The cohort with the splits of one fold of its cross-validation: itself where None. Raises UserError for a fold that it does not have."""
+        if fold is None:
+            return self
+        if not fold.isdecimal() or int(fold) >= self.n_folds:
+            raise UserError(f"cohort {self.name!r} has no fold {fold!r}; it has {self.n_folds or 'none'}")
+        view = Cohort(self.folder)
+        # What is kept from training rows (features, vocabularies) differs from fold to fold.
+        view.cohort_id = sha256(f"{self.cohort_id} fold {fold}".encode()).hexdigest()[: len(self.cohort_id)]
+        view.__dict__["table"] = self.table.assign(split=split_of_fold(self.fold, int(fold)))
+        return view
 
     def rows(self, split: str) -> NDArray[np.int64]:
         """Row numbers of one split."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from core.cohort.arrays import array_path, array_shape, decoder
 from core.cohort.decode import Progress, decode_all, keep_rows
 from core.cohort.images import inspect_image
-from core.cohort.matching import match_files
+from core.cohort.matching import NOT_FOUND, match_files
 from core.cohort.schema import Finding, Roles
 from core.cohort.sources import ImageSource, Unreadable
 from core.cohort.volumes import N_SLICES, SUFFIXES, plane_shape, split_key, volume_shape
@@ -102,7 +102,10 @@ def collect(table: pd.DataFrame, roles: Roles, source: ImageSource) -> dict[str,
         if not item.edges:
             row = min(item.problems, default=0)
             reason = item.problems.get(row, "the column is empty")
-            where = " Say where the files are with --images FOLDER_OR_ZIP" if reason == "file not found" else ""
+            hint = next((f" {f.message}." for f in matches.findings if f.code == "names-alike"), "")
+            where = (hint or " Say where the files are with --images FOLDER_OR_ZIP") if reason == NOT_FOUND else ""
+            if reason.startswith("path leaves"):
+                where = " Write the paths as they are below the folder of the files"
             raise UserError(
                 f"modality {modality.name!r}, column {column!r}: no file can be used; the first, row {row + 2}: {table[column].iloc[row]!r}: {reason}.{where}"
             )

@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.cohort import images, volumes
-from core.cohort.checks.leakage import column_leak, leak_groups
+from core.cohort.checks.leakage import column_leak, divides_into_sets, leak_groups
+from core.cohort.composed_names import FILE_OF
 from core.cohort.label_tables import sibling_findings
 from core.cohort.layouts import layout_named, named_like, recognised
 from core.cohort.matching import is_web_address, share_found, unread_format
@@ -65,6 +66,8 @@ def guess_roles(
     modalities: Iterable[Modality] = (),
     dropped: Iterable[str] = (),
     layout: str | None = None,
+    fold: str | None = None,
+    site: str | None = None,
 ) -> RoleGuess:
     """`propose_roles`, refusing where something has to be answered.
 
@@ -75,7 +78,7 @@ def guess_roles(
     """
     guess = propose_roles(
         table, files, fixed=fixed, label=label, positive=positive, uncertain=uncertain, blank=blank, sample_id=sample_id, patient_id=patient_id, split=split,
-        attributes=attributes, modalities=modalities, dropped=dropped, layout=layout,
+        attributes=attributes, modalities=modalities, dropped=dropped, layout=layout, fold=fold, site=site,
     )  # fmt: skip
     if guess.question is not None:
         raise UserError(guess.question)
@@ -113,6 +116,8 @@ def propose_roles(
     modalities: Iterable[Modality] = (),
     dropped: Iterable[str] = (),
     layout: str | None = None,
+    fold: str | None = None,
+    site: str | None = None,
 ) -> RoleGuess:
     """Guess the roles of all columns that are not given.
 
@@ -133,9 +138,11 @@ def propose_roles(
         dropped = [*dropped, *(c for c in repeats if c is not None and c != label)]
     given = {"label": label, "sample id": sample_id, "patient id": patient_id, "split": split or None}
     attributes, named = list(attributes), tuple(modalities)
-    _require(table, [*given.values(), *attributes, *dropped, *(c for m in named for c in m.columns)])
+    _require(table, [*given.values(), fold, site, *attributes, *dropped, *(c for m in named for c in m.columns)])
     work = _Guess(table, files)
-    _take_given(work, given, attributes, named, dropped)
+    _take_given(work, given | {"fold": fold}, attributes, named, dropped)
+    if site is not None and site not in work.parts:
+        work.take(site, "site", "as given; its rows stay in one split")
     work.special(no_split=split == "")
     rule_text, y, question = _label(table, work.column("label"), positive, uncertain, blank)
     kinds = {m.kind for m in named}
@@ -154,6 +161,8 @@ def propose_roles(
         dropped=tuple(c for c in table.columns if work.parts.get(c) == "dropped"),
         uncertain=uncertain,
         blank=blank,
+        fold=fold,
+        site=site,
     )
     return RoleGuess(roles, work.reasons, _parts(roles, table.columns), question)
 
@@ -269,7 +278,8 @@ class _Guess:
         return None if share < 0.5 or example is None else (share, different, column, example)
 
     def _modality(self, column: str, kind: str, reason: str) -> Modality:
-        name = re.sub(r"[_ -]*\(?(path|paths|file|files|filename|file_name|name|id|index)\)?$", "", column, flags=re.IGNORECASE).strip("_ -([")
+        column_name = "" if column.startswith(FILE_OF) else column
+        name = re.sub(r"[_ -]*\(?(path|paths|file|files|filename|file_name|name|id|index)\)?$", "", column_name, flags=re.IGNORECASE).strip("_ -([")
         name = re.sub(r"_{2,}", "_", re.sub(r"[^\w. -]+", "_", name)).strip("_").lstrip(".") or kind
         if self.parts.get(column) in ("sample id", "patient id"):
             self.reasons[column] += f"; {reason}"
@@ -284,11 +294,13 @@ class _Guess:
                 self.take(column, "attribute", f"its name is that of a sensitive attribute and it has {n} values")
 
     def remaining(self, y: NDArray[np.float64], *, tabular: bool, text: bool) -> None:
-        groups = leak_groups(self.table, self.column("patient id"))
+        groups = leak_groups(self.table, self.column("patient id"), y, self.column("label"))
         siblings = sibling_findings(self.table, self.column("label"))
         for column in self.free():
             values = self.table[column].dropna()
             reason = f"it is another finding of the same label table as '{self.column('label')}'" if column in siblings else _why_not(column, values)
+            if reason is None and len(values) == len(y) and divides_into_sets(values, y):
+                reason = "each of its values has the same number of cases, as matched sets have; these stay in one split"
             if reason is not None:
                 self.take(column, "dropped", reason)
             elif _is_prose(values):
@@ -346,7 +358,8 @@ def _why_not(column: str, values: pd.Series) -> str | None:
     numbered = folds(values.unique())
     if tokens & {"fold", "split", "partition"}:
         return "it divides the data" + (
-            f" into folds {numbered[0]} to {numbered[-1]}; name it with --split {column} to use the last one as test set"
+            f" into folds {numbered[0]} to {numbered[-1]}; name it with --fold {column} for cross-validation, or with --split {column} to use the last "
+            f"one as test set"
             if numbered and len(numbered) > 2
             else ""
         )
@@ -431,7 +444,14 @@ def _parts(roles: Roles, columns: Iterable[str]) -> dict[str, str]:
     for modality in roles.modalities:
         parts |= dict.fromkeys(modality.columns, modality.name)
     parts |= dict.fromkeys(roles.attributes, "attribute")
-    for column, part in ((roles.sample_id, "sample id"), (roles.patient_id, "patient id"), (roles.label, "label"), (roles.split, "split")):
-        if column is not None and column in parts:
+    for column, part in (
+        (roles.site, "site"),
+        (roles.fold, "fold"),
+        (roles.sample_id, "sample id"),
+        (roles.patient_id, "patient id"),
+        (roles.label, "label"),
+        (roles.split, "split"),
+    ):
+        if column is not None and column in parts and (part != "site" or parts[column] == "dropped"):
             parts[column] = part
     return parts

@@ -18,6 +18,7 @@ from core.cohort.checks import CheckInput, CheckResult, SetAside, findings_of, r
 from core.cohort.checks.leakage import matched_column
 from core.cohort.decode import Progress, silent
 from core.cohort.files import FileModality, collect, decode_modality
+from core.cohort.folds import given_folds, made_folds
 from core.cohort.guess import column_roles, guess_roles
 from core.cohort.layouts import layout_finding
 from core.cohort.manifest import read_manifest
@@ -28,6 +29,7 @@ from core.cohort.sources import ImageSource, open_source
 from core.cohort.splits import connected, cut_validation, make_split, parse_split, rows_of_test_patients
 from core.errors import UserError
 from core.locks import holding
+from core.tables.finding import counted
 from core.tables.join import join_files
 from core.tables.numbers import to_number
 from core.tables.reader import is_table, read
@@ -288,17 +290,16 @@ def _build(
     y, patients = full.codes[rows].astype(np.int8), [str(p) for p in full.patients[rows]]
     groups = [kept[a].tolist() for a in roles.attributes]
     given = None if given is None else given[rows]
-    together = _together(kept, patients)
-    split = make_split(together, y, groups, seed=seed) if given is None else cut_validation(_whole_patients(given, patients), together, y, groups, seed=seed)
+    together = _together(kept, patients, roles, y)
+    fold, moved = _folds(kept, roles, together, y, groups, given, seed)
+    split = _splits(given, patients, together, y, groups, fold, seed)
     if len(table) > WORTH_A_WORD:
         progress("checking")
     results = _checked(kept, roles, given, present, collected, aside, table[roles.label])
     _save_table(folder / "table.parquet", kept, roles, [ids[i] for i in rows], patients, y, split)
-    np.save(folder / "arrays" / "present.npy", present, allow_pickle=False)
+    _save_arrays(folder, present, fold)
     write_json(folder / "files.json", {n: m.names for n, m in collected.items()})
-    checks = [{"code": r.code, "title": r.title, "outcome": r.outcome, "reason": r.reason} for r in results]
-    aside_json = [{"row": s.row + 1, "sample_id": s.sample_id, "code": s.code, "reason": s.reason} for s in sorted(aside, key=lambda s: s.row)]
-    write_json(folder / "findings.json", {"findings": [f.to_dict() for f in (*found, *findings_of(results))], "checks": checks, "set_aside": aside_json})
+    _save_findings(folder, (*found, *moved), results, aside)
     files = {n: m.record(source) for n, m in collected.items()}
     save_manifest(
         folder,
@@ -312,7 +313,20 @@ def _build(
         roles=roles,
         files=files,
         columns=column_roles(table, roles, reasons or {}),
+        folds=0 if fold is None else int(fold.max()) + 1,
     )
+
+
+def _save_arrays(folder: Path, present: np.ndarray, fold: np.ndarray | None) -> None:
+    np.save(folder / "arrays" / "present.npy", present, allow_pickle=False)
+    if fold is not None:
+        np.save(folder / "arrays" / "fold.npy", fold, allow_pickle=False)
+
+
+def _save_findings(folder: Path, found: Sequence[Finding], results: Sequence[CheckResult], aside: Sequence[SetAside]) -> None:
+    checks = [{"code": r.code, "title": r.title, "outcome": r.outcome, "reason": r.reason} for r in results]
+    rows = [{"row": s.row + 1, "sample_id": s.sample_id, "code": s.code, "reason": s.reason} for s in sorted(aside, key=lambda s: s.row)]
+    write_json(folder / "findings.json", {"findings": [f.to_dict() for f in (*found, *findings_of(results))], "checks": checks, "set_aside": rows})
 
 
 def save_manifest(
@@ -328,18 +342,61 @@ def save_manifest(
     roles: Roles,
     files: Mapping[str, Any],
     columns: Sequence[Mapping[str, str]] = (),
+    folds: int = 0,
 ) -> None:
     """Write the manifest that makes `folder` a cohort. `files`: modality -> `FileModality.record`."""
     facts = {"cohort_id": cohort_id, "name": name, "created": created, "n": n, "n_patients": n_patients, "splits_made": splits_made, "seed": seed}
     write_json(
-        folder / "manifest.json", {"format": FORMAT, **facts, "roles": roles.to_dict(), "files": dict(files), **({"columns": list(columns)} if columns else {})}
+        folder / "manifest.json",
+        {
+            "format": FORMAT,
+            **facts,
+            "roles": roles.to_dict(),
+            "files": dict(files),
+            **({"columns": list(columns)} if columns else {}),
+            **({"folds": folds} if folds else {}),
+        },
     )
 
 
-def _together(table: pd.DataFrame, patients: Sequence[str]) -> list[str]:
+def _together(table: pd.DataFrame, patients: Sequence[str], roles: Roles, y: np.ndarray) -> list[str]:
     """Per row what stays in one split: its patient, with all patients that were matched to them."""
-    column = matched_column(table)
-    return list(patients) if column is None else connected(patients, table[column].tolist())
+    column = matched_column(table, (y > 0).astype(float), (roles.patient_id, roles.label))
+    units = list(patients) if column is None else connected(patients, table[column].tolist())
+    if roles.site is None:
+        return units
+    if table[roles.site].nunique() < len(SPLITS):
+        raise UserError(f"--site {roles.site}: it has {table[roles.site].nunique()} values; training, validation and test need one each at least")
+    return connected(units, table[roles.site].tolist())
+
+
+def _splits(
+    given: Any, patients: list[str], together: list[str], y: np.ndarray, groups: list[list[str | None]], fold: np.ndarray | None, seed: int
+) -> np.ndarray:
+    """The split of each row: the table's own, else by the last folds, else made."""
+    if given is not None:
+        return cut_validation(_whole_patients(given, patients), together, y, groups, seed=seed)
+    # Runs without cross-validation are judged on the last fold and selected on the one before it.
+    return make_split(together, y, groups, seed=seed) if fold is None else _last_folds(fold)
+
+
+def _last_folds(fold: np.ndarray) -> np.ndarray:
+    last = int(fold.max())
+    return np.where(fold == last, "test", np.where(fold == last - 1, "validation", "train")).astype(object)
+
+
+def _folds(
+    table: pd.DataFrame, roles: Roles, together: list[str], y: np.ndarray, groups: list[list[str | None]], given: Any, seed: int
+) -> tuple[np.ndarray | None, list[Finding]]:
+    """The fold of each row where there are folds, and a finding where the table's own were changed; a test set that was given stays locked."""
+    locked = np.zeros(len(table), bool) if given is None else np.asarray(given == "test")
+    if roles.fold is None:
+        return (made_folds(together, y, groups, roles.folds, locked, seed=seed) if roles.folds else None), []
+    fold, moved = given_folds(table[roles.fold], roles.fold, together, locked)
+    if not moved:
+        return fold, []
+    message = f"{counted(moved, 'row')} lie in another fold than most rows of the same patient: moved to that fold, so that nobody is in two folds"
+    return fold, [Finding("patient-in-two-folds", "warning", message, moved, f"Mend the column {roles.fold} so that patients stay whole.", (roles.fold,))]
 
 
 def _given_split(table: pd.DataFrame, roles: Roles, data: CheckInput) -> np.ndarray | None:
@@ -398,7 +455,7 @@ def _save_table(path: Path, kept: pd.DataFrame, roles: Roles, ids: list[str], pa
     columns: dict[str, Any] = {"sample_id": ids, "patient_id": patients, "y": y, "split": split}
     for attribute in roles.attributes:
         columns[attribute] = kept[attribute].to_numpy(dtype=object)
-    spent = {roles.sample_id, roles.patient_id, roles.label, roles.split} - set(roles.feature_columns)
+    spent = {roles.sample_id, roles.patient_id, roles.label, roles.split, roles.fold} - set(roles.feature_columns)
     for column in kept.columns:
         if column in spent or column in roles.attributes:
             continue

@@ -49,6 +49,9 @@ KEYS = (
     "merge",
     "bins",
     "classes",
+    "folds",
+    "fold",
+    "site",
 )
 
 
@@ -75,7 +78,11 @@ def write_manifest(path: Path, roles: Roles, name: str) -> None:
     value["attributes"] = list(roles.attributes)
     value["drop"] = list(roles.dropped)
     value["modality"] = [{"name": m.name, "kind": m.kind, "columns": list(m.columns)} for m in roles.modalities]
-    value |= {k: list(v) if isinstance(v, tuple) else v for k, v in roles.to_dict().items() if k in ("uncertain", "blank", "merge", "bins", "classes")}
+    value |= {
+        k: list(v) if isinstance(v, tuple) else v
+        for k, v in roles.to_dict().items()
+        if k in ("uncertain", "blank", "merge", "bins", "classes", "folds", "fold", "site")
+    }
     if roles.titles:
         value["titles"] = dict(roles.titles)
     path.write_text(tomli_w.dumps(value), encoding="utf-8")
@@ -114,7 +121,17 @@ def _roles(value: Mapping[str, Any], path: Path) -> Roles:
         merge=tuple(map(str, _list(value, "merge", path))),
         bins=tuple(map(str, _list(value, "bins", path))),
         classes=tuple(map(str, _list(value, "classes", path))),
+        folds=_whole_number(value, "folds", path),
+        fold=_column(value, "fold", path),
+        site=_column(value, "site", path),
     )
+
+
+def _whole_number(value: Mapping[str, Any], key: str, path: Path) -> int:
+    number = value.get(key, 0)
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise UserError(f"{path}: {key} must be a whole number")
+    return number
 
 
 def _column(value: Mapping[str, Any], key: str, path: Path) -> str | None:

@@ -18,7 +18,7 @@ from core.tables.finding import counted, listed
 
 MEDIA = (*images.SUFFIXES, *volumes.VOLUME_SUFFIXES)
 _ENDING = rf"(?:{'|'.join(re.escape(s) for s in MEDIA)})"
-_SEVERAL = re.compile(rf"{_ENDING}[\"'\]]*(?:\s*[;,|]\s*|\s+)[\[\"']*\S.*{_ENDING}", re.IGNORECASE)
+_SEVERAL = re.compile(rf"{_ENDING}[\"'\]]*(?:\s*[;,|+&]\s*|\s+)[\[\"']*\S.*{_ENDING}", re.IGNORECASE)
 _WEB = re.compile(r"^(?!file:)\w+://", re.IGNORECASE)
 UNREAD = (
     ".nhdr",
@@ -50,6 +50,10 @@ UNREAD = (
 """Endings of files of pictures, volumes and signals that are not read."""
 
 
+NOT_FOUND = "file not found"
+SEVERAL_FILES = "names several files: make one row, or one column, for each"
+
+
 @dataclass(frozen=True)
 class Matches:
     """Per reference the file it means or why there is none, and what a reader must know about it."""
@@ -67,6 +71,8 @@ def match_files(source: ImageSource, references: Sequence[str | None], column: s
     the references of several rows would fit belongs to the one that names it in full, else to none.
     """
     files = [Resolved(None) if r is None else _one(source, r) for r in references]
+    other = _with_other_ending(source, references, files)
+    files = [other.get(place, found) for place, found in enumerate(files)]
     prefix = _common_folders([r for r in references if r is not None])
     shortened = 0
     if prefix:
@@ -77,7 +83,7 @@ def match_files(source: ImageSource, references: Sequence[str | None], column: s
             if again.name is not None:
                 files[place], shortened = again, shortened + 1
     files = _unclaimed(references, files)
-    findings = [*_shared(files, column)]
+    findings = [*_shared(files, column), *_endings_differ(references, files, other, column), *_alike(source, references, files, column)]
     if shortened:
         folders = "/".join((loose_parts(next(r for r in references if r)) or [])[:prefix])
         findings.append(
@@ -143,9 +149,72 @@ def _one(source: ImageSource, reference: str) -> Resolved:
     if is_web_address(reference):
         return Resolved(None, "a web address, not a file; nothing is downloaded")
     found = source.resolve(reference)
-    if found.name is None and names_several(reference):
-        return Resolved(None, "names several files: make one row, or one column, for each")
+    if found.name is None and (names_several(reference) or _parts_are_files(source, reference)):
+        return Resolved(None, SEVERAL_FILES)
     return found
+
+
+def _parts_are_files(source: ImageSource, reference: str) -> bool:
+    """Whether signs divide the cell into two or more names of files without their endings (`IM001;IM002`)."""
+    parts = [p.strip(" []'\"") for p in re.split(r"[;,|+&\n]", reference)]
+    return len(parts) > 1 and all(parts) and all(source.resolve(p).name is not None for p in parts)
+
+
+def _ending_of(name: str) -> tuple[str, tuple[str, ...]]:
+    """The ending of a picture's or volume's name and the endings of its kind; empty for others."""
+    for kind in (images.SUFFIXES, volumes.VOLUME_SUFFIXES):
+        ending = max((s for s in kind if name.lower().endswith(s)), key=len, default="")
+        if ending:
+            return ending, kind
+    return "", ()
+
+
+def _with_other_ending(source: ImageSource, references: Sequence[str | None], files: Sequence[Resolved]) -> dict[int, Resolved]:
+    """Row -> the one file of the same kind that has the name but another ending (`L1.png` in the table, `L1.jpg` on disk)."""
+    found: dict[int, Resolved] = {}
+    for place, (reference, file) in enumerate(zip(references, files, strict=True)):
+        if reference is None or file.problem != NOT_FOUND:
+            continue
+        ending, kind = _ending_of(reference.strip())
+        other = source.resolve(reference.strip()[: -len(ending)]) if ending else Resolved(None)
+        if other.name is not None and other.name.lower().endswith(kind):
+            found[place] = other
+    return found
+
+
+def _endings_differ(references: Sequence[str | None], files: Sequence[Resolved], other: dict[int, Resolved], column: str) -> list[Finding]:
+    places = [p for p, found in other.items() if files[p].name == found.name]
+    if not places:
+        return []
+    example = f"'{references[places[0]]}' as '{files[places[0]].name}'"
+    message = f"{column}: {counted(len(places), 'file')} found under another ending than the table's ({example})"
+    return [Finding("ending-differs", "warning", message, len(places), "Fine when they were converted; else mend the names.", (column,))]
+
+
+def _alike(source: ImageSource, references: Sequence[str | None], files: Sequence[Resolved], column: str) -> list[Finding]:
+    """A hint where names that fit no file fit one but for signs, zeros and case (`P-0` and `p00.png`)."""
+    lost = [str(r) for r, f in zip(references, files, strict=True) if r is not None and f.problem == NOT_FOUND]
+    if not lost:
+        return []
+    try:
+        names = source.names()
+    except UserError:
+        return []
+    there: dict[str, str | None] = {}
+    for name in names:
+        key = loose_key(name)
+        there[key] = None if there.get(key, name) != name else name
+    near = [(r, found) for r in lost if (found := there.get(loose_key(r)))]
+    if not near:
+        return []
+    message = f"{column}: {counted(len(near), 'name')} fit no file, but one that is written a little otherwise ('{near[0][0]}' and '{near[0][1]}')"
+    return [Finding("names-alike", "warning", message, len(near), "If they are the same, write the names in the table as the files are called.", (column,))]
+
+
+def loose_key(name: str) -> str:
+    """The last part of a path without its ending, signs, case and zeros before numbers."""
+    last = re.sub(rf"{_ENDING}$", "", name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1].strip(), flags=re.IGNORECASE)
+    return "|".join(str(int(p)) if p.isdecimal() else p for p in re.findall(r"[^\W\d_]+|\d+", last.casefold()))
 
 
 def _common_folders(references: Sequence[str]) -> int:

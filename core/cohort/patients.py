@@ -35,11 +35,32 @@ def add_path_patients(table: pd.DataFrame) -> pd.DataFrame:
             return _with(table, column, found)
     for column in table.columns:
         values = table[column].dropna().astype(str)
-        if tidy(column) in usual.SAMPLE and len(values) == len(table):
+        if len(values) < len(table):
+            continue
+        found = _named_first(values)
+        if found is None and tidy(column) in usual.SAMPLE:
             found = persons_of_sides(values)
-            if found is not None:
-                return _with(table, column, found)
+        if found is not None:
+            return _with(table, column, found)
     return table
+
+
+def _named_first(names: pd.Series) -> pd.Series | None:
+    """The patients that file names begin with (`Pat12_scan1.png`, `sub-03_ses-1`), where every name has one and some share it."""
+    last = names.str.replace("\\", "/", regex=False).str.rsplit("/", n=1).str[-1]
+    found = last.str.extract(_FIRST)[0]
+    if found.isna().any() or not 2 <= found.nunique() < len(found):
+        return None
+    return found
+
+
+def shared_beginnings(names: pd.Series) -> pd.Series | None:
+    """What names begin with before their last number or word, where many share it (`00000013_005.png`): perhaps the patients. None for others."""
+    stems = names.drop_duplicates().str.replace("\\", "/", regex=False).str.rsplit("/", n=1).str[-1].str.replace(r"\.\w{2,5}$", "", regex=True)
+    begin = stems.str.extract(r"^(.*\d[^-_ .]*)[-_ .]+[^-_ .]+$")[0]
+    if begin.isna().any() or not 0.02 * len(begin) < begin.nunique() <= 0.8 * len(begin) or begin.nunique() < 5:
+        return None
+    return begin
 
 
 def _with(table: pd.DataFrame, column: str, patients: pd.Series) -> pd.DataFrame:
@@ -48,13 +69,17 @@ def _with(table: pd.DataFrame, column: str, patients: pd.Series) -> pd.DataFrame
 
 
 def persons_of_sides(names: pd.Series) -> pd.Series | None:
-    """The patients of ids that end in an eye or side (`RET001OD`, `17_left`); None where sides do not come in pairs."""
-    parts = names.str.replace(r"\.\w{2,5}$", "", regex=True).str.extract(_SIDE)
-    if parts[0].isna().any() or parts[1].str.lower().nunique() < 2:
-        return None
-    return parts[0] if parts[0].nunique() <= 0.8 * len(parts) else None
+    """The patients of ids that end in an eye, side or visit (`RET001OD`, `17_left`, `17-V2`); None where these do not come in pairs."""
+    plain = names.str.replace(r"\.\w{2,5}$", "", regex=True)
+    for pattern in (_SIDE, _VISIT):
+        parts = plain.str.extract(pattern)
+        if not parts[0].isna().any() and parts[1].str.lower().nunique() > 1 and parts[0].nunique() <= 0.8 * len(parts):
+            return parts[0]
+    return None
 
 
+_FIRST = re.compile(r"^((?:patient|patients|subject|sub|subj|participant|pat|case|person|proband|paciente|p)[-_ ]?\d+)(?=[-_ .]|$)", re.IGNORECASE)
+_VISIT = re.compile(r"^(.+?)[-_ ]((?:v|visit|ses|session|t|tp|exam|fu|visite|besuch)[-_ ]?\d+|bl|baseline|fu)$", re.IGNORECASE)
 _SIDE = re.compile(r"^(.+?)[-_ ]?(od|os|left|right|l|r)$", re.IGNORECASE)
 
 

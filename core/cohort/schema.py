@@ -59,6 +59,12 @@ class Roles:
     classes: tuple[str, ...] = ()
     """Three or more values of the label that are told apart, the first of them the one without disease:
     `positive` then means any other. Empty: positive and not."""
+    folds: int = 0
+    """Folds of cross-validation to be made; 0 for none."""
+    fold: str | None = None
+    """Column of the table's own folds."""
+    site: str | None = None
+    """Column whose rows of one value stay in one split and one fold, as those of a patient do."""
 
     def title(self, column: str) -> str:
         return self.titles.get(column, column.replace("_", " "))
@@ -91,19 +97,24 @@ class Roles:
             merge=tuple(value.get("merge", ())),
             bins=tuple(value.get("bins", ())),
             classes=tuple(map(str, value.get("classes", ()))),
+            folds=int(value.get("folds", 0)),
+            fold=value.get("fold"),
+            site=value.get("site"),
         )
 
 
-_LATER: dict[str, Any] = {"uncertain": "exclude", "blank": "exclude", "merge": (), "bins": (), "classes": ()}
+_LATER: dict[str, Any] = {"uncertain": "exclude", "blank": "exclude", "merge": (), "bins": (), "classes": (), "folds": 0, "fold": None, "site": None}
 """Fields that came later, with the value under which they are not written."""
 
 
 def validate(roles: Roles, columns: list[str]) -> None:
     """Raise UserError when the roles do not fit a table with these columns."""
-    named = [roles.sample_id, roles.patient_id, roles.label, roles.split, *roles.attributes, *roles.feature_columns, *roles.dropped]
+    named = [roles.sample_id, roles.patient_id, roles.label, roles.split, roles.fold, roles.site, *roles.attributes, *roles.feature_columns, *roles.dropped]
     for column in named:
         if column is not None and column not in columns:
             raise UserError(f"column {column!r} is not in the table; it has: {', '.join(columns)}")
+    if roles.fold is not None and (roles.folds or roles.fold == roles.split):
+        raise UserError(f"the folds are those of column {roles.fold!r}: leave --folds out, and name another column with --split")
     if not roles.modalities:
         raise UserError("no modality: name at least one with --image, --volume, --text or --tabular")
     names = [m.name for m in roles.modalities]

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import unquote
 
 from core.errors import UserError
 
@@ -135,6 +136,9 @@ class ImageSource(ABC):
             if key in known:
                 found = known[key]
                 return Resolved(found) if found else Resolved(None, "several files fit this name")
+        plain = unquote(reference) if re.search(r"%[0-9A-Fa-f]{2}", reference) else reference
+        if plain != reference and "\x00" not in plain:
+            return self.resolve(plain)
         return Resolved(None, "file not found", unsafe=name is None)
 
 

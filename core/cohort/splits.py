@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.errors import UserError
-from core.tables.splits import SPLITS, are_splits, fold_number, folds, split_word
+from core.tables.splits import SPLITS, are_splits, fold_number, folds, split_meanings
 
 SHARES = (0.6, 0.2, 0.2)
 VALIDATION_SHARE = 0.25
@@ -31,7 +31,8 @@ def parse_split(values: pd.Series, column: str) -> NDArray[np.object_]:
             )
         meant = {n: "test" if n == numbers[-1] else "validation" if n == numbers[-2] else "train" for n in numbers}
         return np.array([meant[fold_number(v) or 0] for v in values], dtype=np.object_)
-    parsed = values.map(lambda v: split_word(v, column) if v is not None else None)
+    known = split_meanings(values.dropna().unique(), column)
+    parsed = values.map(lambda v: known[str(v)] if isinstance(v, str) else None)
     if parsed.isna().any():
         row = int(np.flatnonzero(parsed.isna())[0])
         raise UserError(
@@ -89,6 +90,11 @@ def make_split(
     values. Within a stratum patients are shuffled and dealt so that the running
     shares are kept across strata, which keeps small strata represented.
     """
+    return np.array([SPLITS[i] for i in deal(patients, y, groups, shares, seed=seed)], dtype=object)
+
+
+def deal(patients: Sequence[str], y: NDArray[np.int8], groups: Sequence[Sequence[str | None]], shares: Sequence[float], *, seed: int) -> NDArray[np.int8]:
+    """Part of each row, int8 (n,), from 0 to len(shares) - 1, as `make_split` deals."""
     first: dict[str, int] = {}
     label: dict[str, int] = {}
     weight: dict[str, int] = {}
@@ -102,12 +108,12 @@ def make_split(
     generator = np.random.default_rng(seed)
     order = [p for key in sorted(strata) for p in generator.permutation(sorted(strata[key]))]
     target = np.asarray(shares, dtype=float) / np.sum(shares)
-    taken = np.zeros(len(SPLITS))
-    chosen: dict[str, str] = {}
+    taken = np.zeros(len(target))
+    chosen: dict[str, int] = {}
     for patient in order:
         # The split that lags furthest behind its share takes the next patient.
         lag = target * (taken.sum() + weight[patient]) - taken
         pick = int(np.argmax(lag))
         taken[pick] += weight[patient]
-        chosen[str(patient)] = SPLITS[pick]
-    return np.array([chosen[p] for p in patients], dtype=object)
+        chosen[str(patient)] = pick
+    return np.array([chosen[p] for p in patients], dtype=np.int8)

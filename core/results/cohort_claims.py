@@ -34,7 +34,7 @@ def claims(store: Store, cohort_id: str) -> pd.DataFrame:
     (the best supported one: a dictionary with difference, low, high (simultaneous), p, group_high, value_high, group_low,
     value_low; None without a test) and tests (how many the family holds).
     """
-    runs = list(store.runs(cohort_id, "done")["run_id"])
+    runs = list(store.runs(cohort_id, "done", whole=True)["run_id"])
     key = "claims|" + cohort_id
     rows = memoised(
         store,

@@ -12,6 +12,7 @@ from core.audit.input.origin import Origin, SourceRun
 from core.audit.input.predictions import Attribute, AuditFinding, Predictions
 from core.errors import UserError
 from core.results.cache import memoised
+from core.runs.spec import ALL_FOLDS
 from core.store import Store
 from core.tables.crossing import crossed_name, crossed_parts, crossed_values
 
@@ -81,9 +82,21 @@ def from_run(store: Store, run_id: str | Sequence[str], attribute: str | Sequenc
         patient=patient.astype(np.int64),
         split=first["split"].to_numpy(dtype=object),
         source=run_ids[0] if len(run_ids) == 1 else f"{len(run_ids)} runs",
-        findings=findings,
+        findings=(*findings, *_of_folds(store, run_ids)),
         origin=origin.without("samples that some run did not predict", left_out),
     )
+
+
+def _of_folds(store: Store, run_ids: Sequence[str]) -> tuple[AuditFinding, ...]:
+    """What a reader must know of scores that several networks gave."""
+    pooled = [name for name in run_ids if store.folder(name).read_spec()["spec"].get("fold") == ALL_FOLDS]
+    if not pooled:
+        return ()
+    message = (
+        "scores come from cross-validation: every sample is judged by the network that was not trained on its fold, and the folds are pooled; where "
+        "the networks' scores lie at different heights, that counts as error"
+    )
+    return (AuditFinding("pooled_folds", "info", message, 0),)
 
 
 def _cohort(store: Store, run_ids: Sequence[str]) -> str:

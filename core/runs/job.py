@@ -84,12 +84,22 @@ def _try(members: list[RunFolder], train: Callable[[list[RunFolder]], list[str] 
     for folder, end in zip(members, ends, strict=True):
         if end == "done":
             _settle(folder, "done", None)
+            _pool(folder)
         elif end == "cancelled":
             _settle(folder, "cancelled", "cancelled by the user")
         else:
             print(end, flush=True)
             _settle(folder, "failed", end)
     return 0 if set(ends) <= {"done", "cancelled"} else 1
+
+
+def _pool(folder: RunFolder) -> None:
+    """With the last fold of a cross-validation its pooled run is made."""
+    from core.runs.folds import pool_when_whole
+
+    pooled = pool_when_whole(Workspace.open(folder.path.parent.parent), folder)
+    if pooled is not None:
+        print(f"All folds are done: {pooled.run_id} holds their predictions.", flush=True)
 
 
 def _log_to(folder: RunFolder) -> None:
@@ -134,7 +144,7 @@ def _train_together(members: list[RunFolder]) -> list[str] | None:
         return None
     specs = [RunSpec.from_dict(folder.read_spec()["spec"]) for folder in members]
     device, place = _prepared(members[0])
-    if not alike([spec.train for spec in specs]) or not can_join(specs[0].train, place):
+    if len({spec.fold for spec in specs}) > 1 or not alike([spec.train for spec in specs]) or not can_join(specs[0].train, place):
         return None
     for folder in members:
         _running(folder)
@@ -143,7 +153,7 @@ def _train_together(members: list[RunFolder]) -> list[str] | None:
     sinks = [JournalSink(folder) for folder in members]
     try:
         parts = [Member(spec.train, sink, folder.cancel_flag.exists, folder.checkpoint) for spec, sink, folder in zip(specs, sinks, members, strict=True)]
-        ends = train_together(cohorts.load(workspace, specs[0].cohort_id), parts, workspace.cache, device)
+        ends = train_together(cohorts.load(workspace, specs[0].cohort_id).at_fold(specs[0].fold), parts, workspace.cache, device)
     finally:
         for sink in sinks:
             sink.close()
@@ -174,7 +184,7 @@ def _train(folder: RunFolder) -> str:
     sink = JournalSink(folder)
     try:
         return train(
-            cohorts.load(workspace, spec.cohort_id),
+            cohorts.load(workspace, spec.cohort_id).at_fold(spec.fold),
             spec.train,
             sink,
             resume=folder.checkpoint if folder.checkpoint.exists() else None,

@@ -32,7 +32,7 @@ def run_row(named: Mapping[str, Any], status: Mapping[str, Any]) -> dict[str, An
     started, finished = status["started"], status["finished"]
     return {
         **{name: named[name] for name in ("run_id", "key", "label", "family")},
-        **{name: spec.get(name) for name in ("cohort_id", "method", "attribute", "seed", "preset")},
+        **{name: spec.get(name) for name in ("cohort_id", "method", "attribute", "seed", "preset", "fold")},
         **{name: json.dumps(spec.get(name) or {}, sort_keys=True, ensure_ascii=False) for name in ("settings", "network", "budget")},
         **{name: status.get(name) for name in ("status", "reason", "device", "attempt", "order")},
         **{name: progress.get(name) for name in ("epoch", "epochs", "seconds_left")},

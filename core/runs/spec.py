@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from core.cohort import Cohort
 
 KEY_LENGTH_IN_NAME = 10
+ALL_FOLDS = "all"
+"""Fold of the run that pools what the runs of all folds say (core/runs/folds.py)."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,16 @@ class RunSpec:
 
     cohort_id: str
     train: TrainSpec
+    fold: str | None = None
+    """Number of the fold of the cohort that is the test set, `ALL_FOLDS`, or None: the cohort's own splits."""
 
     def to_dict(self) -> dict[str, Any]:
-        return {"cohort_id": self.cohort_id, **self.train.to_dict()}
+        return {"cohort_id": self.cohort_id, **self.train.to_dict(), **({} if self.fold is None else {"fold": self.fold})}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RunSpec:
         rest = dict(values)
-        return cls(rest.pop("cohort_id"), TrainSpec.from_dict(rest))
+        return cls(rest.pop("cohort_id"), fold=rest.pop("fold", None), train=TrainSpec.from_dict(rest))
 
     @cached_property
     def key(self) -> str:
@@ -61,6 +65,8 @@ class RunSpec:
         """Content of spec.json: the specification under its name, and how it is shown."""
         card = cards()[self.train.method]
         label = card.title if self.modality is None else f"{card.title}: {self.modality}"
+        if self.fold is not None:
+            label += ", all folds" if self.fold == ALL_FOLDS else f", fold {int(self.fold) + 1}"
         return {
             "run_id": self.run_id,
             "key": self.key,

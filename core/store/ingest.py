@@ -195,7 +195,7 @@ _RUNS = pa.schema(
      ("family", pa.string()), ("attribute", pa.string()), ("seed", pa.int64()), ("preset", pa.string()), ("status", pa.string()),
      ("reason", pa.string()), ("created", pa.timestamp("us")), ("started", pa.timestamp("us")), ("finished", pa.timestamp("us")),
      ("seconds", pa.float64()), ("device", pa.string()), ("settings", pa.string()), ("network", pa.string()), ("budget", pa.string()),
-     ("epoch", pa.int64()), ("epochs", pa.int64()), ("seconds_left", pa.float64()), ("attempt", pa.int64()), ("order", pa.float64())]
+     ("epoch", pa.int64()), ("epochs", pa.int64()), ("seconds_left", pa.float64()), ("attempt", pa.int64()), ("order", pa.float64()), ("fold", pa.string())]
 )  # fmt: skip
 _SOURCES = pa.schema(
     [("run_id", pa.string()), ("status_fingerprint", pa.string()), ("journal_fingerprint", pa.string()), ("predictions_fingerprint", pa.string()),

@@ -9,7 +9,7 @@ CREATE TABLE runs (
     run_id VARCHAR PRIMARY KEY, key VARCHAR, cohort_id VARCHAR, method VARCHAR, label VARCHAR, family VARCHAR,
     attribute VARCHAR, seed BIGINT, preset VARCHAR, status VARCHAR, reason VARCHAR,
     created TIMESTAMP, started TIMESTAMP, finished TIMESTAMP, seconds DOUBLE, device VARCHAR, settings VARCHAR,
-    network VARCHAR, budget VARCHAR, epoch BIGINT, epochs BIGINT, seconds_left DOUBLE, attempt BIGINT, "order" DOUBLE
+    network VARCHAR, budget VARCHAR, epoch BIGINT, epochs BIGINT, seconds_left DOUBLE, attempt BIGINT, "order" DOUBLE, fold VARCHAR
 );
 CREATE TABLE sources (
     run_id VARCHAR PRIMARY KEY, status_fingerprint VARCHAR, journal_fingerprint VARCHAR, predictions_fingerprint VARCHAR,

@@ -14,6 +14,7 @@ import pandas as pd
 
 from core.runs.dead_runs import settle_dead_runs
 from core.runs.folder import RunFolder, folders
+from core.runs.spec import ALL_FOLDS
 from core.store import ingest
 from core.store.cohorts import refresh_cohorts
 from core.store.database import delete_database, open_database
@@ -117,17 +118,19 @@ class Store:
             self._sources = {}
             return self.refresh()
 
-    def runs(self, cohort_id: str | None = None, status: str | Sequence[str] | None = None) -> pd.DataFrame:
+    def runs(self, cohort_id: str | None = None, status: str | Sequence[str] | None = None, *, whole: bool = False) -> pd.DataFrame:
         """One row per run, in the order in which they were asked for.
 
         Columns: run_id, key, cohort_id, method, label, family, attribute, seed, preset,
         status, reason, created, started, finished, seconds, device, settings, network,
-        budget (JSON texts), epoch, epochs, seconds_left, attempt, order.
+        budget (JSON texts), epoch, epochs, seconds_left, attempt, order, fold. `whole`: without runs of a
+        single fold of a cross-validation, whose pooled run speaks for them.
         """
         statuses = [status] if isinstance(status, str) else None if status is None else list(status)
         return self._frame(
-            "SELECT * FROM runs WHERE (?::VARCHAR IS NULL OR cohort_id = ?) AND (? OR status IN (SELECT unnest(?::VARCHAR[]))) ORDER BY created, run_id",
-            [cohort_id, cohort_id, statuses is None, statuses or []],
+            "SELECT * FROM runs WHERE (?::VARCHAR IS NULL OR cohort_id = ?) AND (? OR status IN (SELECT unnest(?::VARCHAR[])))"
+            " AND (NOT ? OR fold IS NULL OR fold = ?) ORDER BY created, run_id",
+            [cohort_id, cohort_id, statuses is None, statuses or [], whole, ALL_FOLDS],
             epoch="Int64",
             epochs="Int64",
         )

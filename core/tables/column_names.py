@@ -9,9 +9,12 @@ import pandas as pd
 from core.tables.splits import MOST_FOLDS
 
 PATIENT = (
-    "patient_id", "patient", "patientid", "subject_id", "subject", "subjectid", "participant_id", "participant", "mrn", "pid", "case_id", "empi", "person_id",
-    "pat_id",
-    "patient_no", "patient_number", "patient_nr", "ptid", "eid", "anonymized_patient_id",
+    "patient_id", "patient", "patientid", "subject_id", "subject", "subjectid", "participant_id", "participant", "mrn", "pid", "case_id", "empi",
+    "person_id", "pat_id",
+    "patient_no", "patient_number", "patient_nr", "ptid", "eid", "anonymized_patient_id", "subjid", "usubjid", "study_subject_id", "patientennummer",
+    "patienten_id", "patientenid", "patienten_nr", "patnr", "pat_nr", "fallnummer", "fall_id", "proband", "probanden_id",
+    "probandennummer", "id_patient", "patient_identifier", "numero_patient", "paciente", "paciente_id", "id_paciente", "paziente", "id_paziente",
+    "patientnummer", "pacjent", "пациент", "患者", "患者id", "患者编号", "病人id", "病历号", "환자번호",
 )  # fmt: skip
 SAMPLE = ("sample_id", "id", "image_id", "img_id", "study_id", "exam_id", "scan_id", "record_id", "uid", "filename", "file", "dicom_id", "isic_id", "id_code")
 LABEL = (
@@ -45,7 +48,9 @@ WEIGHTS = ("weight", "weights", "sample_weight", "sampling_weight")
 MATCHED = (
     "matched_set", "match_id", "matched_id", "matchid", "pair_id", "pair", "pairid", "matched_pair", "stratum", "strata", "riskset", "risk_set", "set_id",
     "setid", "matching_group",
-    "match_set", "match_group", "matched_group", "match", "matching_id", "caseset", "case_set", "case_control_set", "triplet", "triplet_id",
+    "match_set", "match_group", "paar", "paar_nr", "paar_id", "paarnummer", "matching_set", "matching_nr", "match_no", "matchset", "paire", "apparie",
+    "pareja", "par", "coppia", "配对", "配对号", "quadruple", "matched_no", "case_control_pair", "matched_group", "match", "matching_id", "caseset", "case_set",
+    "case_control_set", "triplet", "triplet_id",
 )  # fmt: skip
 """Columns that say which rows were matched to each other."""
 SENSITIVE = frozenset(
@@ -81,6 +86,15 @@ def names_identifier(column: str) -> bool:
 def names_matched(column: str, values: pd.Series) -> bool:
     """Whether the column says which rows were matched to each other; a `set` of many values is no split."""
     return tidy(column) in MATCHED or (tidy(column) == "set" and values.nunique() > MOST_FOLDS)
+
+
+AGES = frozenset({"age", "ages", "alter", "edad", "idade", "età", "eta", "leeftijd", "wiek", "возраст", "年龄", "年齢", "年齡", "나이"})
+OTHER_AGES = frozenset({"days", "day", "weeks", "week", "months", "month", "tage", "wochen", "monate", "gestational", "bone"})
+
+
+def names_age(column: str) -> bool:
+    """Whether the name is that of an age in years; one of days, weeks or months is not."""
+    return bool(words_of(column) & AGES) and not words_of(column) & OTHER_AGES
 
 
 def names_sensitive(column: str) -> bool:

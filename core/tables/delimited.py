@@ -16,6 +16,8 @@ from core.errors import UserError
 from core.tables.finding import Finding, counted
 
 DELIMITERS = ",;\t|"
+RARE_DELIMITERS = "^~\x01\x1f:"
+"""Tried where none of the usual ones parts the columns."""
 SNIFFED = 64 << 10
 MOST_HEADER = 1 << 20
 FIRST_ROW = 2
@@ -47,6 +49,11 @@ def parse(utf8: bytes, source: str) -> Delimited:
     if skipped:
         utf8 = utf8.split(b"\n", 1)[1]
         head = head.split("\n", 1)[1]
+    if by_spaces(head, delimiter):
+        # Columns parted by blanks, as R and statistics programs print them.
+        utf8, delimiter = re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", utf8), "\t"
+        utf8 = re.sub(rb" +", b"\t", utf8)
+        head = utf8[:SNIFFED].decode("utf-8", errors="ignore")
     if re.search(rf'{re.escape(delimiter)} +"', head):
         # A space before the quotation mark: quotes would be taken for text.
         utf8 = _rewritten(utf8, delimiter)
@@ -58,14 +65,32 @@ def parse(utf8: bytes, source: str) -> Delimited:
     return Delimited(tuple(names), columns[1:] if row_names else columns, delimiter, (_row_names_left_out(table.num_rows),) if row_names else ())
 
 
+def by_spaces(head: str, delimiter: str) -> bool:
+    """Whether the lines hold no usual sign between columns but the same number of words each, at least two."""
+    lines = [line.split() for line in head.splitlines()[:50] if line.strip()][:-1]
+    if delimiter in head or '"' in head or len(lines) < 3 or len(lines[0]) < 2:
+        return False
+    return all(len(words) == len(lines[0]) for words in lines)
+
+
 def _delimiter(head: str) -> tuple[str, bool]:
     """The sign between columns, and whether the first line only names it (`sep=;`, as Excel writes)."""
     named = re.match(r"\s*sep=(.)\r?\n", head, re.IGNORECASE)
     if named:
         return named[1], True
     lines = [line for line in head.splitlines()[:50] if line.strip()]
-    best, most = ",", (0, 0)
-    for delimiter in DELIMITERS:
+    best, most = _best(lines, DELIMITERS)
+    if most[1] <= 1 and len(lines) > 2:
+        rare, parted = _best(lines, RARE_DELIMITERS)
+        if parted[0] > 1 and all(len(row) == parted[0] for row in csv.reader(lines, delimiter=rare)):
+            return rare, False
+    return best, False
+
+
+def _best(lines: list[str], delimiters: str) -> tuple[str, tuple[int, int]]:
+    """The sign that parts the lines into most columns, most alike; the first when none does."""
+    best, most = delimiters[0], (0, 0)
+    for delimiter in delimiters:
         # Read by the rules of quoting: a comma inside a quoted name must not pass for a delimiter.
         fields = [len(row) for row in csv.reader(lines, delimiter=delimiter)]
         first = fields[0] if fields else 1
@@ -73,7 +98,7 @@ def _delimiter(head: str) -> tuple[str, bool]:
         quality = (first if alike > 0.5 and first > 1 else 0, first)
         if quality > most:
             best, most = delimiter, quality
-    return best, False
+    return best, most
 
 
 def _rewritten(utf8: bytes, delimiter: str) -> bytes:

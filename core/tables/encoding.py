@@ -18,7 +18,7 @@ from core.tables.finding import Finding, listed
 from core.tables.group_words import is_known_word
 
 CANDIDATES = (
-    "cp1252", "cp1250", "cp1254", "cp1257", "iso8859-15", "cp1251", "cp1253", "cp1255", "cp1256", "cp874",
+    "cp1252", "cp1250", "iso8859-2", "cp1254", "cp1257", "iso8859-15", "cp1251", "cp1253", "cp1255", "cp1256", "cp874",
     "gb18030", "big5", "cp932", "euc_jp", "cp949", "koi8_r", "cp866", "mac_roman", "cp850",
 )  # fmt: skip
 """In the order of how often tables come in them; the order decides between equals."""

@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from functools import cache
 
 FEMALE = (
-    "f", "female", "fem", "woman", "women", "girl", "w", "weiblich", "frau", "femme", "féminin", "feminin", "féminine", "mujer", "femenino", "femenina",
+    "f", "female", "fem", "woman", "women", "girl", "w", "weiblich", "frau", "femme", "féminin", "feminin", "féminine", "f.", "weibl", "žena", "ženský",
+    "ženské", "kvinna", "kvinde", "nainen", "หญิง", "nữ", "mujer", "femenino", "femenina",
     "feminino", "mulher", "femmina", "femminile", "donna", "vrouw", "vrouwelijk", "kobieta", "k", "ж", "жен", "женский", "женщина", "kadın", "kadin",
     "女", "女性", "女士", "여", "여성", "여자", "נקבה", "אישה", "أنثى", "انثى", "γυναίκα", "θήλυ",
 )  # fmt: skip
 MALE = (
-    "m", "male", "masc", "man", "men", "boy", "männlich", "maennlich", "mann", "homme", "masculin", "masculine", "hombre", "masculino", "varón", "varon",
+    "m", "male", "masc", "man", "men", "boy", "männlich", "maennlich", "männl", "muž", "mužský", "mužské", "mies", "mand", "ชาย", "nam", "mann", "homme",
+    "masculin", "masculine", "hombre", "masculino", "varón", "varon",
     "homem", "maschio", "maschile", "uomo", "mannelijk", "mężczyzna", "mezczyzna", "м", "муж", "мужской", "мужчина", "erkek",
     "男", "男性", "男士", "남", "남성", "남자", "זכר", "גבר", "ذكر", "άνδρας", "άρρεν",
 )  # fmt: skip
@@ -43,12 +45,18 @@ BLACK = (
     "afro-american",
     "black african american",
     "african-american/black",
+    "black/aa",
+    "aa",
+    "afro american",
+    "black american",
+    "noire",
+    "schwarzer",
     "noir",
     "negro",
     "schwarz",
     "preto",
 )
-ASIAN = ("asian", "asian american", "asiatique", "asiático", "asiatisch")
+ASIAN = ("asian", "asian american", "asiatique", "asiático", "asiatisch", "asian/pacific", "oriental")
 HISPANIC = (
     "hispanic",
     "hispanic or latino",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -70,12 +71,35 @@ def propose_groups(values: pd.Series | Mapping[str, int], column: str) -> list[G
     return found
 
 
+def codes_beside_words(counts: Mapping[str, int]) -> tuple[list[str], list[str]] | None:
+    """Small whole numbers and words in one column (0, 1, F, M), where nobody can tell which number is which word; None for other columns."""
+    rest = [v for v in counts if not is_unknown(v) and v not in _unknown(counts)]
+    codes = [v for v in rest if re.fullmatch(r"\d{1,2}(\.0)?", v)]
+    words = [v for v in rest if re.fullmatch(r"[^\W\d_][^\d]*", v) and _numeral(v) is None]
+    return (codes, words) if codes and words and len(codes) + len(words) == len(rest) and len(rest) <= MOST_NUMBER_GROUPS else None
+
+
 def group_findings(values: pd.Series | Mapping[str, int], column: str) -> list[Finding]:
     """A finding for each proposal; its remedy is the `--merge` that follows it."""
     found = []
     counts = dict(values) if isinstance(values, Mapping) else {str(k): int(v) for k, v in values.dropna().value_counts().items()}
     if len(counts) > MOST_NUMBER_GROUPS:
         found += _codes_among_numbers(counts, column)
+    mixed = codes_beside_words(counts)
+    if mixed is not None:
+        codes, words = mixed
+        rows = sum(counts[c] for c in codes)
+        found.append(
+            Finding(
+                "codes-beside-words",
+                "warning",
+                f"{column}: numbers ({listed(codes)}) stand beside words ({listed(words)}) ({counted(rows, 'row')}); until it is said what they mean "
+                f"they are groups of their own",
+                rows,
+                f"Say which word each number means, for example --merge '{column}={words[0]}:{codes[0]}'.",
+                (column,),
+            )
+        )
     for proposal in propose_groups(values, column):
         merge = merge_text(column, proposal)
         if proposal.name is None:
@@ -163,7 +187,27 @@ def merged(values: pd.Series, changes: Mapping[str, str | None]) -> pd.Series:
 def family_of(values: Sequence[str], column: str) -> str | None:
     """Which family of words the column speaks: by its name, else by two values that only that family has."""
     words = set(re.sub(r"([a-z])([A-Z])", r"\1_\2", column).lower().replace("-", "_").replace(" ", "_").split("_"))
-    if words & {"sex", "gender", "geschlecht", "sexe", "sexo", "sesso", "性别", "性別", "성별", "пол"}:
+    if words & {
+        "sex",
+        "gender",
+        "geschlecht",
+        "sexe",
+        "sexo",
+        "sesso",
+        "genre",
+        "género",
+        "genero",
+        "kön",
+        "køn",
+        "pohlaví",
+        "geslacht",
+        "płeć",
+        "cinsiyet",
+        "性别",
+        "性別",
+        "성별",
+        "пол",
+    }:
         return "sex"
     if words & {"race", "ethnicity", "ethnic", "ethnie", "raza", "raça", "ancestry"}:
         return "race"
@@ -179,7 +223,10 @@ def _unknown(counts: Mapping[str, int]) -> list[str]:
         return []
     numbers = [float(v) for v in counts if re.fullmatch(r"[-+]?\d+(\.0+)?", v) and v not in words]
     if len(numbers) + len(words) < len(counts):
-        return words + [v for v in counts if v not in words and plain(v) in ("-1", "-9", "-99", "-999")]
+        alone = [v for v in counts if v not in words and plain(v) in UNKNOWN_CODES]
+        # A single code such as 9 among words means none of them; several numbers among words may mean them.
+        few = alone if len(alone) == len([v for v in counts if re.fullmatch(r"[-+]?\d+(\.0+)?", v)]) == 1 else []
+        return words + (few or [v for v in alone if float(v) < 0])
     codes = [v for v in counts if plain(v) in UNKNOWN_CODES]
     plain_numbers = sorted({n for n in numbers if str(int(n)) not in UNKNOWN_CODES and n >= 0})
     # Numbers are groups only when they are few; 98 and 99 among ages are ages.
@@ -190,10 +237,17 @@ def _unknown(counts: Mapping[str, int]) -> list[str]:
 
 def _same_name(counts: Mapping[str, int], column: str) -> list[GroupProposal]:
     family = family_of(list(counts), column)
+    # H and M are homme or hombre and mujer; H beside F is homme.
+    spanish = family == "sex" and {"h", "m"} <= {plain(v) for v in counts}
+    numerals = all(_numeral(v) is not None for v in counts)
     alike: dict[object, list[str]] = {}
     for value in counts:
         meant = meaning(value, family) if family else None
-        alike.setdefault((family, meant) if meant is not None else plain(value), []).append(value)
+        if family == "sex" and plain(value) in ("h", "m") and (spanish or plain(value) == "h"):
+            meant = meaning("male" if plain(value) == "h" else "female", "sex")
+        key: object = ("number", _numeral(value)) if numerals else (family, meant) if meant is not None else plain(value)
+        alike.setdefault(key, []).append(value)
+    alike = _with_misspelt(alike, counts)
     found = []
     for members in alike.values():
         if len(members) > 1:
@@ -208,15 +262,69 @@ def _same_name(counts: Mapping[str, int], column: str) -> list[GroupProposal]:
     return found
 
 
+_ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10}
+
+
+def _numeral(value: str) -> int | None:
+    """A number in digits or Roman, with a word such as type or stage before it: `III`, `Type 3`, `3.0`; None for anything else."""
+    match = re.fullmatch(r"(?:(?:type|typ|stage|stadium|grade|class|fst|fitzpatrick)[ -]?)?([ivx]+|\d{1,2}(?:\.0)?)", value.strip().lower())
+    if match is None:
+        return None
+    return _ROMAN.get(match[1]) if match[1].isalpha() else int(float(match[1]))
+
+
+def _with_misspelt(alike: dict[object, list[str]], counts: Mapping[str, int]) -> dict[object, list[str]]:
+    """Groups with those put beside them that are spelt with one letter more, less, other or exchanged (`Femal`, `Caucasion`).
+
+    Only rarer names of five letters or more, never two words that are known to mean different things.
+    """
+    rows = {key: sum(counts[v] for v in members) for key, members in alike.items()}
+    joined: dict[object, list[str]] = {}
+    target: dict[object, object] = {}
+    for key in sorted(alike, key=lambda k: -rows[k]):
+        near = next((k for k in joined if not isinstance(key, tuple) and any(_misspelt(a, b) for a in alike[key] for b in alike[k])), None)
+        target[key] = key if near is None else near
+        joined.setdefault(target[key], []).extend(alike[key])
+    return joined
+
+
+def _misspelt(first: str, second: str) -> bool:
+    a, b = sorted((plain(first), plain(second)), key=len)
+    if (
+        len(a) < 4
+        or (len(b) < 5 and not (len(a) == len(b) == 4))
+        or re.search(r"\d", a + b)
+        or _numeral(a.split()[-1]) is not None
+        or _numeral(b.split()[-1]) is not None
+    ):
+        return False
+    if a == b or len(b) - len(a) > 1:
+        return a == b
+    at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), len(a))
+    if len(a) < len(b):
+        return a[at:] == b[at + 1 :] and at > 0
+    swapped = a[at : at + 2] == b[at : at + 2][::-1] and a[at + 2 :] == b[at + 2 :]
+    # Another letter at the very end or beginning makes another word: Hospital A and Hospital B, male and pale.
+    return swapped or (a[at + 1 :] == b[at + 1 :] and 0 < at < len(a) - 1 and len(a) >= 6 and a[at - 1] != " ")
+
+
 def _spreadsheet_dates(counts: Mapping[str, int]) -> dict[str, str]:
     """Dates among bands of numbers, each with the band that it probably was: `Oct-19` for `10-19`."""
     bands = sum(bool(_BAND.match(v)) for v in counts)
     found: dict[str, str] = {}
     for value in counts:
-        band = _band_of_date(value)
+        band = _band_of_date(value) or (_band_of_serial(value) if bands >= 2 else None)
         if band is not None and bands >= 1:
             found[value] = band
     return found
+
+
+def _band_of_serial(value: str) -> str | None:
+    """The number by which a spreadsheet stores a date (43739 for October 2019, written 10-19), as the band that it was."""
+    if not re.fullmatch(r"[234]\d{4}(\.0)?", value.strip()):
+        return None
+    date = datetime.date(1899, 12, 30) + datetime.timedelta(days=int(float(value)))
+    return f"{date.month}-{date.year % 100}" if date.day == 1 else f"{min(date.month, date.day)}-{max(date.month, date.day)}"
 
 
 def _band_of_date(value: str) -> str | None:
@@ -233,6 +341,10 @@ def _band_of_date(value: str) -> str | None:
     chinese = re.fullmatch(r"(\d{1,2})月(\d{1,2})日?", text)
     if chinese:
         return f"{int(chinese[1])}-{int(chinese[2])}"
+    short = re.fullmatch(r"(\d{1,2})[./](\d{1,2})[./](?:\d{4}|\d{2})(?:[ t]00:00(?::00)?)?", text)
+    if short:
+        low, high = sorted((int(short[1]), int(short[2])))
+        return f"{low}-{high}"
     full = re.fullmatch(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[ t]00:00(?::00)?)?", text)
     if full:
         month, day = int(full[2]), int(full[3])

@@ -10,7 +10,11 @@ import pandas as pd
 
 from core.tables.column_names import tidy
 
-_INDEX_NAMES = re.compile(r"unnamed(: ?\d+)?|index|level 0|x1?|v1|row ?(nr|no|num|number|names?|id)?|(row)?names|nr|no")
+_INDEX_NAMES = re.compile(
+    r"unnamed(: ?\d+)?|index|idx|level 0|x1?|v1|rn|row ?(nr|no|num|number|names?|id)?|(row)?names|(s|sr|sl|seq)? ?(nr|no|num)|lfd ?(nr)?|laufende ?(nr|"
+    r"nummer)|obs( ?(id|no|nr))?|observation|record( ?(no|nr))?"
+    r"|serial( ?(no|number))?|sequence|seq|zeile(nnummer)?|ligne|fila|linha|riga|n|num(ero|éro|mer)?|序号|编号|番号|行号|번호|№"
+)
 
 
 def same_ids(ids: Sequence[str]) -> dict[str, str]:
@@ -21,7 +25,23 @@ def same_ids(ids: Sequence[str]) -> dict[str, str]:
 
 def _plain(value: str) -> str:
     text = value.strip().casefold()
+    if re.fullmatch(r"\d{1,3}(,\d{3})+", text):
+        text = text.replace(",", "")
+    if re.fullmatch(r"\d\.\d+e\+?\d{1,2}", text) and float(text).is_integer():
+        text = str(int(float(text)))
     return str(int(text.split(".")[0])) if re.fullmatch(r"\d+(\.0+)?", text) else text
+
+
+def loosely_alike(ids: Sequence[str]) -> list[list[str]]:
+    """Ids that differ only in signs between letters and numbers or in zeros in front of these (`P-0`, `p0`, `P 00`): probably one, and not taken as one."""
+    found: dict[str, list[str]] = {}
+    prefixes = {re.sub(r"\d+$", "", v.casefold()).strip(" -_") for v in ids}
+    # MRN00012 beside 12: numbers with and without one word in front of them.
+    bare = len(prefixes) == 2 and "" in prefixes and all(p.isalpha() for p in prefixes if p)
+    for value in dict.fromkeys(ids):
+        parts = re.findall(r"\d+" if bare else r"[^\W\d_]+|\d+", value.casefold())
+        found.setdefault("|".join(str(int(p)) if p.isdecimal() else p for p in parts), []).append(value)
+    return [several for key, several in found.items() if key and len({_plain(v) for v in several}) > 1]
 
 
 def numbers_rows(column: str, values: pd.Series) -> bool:
@@ -29,5 +49,8 @@ def numbers_rows(column: str, values: pd.Series) -> bool:
     if values.nunique() < len(values) or not values.astype(str).str.fullmatch(r"\d+(\.0)?").all():
         return False
     numbers = pd.to_numeric(values).to_numpy()
-    in_order = len(numbers) > 2 and bool(np.all(np.diff(numbers) == 1)) and numbers[0] in (0, 1)
-    return in_order or bool(_INDEX_NAMES.fullmatch(tidy(column).replace("_", " ").strip()) or re.match(r"Unnamed: ?\d|\.\.\.1$", column))
+    steps = np.diff(numbers)
+    # 0, 1, 2, ... and 1000, 1003, 1006, ... in the order of the table, or each number from 0 or 1 on once in any order.
+    in_order = len(numbers) > 2 and bool(np.all(steps == steps[0])) and (numbers[0] in (0, 1) or len(numbers) > 10)
+    in_order |= len(numbers) > 10 and numbers.min() in (0, 1) and int(numbers.max() - numbers.min()) == len(numbers) - 1
+    return bool(in_order) or bool(_INDEX_NAMES.fullmatch(tidy(column).replace("_", " ").strip()) or re.match(r"Unnamed: ?\d|\.\.\.1$|^[#№]$", column.strip()))

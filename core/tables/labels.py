@@ -41,7 +41,19 @@ PAIRS: tuple[tuple[str, str], ...] = (
     ("否", "是"), ("无", "有"), ("阴性", "阳性"), ("良性", "恶性"), ("陰性", "陽性"),
 )  # fmt: skip
 """(negative, positive); the only pairs that are understood without asking."""
-UNCERTAIN = ("-1", "uncertain", "equivocal", "indeterminate", "inconclusive", "borderline", "possible", "doubtful", "ambiguous", "maybe", "unclear", "unsure")
+NEGATIVE = (
+    "normal", "healthy", "control", "controls", "healthy control", "healthy controls", "none", "no finding", "no findings", "no disease", "negative",
+    "benign", "absent", "disease free", "well", "alive", "unaffected",
+    "gesund", "kontrolle", "unauffällig", "lebend", "lebt", "keine", "sain", "témoin", "normale", "vivant", "aucun", "sano", "sana", "vivo", "viva",
+    "ninguno", "saudável", "controle", "nenhum", "sano/a", "gezond", "zdrowy", "здоров", "норма", "健康", "正常", "対照", "정상",
+)  # fmt: skip
+"""Words that say by themselves that there is no disease or event; the other one of two values is then positive."""
+UNCERTAIN = (
+    "-1", "uncertain", "equivocal", "indeterminate", "inconclusive", "borderline", "possible", "doubtful", "ambiguous", "maybe", "unclear", "unsure",
+    "suspect", "suspected", "suspicious", "glaucoma suspect",
+    "probable", "unklar", "fraglich", "grenzwertig", "verdacht", "incertain", "douteux", "incierto", "dudoso", "indeterminado", "sospechoso", "incerto",
+    "dubbio", "不确定", "可疑", "疑い",
+)  # fmt: skip
 """Values that say that the label is not certain; -1 only beside both 0 and 1."""
 SEPARATORS = "|;,\n+/"
 _IN_NAMES = "+/"
@@ -128,12 +140,15 @@ def known_positive(values: Iterable[Any]) -> str | None:
         if found and set(found) <= {a, b}:
             # A column of nothing but zeros is legitimate: it has no positive.
             return found.get(b, high)
-    opposite = _opposite(list(found.values()))
+    opposite = _opposite(list(found.values())) or _beside_negative(found)
     if opposite is not None:
         return opposite
     # A third word beside a pair of words (benign, malignant, non-neoplastic) is negative, and said; a third number is asked about.
     between = {found[plain(high)] for low, high in PAIRS if _number(high) is None and {plain(low), plain(high)} <= set(found)}
     return between.pop() if len(between) == 1 else None
+
+
+_NOT = ("no", "without", "ohne", "kein", "keine", "sin", "sans", "sem", "senza", "geen", "bez", "без")
 
 
 def _opposite(values: Sequence[str]) -> str | None:
@@ -143,9 +158,17 @@ def _opposite(values: Sequence[str]) -> str | None:
     for first, second in itertools.permutations(values):
         high, low = plain(first), plain(second)
         bare = high.removeprefix("with ")
-        if low in (f"no {bare}", f"without {bare}") or (high.endswith((" positive", " present")) and low in (f"{high[:-9]} negative", f"{high[:-8]} absent")):
+        if low in {f"{word} {bare}" for word in _NOT} or (high.endswith((" positive", " present")) and low in (f"{high[:-9]} negative", f"{high[:-8]} absent")):
             return first
     return None
+
+
+def _beside_negative(found: Mapping[str, str]) -> str | None:
+    """The other one of two words of which one says "no disease" (Normal and COVID-19); None for others, and for numbers."""
+    known = {plain(word) for word in NEGATIVE}
+    others = [word for word in found if word not in known]
+    lone = len(found) == 2 and len(others) == 1 and _number(others[0]) is None and not is_unknown(others[0])
+    return found[others[0]] if lone else None
 
 
 def question(values: Sequence[str], column: str) -> str:
@@ -155,8 +178,9 @@ def question(values: Sequence[str], column: str) -> str:
     joined = joined_findings(values)
     if joined:
         return f"{ask} Its cells list several findings: say for example --positive 'contains {joined[0]}'"
-    if grades(values) is not None:
-        return f"{ask} It is a grade: say from which on with --positive '>=1', or name one value (--positive {values[-1]})"
+    graded = grades(values)
+    if graded is not None:
+        return f"{ask} It is a grade: say from which on with --positive '>={graded[1]:g}', or name one value (--positive {values[-1]})"
     return f"{ask} Say so with --positive VALUE (several values: --positive 'A|B')"
 
 

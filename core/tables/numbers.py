@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from core.tables.column_names import names_age
 from core.tables.finding import Finding, counted, listed
 from core.tables.group_words import is_unknown
 
@@ -39,6 +40,14 @@ EMPTY_MARKS = frozenset(
         "not measured",
         "haemolysed",
         "hemolyzed",
+        "haemolytic",
+        "hemolytic",
+        "k.m.",
+        "k.a.",
+        "n.a.",
+        "insufficient sample",
+        "invalid",
+        "error",
     }
 )
 SENTINELS = (-1, *(sign * int(digit * length) for sign in (-1, 1) for length in (1, 2, 3, 4, 5) for digit in "987" if length > 1 or sign < 0))
@@ -46,18 +55,53 @@ SENTINELS = (-1, *(sign * int(digit * length) for sign in (-1, 1) for length in 
 MIN_NUMBERS = 10
 """Distinct plain numbers from which a column with a few texts still counts as numeric."""
 MAX_UNREADABLE = 0.05
+FEW_TEXTS, MAX_FEW_TEXTS = 3, 0.4
+"""So many different texts among numbers may fill up to this share of the rows: a mark of the laboratory, not another kind of column."""
+LEVELS = frozenset(
+    {
+        "high",
+        "low",
+        "normal",
+        "elevated",
+        "reduced",
+        "raised",
+        "pos",
+        "positive",
+        "positiv",
+        "hoch",
+        "niedrig",
+        "erhöht",
+        "haut",
+        "bas",
+        "alto",
+        "bajo",
+        "+",
+        "++",
+        "+++",
+    }
+)
+"""Texts that say how much: they are not missing values, so a column that holds many of them is no column of numbers."""
+OLDEST = 120
+"""Years; no patient is older."""
 MIN_PLAIN_SHARE = 0.3
 DAYS = {"y": 1.0, "m": 1 / 12, "w": 7 / 365.25, "d": 1 / 365.25}
 _NUMBER = r"[-+]?(?:\d[\d.,' \u00a0\u202f\u2019]*\d|\d|[.,]\d+)(?:[eE][-+]?\d+)?"
-_BELOW = re.compile(rf"(?:<=?|≤|&lt;|less than|under|below|unter|moins de)\s*({_NUMBER})\s*(\D*)", re.IGNORECASE)
+_BELOW = re.compile(
+    rf"(?:<=?|≤|&lt;|less than|(?:fewer|younger|lower|smaller) than|under|below|up to|unter|weniger als|jünger als|kleiner als|moins de|menos de|menor "
+    rf"(?:de|que)|inferior a|低于|小于|未満)\s*({_NUMBER})\s*(\D*)",
+    re.IGNORECASE,
+)
 _ABOVE = re.compile(
-    rf"(?:>=?|≥|&gt;|more than|over|above|über|plus de)\s*({_NUMBER})\s*(\D*)|({_NUMBER})\s*(?:\+|(?:years? )?(?:and|or) (?:over|older|above|more))",
+    rf"(?:>=?|≥|&gt;|more than|(?:older|greater|higher) than|over|above|at least|über|mehr als|älter als|größer als|mindestens|plus de|más de|mayor "
+    rf"(?:de|que)|mais de|maior que|超过|大于|以上)\s*({_NUMBER})\s*(\D*)|({_NUMBER})\s*(?:years? )?(?:\+|plus|(?:and|or) (?:over|older|above|more|up)|(?:und|"
+    rf"oder) (?:älter|mehr|darüber)|et plus|ou plus|y más|o más|e mais|ou mais|以上|及以上)",
     re.IGNORECASE,
 )
 _AGE = re.compile(rf"({_NUMBER})\s*(y|m|w|d|yrs?|years?(?: old)?|yo|y/o|mo|mos|months?|wks?|weeks?|days?|jahre?|ans|años|岁|歳|세)\.?", re.IGNORECASE)
 _UNDETECTED = re.compile(
-    r"<\s*(?:lod|loq|llod|lloq|dl)|bdl|blq|below (?:the )?(?:limit of )?(?:detection|quantification)(?: limit)?|(?:not|non)[- "
-    r"]?detect(?:ed|able)?|undetect(?:ed|able)|traces?|nachweisgrenze",
+    r"<\s*(?:lod|loq|llod|lloq|dl)|bdl|blq|below (?:the )?(?:limit of )?(?:detection|quantification)(?: limit)?|(?:not|non)[- ]?detect(?:ed|able)?|"
+    r"undetect(?:ed|able)|traces?|nachweisgrenze|n\.?\s?n\.?|nicht nachweisbar|neg(?:ativ(?:e|o)?)?\.?|non détect(?:é|able)|indétectable|no "
+    r"detect(?:ado|able)|não detect(?:ado|ável)|未检出|検出せず",
     re.IGNORECASE,
 )
 _ABOUT = re.compile(rf"(?:~|≈|≃|ca\.?|c\.|approx\.?|approximately|about|around|circa|etwa|env\.?|environ)\s*({_NUMBER})", re.IGNORECASE)
@@ -116,9 +160,10 @@ def parse_numbers(column: pd.Series | tuple[NDArray[np.int64], list[str]], name:
     flags = np.zeros(len(texts), bool)
     flags[odd] = bool(read.notes) and len(odd) > 0
     sentinel = _sentinels(plain, counts, flags)
-    plain = np.where(sentinel, np.nan, plain)
-    flags |= sentinel
-    findings = (*read.findings(), *_sentinel_finding(name, texts, counts, sentinel))
+    too_old = _too_old(plain, name) & ~sentinel
+    plain = np.where(sentinel | too_old, np.nan, plain)
+    flags |= sentinel | too_old
+    findings = (*read.findings(), *_sentinel_finding(name, texts, counts, sentinel), *_too_old_finding(name, texts, counts, too_old))
     values = np.append(plain, np.nan)[codes]
     return NumberColumn(values, np.append(flags, False)[codes], findings)
 
@@ -190,7 +235,9 @@ class _Reading:
         if limits and (distinct < 5 or known - limits - unreadable < MIN_PLAIN_SHARE * known):
             return False
         few_numbers = distinct < MIN_NUMBERS and (unreadable or words)
-        return not few_numbers and unreadable <= MAX_UNREADABLE * known
+        texts = [self.texts[place].lower() for place in self.notes.get("text", [])]
+        marks = len(texts) <= FEW_TEXTS and unreadable <= MAX_FEW_TEXTS * known and not LEVELS & set(texts)
+        return not few_numbers and (unreadable <= MAX_UNREADABLE * known or marks)
 
     def findings(self) -> tuple[Finding, ...]:
         says = {
@@ -275,7 +322,8 @@ class _Reading:
         if unit and (number := self._number(unit[1])) is not None:
             said = unit[2].strip()
             if not said and not re.match(r"[€$£¥]", text.strip()):
-                return ("grouped" if _GROUPED.fullmatch(unit[1]) and not (self.decimal_comma and "," in unit[1]) else "decimal comma"), number, ""
+                comma = self.decimal_comma and "," in unit[1]
+                return ("decimal comma" if comma else "grouped"), number, ""
             if re.match(r"[A-Za-zµμ°%‰Ω€$£¥]", said) or not said:
                 return "unit", number, said.lower() or text.strip()[0]
         return "text", np.nan, ""
@@ -320,6 +368,24 @@ def _sentinels(values: NDArray[np.float64], counts: NDArray[np.int64], flagged: 
     small = values >= -9
     whole = bool(np.all(values[other] == np.floor(values[other])))
     return usual & ((negative & (~small | whole | (counts >= 2))) | beyond)
+
+
+def _too_old(values: NDArray[np.float64], name: str) -> NDArray[np.bool_]:
+    """Ages that nobody reaches (411; 300 where a registry hides ages above 89), in a column that is called age and is one of years."""
+    known = values[np.isfinite(values)]
+    old = np.isfinite(values) & (values > OLDEST)
+    if not old.any() or not names_age(name) or len(known) < MIN_NUMBERS or float(np.median(known)) > OLDEST or old.sum() > 0.2 * len(known):
+        return np.zeros(len(values), bool)
+    return old
+
+
+def _too_old_finding(name: str, texts: Sequence[str], counts: NDArray[np.int64], old: NDArray[np.bool_]) -> tuple[Finding, ...]:
+    if not old.any():
+        return ()
+    rows = int(counts[old].sum())
+    message = f"{name}: {listed([texts[i] for i in np.flatnonzero(old).tolist()])} ({counted(rows, 'value')}), ages above {OLDEST}: read as missing and flagged"
+    remedy = "Some registries write 300 for every age above 89: put the limit there (89) if that is meant, else mend these cells."
+    return (Finding("read-as-number", "warning", message, rows, remedy, (name,)),)
 
 
 def _sentinel_finding(name: str, texts: Sequence[str], counts: NDArray[np.int64], sentinel: NDArray[np.bool_]) -> tuple[Finding, ...]:

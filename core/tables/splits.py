@@ -15,6 +15,20 @@ WORDS = {
     "test": "test", "testing": "test", "te": "test", "tst": "test", "holdout": "test", "hold-out": "test", "held-out": "test", "heldout": "test",
     "external": "test",
     "external validation": "test", "external test": "test",
+    "eval": "validation", "evaluation": "validation", "early stopping": "validation", "hold out": "test", "held out": "test", "learning": "train",
+    "trainval": "train", "train+val": "train", "train val": "train", "train/val": "train", "inference": "test", "scoring": "test",
+    "internal": "train", "external set": "test", "temporal validation": "test", "final test": "test", "blind test": "test", "locked test": "test",
+    "private test": "test",
+    "trainieren": "train", "lernen": "train", "trainingsdaten": "train", "validierung": "validation", "validieren": "validation", "testen": "test",
+    "prüfung": "test",
+    "apprentissage": "train", "entraînement": "train", "entrainement": "train", "essai": "test", "entrenamiento": "train", "validación": "validation",
+    "validacion": "validation", "prueba": "test", "treino": "train", "treinamento": "train", "validação": "validation", "validacao": "validation",
+    "teste": "test",
+    "addestramento": "train", "convalida": "validation", "validazione": "validation", "prova": "test", "обучение": "train", "обучающая": "train",
+    "валидация": "validation", "тест": "test", "тестовая": "test", "训练": "train", "训练集": "train", "验证": "validation",
+    "验证集": "validation", "测试": "test",
+    "测试集": "test",
+    "訓練": "train", "学習": "train", "検証": "validation", "テスト": "test", "학습": "train", "훈련": "train", "검증": "validation", "테스트": "test",
     "trainset": "train", "train set": "train", "testset": "test", "test set": "test", "validation set": "validation", "valset": "validation",
     "val set": "validation",
 }  # fmt: skip
@@ -38,9 +52,23 @@ def split_word(value: object, column: str = "") -> str | None:
     return WORDS.get(re.sub(r"[\s_]+", " ", str(value).strip().lower()))
 
 
+def split_meanings(values: Iterable[object], column: str = "") -> dict[str, str | None]:
+    """Each distinct value as the split that it means among the others.
+
+    `eval` is the test set where no other value is, `internal` is training beside `external` only.
+    """
+    meant = {str(value): split_word(value, column) for value in values}
+    plain = {text: re.sub(r"[\s_]+", " ", text.strip().lower()) for text in meant}
+    if "test" not in meant.values():
+        meant |= {text: "test" for text, word in plain.items() if word in ("eval", "evaluation") and "train" in meant.values()}
+    if not any(word.startswith("external") for word in plain.values()):
+        meant |= {text: None for text, word in plain.items() if word == "internal"}
+    return meant
+
+
 def are_splits(values: Iterable[object], column: str = "") -> bool:
     """Whether the distinct values are split words that include training and test."""
-    meant = {split_word(value, column) for value in values}
+    meant = set(split_meanings(values, column).values())
     return None not in meant and {"train", "test"} <= meant
 
 

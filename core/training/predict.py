@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from core.cohort.folds import LOCKED
 from core.training.data import CohortLike
 from core.training.engine import Engine
 from core.training.evaluate import Evaluator, Outputs
@@ -39,7 +40,9 @@ def predictions_frame(cohort: CohortLike, engine: Engine, evaluator: Evaluator, 
         columns[f"without__{name}"] = _positive(evaluator.keeping(outputs, mean, tuple(k != m for k in range(count))))
     if engine.n_classes > 2:
         columns |= {f"probability__{k}": column for k, column in enumerate(outputs.logits.softmax(-1).double().cpu().numpy().T)}
-    return pd.DataFrame(columns)
+    frame = pd.DataFrame(columns)
+    # Rows of a locked test set are not scored by the runs of folds.
+    return frame[frame["split"] != LOCKED].reset_index(drop=True)
 
 
 def mean_features(outputs: Outputs, rows: torch.Tensor) -> torch.Tensor:

@@ -90,9 +90,7 @@ def test_the_theme_is_in_the_menu_and_in_the_sidebar_and_survives_a_reload(page:
     assert page.evaluate(background) != light
     for choice, dark in (("Light", False), ("Dark", True)):
         page.get_by_role("button", name=choice, exact=True).click()
-        page.wait_for_function(
-            "([light, dark]) => (getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor !== light) === dark", arg=[light, dark]
-        )
+        page.wait_for_function(f"([light, dark]) => ({background})() !== light === dark", arg=[light, dark], timeout=PATIENCE)
     follow(page, "Compare")
     page.reload()
     settle(page, PATIENCE)

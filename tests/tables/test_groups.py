@@ -78,3 +78,33 @@ def test_a_finding_says_how_to_merge_and_the_merge_does_it():
 def test_merges_that_do_not_fit(text: str, message: str):
     with pytest.raises(UserError, match=message):
         parse_merges([text], {"sex": ["F", "f"]})
+
+
+@pytest.mark.parametrize(
+    ("values", "column", "together"),
+    [
+        (["Female", "Femal", "Male", "Mael"], "gender", [{"Female", "Femal"}, {"Male", "Mael"}]),
+        (["Caucasian", "Caucasion", "Asian"], "race", [{"Caucasian", "Caucasion"}]),
+        (["I", "II", "1", "2"], "fitzpatrick", [{"I", "1"}, {"II", "2"}]),
+        (["Homme", "Femme", "H", "F"], "sexe", [{"Homme", "H"}, {"Femme", "F"}]),
+        (["H", "M", "Hombre", "Mujer"], "sexo", [{"H", "Hombre"}, {"M", "Mujer"}]),
+        (["Hospital A", "Hospital B"], "site", []),
+        (["Type I", "Type II"], "skin_type", []),
+        (["Medicare", "Medicaid"], "insurance", []),
+        (["male", "female"], "sex", []),
+    ],
+)
+def test_misspelt_and_otherwise_numbered_groups(values: list[str], column: str, together: list[set[str]]) -> None:
+    found = [set(p.members) for p in propose_groups(dict.fromkeys(values, 10), column) if len(p.members) > 1]
+    assert sorted(map(sorted, found)) == sorted(map(sorted, together))
+
+
+def test_a_lone_code_among_words_and_numbers_beside_words() -> None:
+    assert [p.members for p in propose_groups({"F": 9, "M": 9, "9": 3}, "sex") if p.name is None] == [("9",)]
+    assert [f.code for f in group_findings({"F": 9, "M": 9, "0": 3, "1": 3}, "sex")] == ["codes-beside-words"]
+
+
+@pytest.mark.parametrize(("date", "band"), [("43739", "10-19"), ("01.05.2024", "1-5"), ("2020-01-05 00:00:00", "1-5")])
+def test_more_forms_of_a_spreadsheets_dates(date: str, band: str) -> None:
+    found = {p.members: p.name for p in propose_groups({"20-29": 9, "30-49": 9, date: 5}, "age_group")}
+    assert found[(date,)] == band

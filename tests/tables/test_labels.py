@@ -16,6 +16,7 @@ from core.tables.labels import (
     known_positive,
     label_findings,
     positive_choices,
+    question,
     rule_for,
 )
 
@@ -151,3 +152,26 @@ def test_words_for_not_known_are_not_called_negative() -> None:
     assert meaning(values) == [1, 0, None, None]
     [finding] = [f for f in label_findings(values, rule_for(values, "y", "t.csv"), "y") if f.code == "label-not-binary"]
     assert "'negative' as negative" in finding.message and "'unknown', 'pending' say that the label is not known: the rows are set aside" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("values", "positive"),
+    [
+        (["COVID-19", "Normal"], "COVID-19"),
+        (["gesund", "Pneumonie"], "Pneumonie"),
+        (["MCI", "control"], "MCI"),
+        (["患病", "健康"], "患病"),
+        (["healthy", "suspect", "glaucoma"], "glaucoma"),
+        (["AD", "CN"], None),
+        (["Normal", "unknown"], None),
+        (["normal", "3"], None),
+    ],
+)
+def test_beside_a_word_for_health_the_other_one_is_positive(values: list[str], positive: str | None) -> None:
+    assert known_positive(values) == positive
+
+
+def test_a_suspect_is_uncertain_and_a_grade_from_one_is_asked_from_two_on() -> None:
+    rule = rule_for(["healthy", "suspect", "glaucoma"], "y", "t")
+    assert np.isnan(apply_rule(pd.Series(["suspect", "healthy", "glaucoma"]), rule)[0])
+    assert ">=2" in question(["1", "2", "3"], "y")

@@ -122,3 +122,34 @@ def test_about_a_number_is_that_number_and_said() -> None:
     read = parse_numbers(pd.Series(["4.5", "~4.4", "ca. 5", "3.9", "about 6", "5.1"] * 3), "x")
     assert read is not None and read.values[:6].tolist() == [4.5, 4.4, 5, 3.9, 6, 5.1]
     assert [f.message for f in read.findings] and "about a number" in read.findings[0].message
+
+
+@pytest.mark.parametrize("word", ["older than 89", "90 plus", "mehr als 89", "mayor de 89", "89 and over", "89 y más"])
+def test_limits_in_words(word: str):
+    values, flagged, said = last(word)
+    assert values[0] in (89, 90) and flagged[0] and "above a limit" in said
+
+
+@pytest.mark.parametrize("word", ["n.n.", "nicht nachweisbar", "non détecté", "negativ"])
+def test_not_detected_in_other_languages(word: str):
+    values, _, said = last(word)
+    assert np.isnan(values).all() and "not detected" in said
+
+
+def test_one_mark_of_the_laboratory_costs_no_column_however_often_it_stands():
+    read = parse(*PLAIN, *["see comment"] * 8)
+    assert read is not None and np.isnan(read.values[-8:]).all() and read.flagged[-8:].all()
+
+
+def test_nobody_is_older_than_a_hundred_and_twenty():
+    ages = [str(20 + i) for i in range(60)]
+    read = parse_numbers(pd.Series([*ages, "411", "300", "300"]), "Patient Age")
+    assert read is not None and np.isnan(read.values[-3:]).all() and "ages above 120" in read.findings[0].message
+    for name in ("age (days)", "crp"):
+        other = parse_numbers(pd.Series([*ages, "411"]), name)
+        assert other is not None and other.values[-1] == 411
+
+
+def test_thousands_among_points_are_said_as_such():
+    read = parse_numbers(pd.Series([*PLAIN, "1,234.5"]), "crp")
+    assert read is not None and read.values[-1] == 1234.5 and "thousands" in read.findings[0].message

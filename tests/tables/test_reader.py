@@ -199,3 +199,17 @@ def test_only_the_columns_asked_for(tmp_path: Path):
     assert header(path) == ["id", "sex", "age", "age"]
     with pytest.raises(UserError, match="two columns are called 'age'"):
         read(path, columns=["age"])
+
+
+@pytest.mark.parametrize("sign", ["^", "~", ":", "\x01", "  ", " "])
+def test_rare_signs_between_columns(sign: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(
+        "\n".join(sign.join(row) for row in (("sex", "y", "score"), ("F", "1", "0.5"), ("M", "0", "0.25"), ("F", "0", "0.1"))) + "\n"
+    )
+    table = read(tmp_path / "t.csv")
+    assert table.names == ["sex", "y", "score"] and table.frame["score"].tolist() == ["0.5", "0.25", "0.1"]
+
+
+def test_one_column_of_words_stays_one_column(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("note\nfever at 10:30\nno fever\nrest\n")
+    assert read(tmp_path / "t.csv").names == ["note"]

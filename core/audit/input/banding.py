@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from core.audit.input.predictions import Attribute, AuditFinding, Predictions
 from core.audit.options import AuditOptions
 from core.errors import UserError
+from core.tables.numbers import parse_numbers
 
 MAX_SINGLE_VALUES = 10
 """A numeric attribute with more distinct values is banded; with as many or fewer, each value is a group."""
@@ -101,7 +102,11 @@ def numbers(texts: Sequence[str]) -> Floats | None:
     try:
         values = np.array([_number(text) for text in texts], dtype=np.float64)
     except ValueError:
-        return None
+        # Written with units, thousands or a decimal comma; a few such words are groups of their own.
+        read = parse_numbers((np.arange(len(texts)), list(texts))) if len(texts) > MAX_SINGLE_VALUES else None
+        if read is None:
+            return None
+        values = read.values
     return values if values.size and np.isfinite(values).all() else None
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from core.audit.input.banding import quantile_edges
 from core.cohort.checks.base import Check, CheckInput, counted, listed
 from core.cohort.schema import Finding
 from core.tables import column_names as usual
 from core.tables.group_names import group_label, group_order
 from core.tables.groups import group_findings
-from core.tables.numbers import parse_numbers, why_no_numbers
+from core.tables.numbers import parse_numbers, to_number, why_no_numbers
 
 MIN_PER_CLASS = 10
 MAX_GROUPS = 20
@@ -46,11 +47,20 @@ class ManyGroups(_NeedsAttribute):
     code = "many-groups"
     title = "An attribute with very many values"
     severity = "warning"
-    remedy = "Band it (for example age into age bands) before auditing by it."
+    remedy = "Choose an attribute with few groups: nothing can be said about groups of a few patients."
 
     def find(self, data: CheckInput) -> list[Finding]:
         counts = {a: int(data.table[a].nunique()) for a in data.roles.attributes}
-        return [self.finding(f"{a} has {n} different values", len(data.table), [a]) for a, n in counts.items() if n > MAX_GROUPS]
+        return [self.finding(f"{a} has {n} different values", len(data.table), [a], remedy=self._bands(data, a)) for a, n in counts.items() if n > MAX_GROUPS]
+
+    def _bands(self, data: CheckInput, attribute: str) -> str:
+        """The bands that a number would have, as they are asked for; the general remedy for words."""
+        read = to_number(data.table[attribute])
+        if read is None or usual.names_identifier(attribute):
+            return self.remedy
+        edges = quantile_edges(read.dropna().to_numpy(dtype=float))
+        text = f"{attribute}={','.join(f'{edge:g}' for edge in edges)}"
+        return f"It is a number: cut it into bands with --bins '{text}', or at other edges."
 
 
 class SimilarGroups(_NeedsAttribute):
@@ -73,6 +83,12 @@ class SpreadsheetDate(SimilarGroups):
     code = "spreadsheet-date"
     title = "Groups that a spreadsheet turned into dates"
     remedy = "Give the group its name back (--merge COLUMN=new:old)."
+
+
+class CodesBesideWords(SimilarGroups):
+    code = "codes-beside-words"
+    title = "Groups of which some are numbers and some are words"
+    remedy = "Say which word each number means (--merge COLUMN=word:number)."
 
 
 class ReadAsNumber(Check):

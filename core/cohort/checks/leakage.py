@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,14 +35,35 @@ class Leak:
     rows: int
 
 
-def matched_column(table: pd.DataFrame) -> str | None:
-    """The column that says which rows were matched to each other; None where there is none."""
-    return next((c for c in table.columns if names_matched(c, table[c]) and 1 < table[c].nunique() < len(table)), None)
+LARGEST_SET = 11
+LEAST_SETS = 10
+"""A column divides a table into matched sets when it has so many, none larger, and the same number of cases in each."""
 
 
-def leak_groups(table: pd.DataFrame, patient: str | None) -> NDArray[np.object_]:
+def matched_column(table: pd.DataFrame, y: NDArray[np.float64] | None = None, skip: Iterable[str | None] = ()) -> str | None:
+    """The column that says which rows were matched to each other, by its name or, with the label `y`, by what it holds; None where there is none."""
+    named = next((c for c in table.columns if names_matched(c, table[c]) and 1 < table[c].nunique() < len(table)), None)
+    if named is not None or y is None:
+        return named
+    passed = set(skip)
+    return next((c for c in table.columns if c not in passed and divides_into_sets(table[c], y)), None)
+
+
+def divides_into_sets(values: pd.Series, y: NDArray[np.float64]) -> bool:
+    """Whether each value is on a few rows with the same number of cases among them, which no column of facts does by chance."""
+    if values.isna().any() or np.isnan(y).any():
+        return False
+    n = values.nunique()
+    if n < LEAST_SETS or not len(values) / LARGEST_SET <= n <= len(values) / 2:
+        return False
+    codes, _ = pd.factorize(values)
+    size, cases = np.bincount(codes), np.bincount(codes, weights=y)
+    return bool(size.min() > 1 and size.max() <= LARGEST_SET and cases.min() == cases.max() and 0 < cases[0] < size.min())
+
+
+def leak_groups(table: pd.DataFrame, patient: str | None, y: NDArray[np.float64] | None = None, label: str | None = None) -> NDArray[np.object_]:
     """Per row what must stay on one side of a fold: the matched set where the table names one, else the patient, else the row."""
-    column = matched_column(table) or patient
+    column = matched_column(table, y, (patient, label)) or patient
     own = np.array([f"row {i + 1}" for i in range(len(table))], dtype=object)
     if column is None:
         return own
@@ -123,9 +145,9 @@ class LabelLeakage(Check):
     def find(self, data: CheckInput) -> list[Finding]:
         found = []
         groups = (
-            leak_groups(data.table, None)
+            leak_groups(data.table, None, data.y, data.roles.label)
             if data.roles.patient_id is None
-            else leak_groups(data.table.assign(**{data.roles.patient_id: data.patients}), data.roles.patient_id)
+            else leak_groups(data.table.assign(**{data.roles.patient_id: data.patients}), data.roles.patient_id, data.y, data.roles.label)
         )
         skip = {data.roles.label, data.roles.sample_id, data.roles.patient_id, *(m.columns[0] for m in data.roles.modalities if m.kind in ("image", "volume"))}
         for column in data.table.columns:

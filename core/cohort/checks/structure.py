@@ -9,12 +9,13 @@ import pandas as pd
 
 from core.cohort.checks.base import Check, CheckInput, counted, listed
 from core.cohort.matching import unread_format
-from core.cohort.patients import PATH_PATIENT, persons_of_sides
+from core.cohort.patients import PATH_PATIENT, persons_of_sides, shared_beginnings
 from core.cohort.schema import Finding
 from core.cohort.splits import parse_split
 from core.errors import UserError
 from core.tables.column_names import words_of
-from core.tables.splits import MOST_FOLDS, split_word
+from core.tables.identifiers import loosely_alike
+from core.tables.splits import MOST_FOLDS, folds, split_word
 
 MIN_PATIENTS = 30
 SPLIT_DIFFERENCE = 0.15
@@ -210,9 +211,20 @@ class NoPatientId(Check):
 
     def find(self, data: CheckInput) -> list[Finding]:
         if data.roles.patient_id is None:
-            return [self.finding("no patient column: every row counts as a patient of its own", len(data.table))]
+            return self._no_column(data)
         gap = int(data.table[data.roles.patient_id].isna().sum())
         return [self.finding(f"{counted(gap, 'row')} without a patient: each counts as a patient of its own", gap, [data.roles.patient_id])] if gap else []
+
+    def _no_column(self, data: CheckInput) -> list[Finding]:
+        message = "no patient column: every row counts as a patient of its own"
+        for column in dict.fromkeys([*(m.columns[0] for m in data.roles.modalities if m.kind in ("image", "volume")), data.roles.sample_id]):
+            values = data.table[column].dropna().astype(str) if column is not None else data.table.iloc[:0, 0]
+            begin = shared_beginnings(values) if len(values) else None
+            if begin is not None:
+                example = listed(list(dict.fromkeys(begin)), 2)
+                message += f"; {column} has {counted(begin.nunique(), 'name')} with a common beginning ({example}, ...) that may be patients"
+                return [self.finding(message, len(data.table), [str(column)], severity="warning")]
+        return [self.finding(message, len(data.table))]
 
 
 class SplitNotUsed(Check):
@@ -226,7 +238,7 @@ class SplitNotUsed(Check):
 
     def find(self, data: CheckInput) -> list[Finding]:
         roles = data.roles
-        spoken_for = {roles.label, roles.sample_id, roles.patient_id, *roles.attributes}
+        spoken_for = {roles.label, roles.sample_id, roles.patient_id, roles.fold, roles.site, *roles.attributes}
         found = []
         for column in data.table.columns:
             values = data.table[column]
@@ -240,12 +252,16 @@ class SplitNotUsed(Check):
                         f"{column} divides the data, and is not used; {why}",
                         len(values),
                         [column],
-                        remedy=f"Name it (--split {column}) to keep it; else new splits are made.",
+                        remedy=f"Name it (--split {column}) to keep it{_for_folds(column, values)}; else new splits are made.",
                     )
                 )
             except UserError as error:
                 found.append(self.finding(f"{column} seems to divide the data, and is not used: {error}", len(values), [column]))
         return found
+
+
+def _for_folds(column: str, values: pd.Series) -> str:
+    return f", or --fold {column} for cross-validation" if folds(values.dropna().unique()) is not None else ""
 
 
 def divides(column: str, values: pd.Series) -> bool:
@@ -254,12 +270,14 @@ def divides(column: str, values: pd.Series) -> bool:
     if not 2 <= len(present) <= MOST_FOLDS:
         return False
     words = {split_word(value, column) for value in present}
-    return ("train" in words and len(words - {None}) >= 2) or (bool(words_of(column) & {"fold", "folds", "split", "splits"}) and values.nunique() < len(values))
+    return ("train" in words and len(words - {None}) >= 2) or (
+        bool(words_of(column) & {"fold", "folds", "split", "splits", "partition", "subset"}) and values.nunique() < len(values)
+    )
 
 
 class PatientSides(Check):
     code = "patient-sides"
-    title = "Patient ids that end in a side"
+    title = "Patient ids that end in a side or visit"
     severity = "warning"
     remedy = "If both are one person, name the person in the patient column (--patient); else one may be in training and the other in the test set."
 
@@ -275,7 +293,7 @@ class PatientSides(Check):
         shown = listed(list(written.drop_duplicates()[persons.duplicated(keep=False)]), 4)
         return [
             self.finding(
-                f"{counted(pairs, 'pair')} of patient ids differ only in the side at their end ({shown}): each side counts as a patient of its own",
+                f"{counted(pairs, 'patient')} whose ids differ only in the side or visit at their end ({shown}): each counts as a patient of its own",
                 len(written),
                 [str(data.roles.patient_id)],
             )
@@ -304,6 +322,27 @@ class PatientIdsAlike(Check):
         return [
             self.finding(
                 f"{counted(len(several), 'patient')} written in several ways: {listed([' = '.join(v) for v in several], 3)}; each is taken as one",
+                rows,
+                [str(data.roles.patient_id)],
+            )
+        ]
+
+
+class PatientIdsSimilar(PatientIdsAlike):
+    code = "patient-ids-similar"
+    title = "Patients' ids that differ in signs only"
+    remedy = "If they are one patient, write them in one way: else one of their rows may be in training and another in the test set."
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        written = data.table[data.roles.patient_id].dropna().astype(str)
+        several = loosely_alike(list(written.unique()))
+        if not several or len(several) < 0.02 * written.nunique():
+            return []
+        rows = int(written.isin([w for v in several for w in v]).sum())
+        shown = listed([" and ".join(v) for v in several], 3)
+        return [
+            self.finding(
+                f"{counted(len(several), 'pair')} of patients whose ids differ in signs or zeros only: {shown}; they count as different patients",
                 rows,
                 [str(data.roles.patient_id)],
             )
