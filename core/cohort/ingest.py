@@ -396,7 +396,7 @@ def _folds(
     if not moved:
         return fold, []
     message = f"{counted(moved, 'row')} lie in another fold than most rows of the same patient: moved to that fold, so that nobody is in two folds"
-    return fold, [Finding("patient-in-two-folds", "warning", message, moved, f"Mend the column {roles.fold} so that patients stay whole.", (roles.fold,))]
+    return fold, [Finding("patient-in-two-folds", "warning", message, moved, f"Correct the column {roles.fold} so that patients stay whole.", (roles.fold,))]
 
 
 def _given_split(table: pd.DataFrame, roles: Roles, data: CheckInput) -> np.ndarray | None:

@@ -384,7 +384,7 @@ def _too_old_finding(name: str, texts: Sequence[str], counts: NDArray[np.int64],
         return ()
     rows = int(counts[old].sum())
     message = f"{name}: {listed([texts[i] for i in np.flatnonzero(old).tolist()])} ({counted(rows, 'value')}), ages above {OLDEST}: read as missing and flagged"
-    remedy = "Some registries write 300 for every age above 89: put the limit there (89) if that is meant, else mend these cells."
+    remedy = "Some registries write 300 for every age above 89: put the limit there (89) if that is meant, otherwise correct these cells."
     return (Finding("read-as-number", "warning", message, rows, remedy, (name,)),)
 
 
