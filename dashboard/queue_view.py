@@ -22,6 +22,7 @@ from core.runs.estimate import QueueItem, queue_state
 from core.runs.queue import cancel, ensure_worker, move, pause, resume, retry, retry_failed
 from core.runs.queue_settings import queue_settings
 from dashboard import state
+from dashboard.alerts import alert_lines
 from dashboard.chart_block import chart_block
 from dashboard.escape import md
 from dashboard.navigation import go_to
@@ -215,6 +216,7 @@ def _curves(runs: pd.DataFrame, items: Sequence[QueueItem]) -> None:
     if chosen.empty:
         return
     chart_block(training_curves(state.store().epochs(list(chosen["run_id"])), chosen[ORDER]), key="training-curves")
+    alert_lines(chosen)
     if not items and (runs["status"] == "done").any() and st.button("See who is served worse", icon=":material/arrow_forward:", key="to-groups"):
         go_to("groups")
 

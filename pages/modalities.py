@@ -9,6 +9,7 @@ from core.charts import contribution, modality_auc
 from core.charts.cohort_availability import availability
 from core.charts.figure import nothing
 from core.charts.seeds import over_seeds
+from core.charts.synergy import synergy
 from core.results import group_tables
 from core.results.answers import modalities_answer
 from dashboard.components import (
@@ -70,6 +71,13 @@ def take_away() -> None:
     chart_block(view.memoised("take-away", lambda: modality_auc.take_away(view.labelled(rows), view.names, view.modalities, view.group_labels, attribute)))
 
 
+def together() -> None:
+    """What two modalities are worth together beyond apart."""
+    rows = view.memoised("synergies", lambda: view.store.telemetry(view.run_ids, ["contribution.synergy"]))
+    latest = view.labelled(rows[rows["epoch"] == rows.groupby("run_id")["epoch"].transform("max")])
+    chart_block(view.memoised("synergy", lambda: synergy(latest, view.names, view.group_labels, attribute)))
+
+
 if not attribute:
     chart_block(nothing("shapley-by-group", "This cohort has no sensitive attribute, so modalities cannot be compared between groups."))
 else:
@@ -82,13 +90,14 @@ else:
             f"by-group over seeds {list(names)}", lambda: contribution.by_group(last, names, view.modalities, view.group_labels, attribute)
         )
         chart_block(replace(figure, note=f"Means over seeds. {figure.note}"))
-    lazy_tabs({"Each modality alone": alone, "Who has which modality": has, "Take it away": take_away})
+    lazy_tabs({"Each modality alone": alone, "Who has which modality": has, "Take it away": take_away, "Together": together})
 
 how_to_read(
     "The **ratio** says how much of what the model gets from its inputs comes from one modality; the **heat map** says for whom. "
     "A modality that leads overall may serve the largest group only: look for a row in which its cell is pale while the other modality's "
     "own AUC (under **Each modality alone**) is high. **Take it away** is the acid test: a flat slope means that the fused model did not "
     "use the modality for that group. "
+    "**Together** says whether two modalities add to each other or say the same. "
     "Contributions are measured on the validation split while training, the AUCs on the test split afterwards.",
     terms=("ratio", "phi", "unimodal", "availability", "take_away", "group_auc", "interval"),
 )

@@ -7,6 +7,7 @@ import streamlit as st
 from core.charts.cohort_mosaic import group_label_mosaic
 from core.charts.text import count
 from core.cohort.composition import group_counts
+from dashboard.alerts import alert_lines
 from dashboard.components import chart_block, context_bar, md, page_title, section
 from dashboard.datasheet import cohort, sentence
 from dashboard.navigation import go_to
@@ -51,6 +52,7 @@ with right:
         running = running_now()
         if not running:
             st.caption("Nothing.")
+        alert_lines(view.runs)
     with st.container(border=True, key="next-step", gap="small"):
         step = next_step(view, findings, running)
         st.markdown("### Next")

@@ -96,6 +96,9 @@ def _contribution(story: Story, learnt: float, rng: np.random.Generator) -> list
             rows.append(_row("contribution.phi", phi, modality=modality, group=group, spread=spread, n=n))
             ratio = None if phi is None or total == 0 else abs(phi) / total
             rows.append(_row("contribution.ratio", ratio, modality=modality, group=group, spread=min(2 * spread, 0.2), n=n))
+        for first, second in combinations(story.modalities, 2):
+            together = None if whole is None else -0.05 * learnt + 0.01 * float(rng.normal())
+            rows.append(_row("contribution.synergy", together, modality=first, modality_b=second, group=group, spread=spread, n=n))
     for i, modality in enumerate(story.modalities):
         rows.append(_row("contribution.permutation", learnt * 0.25 * float(story.weights[i]), modality=modality, spread=0.02))
         rows.append(_row("confidence.share", float(story.weights[i] * learnt + (1 - learnt) / len(story.modalities)), modality=modality))

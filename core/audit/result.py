@@ -37,8 +37,6 @@ from core.metrics.auc import auc
 from core.metrics.catalogue import RATE_METRICS
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from core.audit.comparison.compare_models import Comparison
     from core.audit.estimates.curves import Curves
     from core.audit.inference.claims import Claims
@@ -209,7 +207,7 @@ class ModelAudit:
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """The whole audit. `to_dict` is the command line's document, the frames are tidy tables of the same."""
+    """The whole audit. `to_dict` is the document that pages, reports and the command line read."""
 
     source: str
     n: int
@@ -235,45 +233,3 @@ class Audit:
         from core.audit.output.document import document
 
         return document(self, progress)
-
-    @cached_property
-    def groups(self) -> pd.DataFrame:
-        from core.audit.output.data_frames import groups_frame
-
-        return groups_frame(self)
-
-    @cached_property
-    def tests(self) -> pd.DataFrame:
-        from core.audit.output.data_frames import tests_frame
-
-        return tests_frame(self)
-
-    @cached_property
-    def summaries(self) -> pd.DataFrame:
-        from core.audit.output.data_frames import summaries_frame
-
-        return summaries_frame(self)
-
-    @cached_property
-    def verdicts(self) -> pd.DataFrame:
-        from core.audit.output.data_frames import verdicts_frame
-
-        return verdicts_frame(self)
-
-    @cached_property
-    def volcano(self) -> pd.DataFrame:
-        from core.audit.output.data_frames import volcano_frame
-
-        return volcano_frame(self)
-
-    @cached_property
-    def power(self) -> pd.DataFrame:
-        from core.audit.output.data_frames import power_frame
-
-        return power_frame(self)
-
-    def matrix(self, model: str | None = None) -> pd.DataFrame:
-        """Verdicts by attribute and metric, with a column `evidence` to sort by."""
-        from core.audit.output.data_frames import matrix_frame
-
-        return matrix_frame(self, model)

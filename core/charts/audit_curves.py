@@ -10,7 +10,7 @@ import pandas as pd
 from core.charts import grammar as alt
 from core.charts.audit_forest import group_palette
 from core.charts.figure import Figure, Panel, Width, nothing
-from core.charts.parts import decimal_axis, tooltips
+from core.charts.parts import agreement_square, decimal_axis, smooth_curve, tooltips
 from core.charts.text import decimal, interval, listing
 from core.charts.theme import Look
 
@@ -109,20 +109,9 @@ def reliability(frame: pd.DataFrame, smooth: pd.DataFrame | None = None) -> Figu
 
 def _reliability(part: pd.DataFrame, fitted: pd.DataFrame, group: str, groups: list[str], look: Look, width: Width) -> Any:
     color = group_palette(look, groups)[group]
-    scale = alt.Scale(domain=[0, 1])
-    x = alt.X("predicted:Q", scale=scale, axis=decimal_axis("Mean score", tickCount=5))
-    y = alt.Y("observed:Q", scale=scale, axis=decimal_axis("Observed frequency", tickCount=5))
-    diagonal = (
-        alt.Chart(pd.DataFrame({"a": [0.0, 1.0]}))
-        .mark_line(color=look.faint, strokeDash=[4, 4], strokeWidth=1)
-        .encode(x=alt.X("a:Q", scale=scale), y=alt.Y("a:Q", scale=scale))
-    )
+    x, y, diagonal = agreement_square(look, ("predicted", "Mean score"), ("observed", "Observed frequency"))
     base = alt.Chart(part).encode(x=x, tooltip=tooltips({"mean": "mean score", "shown": "observed", "n": "samples"}))
-    bars = base.mark_rule(color=color, strokeWidth=1.6, opacity=0.7).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")
+    bars = base.mark_rule(color=color, strokeWidth=1.6, opacity=0.7).encode(y=alt.Y("low:Q", scale=alt.Scale(domain=[0, 1])), y2="high:Q")
     dots = base.mark_point(color=color).encode(y=y, size=alt.Size("n:Q", scale=alt.Scale(range=[25, 220]), legend=None))
-    if len(fitted):
-        curve = alt.Chart(fitted).encode(x=x)
-        band = curve.mark_area(color=color, opacity=0.16, aria=False).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")
-        line = curve.mark_line(color=color, strokeWidth=2).encode(y=y, order="predicted:Q")
-        return alt.layer(diagonal, band, line, bars, dots).properties(width=width, height=190)
-    return alt.layer(diagonal, bars, dots).properties(width=width, height=190)
+    curve = smooth_curve(alt.Chart(fitted).encode(x=x), y, color=color) if len(fitted) else []
+    return alt.layer(diagonal, *curve, bars, dots).properties(width=width, height=190)

@@ -11,9 +11,10 @@ import pandas as pd
 
 from core.charts import grammar as alt
 from core.charts import text
-from core.charts.figure import Figure, Panel, Width, nothing
-from core.charts.key import group_key, keyed_panel, present_groups
-from core.charts.parts import colored, decimal_axis, interval_texts, reference_line, tooltips
+from core.charts.audit_forest import group_palette
+from core.charts.figure import Figure, Panel, Width, nothing, panels_per_run, side_by_side
+from core.charts.key import group_key, keyed_panels, present_groups
+from core.charts.parts import agreement_square, colored, interval_texts, reference_line, smooth_curve, tooltips
 from core.charts.theme import Look
 
 SQUARE = 250
@@ -24,6 +25,9 @@ MOST_REACH = 0.1
 """... and at most from a tenth to tenfold: an interval beyond is cut there, with a mark."""
 NOTES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 TABLE = {"run": "Run", "group": "", "oe": "Observed / expected events", "oe_low": "Low", "oe_high": "High", "n_pos": "Positive", "n_neg": "Negative"}
+MOST_GROUPS = 8
+SHARE_OFF = 0.1
+"""Share of a curve whose band must miss the diagonal before the group is named; a pointwise band misses some points by chance."""
 NO_PROBABILITIES = "The scores of these runs are not probabilities, so calibration cannot be judged."
 
 
@@ -46,17 +50,13 @@ def curves(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str],
         return nothing("calibration", f"No group of {attribute} has enough positives and negatives for a calibration curve ({why}).")
     known["shown"] = interval_texts(known)
     known["expected"] = [text.decimal(v) for v in known["predicted"]]
-    panels = tuple(
-        keyed_panel(_curve_panel, (known[known["run_id"] == run_id].reset_index(drop=True), groups), name)
-        for run_id, name in names.items()
-        if (known["run_id"] == run_id).any()
-    )
+    panels = keyed_panels(known, names, _curve_panel, groups)
     columns = {"run": "Run", "group": attribute, "predicted": "Predicted risk", "value": "Observed risk", "low": "Low", "high": "High"}
     title = _finding(known)
     return Figure(
         name="calibration", title=title, alt=f"Smooth calibration curves, a line with its band per group of {attribute}, one panel per run. {title}.",
         key=partial(group_key, present_groups(known, groups), groups), data=known[list(columns)], table=columns,
-        panels=panels, columns=min(3, max(1, len(panels))), terms=("calibration", "interval"),
+        panels=panels, columns=side_by_side(panels), terms=("calibration", "interval"),
         note="Lines: observed risk by a smooth fit; bands: 95 % at each point. Above the dashed line more happens than predicted, below it less."
              + (f" No curve for {why}." if why else ""),
     )  # fmt: skip
@@ -77,15 +77,53 @@ def _finding(known: pd.DataFrame) -> str:
 def _curve_panel(rows: pd.DataFrame, groups: Sequence[str], keyed: bool, look: Look, width: Width) -> Any:
     legend = alt.Legend(title=None, values=present_groups(rows, groups), columns=3, offset=34, symbolOpacity=1) if keyed else None
     color = colored("group", look.group_colors(groups), legend)
-    x = alt.X("predicted:Q", scale=alt.Scale(domain=[0, 1]), axis=decimal_axis("Predicted risk", tickCount=5, grid=True))
-    y_scale = alt.Scale(domain=[0, 1])
-    y = alt.Y("value:Q", scale=y_scale, axis=decimal_axis("Observed risk", tickCount=5))
-    diagonal = alt.Chart(pd.DataFrame({"predicted": [0, 1], "value": [0, 1]})).mark_line(color=look.faint, strokeDash=[4, 4], strokeWidth=1).encode(x=x, y=y)
-    base = alt.Chart(rows).encode(x=x, color=color)
-    band = base.mark_area(opacity=0.16, aria=False).encode(y=alt.Y("low:Q", scale=y_scale), y2="high:Q")
+    x, y, diagonal = agreement_square(look, ("predicted", "Predicted risk"), ("value", "Observed risk"), grid=True)
     tips = tooltips({"run": "Run", "group": "Group", "expected": "Predicted risk", "shown": "Observed risk"})
-    line = base.mark_line(strokeWidth=2.2).encode(y=y, order="predicted:Q", tooltip=tips)
-    return (diagonal + band + line).properties(width=width, height=SQUARE)
+    return alt.layer(diagonal, *smooth_curve(alt.Chart(rows).encode(x=x, color=color), y, tips)).properties(width=width, height=SQUARE)
+
+
+def smooth_calibration(frame: pd.DataFrame, ratios: Mapping[str, str] | None = None) -> Figure:
+    """Observed risk over predicted risk, a curve with its pointwise band per group.
+
+    Parameters
+    ----------
+    frame : columns group, predicted, observed, low, high, reason (why a group has no curve); one model and attribute.
+    ratios : what stands beside a group's name: its O:E with interval.
+    """
+    name = "smooth_calibration"
+    drawn = frame[frame["observed"].notna()] if len(frame) else frame
+    if drawn.empty:
+        reasons = list(dict.fromkeys(frame["reason"].dropna())) if len(frame) else []
+        return nothing(name, f"No calibration curve: {text.listing(reasons)}." if reasons else "Calibration needs scores that are probabilities.")
+    groups = [str(g) for g in dict.fromkeys(frame["group"])]
+    shown = [g for g in groups if g in set(drawn["group"])][:MOST_GROUPS]
+    off = []
+    for group in shown:
+        part = drawn[drawn["group"] == group]
+        missed = (part["low"] > part["predicted"]) | (part["high"] < part["predicted"])
+        if missed.mean() > SHARE_OFF:
+            side = "too low" if (part.loc[missed, "observed"] > part.loc[missed, "predicted"]).mean() > 0.5 else "too high"
+            off.append(f"{side} for {group}")
+    title = f"Predicted risks are {text.listing(off)}." if off else "No group's observed risk is shown to differ from the predicted one."
+    without = frame[frame["reason"].notna()]
+    note = "Line: observed risk; shade: 95 % band, point by point; dashed: predicted and observed risk agree."
+    if len(without):
+        note += " No curve for " + "; ".join(f"{g} ({r})" for g, r in zip(without["group"], without["reason"], strict=True)) + "."
+    panels = tuple(
+        Panel(partial(_group_curve, drawn[drawn["group"] == g], g, groups), f"{g}, O:E {ratios[g]}" if ratios and ratios.get(g) else g) for g in shown
+    )
+    return Figure(
+        name=name, title=title, alt=title, data=drawn.drop(columns="reason"), panels=panels, columns=2, terms=("calibration",), note=note,
+    )  # fmt: skip
+
+
+def _group_curve(part: pd.DataFrame, group: str, groups: list[str], look: Look, width: Width) -> Any:
+    x, y, diagonal = agreement_square(look, ("predicted", "Predicted risk"), ("observed", "Observed risk"))
+    told = part.assign(
+        at=part["predicted"].map(text.decimal), shown=[text.interval(*row) for row in zip(part["observed"], part["low"], part["high"], strict=True)]
+    )
+    curve = smooth_curve(alt.Chart(told).encode(x=x), y, tooltips({"at": "predicted", "shown": "observed"}), color=group_palette(look, groups)[group])
+    return alt.layer(diagonal, *curve).properties(width=width, height=190)
 
 
 def observed_over_expected(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str], attribute: str) -> Figure:
@@ -104,18 +142,14 @@ def observed_over_expected(frame: pd.DataFrame, names: Mapping[str, str], groups
     reach = _reach(rows)
     for end in ("oe", "oe_low", "oe_high"):
         rows[f"{end}_drawn"] = rows[end].clip(*reach)
-    panels = tuple(
-        Panel(partial(_ratio_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), groups, reach), name)
-        for run_id, name in names.items()
-        if (rows["run_id"] == run_id).any()
-    )
+    panels = panels_per_run(rows, names, lambda own: partial(_ratio_panel, own, groups, reach))
     title = _ratio_finding(rows)
     cut = " Arrows: the interval goes on beyond the axis." if ((rows["oe_low"] < reach[0]) | (rows["oe_high"] > reach[1])).any() else ""
     columns = {**TABLE, "group": attribute}
     return Figure(
         name="observed-expected", title=title, alt=f"Observed over expected events by {attribute}, a row per group with its interval, one panel per run. "
                                                    f"{title}.",
-        data=rows[list(columns)], table=columns, panels=panels, columns=min(3, max(1, len(panels))), terms=("oe_ratio", "interval"),
+        data=rows[list(columns)], table=columns, panels=panels, columns=side_by_side(panels), terms=("oe_ratio", "interval"),
         note=f"1, dashed: as many events as predicted; 2: twice as many. 95 % intervals, each group on its own.{cut}",
     )  # fmt: skip
 

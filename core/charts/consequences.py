@@ -10,9 +10,9 @@ import pandas as pd
 
 from core.charts import grammar as alt
 from core.charts import text
-from core.charts.figure import Figure, Panel, Width, nothing
-from core.charts.key import group_key, keyed_panel, present_groups
-from core.charts.parts import colored, decimal_axis, heat_map, interval_texts, share_domain, tooltips, with_gutter
+from core.charts.figure import Figure, Panel, Width, nothing, panels_per_run, side_by_side
+from core.charts.key import group_key, keyed_panels, present_groups
+from core.charts.parts import ESTIMATE, colored, decimal_axis, heat_map, interval_texts, share_domain, tooltips, with_gutter
 from core.charts.theme import Look
 from core.metrics.catalogue import short
 
@@ -55,15 +55,11 @@ def thresholds(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[s
         "n": "Samples",
         "why": "Why not estimable",
     }
-    panels = tuple(
-        keyed_panel(_threshold_panel, (rows[rows["run_id"] == run_id].reset_index(drop=True), groups), name)
-        for run_id, name in names.items()
-        if (rows["run_id"] == run_id).any()
-    )
+    panels = keyed_panels(rows, names, _threshold_panel, groups)
     return Figure(
         name="thresholds", title=title, key=partial(group_key, present_groups(rows, groups), groups),
         alt=f"Dots with intervals: TPR, FPR, PPV and share selected by {attribute} at one threshold, one panel per run. {title}.",
-        data=rows[list(columns)], table=columns, panels=panels, columns=min(3, max(1, len(panels))), terms=("threshold", "tpr", "fpr", "ppv", "selected"),
+        data=rows[list(columns)], table=columns, panels=panels, columns=side_by_side(panels), terms=("threshold", "tpr", "fpr", "ppv", "selected"),
         note="Test split, Wilson 95 % intervals. Rates with a denominator below five are left out.",
     )  # fmt: skip
 
@@ -183,26 +179,12 @@ def cross_group(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[
             or f"Hardest to rank between groups: positives of {low['positive']} against negatives of {low['negative']} under {low['run']}, "
             f"{text.interval(low['value'], low['low'], low['high'])}"
         )
-    columns = {
-        "run": "Run",
-        "positive": "Positives of",
-        "negative": "Negatives of",
-        "value": "AUC",
-        "low": "Low",
-        "high": "High",
-        "n_pos": "Positive",
-        "n_neg": "Negative",
-        "reason": "Why not estimable",
-    }
-    panels = tuple(
-        Panel(partial(_cross_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), groups), name)
-        for run_id, name in names.items()
-        if (rows["run_id"] == run_id).any()
-    )
+    columns = {"run": "Run", "positive": "Positives of", "negative": "Negatives of", **ESTIMATE}
+    panels = panels_per_run(rows, names, lambda own: partial(_cross_panel, own, groups))
     hatched = " Hatched: not estimable." if rows["value"].isna().any() else ""
     return Figure(name="cross-group", title=title, alt=f"Matrix of ranking between groups of {attribute}, one panel per run. {title}.",
                   data=rows[list(columns)], table=columns,
-                  panels=panels, columns=min(3, max(1, len(panels))), terms=("cross_auc",),
+                  panels=panels, columns=side_by_side(panels), terms=("cross_auc",),
                   note=f"Rows: whose positives. Columns: whose negatives. The diagonal is each group's own AUC.{hatched}")  # fmt: skip
 
 

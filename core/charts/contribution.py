@@ -11,7 +11,7 @@ import pandas as pd
 
 from core.charts import grammar as alt
 from core.charts import text
-from core.charts.figure import Figure, Panel, Width, nothing
+from core.charts.figure import Figure, Panel, Width, nothing, side_by_side
 from core.charts.parts import (
     colored,
     decimal_axis,
@@ -66,7 +66,7 @@ def over_epochs(frame: pd.DataFrame, names: Mapping[str, str], modalities: Seque
     return Figure(
         name="contribution-ratio", title=title,
         alt=f"Line chart of each modality's contribution ratio over {text.plural(last, 'epoch')}, one panel per run. At the end {text.listing(said, 6)}.",
-        data=rows[list(columns)], table=columns, panels=tuple(panels), columns=min(3, max(1, len(panels))), terms=("ratio", "phi", "interval"),
+        data=rows[list(columns)], table=columns, panels=tuple(panels), columns=side_by_side(panels), terms=("ratio", "phi", "interval"),
         note="Bands are 95 % bootstrap intervals over validation patients. The dashed line is an equal share.",
     )  # fmt: skip
 
@@ -121,7 +121,7 @@ def by_group(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence
             panels.append(Panel(partial(_group_panel, own, tuple(modalities), tuple(groups), most), name, alt=f"heat map of Shapley values: {told}."))
     title = group_finding(rows, attribute)
     return Figure(
-        name="shapley-by-group", title=title, data=rows[list(columns)], table=columns, panels=tuple(panels), columns=min(3, max(1, len(panels))),
+        name="shapley-by-group", title=title, data=rows[list(columns)], table=columns, panels=tuple(panels), columns=side_by_side(panels),
         alt=f"Heat map of Shapley values, {text.plural(len(groups), 'group')} of {attribute} by {text.plural(len(modalities), 'modality', 'modalities')}, "
             f"one panel per run. {title}.",
         terms=("phi", "interval"), note="Blue adds to the group's AUC, orange takes from it; hatched: not estimable (a group without positives or without "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,6 +84,17 @@ class Figure:
         whole = whole.properties(**properties)
         spec = whole.configure(**{**config(look), "background": look.background}).to_dict()
         return altair.Chart.from_dict(spec)
+
+
+def panels_per_run(rows: pd.DataFrame, names: Mapping[str, str], draw: Callable[[pd.DataFrame], Draw]) -> tuple[Panel, ...]:
+    """A panel for each run of `names` (run id -> name) that has rows, in that order; `draw` gets its rows and returns its drawing."""
+    own = {run_id: rows[rows["run_id"] == run_id].reset_index(drop=True) for run_id in names}
+    return tuple(Panel(draw(own[run_id]), name) for run_id, name in names.items() if len(own[run_id]))
+
+
+def side_by_side(panels: Sized, most: int = 3) -> int:
+    """How many of the panels stand in a row at full width."""
+    return min(most, max(1, len(panels)))
 
 
 def _wrapped(text: str, characters: int) -> list[str]:

@@ -50,6 +50,10 @@ GLOSSARY: dict[str, Term] = {
                                  "does better without. Absent modalities are replaced by their training mean.",
                                  r"\phi_m = \sum_{S \not\ni m} \tfrac{|S|!(M-|S|-1)!}{M!}\,[v(S \cup m) - v(S)],\ v(S) = AUC(S) - .5"),
     "ratio": Term("Contribution ratio", "A modality's share of what all modalities contribute, by size.", r"\frac{|\phi_m|}{\sum_k |\phi_k|}"),
+    "synergy": Term("Synergy", "What two modalities are worth together beyond what they are worth apart, averaged over the company of the others. "
+                               "Above 0 they add to each other; below 0 they say partly the same.",
+                               r"I_{ij} = \sum_{S \not\ni i,j} \tfrac{|S|!(M-|S|-2)!}{(M-1)!}"
+                               r"\,[v(S \cup ij) - v(S \cup i) - v(S \cup j) + v(S)]"),
     "unimodal": Term("Unimodal AUC", "AUC of the small classifier on one modality's own features."),
     "take_away": Term("Take away", "AUC of the fused model when one modality is replaced by its training mean."),
     "cosine": Term("Cosine", "Direction of two gradients: 1 together, 0 unrelated, below 0 working against each other.",

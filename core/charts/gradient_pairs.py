@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from core.charts import text
-from core.charts.figure import Figure, Panel, Width, nothing
+from core.charts.figure import Figure, Panel, Width, nothing, side_by_side
 from core.charts.gradient_lines import HEIGHT, NAMED, SIMILARITY, of_modalities, of_pairs, rows_of, silent, similarity
 from core.charts.theme import Look
 
@@ -79,7 +79,7 @@ def _figure(name: str, title: str, part: pd.DataFrame, names: Mapping[str, str],
         panels.append(Panel(partial(panel, own, last), run, alt=f"lines of the magnitude similarity {between}; at the end {told}."))
     return Figure(
         name=name, title=title, alt=f"Lines of the magnitude similarity {between} over {text.plural(last, 'epoch')}, one panel per run. {title}.",
-        data=part[list(columns)].reset_index(drop=True), table=columns, panels=tuple(panels), columns=min(3, max(1, len(panels))), terms=("magnitude",),
+        data=part[list(columns)].reset_index(drop=True), table=columns, panels=tuple(panels), columns=side_by_side(panels), terms=("magnitude",),
         note="1: both push equally hard. Near 0: one gradient dwarfs the other." + more,
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from core.charts import gradient_pairs, text
-from core.charts.figure import Figure, Panel, Width, nothing
+from core.charts.figure import Figure, Panel, Width, nothing, side_by_side
 from core.charts.gradient_factors import applied, dash_key, factor_lines
 from core.charts.gradient_lines import FINE, Lines, Row, known, of_modalities, of_pairs, rows_of
 from core.charts.gradient_strips import BRUSH, PLOT, Heat, Strip, drawing, thousandths
@@ -74,7 +74,7 @@ def conflict(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence
         name="gradient-conflict", title=title,
         alt=f"A heat map and strips over {text.plural(common.last, 'epoch')}, one column per run: cosine of each modality's gradient with the fused one, "
             f"cosine between modalities and between groups, the factor applied, and the relative update. {title}.",
-        data=drawn[list(columns)].reset_index(drop=True), table=columns, panels=tuple(panels), columns=min(3, max(1, len(panels))),
+        data=drawn[list(columns)].reset_index(drop=True), table=columns, panels=tuple(panels), columns=side_by_side(panels),
         terms=("cosine", "p10", "share_negative", "factor", "relative_update", "conflict_heat"),
         note="Drag across the strips of a run to choose the epochs of its heat map, double-click to clear. The orange ribbon is darker the more steps oppose "
              "the fused gradient. Hatched: not measured in the marked epochs.",

@@ -10,8 +10,8 @@ import pandas as pd
 
 from core.charts import grammar as alt
 from core.charts import text
-from core.charts.figure import Figure, Panel, Width, nothing
-from core.charts.key import group_key, keyed_panel, present_groups
+from core.charts.figure import Draw, Figure, Panel, Width, nothing, panels_per_run, side_by_side
+from core.charts.key import group_key, keyed_panels, present_groups
 from core.charts.parts import (
     colored,
     decimal_axis,
@@ -67,16 +67,11 @@ def forest(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str],
         "n_neg": "Negative",
         "why": "Why not estimable",
     }
-    panels = tuple(
-        Panel(
-            partial(
-                _forest_panel, rows[rows["run_id"] == run_id].reset_index(drop=True), single[single["run_id"] == run_id].reset_index(drop=True), groups, limits
-            ),
-            name,
-        )
-        for run_id, name in names.items()
-        if (rows["run_id"] == run_id).any()
-    )
+
+    def panel(own: pd.DataFrame) -> Draw:
+        return partial(_forest_panel, own, single[single["run_id"] == own["run_id"].iloc[0]].reset_index(drop=True), groups, limits)
+
+    panels = panels_per_run(rows, names, panel)
     title = forest_finding(rows, names)
     if seeds is not None:
         title += _in_single_seeds(spans, names)
@@ -85,7 +80,7 @@ def forest(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str],
     hatched = " Hatched: too few for an estimate." if rows["value"].isna().any() else ""
     return Figure(
         name="group-auc", title=title, alt=f"Forest plot of AUC by {attribute}, a row per group with its interval and counts, one panel per run. {title}.",
-        data=rows[list(columns)], table=columns, panels=panels, columns=min(3, max(1, len(panels))), terms=("group_auc", "interval"),
+        data=rows[list(columns)], table=columns, panels=panels, columns=side_by_side(panels), terms=("group_auc", "interval"),
         note=f"{drawn}Dashed: the AUC of everybody{_unknown(rows, attribute)}. At the right: positives and negatives.{hatched}",
     )  # fmt: skip
 
@@ -279,14 +274,10 @@ def roc(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str], at
     else:
         title = f"ROC curves by {attribute}"
     columns = {"run": "Run", "group": attribute, "fpr": "False positive rate", "tpr": "True positive rate", "n_pos": "Positive", "n_neg": "Negative"}
-    panels = tuple(
-        keyed_panel(_roc_panel, (rows[rows["run_id"] == run_id].reset_index(drop=True), groups), name)
-        for run_id, name in names.items()
-        if (rows["run_id"] == run_id).any()
-    )
+    panels = keyed_panels(rows, names, _roc_panel, groups)
     return Figure(name="roc", title=title, alt=f"ROC curves, a line per group of {attribute}, one panel per run. {title}.", data=rows[list(columns)],
                   key=partial(group_key, present_groups(rows, groups), groups), table=columns,
-                  panels=panels, columns=min(3, max(1, len(panels))), terms=("roc", "tpr", "fpr"),
+                  panels=panels, columns=side_by_side(panels), terms=("roc", "tpr", "fpr"),
                   note="Groups without enough positives and negatives are left out.")  # fmt: skip
 
 

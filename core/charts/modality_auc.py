@@ -11,8 +11,8 @@ import pandas as pd
 
 from core.charts import grammar as alt
 from core.charts import text
-from core.charts.figure import Figure, Panel, Width, nothing
-from core.charts.parts import decimal_axis, domain, end_labels, interval_texts, reference_line, tooltips, with_gutter
+from core.charts.figure import Figure, Panel, Width, nothing, side_by_side
+from core.charts.parts import ESTIMATE, decimal_axis, domain, end_labels, interval_texts, reference_line, tooltips, with_gutter
 from core.charts.theme import Look
 
 HEAD, ROW = 28, 20
@@ -43,17 +43,7 @@ def unimodal(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence
     if rows["value"].notna().sum() == 0:
         return nothing("unimodal-auc", f"No group of {attribute} has enough test patients of both outcomes for a modality's own AUC.")
     limits = tuple(domain([rows["low"], rows["high"], rows["value"]], include=[0.5]))
-    columns = {
-        "run": "Run",
-        "modality": "Modality",
-        "group": attribute,
-        "value": "AUC",
-        "low": "Low",
-        "high": "High",
-        "n_pos": "Positive",
-        "n_neg": "Negative",
-        "reason": "Why not estimable",
-    }
+    columns = {"run": "Run", "modality": "Modality", "group": attribute, **ESTIMATE}
     panels = []
     for run_id, name in names.items():
         own = rows[rows["run_id"] == run_id].reset_index(drop=True)
@@ -71,7 +61,7 @@ def unimodal(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence
     return Figure(
         name="unimodal-auc", title=title, alt=f"Dots with intervals: AUC of each modality alone, by {attribute}. {title}.", data=rows[list(columns)],
         table=columns,
-        panels=tuple(panels), columns=min(3, max(1, len(panels))), terms=("unimodal", "group_auc", "interval"),
+        panels=tuple(panels), columns=side_by_side(panels), terms=("unimodal", "group_auc", "interval"),
         note="Test split, 95 % intervals. Beside each group: positive and negative samples. Dashed: chance.",
     )  # fmt: skip
 
@@ -155,17 +145,7 @@ def take_away(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequenc
                 partial(_slopes, own, used, tuple(groups), limits), name, alt=f"change of each group's AUC: {text.listing(told, len(told)) or 'not estimable'}."
             )
         )
-    columns = {
-        "run": "Run",
-        "modality": "Taken away",
-        "group": attribute,
-        "value": "AUC",
-        "low": "Low",
-        "high": "High",
-        "n_pos": "Positive",
-        "n_neg": "Negative",
-        "reason": "Why not estimable",
-    }
+    columns = {"run": "Run", "modality": "Taken away", "group": attribute, **ESTIMATE}
     worst = max(falls, default=None)
     title = (
         f"Without {worst[1]}, {worst[2]} falls furthest: {text.decimal(-worst[0], 3, True)} AUC under {worst[3]}"
@@ -175,7 +155,7 @@ def take_away(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequenc
     return Figure(
         name="take-away", title=title, alt=f"Slopes from all modalities to all but one, a line per group of {attribute}. {title}.", data=rows[list(columns)],
         table=columns,
-        panels=tuple(panels), columns=min(3 if len(used) <= WIDE else 2, max(1, len(panels))), terms=("take_away", "group_auc", "interval"),
+        panels=tuple(panels), columns=side_by_side(panels, 3 if len(used) <= WIDE else 2), terms=("take_away", "group_auc", "interval"),
         note="Each slope goes from the AUC with all modalities to that without the one named below it, replaced by its training mean. Test split, 95 % "
              "intervals.",
     )  # fmt: skip

@@ -12,6 +12,8 @@ from core.charts import grammar as alt
 from core.charts import text
 from core.charts.theme import INKS, Look, color_scale
 
+ESTIMATE = {"value": "AUC", "low": "Low", "high": "High", "n_pos": "Positive", "n_neg": "Negative", "reason": "Why not estimable"}
+"""Headings of the columns of an AUC with its counts, in tables below charts."""
 HATCH = "M-1,.5L-.5,1M-1,-.25L.25,1M-1,-1L1,1M-.25,-1L1,.25M.5,-1L1,-.5"
 """Path of a hatched square, for cells that cannot be estimated."""
 
@@ -181,3 +183,19 @@ def heat_map(
     blank = unknown.mark_rect(cornerRadius=3, stroke=look.background, strokeWidth=2, color=look.neutral)
     hatched = unknown.mark_point(shape=HATCH, size=420, filled=False, stroke=look.no_estimate, strokeWidth=1)
     return (blank + hatched + cells + numbers).properties(width=width, height=cell * len(y_order))
+
+
+def agreement_square(look: Look, x: tuple[str, str], y: tuple[str, str], **axis: Any) -> tuple[alt.X, alt.Y, Any]:
+    """Axes of shares from 0 to 1 and the dashed diagonal on which both are the same; `x`, `y` : column and title."""
+    scale = alt.Scale(domain=[0, 1])
+    across = alt.X(f"{x[0]}:Q", scale=scale, axis=decimal_axis(x[1], tickCount=5, **axis))
+    up = alt.Y(f"{y[0]}:Q", scale=scale, axis=decimal_axis(y[1], tickCount=5))
+    diagonal = alt.Chart(pd.DataFrame({x[0]: [0.0, 1.0], y[0]: [0.0, 1.0]})).mark_line(color=look.faint, strokeDash=[4, 4], strokeWidth=1)
+    return across, up, diagonal.encode(x=across, y=up)
+
+
+def smooth_curve(base: Any, y: alt.Y, tips: list[alt.Tooltip] | None = None, **mark: Any) -> list[Any]:
+    """Band and line of a smooth calibration curve over `predicted`; its limits are in `low` and `high`."""
+    band = base.mark_area(opacity=0.16, aria=False, **mark).encode(y=alt.Y("low:Q", scale=alt.Scale(domain=[0, 1])), y2="high:Q")
+    line = base.mark_line(strokeWidth=2.2, **mark).encode(y=y, order="predicted:Q", **({"tooltip": tips} if tips else {}))
+    return [band, line]

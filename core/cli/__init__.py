@@ -30,6 +30,7 @@ COMMANDS: tuple[str, ...] = (
     "methods",
     "plan_audit",
     "plan_splits",
+    "query",
     "queue",
     "report",
     "results",

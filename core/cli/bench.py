@@ -168,7 +168,7 @@ def _report(args: argparse.Namespace, kind: str, measured: Iterable[Measured]) -
         spent = "" if m.processor_seconds is None else f", {m.processor_seconds:.2f} s of processor"
         promised = "nothing is promised" if math.isinf(m.limit) else f"at {'least' if m.at_least else 'most'} {m.limit:g}"
         progress(f"{m.claim}: {m.value:,.3g} {m.unit} ({promised}{spent})")
-    rows = [{**asdict(m), "limit": finite_or_none(m.limit), "holds": m.holds} for m in found]
+    rows = [{**asdict(m), "limit": finite_or_none(m.limit), "kept": m.holds} for m in found]
     machine = {name: value for name, value in describe("cpu", 1).items() if name in ("python", "packages", "commit", "platform", "cores")}
     history = Workspace.open(args.workspace).cache / "bench.jsonl"
     with history.open("a", encoding="utf-8") as file:

@@ -34,4 +34,8 @@ def run(args: argparse.Namespace) -> int:
     for problem in damaged(workspace):
         progress(f"multifair: {problem}")
     show_rows(rows, args, "No runs yet. Start some with multifair train.", ["run_id", "label", "attribute", "seed", "preset", "status", "seconds", "reason"])
+    if not args.json and not args.csv:
+        for row in rows:
+            for message in row["alerts"].splitlines():
+                print(f"{row['run_id']}: {message}")
     return 0

@@ -194,7 +194,7 @@ def _content_id(table: pd.DataFrame, roles: Roles, collected: dict[str, FileModa
 def _refusal(origin: str, aside: list[SetAside]) -> str:
     first = aside[0]
     return (
-        f"{origin}: {len(aside)} rows cannot be used, the first is row {first.row + 2} ({first.sample_id}): {first.reason}; mend them, or "
+        f"{origin}: {len(aside)} rows cannot be used, the first is row {first.row + 2} ({first.sample_id}): {first.reason}; correct them, or "
         "ingest without --strict to set them aside"
     )
 

@@ -1,4 +1,4 @@
-"""The result type of every estimate, and the counts below which none is given."""
+"""The counts below which no estimate is given."""
 
 from __future__ import annotations
 
@@ -7,33 +7,6 @@ from dataclasses import dataclass
 
 POSITIVES_SHORT = "{n_pos} positives, {needed} are needed"
 NEGATIVES_SHORT = "{n_neg} negatives, {needed} are needed"
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its interval, or the reason why there is none.
-
-    `value`, `low`, `high` and `se` are None where the quantity is undefined; `reason` then says
-    why. `method` names how the interval was made. `n_pos` and `n_neg` count samples.
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
-    se: float | None
-    n_pos: int
-    n_neg: int
-    reason: str | None
-    method: str
-
-    @property
-    def estimable(self) -> bool:
-        return self.value is not None
-
-    @classmethod
-    def missing(cls, reason: str, n_pos: int = 0, n_neg: int = 0, method: str = "none") -> Estimate:
-        """An estimate that could not be made."""
-        return cls(None, None, None, None, int(n_pos), int(n_neg), reason, method)
 
 
 @dataclass(frozen=True)

@@ -47,14 +47,6 @@ def make_levels(positive: NDArray[np.bool_], score: Floats, max_levels: int = MA
     return Levels(dense[rank].astype(np.int32), int(dense.max()) + 1, False)
 
 
-def level_counts(cell: NDArray[np.int64], n_cells: int, levels: Levels, weight: Floats | None = None) -> Floats:
-    """Sums of weights per cell and level, (n_cells, K); samples whose cell is negative are left out."""
-    known = cell >= 0
-    key = cell[known] * levels.n_levels + levels.level[known]
-    table = np.bincount(key, None if weight is None else weight[known], n_cells * levels.n_levels)
-    return table.reshape(n_cells, levels.n_levels).astype(np.float64)
-
-
 def ranking_within(
     positive: NDArray[np.bool_],
     score: Floats,
@@ -81,23 +73,3 @@ def table_auc(pos: Floats, neg: Floats, within: Floats | float = 0.5) -> Floats:
     below *= pos
     pairs = total_pos * total_neg
     return np.divide(below.sum(axis=-1), pairs, out=np.full(pairs.shape, np.nan), where=pairs > 0)
-
-
-def table_delong(pos: Floats, neg: Floats) -> tuple[Floats, Floats]:
-    """AUC and DeLong variance, each (...,), of level counts (..., K), levels taken as ties.
-
-    The variance is NaN where a class has fewer than two members.
-    """
-    total_pos, total_neg = pos.sum(axis=-1, keepdims=True), neg.sum(axis=-1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        of_pos = (np.cumsum(neg, axis=-1) - 0.5 * neg) / total_neg
-        of_neg = 1.0 - (np.cumsum(pos, axis=-1) - 0.5 * pos) / total_pos
-        area = (pos * of_pos).sum(axis=-1, keepdims=True) / total_pos
-        of_pos -= area
-        of_neg -= area
-        of_pos *= of_pos
-        of_neg *= of_neg
-        variance = (pos * of_pos).sum(axis=-1) / (total_pos * (total_pos - 1))[..., 0]
-        variance += (neg * of_neg).sum(axis=-1) / (total_neg * (total_neg - 1))[..., 0]
-    enough = (total_pos[..., 0] > 1) & (total_neg[..., 0] > 1)
-    return area[..., 0], np.where(enough, variance, np.nan)

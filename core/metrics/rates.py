@@ -11,8 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.metrics import validate
 from core.metrics.equity import max_gap, min_ratio
-from core.metrics.estimate import Estimate, MinimumCounts
-from core.metrics.intervals import wilson
 
 Floats = NDArray[np.float64]
 
@@ -31,10 +29,6 @@ CELLS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "prevalence": ((TP, FN), (TP, FP, FN, TN)),
 }
 RATES = tuple(CELLS)
-DENOMINATORS = {
-    "tpr": "positives", "fnr": "positives", "fpr": "negatives", "tnr": "negatives",
-    "ppv": "selected samples", "npv": "samples not selected",
-}  # fmt: skip
 SUMMARIES = (
     "demographic_parity_difference",
     "demographic_parity_ratio",
@@ -145,43 +139,3 @@ def effective_sizes(
     raw = np.bincount(g, minlength=count).astype(np.float64)
     fallback = np.minimum(np.where(np.isfinite(kish), kish, 0.0), size)
     return np.where(np.isfinite(effective) & (variance > 0), np.minimum(effective, raw), fallback)
-
-
-def rate_estimates(
-    table: ArrayLike,
-    name: str,
-    *,
-    minimum: MinimumCounts | None = None,
-    effective: ArrayLike | None = None,
-    counts: ArrayLike | None = None,
-    level: float = 0.95,
-) -> tuple[Estimate, ...]:
-    """One rate per group with Wilson's interval, or the reason why there is none.
-
-    Parameters
-    ----------
-    table : (G, 4) confusion table (weighted, if there are weights)
-    effective : (G,) sizes from `effective_sizes`, where samples are weighted or clustered
-    counts : (G, 4) unweighted confusion table, if `table` is weighted; minimum counts refer to it
-    """
-    least = minimum or MinimumCounts()
-    cells = np.atleast_2d(np.asarray(table, dtype=np.float64))
-    raw = cells if counts is None else np.atleast_2d(np.asarray(counts, dtype=np.float64))
-    value = rate(cells, name)
-    _, trials = rate_counts(raw, name)
-    size = trials if effective is None else np.asarray(effective, dtype=np.float64)
-    low, high = wilson(np.where(np.isfinite(value), value, 0.0) * size, size, level)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        se = np.sqrt(value * (1 - value) / size)
-    method = "wilson" if effective is None else "wilson, effective size"
-    of = DENOMINATORS.get(name, "samples")
-    result = []
-    for g in range(cells.shape[0]):
-        n_pos, n_neg = int(raw[g, [TP, FN]].sum()), int(raw[g, [FP, TN]].sum())
-        if trials[g] < least.samples or not np.isfinite(value[g]):
-            reason = f"{int(trials[g])} {of}, {least.samples} are needed"
-            result.append(Estimate.missing(reason, n_pos, n_neg))
-        else:
-            spread = float(se[g]) or None  # 0 at a rate of 0 or 1, where the normal error says nothing
-            result.append(Estimate(float(value[g]), float(low[g]), float(high[g]), spread, n_pos, n_neg, None, method))
-    return tuple(result)

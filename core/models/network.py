@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from core.errors import UserError
 from core.models.batch import Fused
 from core.models.encoders import Encoder, build_encoder
 from core.models.fusion import Fusion
+from core.models.recompute import in_parts
 from core.models.spec import ModalityShape, NetworkSpec
 
 
@@ -32,6 +34,8 @@ class Network(nn.Module):
         # Small, so that a probe shows what its features say and not what it started with.
         self.classifier_weight = nn.Parameter(torch.randn(len(self.modalities), n_classes, width) * 0.01)
         self.classifier_bias = nn.Parameter(torch.zeros(len(self.modalities), n_classes))
+        self.micro_batch: int | None = None
+        """Samples whose encoder activations are held at once (core.models.recompute); None: all."""
 
     @property
     def head_weight(self) -> Tensor:
@@ -40,7 +44,8 @@ class Network(nn.Module):
 
     def encode(self, inputs: Mapping[str, Tensor | dict[str, Tensor]], present: Tensor) -> Tensor:
         """Features (N, M, D); a learned token stands where `present` (N, M) is false."""
-        encoded = [encoder(inputs[name]) for name, encoder in zip(self.modalities, self.encoders, strict=True)]
+        run = partial(in_parts, size=self.micro_batch) if self.micro_batch is not None and torch.is_grad_enabled() else _whole
+        encoded = [run(encoder, inputs[name]) for name, encoder in zip(self.modalities, self.encoders, strict=True)]
         return self.fill_missing(torch.stack(encoded, dim=1).float(), present)
 
     def fill_missing(self, features: Tensor, present: Tensor) -> Tensor:
@@ -80,6 +85,11 @@ class Network(nn.Module):
         """All trainable parameters but the modality classifiers'."""
         own = {id(p) for p in self.classifier_parameters()}
         return [p for p in self.parameters() if p.requires_grad and id(p) not in own]
+
+
+def _whole(encoder: nn.Module, inputs: Tensor | dict[str, Tensor]) -> Tensor:
+    found: Tensor = encoder(inputs)
+    return found
 
 
 def build(spec: NetworkSpec, shapes: Mapping[str, ModalityShape], n_classes: int) -> Network:

@@ -11,6 +11,9 @@ from core.errors import UserError
 Kind = Literal["image", "volume", "text", "tabular", "vector"]
 
 FROZEN_SUFFIX = "+frozen"
+LORA_SUFFIX = "+lora"
+OWN_CLASS = "class"
+"""Name under which a user's own encoder is chosen: `class:module:Class`."""
 
 
 @dataclass(frozen=True)
@@ -33,30 +36,42 @@ class EncoderChoice:
     Names: `small` (trained from scratch), `efficientnet-lite0` (images and volumes) and
     `minilm` (text) from the `pretrained` extra, `hf:NAME_OR_FOLDER` (any local Hugging
     Face folder or cached name), `hf-random` (ViT-B/16 or BERT-base shapes with random
-    weights, to measure cost).
+    weights, to measure cost), `timm:NAME`, `timm:NAME@FILE` or `timm:FOLDER`,
+    `open-clip:NAME@FILE` or `open-clip:FOLDER`, and `class:module:Class` (a user's own).
+    `+frozen` keeps all weights as they are, `+lora` all but low-rank adapters.
     """
 
     name: str
     source: str | None = None
     frozen: bool = False
+    lora: bool = False
 
     @classmethod
     def parse(cls, text: str) -> EncoderChoice:
-        frozen = text.endswith(FROZEN_SUFFIX)
-        name, _, source = text.removesuffix(FROZEN_SUFFIX).partition(":")
+        frozen, lora = text.endswith(FROZEN_SUFFIX), text.endswith(LORA_SUFFIX)
+        name, _, source = text.removesuffix(FROZEN_SUFFIX).removesuffix(LORA_SUFFIX).partition(":")
         if name not in ENCODER_NAMES:
             raise UserError(f"no encoder is named {name!r}; known: {', '.join(ENCODER_NAMES)} (hf:FOLDER; add {FROZEN_SUFFIX} to keep the weights fixed)")
-        if (name == "hf") != bool(source):
-            raise UserError(f"encoder {text!r}: write hf:FOLDER for a Hugging Face model, and no ':' after any other name")
+        if (name in SOURCES) != bool(source):
+            how = SOURCES.get(name, "nothing")
+            raise UserError(f"encoder {text!r}: {name} is followed by {how}" + (f", as in {name}:{how}" if name in SOURCES else ""))
         if frozen and name == "small":
             raise UserError("the small encoders have no pretrained weights: 'small+frozen' would never learn")
-        return cls(name, source or None, frozen)
+        if lora and name not in ADAPTABLE:
+            raise UserError(f"{LORA_SUFFIX} adapts pretrained linear layers: it goes with {', '.join(ADAPTABLE)}, not with {name}")
+        if name == OWN_CLASS and not all(part.isidentifier() for part in str(source).replace(":", ".").split(".")):
+            raise UserError(f"encoder {text!r}: write {SOURCES[OWN_CLASS]} with the names that an import would have")
+        return cls(name, source or None, frozen, lora)
 
     def __str__(self) -> str:
-        return self.name + (f":{self.source}" if self.source else "") + (FROZEN_SUFFIX if self.frozen else "")
+        suffix = FROZEN_SUFFIX if self.frozen else LORA_SUFFIX if self.lora else ""
+        return self.name + (f":{self.source}" if self.source else "") + suffix
 
 
-ENCODER_NAMES = ("small", "efficientnet-lite0", "minilm", "hf", "hf-random")
+ENCODER_NAMES = ("small", "efficientnet-lite0", "minilm", "hf", "hf-random", "timm", "open-clip", OWN_CLASS)
+SOURCES = {"hf": "NAME_OR_FOLDER", "timm": "NAME, NAME@FILE or FOLDER", "open-clip": "NAME@FILE or FOLDER", OWN_CLASS: "module:Class"}
+"""What stands behind the colon, for the encoders that need it."""
+ADAPTABLE = ("hf", "hf-random", "timm", "open-clip")
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,13 @@ article 10 and annex IV, CHAI Applied Model Card. Where a guideline's numbering 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
 from core.charts.text import count
 from core.report import contents
-from core.report.answers import KEYS
 from core.report.document import Section, TableBlock
 
 COMPUTED, ANSWERED, OPEN = "computed", "answered", "open"
@@ -110,13 +109,3 @@ def checklist_section(evidence: Mapping[str, str], answers: Mapping[str, str]) -
     states = [f"{count(int((table['state'] == state).sum()))} {state}" for state in (COMPUTED, ANSWERED)]
     sentence = f"Of {count(len(table))} items of six guidelines {' and '.join(states)}; {count(open_ones)} are still open."
     return Section(contents.CHECKLIST, sentence, (TableBlock("checklist", "Items of reporting guidelines", table),))
-
-
-def unanswered(evidence: Mapping[str, str], answers: Mapping[str, str]) -> tuple[str, ...]:
-    """Keys of the questions that would close an open item."""
-    wanted = {one.question for one in _open(evidence, answers)}
-    return tuple(key for key in KEYS if key in wanted)
-
-
-def _open(evidence: Mapping[str, str], answers: Mapping[str, str]) -> Iterable[Item]:
-    return (one for one in ITEMS if not evidence.get(one.evidence) and not answers.get(one.question))

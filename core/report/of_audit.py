@@ -13,8 +13,9 @@ from core.charts.audit_forest import metric_forest
 from core.charts.audit_matrix import DISPARITY, NONE, UNKNOWN, verdict_matrix
 from core.charts.audit_threshold import sliding
 from core.charts.audit_volcano import volcano
+from core.charts.calibration import smooth_calibration
 from core.charts.consequences import cross_group
-from core.charts.scores_by_outcome import score_distribution, smooth_calibration
+from core.charts.scores_by_outcome import score_distribution
 from core.charts.text import count, decimal, interval, missing, p_value, plural, positives
 from core.metrics.catalogue import short
 from core.report import contents, paper_tables

@@ -85,7 +85,7 @@ class RunFolder:
         return spec
 
     def read_status(self) -> dict[str, Any]:
-        """`{status, pid, pid_created, created, started, finished, reason, device, attempt, order, progress}`.
+        """`{status, pid, pid_created, created, started, finished, reason, device, attempt, order, alerts, progress}`.
 
         A damaged file reads as a failed run, which can be tried again. A copy: the caller may change it.
         """
@@ -138,6 +138,7 @@ def new_status(created: float | None = None, order: float | None = None) -> dict
         "attempt": 1,
         "order": now if order is None else order,
         "priority": 0,
+        "alerts": [],
         "progress": {"epoch": None, "epochs": None, "seconds_left": None},
     }
 

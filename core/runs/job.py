@@ -179,7 +179,9 @@ def _train(folder: RunFolder) -> str:
     workspace = Workspace.open(folder.path.parent.parent)
     spec = RunSpec.from_dict(folder.read_spec()["spec"])
     if _changed(folder):
-        raise UserError(f"the method {spec.train.method} has changed since this run was asked for: ask for it anew with {command('train')}")
+        raise UserError(
+            f"the method {spec.train.method} (or an encoder class) has changed since this run was asked for: ask for it anew with {command('train')}"
+        )
     _environment(folder, place)
     sink = JournalSink(folder)
     try:
@@ -219,11 +221,11 @@ def _environment(folder: RunFolder, place: torch.device) -> None:
 
 
 def _changed(folder: RunFolder) -> bool:
-    """Whether the method is another than when the run was asked for."""
-    from core.methods.source import source_digest
+    """Whether the method, or an encoder of the user's own, is another than when the run was asked for."""
+    from core.runs.spec import source_of
 
     named = folder.read_spec()
-    now = source_digest(named["spec"]["method"])
+    now = source_of(named["spec"]["method"], named["spec"]["network"].get("encoders", {}))
     return bool(named.get("source", now) != now)
 
 

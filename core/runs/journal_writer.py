@@ -44,6 +44,11 @@ class JournalSink:
             self._tell(epoch=event["epoch"], seconds_left=event["seconds_left"])
         elif kind == "epoch":
             self._tell(epoch=event["epoch"])
+        elif kind == "alert":
+            # A resumed run tells again of what it knows.
+            known = self._folder.read_status().get("alerts") or []
+            if event["message"] not in known:
+                self._folder.update_status(alerts=[*known, event["message"]])
 
     def predictions(self, frame: pd.DataFrame) -> None:
         """Write the Parquet file beside its place and move it there as a whole."""

@@ -36,11 +36,18 @@ def run_row(named: Mapping[str, Any], status: Mapping[str, Any]) -> dict[str, An
         **{name: json.dumps(spec.get(name) or {}, sort_keys=True, ensure_ascii=False) for name in ("settings", "network", "budget")},
         **{name: status.get(name) for name in ("status", "reason", "device", "attempt", "order")},
         **{name: progress.get(name) for name in ("epoch", "epochs", "seconds_left")},
+        "alerts": "\n".join(alerts_of(status)),
         "created": utc(status["created"]),
         "started": utc(started),
         "finished": utc(finished),
         "seconds": finished - started if finished is not None and started is not None else None,
     }
+
+
+def alerts_of(status: Mapping[str, Any]) -> list[str]:
+    """What the training has warned of, a sentence each; none in a run of an earlier version."""
+    found = status.get("alerts")
+    return [str(message) for message in found] if isinstance(found, list) else []
 
 
 def utc(seconds: float | None) -> datetime | None:

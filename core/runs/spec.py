@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import UserError
 from core.methods import of_one_modality
 from core.methods.source import cards, source_digest
+from core.models.own_source import own_encoders_digest
 from core.training.spec import TrainSpec
 from core.workspace import read_json, write_json
 
@@ -50,7 +51,7 @@ class RunSpec:
     @cached_property
     def key(self) -> str:
         """SHA-256 (hex): another setting or another text of the method gives another key (see `key_of`)."""
-        return key_of(self.to_dict(), source_digest(self.train.method))
+        return key_of(self.to_dict(), source_of(self.train.method, self.train.network.encoders))
 
     @property
     def run_id(self) -> str:
@@ -72,9 +73,15 @@ class RunSpec:
             "key": self.key,
             "label": label,
             "family": card.family,
-            "source": source_digest(self.train.method),
+            "source": source_of(self.train.method, self.train.network.encoders),
             "spec": self.to_dict(),
         }
+
+
+def source_of(method: str, encoders: Mapping[str, str]) -> str:
+    """Digest of the texts that decide a run's numbers beside its settings: the method's, and users' own encoders'."""
+    own = own_encoders_digest(encoders)
+    return source_digest(method) + (f"+{own}" if own else "")
 
 
 def plan(

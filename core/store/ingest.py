@@ -28,6 +28,10 @@ _TELEMETRY = pa.schema(
     [("run_id", pa.string()), ("epoch", pa.int64()), *((name, pa.string()) for name in TELEMETRY_KEY[1:]),
      ("value", pa.float64()), ("low", pa.float64()), ("high", pa.float64()), ("n", pa.int64())]
 )  # fmt: skip
+_ALERTS = pa.schema(
+    [("run_id", pa.string()), ("epoch", pa.int64()), ("code", pa.string()), ("modality", pa.string()), ("group_name", pa.string()),
+     ("value", pa.float64()), ("n", pa.int64()), ("message", pa.string())]
+)  # fmt: skip
 _PREDICTIONS = pa.schema(
     [("sample_id", pa.string()), ("patient_id", pa.string()), ("split", pa.string()), ("y", pa.int8()), ("score", pa.float64()), ("prediction", pa.int8())]
 )
@@ -135,6 +139,7 @@ class Batch:
             if self.afresh:
                 cursor.execute("DELETE FROM epochs WHERE run_id IN (SELECT unnest(?))", [self.afresh])
                 cursor.execute("DELETE FROM telemetry WHERE run_id IN (SELECT unnest(?))", [self.afresh])
+                cursor.execute("DELETE FROM alerts WHERE run_id IN (SELECT unnest(?))", [self.afresh])
             self._write_runs(cursor)
             self._write_journals(cursor)
             self._write_predictions(cursor)
@@ -178,6 +183,19 @@ class Batch:
         cursor.execute("INSERT INTO telemetry SELECT * FROM new_telemetry")
         cursor.unregister("new_epochs")
         cursor.unregister("new_telemetry")
+        self._write_alerts(cursor)
+
+    def _write_alerts(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        if not any(part.alerts for _, part, _ in self.journals):
+            return
+        alerts = _table(_ALERTS, [(run_id, part.alerts, part.alerts.values()) for run_id, part, _ in self.journals])
+        cursor.register("new_alerts", alerts)
+        cursor.execute(
+            "DELETE FROM alerts USING new_alerts AS new WHERE alerts.run_id = new.run_id AND alerts.epoch = new.epoch AND alerts.code = new.code"
+            " AND alerts.modality IS NOT DISTINCT FROM new.modality AND alerts.group_name IS NOT DISTINCT FROM new.group_name"
+        )
+        cursor.execute("INSERT INTO alerts SELECT * FROM new_alerts")
+        cursor.unregister("new_alerts")
 
     def _write_predictions(self, cursor: duckdb.DuckDBPyConnection) -> None:
         if not self.predictions:
@@ -195,7 +213,8 @@ _RUNS = pa.schema(
      ("family", pa.string()), ("attribute", pa.string()), ("seed", pa.int64()), ("preset", pa.string()), ("status", pa.string()),
      ("reason", pa.string()), ("created", pa.timestamp("us")), ("started", pa.timestamp("us")), ("finished", pa.timestamp("us")),
      ("seconds", pa.float64()), ("device", pa.string()), ("settings", pa.string()), ("network", pa.string()), ("budget", pa.string()),
-     ("epoch", pa.int64()), ("epochs", pa.int64()), ("seconds_left", pa.float64()), ("attempt", pa.int64()), ("order", pa.float64()), ("fold", pa.string())]
+     ("epoch", pa.int64()), ("epochs", pa.int64()), ("seconds_left", pa.float64()), ("attempt", pa.int64()), ("order", pa.float64()), ("fold", pa.string()),
+     ("alerts", pa.string())]
 )  # fmt: skip
 _SOURCES = pa.schema(
     [("run_id", pa.string()), ("status_fingerprint", pa.string()), ("journal_fingerprint", pa.string()), ("predictions_fingerprint", pa.string()),

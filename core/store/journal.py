@@ -13,6 +13,8 @@ from core.workspace import whole_lines
 EPOCH_COLUMNS = ("epoch", "train_loss", "validation_loss", "validation_auc", "seconds")
 TELEMETRY_KEY = ("epoch", "name", "modality", "modality_b", "group", "group_b", "stat")
 TELEMETRY_VALUES = ("value", "low", "high", "n")
+ALERT_KEY = ("epoch", "code", "modality", "group")
+ALERT_VALUES = ("value", "n", "message")
 
 _NUMBER = frozenset({int, float, type(None)})
 _TEXT = frozenset({str, type(None)})
@@ -28,6 +30,8 @@ class JournalPart:
     """epoch -> (train_loss, validation_loss, validation_auc, seconds)"""
     telemetry: dict[tuple[Any, ...], tuple[Any, ...]] = field(default_factory=dict)
     """TELEMETRY_KEY -> TELEMETRY_VALUES"""
+    alerts: dict[tuple[Any, ...], tuple[Any, ...]] = field(default_factory=dict)
+    """ALERT_KEY -> ALERT_VALUES"""
     skipped: int = 0
     """Whole lines that are no events: the remains of a killed writer, or a damaged file."""
 
@@ -68,6 +72,16 @@ def _take(event: Any, part: JournalPart) -> None:
             if not (_TEXT.issuperset(map(type, key[1:])) and _NUMBER.issuperset(map(type, values))):
                 raise TypeError("telemetry is named by texts and holds numbers")
         part.telemetry.update(rows)
+    elif kind == "alert":
+        _take_alert(event, part)
+
+
+def _take_alert(event: Any, part: JournalPart) -> None:
+    key = (int(event["epoch"]), *(event.get(name) for name in ALERT_KEY[1:]))
+    value, n, message = (event.get(name) for name in ALERT_VALUES)
+    if not (_TEXT.issuperset(map(type, (*key[1:], message))) and _NUMBER.issuperset((type(value), type(n)))):
+        raise TypeError("an alert is named by texts and holds numbers")
+    part.alerts[key] = (value, n, message)
 
 
 def head_fingerprint(path: Path) -> str | None:

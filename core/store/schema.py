@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 5
 
 TABLES = """
 CREATE TABLE runs (
     run_id VARCHAR PRIMARY KEY, key VARCHAR, cohort_id VARCHAR, method VARCHAR, label VARCHAR, family VARCHAR,
     attribute VARCHAR, seed BIGINT, preset VARCHAR, status VARCHAR, reason VARCHAR,
     created TIMESTAMP, started TIMESTAMP, finished TIMESTAMP, seconds DOUBLE, device VARCHAR, settings VARCHAR,
-    network VARCHAR, budget VARCHAR, epoch BIGINT, epochs BIGINT, seconds_left DOUBLE, attempt BIGINT, "order" DOUBLE, fold VARCHAR
+    network VARCHAR, budget VARCHAR, epoch BIGINT, epochs BIGINT, seconds_left DOUBLE, attempt BIGINT, "order" DOUBLE, fold VARCHAR,
+    alerts VARCHAR
 );
 CREATE TABLE sources (
     run_id VARCHAR PRIMARY KEY, status_fingerprint VARCHAR, journal_fingerprint VARCHAR, predictions_fingerprint VARCHAR,
@@ -22,6 +23,9 @@ CREATE TABLE telemetry (
     run_id VARCHAR, epoch BIGINT, name VARCHAR, modality VARCHAR, modality_b VARCHAR, group_name VARCHAR,
     group_b VARCHAR, stat VARCHAR, value DOUBLE, low DOUBLE, high DOUBLE, n BIGINT
 );
+CREATE TABLE alerts (
+    run_id VARCHAR, epoch BIGINT, code VARCHAR, modality VARCHAR, group_name VARCHAR, value DOUBLE, n BIGINT, message VARCHAR
+);
 CREATE TABLE predictions (
     run_id VARCHAR, position INTEGER, sample_id VARCHAR, patient_id VARCHAR, split VARCHAR, y TINYINT, score DOUBLE, prediction TINYINT
 );
@@ -33,5 +37,5 @@ CREATE TABLE attributes (cohort_id VARCHAR, position INTEGER, sample_id VARCHAR,
 CREATE TABLE cache (kind VARCHAR, key VARCHAR, payload VARCHAR, created TIMESTAMP, PRIMARY KEY (kind, key));
 """
 
-RUN_TABLES = ("runs", "sources", "epochs", "telemetry", "predictions")
+RUN_TABLES = ("runs", "sources", "epochs", "telemetry", "alerts", "predictions")
 """Tables whose rows belong to one run and go when its folder goes."""

@@ -65,6 +65,11 @@ class Store:
         """Grows whenever `refresh` found something new: what was read before then may be kept until it does."""
         return self._revision
 
+    def release_file(self) -> None:
+        """Let go of the database file and keep the place: another connection of this process may then open it."""
+        with self._writing:
+            self._connection.close()
+
     def close(self) -> None:
         with self._writing:
             self._connection.close()
@@ -123,8 +128,8 @@ class Store:
 
         Columns: run_id, key, cohort_id, method, label, family, attribute, seed, preset,
         status, reason, created, started, finished, seconds, device, settings, network,
-        budget (JSON texts), epoch, epochs, seconds_left, attempt, order, fold. `whole`: without runs of a
-        single fold of a cross-validation, whose pooled run speaks for them.
+        budget (JSON texts), epoch, epochs, seconds_left, attempt, order, fold, alerts (a sentence a line).
+        `whole`: without runs of a single fold of a cross-validation, whose pooled run speaks for them.
         """
         statuses = [status] if isinstance(status, str) else None if status is None else list(status)
         return self._frame(

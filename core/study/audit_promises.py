@@ -71,7 +71,7 @@ class Line:
         return 2 * float(np.sqrt(bound * (1 - bound) / self.repetitions)) if 0 <= bound <= 1 else 2 * self.error
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "holds": self.holds, "verdict": self.verdict}
+        return {**asdict(self), "kept": self.holds, "verdict": self.verdict}
 
 
 def line(

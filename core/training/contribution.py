@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 from core.metrics.auc import auc
 from core.training.evaluate import Evaluator, Outputs, log_odds
 from core.training.rows import Row, row
-from core.training.shapley import shapley_weights
+from core.training.shapley import interaction_weights, shapley_weights
 
 PERMUTATIONS = 3
 LEVEL = 0.95
@@ -115,7 +116,7 @@ def contribution_rows(
     resamples: int,
     rng: np.random.Generator,
 ) -> list[Row]:
-    """Shapley contributions, take-away and unimodal AUCs, and the permutation cross-check.
+    """Shapley contributions and interactions, take-away and unimodal AUCs, and the permutation cross-check.
 
     v(S) = AUC(S) - .5 with the modalities outside S replaced by `mean` (M, D). Where the method reads the
     sensitive attribute at inference, that is one more player, unknown for everybody when it is not in S:
@@ -132,7 +133,7 @@ def contribution_rows(
     point, copies, counts = measure(scores)
     players: list[tuple[str, str | None]] = [("", modality) for modality in modalities] + [("_attribute", None)] * told
     everything = coalitions.index((True,) * (count + told))
-    rows: list[Row] = []
+    rows = _synergy_rows(scopes, modalities, interaction_weights(count + told, list(combinations(range(count), 2))), point, copies, counts)
     for s, group in enumerate(scopes.names):
         phi, phi_copies = weights @ (point[s] - 0.5), weights @ (copies[s] - 0.5)
         ratio, ratio_copies = _share(phi), _share(phi_copies)
@@ -149,6 +150,19 @@ def contribution_rows(
                 rows.append(row(name, value, modality=modality, group=group, low=low, high=high, n=n))
     rows += _unimodal_rows(measure, outputs, modalities)
     rows += _permutation_rows(evaluator, outputs, modalities, measure, point[0, everything], rng)
+    return rows
+
+
+def _synergy_rows(
+    scopes: Scopes, modalities: Sequence[str], weights: np.ndarray | None, point: np.ndarray, copies: np.ndarray, counts: np.ndarray
+) -> list[Row]:
+    """What each two modalities are worth together beyond what they are worth apart; none where coalitions are sampled."""
+    rows: list[Row] = []
+    for s, group in enumerate(scopes.names) if weights is not None else ():
+        found, resampled = weights @ (point[s] - 0.5), weights @ (copies[s] - 0.5)
+        for (a, b), value, copy in zip(combinations(modalities, 2), found, resampled, strict=True):
+            low, high = interval(copy) if np.isfinite(value) else (None, None)
+            rows.append(row("contribution.synergy", value, modality=a, modality_b=b, group=group, low=low, high=high, n=int(counts[s])))
     return rows
 
 

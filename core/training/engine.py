@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from core.errors import UserError
 from core.methods import get
+from core.methods.arithmetic import balanced_draw
 from core.methods.base import Context, Method, Step
 from core.models.batch import Batch
 from core.models.network import build
@@ -38,6 +39,7 @@ class Engine:
         torch.manual_seed(spec.seed)
         self.n_classes = data.n_classes
         self.network = build(spec.network, data.shapes, self.n_classes).to(data.device)
+        self.network.micro_batch = budget.micro_batch
         self.generator = torch.Generator().manual_seed(spec.seed)
         self.method_generator = torch.Generator().manual_seed(spec.seed + 1)
         self.n_train = len(data.rows["train"])
@@ -58,6 +60,8 @@ class Engine:
         self.average: dict[str, Tensor] | None = None
         """The running average of the network's state, where the method keeps one."""
         self.epoch = 0
+        if shards.joined() and budget.micro_batch is not None:
+            raise UserError("micro_batch and several processes (torchrun) cannot be combined: each process already encodes only its part of a batch")
         self.shards = shards.Shards(self.network, spec.seed) if shards.joined() else None
         self.network.train()
 
@@ -98,10 +102,20 @@ class Engine:
         """The rows of the coming epoch in their order, on the device: the method's, or all training rows shuffled."""
         order = self.method.epoch_rows(epoch)
         if order is None:
-            order = torch.randperm(self.n_train, generator=self.generator)
+            order = self._sampled()
         remaining = self.method.total_epochs(self.spec.budget.epochs) - epoch
         self.stage_steps = self.steps_done - self.stage_start + remaining * math.ceil(len(order) / self.spec.budget.batch_size)
         return self.data.rows["train"][order.to(self.data.device)]
+
+    def _sampled(self) -> Tensor:
+        """(n_train,) positions among the training rows, as the budget's sampler draws them."""
+        sampler = self.spec.budget.sampler
+        if sampler == "shuffle":
+            return torch.randperm(self.n_train, generator=self.generator)
+        rows = self.data.rows["train"]
+        y, group = self.data.y[rows], self.data.group[rows]
+        of_both = torch.where(group >= 0, group * self.n_classes + y, group)
+        return balanced_draw({"class": y, "group": group, "class_group": of_both}[sampler], self.generator)
 
     def restart(self) -> None:
         """The network's first weights again, and optimizers that remember nothing; the method keeps what it has learned."""

@@ -127,9 +127,13 @@ class Outputs:
     def loss(self) -> Tensor:
         return cross_entropy(self.logits, self.y).mean()
 
+    def each_modality_loss(self) -> Tensor:
+        """(n, M) of each modality's own classifier, also where a sample lacks the modality."""
+        return cross_entropy(self.modality_logits.transpose(1, 2), self.y[:, None].expand(self.present.shape))
+
     def modality_losses(self) -> Tensor:
         """(M,) over the samples that have the modality."""
-        losses = cross_entropy(self.modality_logits.transpose(1, 2), self.y[:, None].expand(self.present.shape))
+        losses = self.each_modality_loss()
         weight = self.present.to(losses.dtype)
         return (losses * weight).sum(0) / weight.sum(0).clamp_min(1)
 

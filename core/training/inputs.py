@@ -13,10 +13,12 @@ import torch
 
 from core.models.encoders import build_backbone, pretrained
 from core.models.encoders.volume import Volume
-from core.models.spec import EncoderChoice, NetworkSpec
+from core.models.own_source import own_encoders_digest
+from core.models.spec import OWN_CLASS, EncoderChoice, NetworkSpec
 from core.training.data import CohortLike, kind_of, shape_of
 
 FROZEN_BATCH = 64
+"""Images that a frozen encoder reads at once."""
 MAX_TOKENS = 512
 FEATURES_VERSION = 1
 """Part of the cache key: raise it when the computation changes."""
@@ -32,7 +34,9 @@ def prepare(cohort: CohortLike, spec: NetworkSpec, modalities: tuple[str, ...], 
     result: dict[str, Any] = {}
     for name in modalities:
         kind = kind_of(cohort, name)
-        choice = spec.encoder(name, kind) if kind != "tabular" else EncoderChoice("small")
+        choice = spec.encoder(name, kind)
+        if kind == "tabular" and choice.name != OWN_CLASS:
+            choice = EncoderChoice("small")
         path = None
         if choice.frozen and cache is not None:
             path = features_file(cache, cohort.cohort_id, name, choice, spec.image_size)
@@ -64,9 +68,11 @@ def frozen_features(spec: NetworkSpec, name: str, kind: str, array: Any, device:
     backbone = build_backbone(spec, name, shape_of(parts, kind))
     encoder = backbone.slice_backbone if isinstance(backbone, Volume) else backbone
     encoder.to(device).eval()
+    # All slices of a volume are images: many volumes at once would be thousands of them.
+    at_once = max(1, FROZEN_BATCH // parts[""].shape[1]) if isinstance(backbone, Volume) else FROZEN_BATCH
     features = []
-    for start in range(0, len(next(iter(parts.values()))), FROZEN_BATCH):
-        batch = {part: torch.from_numpy(np.array(a[start : start + FROZEN_BATCH])).to(device) for part, a in parts.items()}
+    for start in range(0, len(next(iter(parts.values()))), at_once):
+        batch = {part: torch.from_numpy(np.array(a[start : start + at_once])).to(device) for part, a in parts.items()}
         if isinstance(backbone, Volume):
             slices = batch[""]
             flat = encoder(slices.flatten(0, 1)[:, None])
@@ -89,6 +95,8 @@ def _tokens(cohort: CohortLike, name: str, choice: EncoderChoice) -> dict[str, n
 def _key(name: str, choice: EncoderChoice, size: int) -> str:
     """What the features depend on besides the cohort; a folder counts with its files' sizes and dates."""
     parts = [str(FEATURES_VERSION), name, str(choice), str(size)]
+    if choice.name == OWN_CLASS:
+        parts.append(own_encoders_digest({name: str(choice)}))
     if choice.source and Path(choice.source).is_dir():
         for file in sorted(Path(choice.source).iterdir()):
             parts.append(f"{file.name}:{file.stat().st_size}:{file.stat().st_mtime_ns}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from math import factorial
 
@@ -62,3 +63,27 @@ def _sampled(n: int, rng: np.random.Generator) -> tuple[list[Coalition], np.ndar
         weights[m, after] += 1 / len(orders)
         weights[m, before] -= 1 / len(orders)
     return list(position), weights
+
+
+def interaction_weights(n_players: int, pairs: Sequence[tuple[int, int]]) -> np.ndarray | None:
+    """The matrix (P, number of S) that takes the values v(S) of `shapley_weights` to the interaction of each pair of players.
+
+    I_ij = sum over S without i and j of |S|! (n - |S| - 2)! / (n - 1)! [v(S + i + j) - v(S + i) - v(S + j) + v(S)]: above 0
+    where the two are worth more together than apart, below 0 where they say the same. None where coalitions are sampled:
+    those met along permutations do not hold the four that each term needs.
+
+    Source: Grabisch and Roubens, An axiomatic approach to the concept of interaction among players, 1999.
+    """
+    if n_players > EXACT_UP_TO:
+        return None
+    coalitions = list(product((False, True), repeat=n_players))
+    position = {coalition: at for at, coalition in enumerate(coalitions)}
+    weights = np.zeros((len(pairs), len(coalitions)))
+    for row, pair in enumerate(pairs):
+        for coalition in coalitions:
+            if any(coalition[player] for player in pair):
+                continue
+            weight = factorial(sum(coalition)) * factorial(n_players - sum(coalition) - 2) / factorial(n_players - 1)
+            for joined, sign in (((), 1), (pair[:1], -1), (pair[1:], -1), (pair, 1)):
+                weights[row, position[tuple(kept or player in joined for player, kept in enumerate(coalition))]] += sign * weight
+    return weights

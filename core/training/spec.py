@@ -10,7 +10,17 @@ from core.errors import UserError
 from core.models.spec import NetworkSpec
 
 SELECTIONS = ("auc", "worst_group", "es_auc", "minimax_pareto", "no_harm")
-SINCE = {"optimizer": "adamw", "momentum": 0.9, "selection": "auc", "fit_on": "validation", "folds": 3, "evaluation_batch": None}
+SAMPLERS = ("shuffle", "class", "group", "class_group")
+SINCE = {
+    "optimizer": "adamw",
+    "momentum": 0.9,
+    "selection": "auc",
+    "fit_on": "validation",
+    "folds": 3,
+    "evaluation_batch": None,
+    "micro_batch": None,
+    "sampler": "shuffle",
+}
 """Fields of a budget that came later, with the value that every run before them had: left out of a
 specification where they have it, so that those runs keep their keys."""
 
@@ -44,6 +54,13 @@ class Budget:
     """Of the cross-fit under fit_on=training; one of them is the part held out where folds cannot be pooled."""
     evaluation_batch: int | None = None
     """Samples evaluated at once; None: 256 for small encoders, batch_size for any other."""
+    micro_batch: int | None = None
+    """Samples whose encoder activations are held at once; None: the whole batch. Encoders then run in parts and once more
+    in the backward pass, while losses, factors and the step are those of the whole batch: gradient accumulation and
+    activation checkpointing in one. What an encoder normalises over a batch it then normalises over a part."""
+    sampler: Literal["shuffle", "class", "group", "class_group"] = "shuffle"
+    """Training samples of an epoch: all once, or as many drawn with replacement so that every class, group, or class in
+    every group comes equally often. A method that draws its own goes its own way."""
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:
@@ -57,13 +74,15 @@ class Budget:
             ("optimizer", ("adamw", "sgd")),
             ("selection", SELECTIONS),
             ("fit_on", ("validation", "training")),
+            ("sampler", SAMPLERS),
         ):
             if getattr(self, name) not in known:
                 raise UserError(f"{name} is {' or '.join(repr(k) for k in known)}, not {getattr(self, name)!r}")
         if not 0 <= self.momentum < 1 or self.folds < 2:
             raise UserError(f"momentum ({self.momentum}) lies in [0, 1) and folds ({self.folds}) are at least 2")
-        if self.evaluation_batch is not None and self.evaluation_batch < 1:
-            raise UserError(f"evaluation_batch is at least 1, not {self.evaluation_batch}")
+        for name in ("evaluation_batch", "micro_batch"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise UserError(f"{name} is at least 1, not {getattr(self, name)}")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON, without what is as it was before it could be chosen."""

@@ -56,7 +56,9 @@ def can_join(spec: TrainSpec, device: torch.device) -> bool:
     """
     method = get(spec.method)
     plain = all(getattr(method, hook) is getattr(Method, hook) for hook in OWN_PASSES)
-    return plain and device.type == "cpu" and spec.precision == "fp32" and spec.budget.clip is None and held_out.place(method, spec) == "validation"
+    budget = spec.budget
+    whole = budget.clip is None and budget.micro_batch is None
+    return plain and whole and device.type == "cpu" and spec.precision == "fp32" and held_out.place(method, spec) == "validation"
 
 
 def train_together(cohort: CohortLike, members: Sequence[Member], cache: Path | None = None, device: str = "auto") -> list[str] | None:

@@ -18,10 +18,13 @@ from core.errors import UserError
 from core.methods import get
 from core.methods.base import EpochView, Step
 from core.metrics.estimate import finite_or_none
+from core.models.batch import cross_entropy
 from core.training import checkpoint as checkpoints
 from core.training import device as devices
 from core.training import held_out, shards
+from core.training.alerts import Watch
 from core.training.contribution import contribution_rows
+from core.training.curvature import Curvature
 from core.training.data import HELD_OUT, CohortLike, Data, load
 from core.training.engine import Engine
 from core.training.evaluate import Evaluator, Outputs, RankingMetrics, evaluation_batch, log_odds, ranking_metrics
@@ -122,8 +125,14 @@ class Training:
         self.groups = self.data.groups if self.spec.attribute is not None else ()
         self.telemetry = StepTelemetry(engine.network.modalities, self.groups, self.data.device)
         self.probe: ConflictProbe | None = None
-        if self.spec.telemetry.enabled and self.groups:
-            self.probe = ConflictProbe(engine.network, engine.method, self.data, probe_rows(self.data, self.spec.seed, engine.n_classes))
+        self.curvature: Curvature | None = None
+        if self.spec.telemetry.enabled:
+            chosen = probe_rows(self.data, self.spec.seed, engine.n_classes)
+            self.curvature = Curvature(engine.network, engine.method, self.data, chosen)
+            if self.groups:
+                self.probe = ConflictProbe(engine.network, engine.method, self.data, chosen)
+        validation = self.data.rows["validation"]
+        self.watch = Watch(engine.network.modalities, self.groups, self.data.present[validation].cpu().numpy(), self.data.group[validation].cpu().numpy())
         self.epochs = engine.method.total_epochs(self.spec.budget.epochs)
         self.place = held_out.place(type(engine.method), self.spec)
         self.folds: list[Outputs] | None = None
@@ -161,6 +170,9 @@ class Training:
                 return self._cancelled()
         if self.epoch == 0 and self.spec.telemetry.baseline:
             self._baseline()
+        for alert in self.watch.raised:
+            # Known from before an interruption, by a job whose status may have been lost.
+            self._emit("alert", **alert.event())
         self._begun = time.monotonic()
         return None
 
@@ -239,9 +251,16 @@ class Training:
         measured = [*self.telemetry.rows(), *(self.probe.rows() if self.probe else [])]
         if self.spec.telemetry.enabled:
             measured += self._contribution(outputs, mean, self.epoch)
+            measured += self.curvature.rows() if self.curvature is not None else []
         self._emit_epoch(self.epoch, train_loss, outputs, found, time.monotonic() - started)
         if measured:
             self._emit("telemetry", epoch=self.epoch, rows=measured)
+            self._watch(outputs)
+
+    def _watch(self, outputs: Outputs) -> None:
+        fused = cross_entropy(outputs.logits, outputs.y).double().cpu().numpy()
+        for alert in self.watch.add(self.epoch, fused, outputs.each_modality_loss().double().cpu().numpy()):
+            self._emit("alert", **alert.event())
 
     def _fitting(self, validation: Outputs) -> Outputs:
         """The outputs that a method may fit on after the present epoch."""
@@ -317,6 +336,7 @@ class Training:
             "kept_epoch": self.kept_epoch,
             "best": self.best,
             "folds": held_out.packed(self.folds) if self.folds is not None else None,
+            "watch": self.watch.state(),
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -326,6 +346,8 @@ class Training:
         self.engine.load_state(state)
         self.kept = RankingMetrics(**state["kept"]) if state["kept"] is not None else None
         self.kept_epoch = state["kept_epoch"]
+        if "watch" in state:
+            self.watch.load_state(state["watch"])
         self.folds = held_out.unpacked(state["folds"], self.data.device) if state["folds"] is not None else None
 
     def _stop(self, ask: bool) -> bool:

@@ -37,7 +37,7 @@ from core.metrics.delong import group_delong
 from core.metrics.net_benefit import decision_curve
 from core.metrics.precision_recall import auprg, average_precision, table_average_precision
 from core.metrics.rate_comparisons import group_rate_estimates
-from core.metrics.rates import CELLS, RATES, confusion, rate, rate_estimates, rate_summaries, rates
+from core.metrics.rates import CELLS, RATES, confusion, rate, rate_summaries, rates
 
 GROUPS = 5
 ATTRIBUTES = 4
@@ -64,9 +64,8 @@ def large(n: int, replicates: int, workers: int | None) -> float:
         for values in drawn.summaries().values():
             replicate_interval(values)
         replicate_interval(drawn.groups)
-        table = confusion(y, selected, group, GROUPS)
         for name in RATES:
-            rate_estimates(table, name)
+            group_rate_estimates(y, selected, group, GROUPS, name).interval()
         tables = bootstrap_confusion(y, selected, group, GROUPS, replicates=replicates, seed=1, workers=workers)
         for values in (*rates(tables).values(), *rate_summaries(tables).values()):
             replicate_interval(values)
@@ -91,9 +90,7 @@ def everything(n: int, replicates: int, workers: int | None) -> float:
         bootstrap_aucs(y, score, group, GROUPS, replicates=replicates, seed=1, workers=workers)
         bootstrap_statistic(y, score, table_average_precision, group, GROUPS, replicates=replicates, seed=1, workers=workers)
         bootstrap_confusion(y, selected, group, GROUPS, replicates=replicates, seed=1, workers=workers)
-        table = confusion(y, selected, group, GROUPS)
         for name in CELLS:
-            rate_estimates(table, name)
             compare_pairs(group_rate_estimates(y, selected, group, GROUPS, name), PAIRS)
         compare_pairs(group_auc_estimates(y, score, group, GROUPS), PAIRS)
     return time.perf_counter() - start

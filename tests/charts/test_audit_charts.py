@@ -11,10 +11,11 @@ from core.charts.audit_forest import group_palette, metric_forest
 from core.charts.audit_matrix import verdict_matrix
 from core.charts.audit_threshold import at_threshold, sliding
 from core.charts.audit_volcano import volcano
+from core.charts.calibration import smooth_calibration
 from core.charts.cohort_availability import availability
 from core.charts.cohort_mosaic import group_label_mosaic
 from core.charts.figure import Figure
-from core.charts.scores_by_outcome import score_distribution, smooth_calibration
+from core.charts.scores_by_outcome import score_distribution
 from core.charts.text import percent
 from core.charts.theme import DARK, LIGHT
 from core.charts.training_curves import training_curves

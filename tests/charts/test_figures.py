@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import vl_convert
 
-from core.charts import calibration, comparison, consequences, contribution, gradients, groups, modality_auc
+from core.charts import calibration, comparison, consequences, contribution, gradients, groups, modality_auc, synergy
 from core.charts.figure import Figure
 from core.charts.glossary import GLOSSARY, explain
 from core.charts.theme import DARK, LIGHT
@@ -39,6 +39,7 @@ def figures() -> dict[str, Figure]:
         found = [
             contribution.over_epochs(telemetry, names, MODALITIES),
             contribution.by_group(last, names, MODALITIES, SEX, "sex"),
+            synergy.synergy(last, names, SEX, "sex"),
             modality_auc.unimodal(modal[modal["kind"] == "unimodal"], names, MODALITIES, SKIN, "skin_type"),
             modality_auc.take_away(modal[modal["kind"] != "unimodal"], names, MODALITIES, SKIN, "skin_type"),
             gradients.conflict(telemetry, names, MODALITIES, SEX, (1, 4)),
@@ -59,8 +60,8 @@ def figures() -> dict[str, Figure]:
 
 
 FIGURES = (
-    "contribution-ratio", "shapley-by-group", "unimodal-auc", "take-away", "gradient-conflict", "magnitude", "group-auc", "gap-null", "roc", "calibration",
-    "observed-expected",
+    "contribution-ratio", "shapley-by-group", "synergy", "unimodal-auc", "take-away", "gradient-conflict", "magnitude", "group-auc", "gap-null", "roc",
+    "calibration",     "observed-expected",
     "equity", "thresholds", "cross-group", "intersections", "accuracy-fairness", "paired-differences",
 )  # fmt: skip
 
@@ -122,6 +123,13 @@ def test_title_follows_the_data() -> None:
     assert groups.forest(rows, {"a": "ERM"}, ("x", "y"), "g").title == "Y has the lowest AUC under ERM: .900 against .950 for x"
 
 
+def test_synergy_is_claimed_only_where_its_interval_leaves_0() -> None:
+    row = {"run_id": "a", "name": "contribution.synergy", "group": None, "modality": "image", "modality_b": "notes", "value": -0.05, "n": 90}
+    sure, open_ = pd.DataFrame([{**row, "low": -0.08, "high": -0.02}]), pd.DataFrame([{**row, "low": -0.08, "high": 0.01}])
+    assert synergy.synergy(sure, {"a": "ERM"}, (), "").title.startswith("Image and notes say partly the same under ERM: −.050")
+    assert synergy.synergy(open_, {"a": "ERM"}, (), "").title == "No two modalities are clearly worth more or less together than apart"
+
+
 def test_a_group_called_everybody_keeps_a_row_of_its_own() -> None:
     counts = {"low": 0.7, "high": 0.99, "n_pos": 50, "n_neg": 50, "reason": None}
     rows = pd.DataFrame([{"run_id": "a", "group": group, "value": value, **counts} for group, value in (("everybody", 0.8), ("x", 0.9), (None, 0.85))])
@@ -135,6 +143,7 @@ def test_a_group_called_everybody_keeps_a_row_of_its_own() -> None:
         lambda: contribution.over_epochs(
             pd.DataFrame({"run_id": [], "name": [], "group": [], "value": [], "modality": [], "epoch": [], "low": [], "high": [], "n": []}), NAMES, MODALITIES
         ),
+        lambda: synergy.synergy(pd.DataFrame({"run_id": ["a"], "name": ["contribution.phi"], "group": [None], "value": [0.1]}), NAMES, SEX, "sex"),
         lambda: groups.gap_null(pd.DataFrame(), NAMES, "sex"),
         lambda: groups.roc(pd.DataFrame(), NAMES, SEX, "sex"),
         lambda: calibration.curves(pd.DataFrame(), NAMES, SEX, "sex"),

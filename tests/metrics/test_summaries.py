@@ -11,9 +11,10 @@ from core.metrics.calibration import debiased_ece, ece, reliability
 from core.metrics.delong import delong, group_delong
 from core.metrics.equity import equity
 from core.metrics.estimate import MinimumCounts
+from core.metrics.intervals import wilson
 from core.metrics.operating_point import fit_threshold
 from core.metrics.pareto import pareto_front
-from core.metrics.rates import confusion, effective_sizes, rate_estimates
+from core.metrics.rates import confusion, effective_sizes, rate, rate_counts
 from core.metrics.seeds import mean_over_seeds, paired_over_seeds
 from tests.metrics.support import cohort
 
@@ -78,9 +79,9 @@ def test_effective_sizes() -> None:
     table = confusion(*twice)
     sizes = effective_sizes(*twice, 2, "selection_rate", cluster=patient)
     assert sizes == pytest.approx(confusion(y, guess, group).sum(axis=1), rel=0.02)
-    wide = rate_estimates(table, "selection_rate", effective=sizes)[0]
-    once = rate_estimates(confusion(y, guess, group), "selection_rate")[0]
-    assert (wide.low, wide.high) == (pytest.approx(once.low, abs=2e-3), pytest.approx(once.high, abs=2e-3))
+    wide = wilson(rate(table, "selection_rate") * sizes, sizes)
+    once = wilson(*rate_counts(confusion(y, guess, group), "selection_rate"))
+    assert np.ravel(wide) == pytest.approx(np.ravel(once), abs=2e-3)
 
 
 def test_calibration_error_debiased_for_group_size() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.results import cohort_claims
+from core.runs.folder import RunFolder
 from core.store import Store
 from core.workspace import Workspace
 from dashboard import state
@@ -61,6 +62,15 @@ def test_the_next_step_follows_what_is_there(monkeypatch: pytest.MonkeyPatch, wo
     fake_run(workspace, cohort, method="erm", epochs=3)
     app = calm(open_page(monkeypatch, workspace.root, "overview"))
     assert app.button(key="next").label == "Train another method"
+
+
+def test_what_a_training_warned_of_is_said_there_and_under_train(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    cohort = fake_cohort(workspace, patients=80)
+    run = RunFolder(workspace.runs / fake_run(workspace, cohort, epochs=2))
+    assert "stopped learning" not in words(calm(open_page(monkeypatch, workspace.root, "overview")))
+    run.update_status(alerts=["*image* has stopped learning: nothing to see."])
+    for page in ("overview", "train"):
+        assert "has stopped learning: nothing to see." in words(calm(open_page(monkeypatch, workspace.root, page)))
 
 
 def test_after_a_failure_the_next_step_is_the_reason(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:

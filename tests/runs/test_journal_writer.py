@@ -5,10 +5,14 @@ import json
 import pandas as pd
 import pytest
 
+from core.cli import main
 from core.runs.folder import RunFolder, new_status
 from core.runs.journal_writer import JournalSink
 from core.store.journal import read_part
+from core.store.query import query
+from core.training.alerts import STALLED, Alert
 from core.workspace import Workspace
+from tests.factories import fake_cohort, fake_run
 
 
 @pytest.fixture
@@ -56,3 +60,17 @@ def test_predictions_appear_as_a_whole(folder: RunFolder) -> None:
     JournalSink(folder).predictions(frame)
     pd.testing.assert_frame_equal(pd.read_parquet(folder.predictions), frame)
     assert not [p for p in folder.path.iterdir() if p.name.startswith(".predictions")]
+
+
+def test_an_alert_is_in_the_journal_the_status_and_the_cache_and_told_once(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = RunFolder(workspace.runs / fake_run(workspace, fake_cohort(workspace, patients=40), epochs=2, status="running"))
+    alert = Alert(STALLED, 1, "labs", 0.01, 30).event()
+    for _ in range(2):  # once more by a job that goes on from a checkpoint
+        sink = JournalSink(folder)
+        sink.event({"event": "alert", "time": 1.0, **alert})
+        sink.close()
+    assert folder.read_status()["alerts"] == [alert["message"]]
+    found = query(workspace, "select run_id, code, modality, group_name, n from alerts").to_dict("records")
+    assert [(row["run_id"], row["code"], row["modality"], row["n"]) for row in found] == [(folder.run_id, STALLED, "labs", 30)]
+    assert main(["runs", "--workspace", str(workspace.root)]) == 0
+    assert f"{folder.run_id}: labs has stopped learning" in capsys.readouterr().out

@@ -26,7 +26,13 @@ EPOCHS = st.builds(
     st.integers(-1, 2), NUMBER,
 )  # fmt: skip
 TELEMETRY = st.builds(lambda epoch, rows: {"event": "telemetry", "time": 1.0, "epoch": epoch, "rows": rows}, st.integers(-1, 2), st.lists(ROWS, max_size=3))
-EVENTS = st.lists(EPOCHS | TELEMETRY, max_size=6)
+ALERTS = st.builds(
+    lambda epoch, who: {
+        "event": "alert", "time": 1.0, "code": "modality_stalled", "epoch": epoch, "modality": who, "value": 0.1, "n": 9, "message": f"{who} stopped"
+    },
+    st.integers(0, 2), TEXT,
+)  # fmt: skip
+EVENTS = st.lists(EPOCHS | TELEMETRY | ALERTS, max_size=6)
 
 
 def encoded(events: list[dict[str, Any]]) -> bytes:
@@ -43,15 +49,17 @@ def test_reading_in_parts_is_reading_at_once(events: list[dict[str, Any]], cuts:
         whole = read_part(path)
         epochs: dict[Any, Any] = {}
         telemetry: dict[Any, Any] = {}
+        alerts: dict[Any, Any] = {}
         offset = 0
         for cut in [*sorted(cuts), 1.0]:
             path.write_bytes(raw[: round(cut * len(raw))])
             part = read_part(path, offset)
             epochs |= part.epochs
             telemetry |= part.telemetry
+            alerts |= part.alerts
             offset = part.offset
             assert part.skipped == 0
-    assert (epochs, telemetry, offset) == (whole.epochs, whole.telemetry, len(raw))
+    assert (epochs, telemetry, alerts, offset) == (whole.epochs, whole.telemetry, whole.alerts, len(raw))
 
 
 @settings(max_examples=25, deadline=None)

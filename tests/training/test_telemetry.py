@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import permutations
+from itertools import combinations, permutations
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,13 @@ from core.methods import get, names
 from core.methods.arithmetic import true_class_confidence
 from core.models.batch import Fused, cross_entropy
 from core.training.contribution import Scopes, contribution_rows, weighted_aucs
+from core.training.curvature import Curvature
 from core.training.engine import Engine
 from core.training.evaluate import Evaluator
 from core.training.predict import mean_features
 from core.training.presets import make_spec
 from core.training.probe import ConflictProbe, probe_rows
-from core.training.shapley import shapley_weights
+from core.training.shapley import interaction_weights, shapley_weights
 from core.training.telemetry import StepGradients, StepTelemetry, cosine_and_magnitude
 from core.training.train import as_data
 from tests.training.synthetic import SyntheticCohort
@@ -201,3 +202,59 @@ def test_relative_update_is_what_the_optimizer_did(engine: Engine) -> None:
     change = torch.cat([(a - b).flatten() for a, b in zip(after, before, strict=True)]).norm()
     assert relative is not None
     assert relative[2].item() == pytest.approx((change / torch.cat([b.flatten() for b in before]).norm()).item(), rel=1e-4)
+
+
+def test_interactions_are_what_two_say_together_beyond_apart() -> None:
+    """By hand for two players; for three, of a game of known parts; none where coalitions are sampled."""
+    rng = np.random.default_rng(0)
+    coalitions, _ = shapley_weights(2, rng)
+    values = dict(zip([(False, False), (False, True), (True, False), (True, True)], [0.0, 0.3, 0.2, 0.35], strict=True))
+    found = interaction_weights(2, [(0, 1)])
+    assert found is not None and (found @ [values[c] for c in coalitions])[0] == pytest.approx(0.35 - 0.3 - 0.2)
+    coalitions, _ = shapley_weights(3, rng)
+    # v = a + 2 b + 5 ab - 3 abc: the interaction of a and b is 5 and half of what all three have, of a and c half of it alone.
+    game = [a + 2 * b + 5 * a * b - 3 * a * b * c for a, b, c in coalitions]
+    found = interaction_weights(3, list(combinations(range(3), 2)))
+    assert found is not None and (found @ game).tolist() == pytest.approx([5 - 1.5, -1.5, -1.5])
+    assert interaction_weights(7, [(0, 1)]) is None
+
+
+def test_synergy_is_measured_for_everybody_and_each_group(engine: Engine) -> None:
+    evaluator = Evaluator(engine.network, engine.method, engine.data, "fp32")
+    outputs = evaluator.run(engine.data.rows["validation"])
+    mean, patients = mean_features(outputs, torch.arange(len(outputs.y))), engine.data.patients[outputs.rows.numpy()]
+    rows = contribution_rows(evaluator, outputs, mean, engine.network.modalities, engine.data.groups, patients, 50, np.random.default_rng(0))
+    found = {(r["modality"], r["modality_b"], r["group"]): r for r in rows if r["name"] == "contribution.synergy"}
+    assert set(found) == {(a, b, g) for a, b in combinations(engine.network.modalities, 2) for g in (None, "g0", "g1", "g2")}
+
+    def worth(*kept: int) -> float:
+        logits = evaluator.keeping(outputs, mean, tuple(m in kept for m in range(3)))
+        return float(roc_auc_score(outputs.y, (logits[:, 1] - logits[:, 0]).numpy()))
+
+    expected = (worth(0, 1) - worth(0) - worth(1) + 0.5) / 2 + (worth(0, 1, 2) - worth(0, 2) - worth(1, 2) + worth(2)) / 2
+    overall = found[("photo", "note", None)]
+    assert overall["value"] == pytest.approx(expected) and overall["low"] < overall["value"] < overall["high"]
+
+
+def test_curvature_is_the_hessians_and_leaves_no_trace(engine: Engine) -> None:
+    """Against u^T H u by two backward passes, in double precision."""
+    rows = probe_rows(engine.data, 0, 2)
+    before, weights = torch.get_rng_state(), {k: v.clone() for k, v in engine.network.state_dict().items()}
+    measured = Curvature(engine.network, engine.method, engine.data, rows).rows()
+    assert torch.equal(before, torch.get_rng_state()) and engine.network.training
+    assert all(torch.equal(v, weights[k]) for k, v in engine.network.state_dict().items())
+    network, batch = engine.network, engine.data.batch(rows)
+    network.eval()
+    assert [found["modality"] for found in measured] == ["photo", "note", "labs"] and measured[0]["value"] is not None
+    # Without the images' encoder: the second derivative of a ReLU knows nothing of the kinks that a step of any length crosses.
+    for m, found in list(enumerate(measured))[1:]:
+        block = network.last_block_parameters(m)
+        with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+            features = network.encode(batch.inputs, batch.present)
+            loss = cross_entropy(network.fuse(features, batch.present).logits, batch.y).mean()
+            gradient = torch.cat([g.flatten() for g in torch.autograd.grad(loss, block, create_graph=True)])
+            along = gradient @ (gradient.detach() / gradient.detach().norm())
+            hessian_u = torch.cat([g.flatten() for g in torch.autograd.grad(along, block)])
+        exact = float(hessian_u @ (gradient.detach() / gradient.detach().norm()))
+        assert found["name"] == "effect.curvature" and found["value"] == pytest.approx(exact, rel=0.05, abs=1e-3)
+    network.train()

