@@ -134,6 +134,7 @@ def train_methods(
     priority: str = "normal",
     launcher: str = "local",
     share: Mapping[str, float] | None = None,
+    processes: int = 1,
     wait: bool = True,
     workspace: str | Path | Workspace | None = None,
     progress: Callable[[str], None] | None = None,
@@ -150,8 +151,9 @@ def train_methods(
         every sample is judged by the network that did not see it.
     device : "auto", "cpu", "cuda" or "cuda:N". fresh : train again, from the start, what is done or has begun.
     priority : "high", "normal" or "low", of other runs that wait.
-    launcher : "local" or "ray". share : of a machine that each run takes there. wait : return when all runs are settled (they go on without this process
-    otherwise).
+    launcher : "local" or "ray". share : of a machine that each run takes there.
+    processes : of this machine that share each run, every one with a GPU of its own where there are GPUs.
+    wait : return when all runs are settled (they go on without this process otherwise).
     workspace : where cohorts and runs are kept. progress : gets a line now and then.
 
     Raises
@@ -178,7 +180,7 @@ def train_methods(
         if not chosen.n_folds:
             raise UserError(f"cohort {chosen.name!r} has no folds; bring its table again with --folds 5, or with --fold COL for its own")
         specs = of_every_fold(specs, chosen.n_folds)
-    handles = submit(place, specs, device, fresh=fresh, priority=priority, launcher=launcher, share=share)
+    handles = submit(place, specs, device, fresh=fresh, priority=priority, launcher=launcher, share=share, processes=processes)
     cached = sum(handle.cached for handle in handles)
     tell(f"{len(handles)} runs on {chosen.name}: {cached} known already, {len(handles) - cached} to train")
     if wait:

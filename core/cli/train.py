@@ -47,6 +47,13 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--address", metavar="HOST:PORT", help="of the Ray cluster (default: $RAY_ADDRESS, then one that runs on this machine)")
     parser.add_argument("--cpus-per-run", type=float, default=1.0, metavar="N", help="of the cluster's CPUs, also the threads of a run (default: 1)")
     parser.add_argument("--gpus-per-run", type=float, default=0.0, metavar="N", help="of the cluster's GPUs; .5 lets two runs share one (default: 0)")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes of this machine that share each run's batches, each with a GPU of its own where there are GPUs (default: 1)",
+    )
     parser.add_argument("--fresh", action="store_true", help="train again, from the start, what is done or has begun")
     parser.add_argument("--priority", choices=("high", "normal", "low"), default="normal", help="start before or after other runs that wait (default: normal)")
     parser.add_argument("--detach", action="store_true", help="return at once and leave the runs to themselves")
@@ -66,7 +73,8 @@ def run(args: argparse.Namespace) -> int:
         runs = train_methods(
             args.cohort, args.method, attribute=args.attribute, seeds=seeds, preset=args.preset, settings=settings, folds=args.folds,
             device=args.device, fresh=args.fresh, priority=args.priority, launcher=args.launcher,
-            share=_share(args, workspace) if args.launcher == "ray" else None, wait=not args.detach, workspace=workspace, progress=progress,
+            share=_share(args, workspace) if args.launcher == "ray" else None, processes=args.processes,
+            wait=not args.detach, workspace=workspace, progress=progress,
         )  # fmt: skip
     except KeyboardInterrupt:
         progress("The runs go on without this command: see multifair queue and multifair cancel.")

@@ -149,6 +149,12 @@ def rank(status: dict[str, Any]) -> int:
     return value if isinstance(value, int) else 0
 
 
+def processes_of(status: dict[str, Any]) -> int:
+    """How many processes of a machine share the run."""
+    value = status.get("processes", 1)
+    return value if isinstance(value, int) and value > 0 else 1
+
+
 def folders(workspace: Workspace) -> Iterator[RunFolder]:
     """Every run folder with a specification and a status, in order of its name; either may be damaged.
 

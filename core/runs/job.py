@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from core.errors import UserError, command, storage_problem
 from core.locks import Lock
+from core.runs import peers
 from core.runs.environment import describe
-from core.runs.folder import RunFolder, rank
+from core.runs.folder import RunFolder, processes_of, rank
 from core.runs.memory import peak_bytes
 from core.runs.processes import started_at
 from core.runs.queue import waiting
@@ -36,6 +37,9 @@ def main(*paths: str) -> int:
     More than one are made one set after the other in this process: it starts once, and
     seeds of one specification train together where that is possible (core/training/together.py).
     """
+    if peers.rank() > 0:
+        # The first process of a run holds its lock and tells of it; the others compute along.
+        return 0 if _train(RunFolder(Path(paths[0]))) in ("done", "cancelled") else 1
     code = 0
     for number, members in enumerate(sets_of_seeds([RunFolder(Path(path)) for path in paths])):
         if number and _give_way(members[0]):
@@ -130,7 +134,10 @@ def _running(folder: RunFolder) -> None:
 def _train_alone(members: list[RunFolder]) -> list[str]:
     (folder,) = members
     _running(folder)
-    return [_train(folder)]
+    if folder.cancel_flag.exists():
+        return ["cancelled"]
+    with peers.beside(folder, processes_of(folder.read_status())):
+        return [_train(folder)]
 
 
 def _train_together(members: list[RunFolder]) -> list[str] | None:
@@ -167,14 +174,12 @@ def _train_together(members: list[RunFolder]) -> list[str] | None:
 
 
 def _train(folder: RunFolder) -> str:
-    if folder.cancel_flag.exists():
-        return "cancelled"
     device, place = _prepared(folder)
     # Late imports: the status says "running" at once, not after seconds of loading torch.
     from core import cohort as cohorts
     from core.runs.journal_writer import JournalSink
     from core.runs.spec import RunSpec
-    from core.training.train import train
+    from core.training.train import Silent, train
 
     workspace = Workspace.open(folder.path.parent.parent)
     spec = RunSpec.from_dict(folder.read_spec()["spec"])
@@ -182,8 +187,9 @@ def _train(folder: RunFolder) -> str:
         raise UserError(
             f"the method {spec.train.method} (or an encoder class) has changed since this run was asked for: ask for it anew with {command('train')}"
         )
-    _environment(folder, place)
-    sink = JournalSink(folder)
+    sink: JournalSink | Silent = Silent() if peers.rank() > 0 else JournalSink(folder)
+    if peers.rank() == 0:
+        _environment(folder, place)
     try:
         return train(
             cohorts.load(workspace, spec.cohort_id).at_fold(spec.fold),
@@ -217,7 +223,7 @@ def _threads() -> int:
 def _environment(folder: RunFolder, place: torch.device) -> None:
     from core.training import device as devices
 
-    write_json(folder.environment, describe(devices.describe(place), _threads()))
+    write_json(folder.environment, describe(devices.describe(place), _threads()) | {"processes": processes_of(folder.read_status())})
 
 
 def _changed(folder: RunFolder) -> bool:

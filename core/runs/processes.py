@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -14,15 +15,21 @@ import psutil
 from core.runs.environment import ROOT
 
 SAME_START_SECONDS = 0.05
+PR_SET_PDEATHSIG = 1
 
 
 def start(
-    module: str, arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None, preexec: Callable[[], None] | None = None
+    module: str,
+    arguments: Sequence[str],
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    preexec: Callable[[], None] | None = None,
+    apart: bool = True,
 ) -> subprocess.Popen[bytes]:
     """Run `python -m module` in a session of its own, its output appended to `log`.
 
     It lives on when we end, whether by a closed terminal, Ctrl-C or kill -9. `preexec`:
-    called in the new process before it begins.
+    called in the new process before it begins. `apart=False`: it stays in our session and group.
     """
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     with log.open("ab") as output:
@@ -34,9 +41,15 @@ def start(
             stderr=subprocess.STDOUT,
             cwd=log.parent,
             env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **(environment or {})},
-            start_new_session=True,
+            start_new_session=apart,
             preexec_fn=preexec,
         )
+
+
+def die_with_parent() -> None:
+    """For `preexec`: the new process ends when the one that started it is gone. On Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def started_at(pid: int) -> float | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from core.errors import DamagedFile, UserError
 from core.locks import holding, is_held
-from core.runs import processes
+from core.runs import processes as own_processes
 from core.runs.dead_runs import LAUNCHERS, launcher_lock, launcher_of, settle_dead_runs
 from core.runs.folder import RunFolder, described, find, folders, new_status, rank
 from core.runs.queue_settings import change_settings, parallel, queue_settings, set_parallel, threads_per_job, wake
@@ -22,6 +22,7 @@ from core.workspace import Workspace, write_json
 
 MODULES = {"local": ("core.runs.worker", "queue.log"), "ray": ("core.runs.ray_launcher", "queue.ray.log")}
 """Launcher -> the module that starts its runs, and where that writes."""
+MOST_PROCESSES = 64
 PRIORITIES = {"low": -1, "normal": 0, "high": 1}
 
 __all__ = ["PRIORITIES", "RunHandle", "cancel", "ensure_worker", "move", "parallel", "pause", "resume", "retry", "retry_failed",
@@ -49,16 +50,26 @@ def submit(
     priority: str = "normal",
     launcher: str = "local",
     share: Mapping[str, float] | None = None,
+    processes: int = 1,
 ) -> list[RunHandle]:
     """Ask for runs. Each is trained once, however often and by whomever it is asked for.
 
     A done run answers from the cache; a queued or running one is shared; a failed,
     cancelled or damaged one is queued again. `start`: see to it that a worker makes them.
     `fresh`: train what is done or has a checkpoint again, from the start. `launcher`: `local`
-    or `ray`; `share`: cpus and gpus that each run takes of a cluster.
+    or `ray`; `share`: cpus and gpus that each run takes of a cluster. `processes`: of this
+    machine that share each run, every one with a GPU of its own where there are GPUs.
     """
+    if not 1 <= processes <= MOST_PROCESSES or (processes > 1 and launcher != "local"):
+        raise UserError(f"a run takes from 1 to {MOST_PROCESSES} processes, and more than one on this machine alone (launcher local)")
     settle_dead_runs(workspace)
-    options = {"requested_device": device, "priority": _priority(priority), "launcher": launcher, "share": dict(share) if share else None}
+    options = {
+        "requested_device": device,
+        "priority": _priority(priority),
+        "launcher": launcher,
+        "share": dict(share) if share else None,
+        "processes": processes,
+    }
     if launcher not in LAUNCHERS:
         raise UserError(f"a launcher is {' or '.join(LAUNCHERS)}, not {launcher!r}")
     handles = [_submit(workspace, spec, options, fresh) for spec in specs]
@@ -154,7 +165,7 @@ def _queue_again(folder: RunFolder, fresh: bool, options: dict[str, Any]) -> Non
             _set_aside(folder.predictions, f"predictions.attempt{attempt}.parquet")
         folder.predictions.unlink(missing_ok=True)
         folder.cancel_flag.unlink(missing_ok=True)
-        kept = {name: status[name] for name in ("requested_device", "priority", "launcher", "share") if name in status}
+        kept = {name: status[name] for name in ("requested_device", "priority", "launcher", "share", "processes") if name in status}
         folder.write_status(new_status() | {"created": status["created"], "attempt": attempt + 1} | kept | options)
 
 
@@ -274,4 +285,4 @@ def ensure_worker(workspace: Workspace) -> None:
     for launcher in idle:
         if any(status["status"] in wanted and launcher_of(status) == launcher for status in statuses):
             module, log = MODULES[launcher]
-            processes.start(module, [str(workspace.root)], workspace.root / log)
+            own_processes.start(module, [str(workspace.root)], workspace.root / log)

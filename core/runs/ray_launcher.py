@@ -8,9 +8,7 @@ The storage must honour file locks between nodes (NFS version 4 and cluster file
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -34,7 +32,6 @@ LAUNCHER = "ray"
 LOOK_SECONDS = 1.0
 ANSWER_SECONDS = 5.0
 CANCEL_GRACE_SECONDS = 15.0
-PR_SET_PDEATHSIG = 1
 
 
 def check(address: str | None) -> None:
@@ -153,22 +150,16 @@ def claimable(folder: RunFolder) -> bool:
 
 
 def _run_job(folder: RunFolder, share: dict[str, float]) -> int:
-    """The job as a process of its own, ended with this one; returns as subprocess does."""
+    """The job as a process of its own, ended with this one (a node that Ray has given up must not go on training); returns as subprocess does."""
     threads = str(max(1, int(share["cpus"])))
     environment = {name: threads for name in (THREADS_VARIABLE, "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    process = processes.start(JOB_MODULE, [str(folder.path)], folder.log, {**environment, "OMP_WAIT_POLICY": "PASSIVE"}, preexec=_die_with_parent)
+    process = processes.start(JOB_MODULE, [str(folder.path)], folder.log, {**environment, "OMP_WAIT_POLICY": "PASSIVE"}, preexec=processes.die_with_parent)
     while True:
         try:
             return process.wait(LOOK_SECONDS)
         except subprocess.TimeoutExpired:
             if folder.cancel_flag.exists() and time.time() - folder.cancel_flag.stat().st_mtime > CANCEL_GRACE_SECONDS:
                 process.kill()
-
-
-def _die_with_parent() -> None:
-    """In the child before it begins: a node that Ray has given up must not go on training."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _ray() -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.errors import DamagedFile
 from core.models.spec import FROZEN_SUFFIX
-from core.runs.folder import RunFolder, rank
+from core.runs.folder import RunFolder, processes_of, rank
 from core.runs.spec import canonical_json
 
 MOST_TOGETHER = 8
@@ -65,7 +65,7 @@ def for_one_process(queue: Sequence[RunFolder], places: int, kinds_of: Callable[
 
 
 def _alike(folder: RunFolder, kinds_of: Callable[[str], Mapping[str, str]]) -> str | None:
-    """What small runs of one process have in common; None for a large or damaged one."""
+    """What small runs of one process have in common; None for a large or damaged one, and for one that several processes share."""
     try:
         spec = folder.read_spec()["spec"]
     except DamagedFile:
@@ -74,4 +74,6 @@ def _alike(folder: RunFolder, kinds_of: Callable[[str], Mapping[str, str]]) -> s
     if not kinds or not is_small(spec, kinds):
         return None
     status = folder.read_status()
+    if processes_of(status) > 1:
+        return None
     return canonical_json({"cohort": spec["cohort_id"], "network": spec["network"], "device": status.get("requested_device"), "rank": rank(status)})

@@ -17,7 +17,7 @@ from core.errors import UserError
 from core.locks import Lock
 from core.runs import memory, processes
 from core.runs.dead_runs import launcher_of, settle_dead, worker_lock
-from core.runs.folder import RunFolder, described, folders
+from core.runs.folder import RunFolder, described, folders, processes_of
 from core.runs.job import THREADS_VARIABLE
 from core.runs.queue import waiting
 from core.runs.queue_settings import WAKE, parallel, queue_settings, threads_per_job
@@ -127,10 +127,11 @@ class Worker:
         settings = queue_settings(self.workspace)
         queue = [] if settings.paused else [folder for folder in waiting(self.workspace, "local") if folder.run_id not in self.children]
         # By process: one may make several runs.
-        processes_of = {self._pid(run_id, status): run_id for run_id, status in running.items()}
-        free = max(0, parallel(self.workspace) - len(processes_of))
+        one_of_each = {self._pid(run_id, status): run_id for run_id, status in running.items()}
+        busy = {run_id: running[run_id] for run_id in one_of_each.values()}
+        free = max(0, parallel(self.workspace) - sum(processes_of(status) for status in busy.values()))
         if queue and free:
-            self._start_some(queue, free, {run_id: running[run_id] for run_id in processes_of.values()}, settings.memory_gb)
+            self._start_some(queue, free, busy, settings.memory_gb)
         return len(queue)
 
     def _start_some(self, queue: list[RunFolder], free: int, running: dict[str, dict[str, Any]], memory_gb: float | None) -> None:
@@ -142,12 +143,16 @@ class Worker:
         limit = None if memory_gb is None else memory_gb * 1e9
         while queue and free:
             together = for_one_process(queue, free, self._kinds)
-            needed = self._needed(together[0].run_id, specs, peaks)
+            places = processes_of(together[0].read_status())
+            if places > free and taken:
+                # It waits for as many places as it takes; on a machine with fewer in all it has them all.
+                return
+            needed = places * self._needed(together[0].run_id, specs, peaks)
             if not memory.fits(needed, taken, limit, memory.available_bytes()):
                 return
             self._launch(together)
             taken.append((needed, 0))
-            queue, free = [folder for folder in queue if folder not in together], free - 1
+            queue, free = [folder for folder in queue if folder not in together], max(0, free - places)
 
     def _kinds(self, cohort_id: str) -> dict[str, str]:
         """Kinds of the cohort's modalities by name; none where it cannot be read, which the run itself will say."""

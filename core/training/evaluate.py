@@ -207,6 +207,12 @@ class Evaluator:
         sample, those who lack the modality included. Without `keep_group` every sample's
         group counts as unknown: with nothing kept all samples are then alike.
         """
+        if all(keep) and keep_group:
+            return outputs.logits
+        if not any(keep) and not (keep_group and self.method.uses_group):
+            # One stands for all.
+            present, unknown = torch.ones_like(outputs.present[:1]), torch.full_like(outputs.group[:1], -1)
+            return self.fuse(mean[None].to(outputs.features.dtype), present, unknown).logits.expand(len(outputs.rows), -1)
         kept = torch.tensor(keep, device=mean.device)
         group = outputs.group if keep_group else torch.full_like(outputs.group, -1)
         return self.fuse(torch.where(kept[:, None], outputs.features, mean), outputs.present | ~kept, group).logits

@@ -43,6 +43,7 @@ class StackedNetwork:
         for name, stack in self.weights.items():
             for s, parameter in enumerate(self._own[name]):
                 parameter.data = stack.data[s]
+        self._alone = [parameter for own in self._own.values() for parameter in own]
         self._running = {name: self._stacked_buffer(name) for name, value in networks[0].named_buffers() if value.is_floating_point()}
 
     def _stacked_buffer(self, name: str) -> Tensor:
@@ -55,8 +56,8 @@ class StackedNetwork:
         return stack
 
     @torch.no_grad()
-    def gather_gradients(self) -> None:
-        """Join gradients that came by the stack with those that came by the networks themselves; both then see the sum.
+    def gather_gradients(self, show: bool) -> None:
+        """Join gradients that came by the stack with those that came by the networks themselves; with `show` both then see the sum.
 
         A weight that no gradient has reached keeps None, which optimizers pass over.
         """
@@ -68,9 +69,9 @@ class StackedNetwork:
                     if parameter.grad is not None:
                         gradient[s] += parameter.grad
                 stack.grad = gradient
-            if stack.grad is not None:
-                for s, parameter in enumerate(own):
-                    parameter.grad = stack.grad[s]
+            if show and stack.grad is not None:
+                for parameter, part in zip(own, stack.grad.unbind(0), strict=True):
+                    parameter.grad = part
 
     @torch.no_grad()
     def take_gradients(self) -> None:
@@ -81,10 +82,10 @@ class StackedNetwork:
                     stack.grad[s].copy_(parameter.grad)
 
     def forget_gradients(self) -> None:
-        for name, stack in self.weights.items():
+        for stack in self.weights.values():
             stack.grad = None
-            for parameter in self._own[name]:
-                parameter.grad = None
+        for parameter in self._alone:
+            parameter.grad = None
 
     def own(self, name: str, s: int) -> nn.Parameter:
         """The parameter of network s that is a view of the stack."""
@@ -103,8 +104,10 @@ class StackedNetwork:
         s, n = features.shape[:2]
         token = self.weights["fusion.token"][:, None, None].expand(s, n, 1, -1)
         x = torch.cat([token, features + self.weights["fusion.modality"][:, None]], dim=2)
+        last = len(fusion.layers.layers) - 1
         for i, layer in enumerate(fusion.layers.layers):
-            x = self._layer(f"fusion.layers.layers.{i}", cast(nn.TransformerEncoderLayer, layer), x)
+            # Of the last layer only the fused token is read, so that only it is carried on.
+            x = self._layer(f"fusion.layers.layers.{i}", cast(nn.TransformerEncoderLayer, layer), x, 1 if i == last else x.shape[2])
         hidden = functional.gelu(self._norm("fusion.neck.1", self._linear("fusion.neck.0", x[:, :, 0])))
         last_input = self._dropout(hidden, fusion.neck[3])
         return Fused(self._linear("fusion.head", last_input), last_input)
@@ -146,23 +149,30 @@ class StackedNetwork:
             cast(Tensor, counted).add_(1)
         return (x - own_mean[:, None]) / (own_variance[:, None] + norm.eps).sqrt()
 
-    def _layer(self, name: str, layer: nn.TransformerEncoderLayer, x: Tensor) -> Tensor:
-        x = x + self._attention(f"{name}.self_attn", layer, self._norm(f"{name}.norm1", x))
-        hidden = self._dropout(functional.gelu(self._linear(f"{name}.linear1", self._norm(f"{name}.norm2", x))), layer.dropout)
-        return x + self._dropout(self._linear(f"{name}.linear2", hidden), layer.dropout2)
+    def _layer(self, name: str, layer: nn.TransformerEncoderLayer, x: Tensor, kept: int) -> Tensor:
+        """The first `kept` tokens after the layer, from all tokens x (S, N, T, D).
 
-    def _attention(self, name: str, layer: nn.TransformerEncoderLayer, x: Tensor) -> Tensor:
+        Noise is drawn for all tokens, so that what follows in a stream is what it would be alone.
+        """
+        tokens = x.shape[2]
+        x = x[:, :, :kept] + self._attention(f"{name}.self_attn", layer, self._norm(f"{name}.norm1", x), kept)
+        hidden = self._dropout(functional.gelu(self._linear(f"{name}.linear1", self._norm(f"{name}.norm2", x))), layer.dropout, tokens)
+        return x + self._dropout(self._linear(f"{name}.linear2", hidden), layer.dropout2, tokens)
+
+    def _attention(self, name: str, layer: nn.TransformerEncoderLayer, x: Tensor, kept: int) -> Tensor:
         attention = layer.self_attn
         s, n, t, d = x.shape
-        packed = self._affine(x, self.weights[f"{name}.in_proj_weight"], self.weights[f"{name}.in_proj_bias"])
-        query, key, value = (part.view(s, n, t, attention.num_heads, -1).transpose(2, 3) for part in packed.split(d, dim=-1))
+        weight, bias = self.weights[f"{name}.in_proj_weight"], self.weights[f"{name}.in_proj_bias"]
+        asked = self._affine(x[:, :, :kept], weight[:, :d], bias[:, :d])
+        packed = self._affine(x, weight[:, d:], bias[:, d:])
+        query, key, value = (part.unflatten(-1, (attention.num_heads, -1)).transpose(2, 3) for part in (asked, *packed.split(d, dim=-1)))
         share = (query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5).softmax(-1)
         if attention.dropout > 0:
-            share = share * self._noise((n, attention.num_heads, t, t), attention.dropout)
-        joined = (share @ value).transpose(2, 3).reshape(s, n, t, d)
+            share = share * self._noise((n, attention.num_heads, t, t), attention.dropout)[:, :, :, :kept]
+        joined = (share @ value).transpose(2, 3).reshape(s, n, kept, d)
         given = self._linear(f"{name}.out_proj", joined)
         # What attention returns lies with its tokens first, and noise is drawn in the order in which numbers lie.
-        return given * self._noise((t, n, d), layer.dropout1.p).transpose(1, 2) if layer.dropout1.p > 0 else given
+        return given * self._noise((t, n, d), layer.dropout1.p).transpose(1, 2)[:, :, :kept] if layer.dropout1.p > 0 else given
 
     def _linear(self, name: str, x: Tensor) -> Tensor:
         return self._affine(x, self.weights[f"{name}.weight"], self.weights[f"{name}.bias"])
@@ -177,9 +187,13 @@ class StackedNetwork:
         between = (len(x),) + (1,) * (x.dim() - 2) + (-1,)
         return functional.layer_norm(x, x.shape[-1:]) * self.weights[f"{name}.weight"].view(between) + self.weights[f"{name}.bias"].view(between)
 
-    def _dropout(self, x: Tensor, dropout: nn.Module) -> Tensor:
+    def _dropout(self, x: Tensor, dropout: nn.Module, tokens: int | None = None) -> Tensor:
+        """`tokens`: how many there are in all, where x (S, N, kept, D) has only the first ones."""
         share = cast(nn.Dropout, dropout).p
-        return x * self._noise(tuple(x.shape[1:]), share) if share > 0 else x
+        if share == 0:
+            return x
+        shape = tuple(x.shape[1:])
+        return x * (self._noise(shape, share) if tokens is None else self._noise((shape[0], tokens, shape[2]), share)[:, :, : shape[1]])
 
     def _noise(self, shape: tuple[int, ...], share: float) -> Tensor:
         """(S, *shape): 0 with probability `share`, else 1 / (1 - share); one stream per network."""

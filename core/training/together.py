@@ -187,7 +187,10 @@ class _Together:
                 step.features.register_hook(_multiplied(factors.detach().unsqueeze(-1)))
         network.forget_gradients()
         torch.stack(losses).sum().backward()
-        network.gather_gradients()
+        changed = type(self.engines[0].method).after_backward is not Method.after_backward
+        network.gather_gradients(show=changed)
+        if not changed:
+            return
         for engine, step in zip(self.engines, steps, strict=True):
             engine.method.after_backward(step)
         network.take_gradients()

@@ -84,7 +84,7 @@ def train(
     shards.join(place)
     if shards.rank() > 0:
         # All processes compute the same; one tells of it.
-        sink, checkpoint = _Silent(), None
+        sink, checkpoint = Silent(), None
     method = get(spec.method)
     try:
         names = method.modalities(method.parse_settings(spec.settings), tuple(cohort.modality_names))
@@ -97,13 +97,16 @@ def train(
     return Training(cohort, Engine(data, spec), sink, should_stop, checkpoint).run(resume)
 
 
-class _Silent:
+class Silent:
     """Where a process reports to that trains with others and is not the first."""
 
     def event(self, event: Event) -> None:
         pass
 
     def predictions(self, frame: pd.DataFrame) -> None:
+        pass
+
+    def close(self) -> None:
         pass
 
 

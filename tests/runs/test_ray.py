@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -18,6 +21,8 @@ from core.runs.queue import waiting
 from core.runs.queue_settings import change_settings
 from core.runs.ray_launcher import check, claimable, places, share_of
 from core.runs.wait import wait
+from core.runs.worker import JOB_MODULE
+from core.workspace import Workspace
 from tests.runs.conftest import Tiny, eventually
 
 STORE = 80 * 1024 * 1024
@@ -53,6 +58,32 @@ def test_a_sweep_on_two_nodes_survives_the_loss_of_one(cluster: Any, tiny: Tiny)
     wait(tiny.workspace, [spec.run_id], lambda _: None)
     assert pd.read_parquet(lost.predictions).equals(on_cluster)
     eventually(lambda: not tiny.processes("core.runs.ray_launcher"))
+
+
+@pytest.mark.slow
+def test_forty_runs_on_two_nodes_of_which_one_is_lost_are_complete_and_equal(cluster: Any, tiny: Tiny, tmp_path: Path) -> None:
+    node = cluster.add_node(num_cpus=1, object_store_memory=STORE)
+    specs = tiny.plan("erm", "multifair", seeds=tuple(range(1, 21)), epochs=3)
+    shutil.copytree(tiny.workspace.root, tmp_path / "calm")
+    calm = Workspace.open(tmp_path / "calm")
+    submit(calm, specs, start=False)
+    expected = [RunFolder(calm.runs / spec.run_id) for spec in specs]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-m", JOB_MODULE, *(str(folder.path) for folder in expected)], env=environment, check=False)
+    assert done.returncode == 0
+    change_settings(tiny.workspace, ray_address=cluster.address)
+    submit(tiny.workspace, specs, launcher="ray", share={"cpus": 1, "gpus": 0})
+    folders = [find(tiny.workspace, spec.run_id) for spec in specs]
+    eventually(lambda: sum(folder.read_status()["status"] == "done" for folder in folders) >= 6, 1200)
+    eventually(lambda: sum(folder.checkpoint.exists() and folder.read_status()["status"] == "running" for folder in folders) == 2, 1200)
+    cluster.remove_node(node, allow_graceful=False)
+    wait(tiny.workspace, [spec.run_id for spec in specs], lambda _: None)
+    statuses = [folder.read_status() for folder in folders]
+    assert [status["status"] for status in statuses] == ["done"] * 40, [status["reason"] for status in statuses]
+    assert 41 <= sum(status["attempt"] for status in statuses) <= 42, "what was lost went on, the others were made once"
+    for one, other in zip(folders, expected, strict=True):
+        assert pd.read_parquet(one.predictions).equals(pd.read_parquet(other.predictions)), one.run_id
+    assert not any(path.name.startswith(".") and path.name != ".lock" for path in tiny.workspace.runs.rglob("*"))
 
 
 @pytest.mark.slow
