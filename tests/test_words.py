@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("core", "dashboard", "pages")
 REFUSED = re.compile(
     r"\bshall\b|gradients? fight|handed on\b|\bthere already\b|for want of|at their word|'s business\b|\bon both counts\b|random deals?\b|cannot be told"
-    r"|\bmend(ed|s)?\b|\bproven\b|\btake[ns]? back\b|\b(are|is) no (numbers?|probabilit|patients|increasing|attribute of|group of|texts?\b)"
+    r"|\bmend(ed|s)?\b|\bproven\b|\b(are|is) no (numbers?|probabilit|patients|increasing|attribute of|group of|texts?\b)"
     r"|\bhave no (sex|age|race)\b|\bless (the )?model\b",
     re.IGNORECASE,
 )
