@@ -122,19 +122,7 @@ def test_upload_map_choose_audit_read_and_take_away(empty: tuple[str, Workspace]
     _add_score(page)
     explained(page, "First rows")
     explained(page, "Predicted label, model, split, weights")
-    tolerance = widget(page, "audit-tolerance").locator("input")
-    tolerance.fill("0.1")
-    tolerance.press("Enter")
-    choose(page, "audit-missing", "left out (and counted)")
-    choose(page, "audit-point", "a sensitivity of")
-    target = widget(page, "audit-target-sensitivity").locator("input")
-    target.fill("0.8")
-    target.press("Enter")
-    settle(page, PATIENCE)
-    flip(page, "audit-each")
-    draws = widget(page, "audit-draws").get_by_role("slider").first
-    draws.press("ArrowLeft")
-    settle(page, PATIENCE)
+    _choose_options(page)
     press(page, "start-audit")
     in_address(page, "audit=")
     says(page, ".st-key-answer", "disparity")
@@ -163,9 +151,12 @@ def test_upload_map_choose_audit_read_and_take_away(empty: tuple[str, Workspace]
     rows = downloads(page, "audit-forest", tmp_path)
     assert any(r.get("value") and abs(float(r["value"]) - group["auc"]) < 1e-9 for r in rows)
     widget(page, "audit-downloads").get_by_role("button").first.click()
+    kept_back = json.loads(download(page, "Everything (JSON)", tmp_path).read_text(encoding="utf-8"))["data"]["audit"]
+    assert kept_back["suppression"]["below"] == 11, "files leave the machine"
+    flip(page, "audit-hide")
     html = download(page, "Report (HTML)", tmp_path).read_text(encoding="utf-8")
     assert interval(group["auc"], *group["auc_ci"]) in html
-    assert json.loads(download(page, "Everything (JSON)", tmp_path).read_text(encoding="utf-8"))
+    assert "suppression" not in json.loads(download(page, "Everything (JSON)", tmp_path).read_text(encoding="utf-8"))["data"]["audit"]
     assert download(page, "Tables (zip of CSV)", tmp_path).stat().st_size > 500
     page.keyboard.press("Escape")
     explained(page, "How to read this")
@@ -174,6 +165,22 @@ def test_upload_map_choose_audit_read_and_take_away(empty: tuple[str, Workspace]
     press(page, f"open-{kept.audit_id}")
     in_address(page, kept.audit_id)
     says(page, ".st-key-answer", "disparity")
+
+
+def _choose_options(page: Any) -> None:
+    tolerance = widget(page, "audit-tolerance").locator("input")
+    tolerance.fill("0.1")
+    tolerance.press("Enter")
+    choose(page, "audit-missing", "left out (and counted)")
+    choose(page, "audit-point", "a sensitivity of")
+    target = widget(page, "audit-target-sensitivity").locator("input")
+    target.fill("0.8")
+    target.press("Enter")
+    settle(page, PATIENCE)
+    flip(page, "audit-each")
+    draws = widget(page, "audit-draws").get_by_role("slider").first
+    draws.press("ArrowLeft")
+    settle(page, PATIENCE)
 
 
 def _add_score(page: Any) -> None:
