@@ -13,6 +13,7 @@ import streamlit as st
 from core.charts.text import count, listing, plural
 from core.cohort import images as pixels
 from core.cohort.checks import check
+from core.cohort.folds import FEWEST
 from core.cohort.guess import propose_roles
 from core.cohort.ingest import ingest
 from core.cohort.manifest import read_manifest
@@ -20,6 +21,7 @@ from core.cohort.preparation import BAND, parse_bins, prepared, prepared_for
 from core.cohort.schema import Roles, validate
 from core.cohort.sources import ImageSource, Unreadable, open_source
 from core.errors import UserError
+from core.tables.splits import folds
 from dashboard import state
 from dashboard.draft import TABLES, Draft, readable_roots
 from dashboard.escape import md
@@ -32,6 +34,8 @@ from dashboard.table_reading import ReadChoices, choose_and_read
 from dashboard.uploads import free
 
 PREVIEW_ROWS = 5
+FOLDS = (3, 5, 10)
+"""Numbers of folds that are offered."""
 PREVIEW_IMAGES = 6
 
 
@@ -235,7 +239,37 @@ def _complete(draft: Draft, table: pd.DataFrame, edited: pd.DataFrame, guessed: 
         if meaning.unclear:
             raise UserError(f"choose what counts as the outcome in {label}: its values do not say it")
     roles = roles_from(edited, meaning.positive or "", guessed.titles if guessed else None)
-    return _groups(draft, table, replace(roles, uncertain=meaning.uncertain, blank=meaning.blank), guessed)
+    roles = replace(roles, uncertain=meaning.uncertain, blank=meaning.blank, classes=meaning.classes)
+    return _division(draft, table, _groups(draft, table, roles, guessed), guessed)
+
+
+def _division(draft: Draft, table: pd.DataFrame, roles: Roles, guessed: Roles | None) -> Roles:
+    """The roles with folds of cross-validation and the column whose rows stay together, where they are chosen."""
+    own = [
+        c for c in table.columns if c not in (roles.split, roles.label) and len(folds(table[c].dropna().unique()) or ()) >= FEWEST and table[c].notna().all()
+    ]
+    few = [c for c in table.columns if c not in (roles.label, roles.split, roles.patient_id) and FEWEST <= table[c].nunique() <= 0.5 * len(table)]
+    with st.expander("Splits and folds", icon=":material/call_split:"):
+        said = (
+            f"The column {roles.split} divides the table; its test set is kept as it is."
+            if roles.split
+            else "Patients are divided 60 : 20 : 20, with labels and groups in proportion."
+        )
+        st.caption(md(said))
+        choices = ["none", *(f"made here: {k}" for k in FOLDS), *(f"of the column {c}" for c in own)]
+        usual = f"of the column {guessed.fold}" if guessed and guessed.fold else f"made here: {guessed.folds}" if guessed and guessed.folds else "none"
+        how = st.selectbox(
+            "Folds for cross-validation", choices, index=choices.index(usual) if usual in choices else 0, key=f"folds-{draft.token}", width=320,
+            help="For small cohorts: every patient is judged once, by a network that was not trained on them. A test set of the table stays locked.",
+        )  # fmt: skip
+        sites = ["none", *few]
+        site = st.selectbox(
+            "Keep rows together by", sites, index=sites.index(guessed.site) if guessed and guessed.site in sites else 0, key=f"site-{draft.token}", width=320,
+            help="Besides the patient: a hospital or scanner whose rows must lie in one split, so that results speak of new ones.",
+        )  # fmt: skip
+    fold = how.removeprefix("of the column ") if how.startswith("of the column ") else None
+    made = int(how.rsplit(" ", 1)[1]) if how.startswith("made here") else 0
+    return replace(roles, folds=made, fold=fold, site=None if site == "none" else site)
 
 
 def _groups(draft: Draft, table: pd.DataFrame, roles: Roles, guessed: Roles | None) -> Roles:

@@ -11,14 +11,15 @@ from core.charts.cohort_mosaic import group_label_mosaic
 from core.charts.text import count, listing, percent, plural
 from core.cohort.cohort import Cohort, load
 from core.cohort.composition import group_counts
+from core.report.datasheet import split_counts
 from dashboard import state
 from dashboard.chart_block import chart_block
 from dashboard.components import answer, section
 from dashboard.escape import md
 from dashboard.findings import show_findings
 from dashboard.number_table import NOTHING, numbers
+from dashboard.split_checks import split_plan_table
 
-SPLITS = ("train", "validation", "test")
 IMAGES_PER_GROUP = 5
 MOST_ASIDE = 200
 
@@ -42,18 +43,6 @@ def presence(data: Cohort, attribute: str) -> pd.DataFrame:
         for group in dict.fromkeys(values):
             mask = np.array([v == group for v in values]) if group is not None else np.array([v is None for v in values])
             rows.append({"modality": modality, "group": group, "n": int(mask.sum()), "present": int(there[mask].sum())})
-    return pd.DataFrame(rows)
-
-
-def split_counts(data: Cohort) -> pd.DataFrame:
-    """Columns split, samples, patients, positives, share."""
-    rows = []
-    for split in SPLITS:
-        part = data.table[data.table["split"] == split]
-        rows.append(
-            {"split": split, "samples": len(part), "patients": int(part["patient_id"].nunique()), "with the outcome": int((part["y"] > 0).sum()),
-             "share": float((part["y"] > 0).mean()) if len(part) else None}
-        )  # fmt: skip
     return pd.DataFrame(rows)
 
 
@@ -88,6 +77,7 @@ def datasheet(cohort_id: str, attribute: str | None) -> None:
     else:
         st.info("No column is marked as a sensitive attribute: groups cannot be compared on this cohort.", icon=":material/info:")
         _splits(data)
+    split_plan_table(data, attribute)
     section("What the checks found")
     show_findings(data.findings, "Every check passed", key="cohort-findings")
     _set_aside(data)
@@ -99,9 +89,11 @@ def _splits(data: Cohort) -> None:
     frame = split_counts(data)
     made = data.manifest.get("splits_made", False)
     origin = "Splits made here, by patient, with labels and groups in equal shares" if made else f"Splits as the column {data.roles.split} says"
+    if data.n_folds:
+        origin += f", and {data.n_folds} folds for cross-validation"
     with st.container(key="block-splits"):
         st.markdown(f"## {md(origin)}; no patient is in two splits.")
-    heads = {"split": "Split", "samples": "Samples", "patients": "Patients", "with the outcome": "With the outcome", "share": "Share"}
+    heads = {"split": "Split", "samples": "Samples", "patients": "Patients", "positives": "With the outcome", "share": "Share"}
     st.dataframe(
         numbers(frame.rename(columns=heads), {"Share": percent}), hide_index=True, width="stretch", placeholder=NOTHING,
         alt="; ".join(f"{r['split']}: {r['samples']} samples" for r in frame.to_dict("records")),

@@ -17,6 +17,9 @@ from core.tables.numbers import to_number
 from dashboard.chart_block import chart_block
 from dashboard.escape import md
 
+MOST_GROUPS = 40
+"""Attributes with more values are not merged by hand."""
+
 
 def merge_boxes(values: pd.Series, attribute: str, key: str, before: Sequence[str] = ()) -> list[str]:
     """A box for values that look like one group, or like no group; returns the merges that are ticked, as `--merge` takes them."""
@@ -27,7 +30,24 @@ def merge_boxes(values: pd.Series, attribute: str, key: str, before: Sequence[st
         label = f"{md(attribute)}: {md(proposal.reason)} ({plural(proposal.rows, 'row')}): {md(does)}"
         if st.checkbox(label, value=text in before, key=f"merge-{key}-{text}"):
             chosen.append(text)
-    return chosen
+    by_hand = _by_hand(values, attribute, key)
+    return [*chosen, by_hand] if by_hand else chosen
+
+
+def _by_hand(values: pd.Series, attribute: str, key: str) -> str | None:
+    """Groups that a person puts together, such as small ones, as `--merge` takes them; None where none are."""
+    counts = values.dropna().astype(str).value_counts()
+    free = [str(v) for v in counts.index if not set(str(v)) & set(",:")]
+    if not 3 <= len(counts) <= MOST_GROUPS or len(free) < 2:
+        return None
+    with st.expander(f"Put groups of {md(attribute)} together", icon=":material/merge:"):
+        together = st.multiselect("Groups", free, key=f"together-{key}-{attribute}", format_func=lambda v: f"{v} ({counts[v]})", select_all=False)
+        name = st.text_input("Name of the new group", value=" or ".join(together), key=f"together-name-{key}-{attribute}-{len(together)}", width=320)
+    if len(together) < 2 or not name.strip():
+        return None
+    if set(name) & set(",:"):
+        raise UserError(f"the name '{name}' of a group holds a comma or a colon; leave these out")
+    return f"{attribute}={name.strip()}:{','.join(v for v in together if v != name.strip())}"
 
 
 def is_banded(values: pd.Series) -> bool:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
+from core.cohort.classes import MOST, any_but_first
 from core.errors import UserError
-from core.tables.labels import distinct, is_uncertain, known_positive, positive_choices, stated_rule
+from core.tables.labels import distinct, is_uncertain, joined_findings, known_positive, positive_choices, stated_rule
 from dashboard.escape import md
 
 MOST_VALUES = 60
@@ -24,6 +25,8 @@ class LabelChoice:
     uncertain: str = "exclude"
     blank: str = "exclude"
     unclear: bool = False
+    classes: tuple[str, ...] = ()
+    """Three or more values that are told apart, the one without disease first; only where they were asked for."""
 
 
 def label_editor(values: pd.Series, title: str, key: str, usual: str | None = None, *, always: bool = False) -> LabelChoice:
@@ -51,6 +54,11 @@ def label_editor(values: pd.Series, title: str, key: str, usual: str | None = No
         width=320,
         help="A value, a grade from which on (>=), or a finding that the cell must contain. All other values are negative.",
     )
+    if len(present) > 2 and not joined_findings(present):
+        classes = _classes(present, key) if always else ()
+        if classes:
+            return LabelChoice(any_but_first(classes), classes=classes)
+        chosen = _several(present, chosen, key)
     if chosen is None:
         return LabelChoice(unclear=True)
     rule = stated_rule(str(chosen), present)
@@ -63,3 +71,21 @@ def label_editor(values: pd.Series, title: str, key: str, usual: str | None = No
             f"An empty label ({int(values.isna().sum())} rows) means", list(MEANS), format_func=MEANS.__getitem__, key=f"{key}-blank", width=320
         )
     return LabelChoice(str(chosen), uncertain, blank)
+
+
+def _several(present: list[str], chosen: str | None, key: str) -> str | None:
+    """The values that are positive together, where more than one is ticked; else what was chosen before."""
+    single = [v for v in present if "|" not in v and "," not in v]
+    more = st.multiselect(
+        "Positive as well (several values)", [v for v in single if v != chosen], key=f"{key}-more", disabled=chosen not in single, select_all=False,
+        help="All values chosen here count as positive together with the one above. Values that are not chosen are negative.",
+    )  # fmt: skip
+    return "|".join([str(chosen), *more]) if more and chosen in single else chosen
+
+
+def _classes(present: list[str], key: str) -> tuple[str, ...]:
+    """The classes, where all values shall be told apart; () otherwise."""
+    if len(present) > MOST or not st.checkbox(f"Tell the {len(present)} values apart as classes", key=f"{key}-classes"):
+        return ()
+    first = st.selectbox("The class without disease", present, key=f"{key}-first", width=320, help="Any other class counts as positive where two are needed.")
+    return (str(first), *(v for v in present if v != first))

@@ -28,6 +28,16 @@ def decimal(value: float | None, digits: int = 3, signed: bool = False) -> str:
     return sign + text
 
 
+def digits_of(*values: float | None) -> int:
+    """Three digits, or as many (up to 7) as let the smallest of these numbers be seen: at a prevalence of 1 % three round a limit away.
+
+    >>> digits_of(0.06, 0.001), digits_of(0.0004, 0.0000021)
+    (3, 7)
+    """
+    smallest = min((abs(v) for v in values if v is not None and math.isfinite(v) and v != 0), default=1.0)
+    return 3 if smallest >= 0.001 else min(math.ceil(-math.log10(smallest)) + 1, 7)
+
+
 def interval(value: float | None, low: float | None, high: float | None, digits: int = 3, signed: bool = False) -> str:
     """`.842 [.810, .871]`; without the bracket when there is no interval, in words when there is no value."""
     if value is None or missing(float(value)):

@@ -58,7 +58,7 @@ def over_epochs(frame: pd.DataFrame, names: Mapping[str, str], modalities: Seque
                     alt=f"lines of each modality's contribution ratio over {text.plural(last, 'epoch')}; at the end {told}.",
                 )
             )
-    columns = {"run": "Run", "trained": "Epochs trained", "modality": "Modality", "value": "Ratio", "low": "Low", "high": "High", "n": "Patients"}
+    columns = {"run": "Run", "trained": "Epochs trained", "modality": "Modality", "value": "Ratio", "low": "Low", "high": "High", "n": "Samples"}
     ends = leads.to_dict("records")
     carried = [(str(row["modality"]), text.percent(row["value"]), str(row["run"])) for row in ends]
     title = text.same_verb(carried, "carries") or "Contribution of each modality"
@@ -67,7 +67,7 @@ def over_epochs(frame: pd.DataFrame, names: Mapping[str, str], modalities: Seque
         name="contribution-ratio", title=title,
         alt=f"Line chart of each modality's contribution ratio over {text.plural(last, 'epoch')}, one panel per run. At the end {text.listing(said, 6)}.",
         data=rows[list(columns)], table=columns, panels=tuple(panels), columns=side_by_side(panels), terms=("ratio", "phi", "interval"),
-        note="Bands are 95 % bootstrap intervals over validation patients. The dashed line is an equal share.",
+        note="Bands are 95 % bootstrap intervals of the validation split. The dashed line is an equal share.",
     )  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def _epochs_panel(rows: pd.DataFrame, modalities: Sequence[str], last: int, most
     x = alt.X("trained:Q", axis=epoch_axis(last), scale=alt.Scale(domain=[0, last * 1.28], nice=False))
     y_scale = alt.Scale(domain=limits)
     y = alt.Y("value:Q", axis=decimal_axis("Contribution ratio", tickCount=4), scale=y_scale)
-    tips = tooltips({"run": "Run", "modality": "Modality", "trained": "Epochs trained", "shown": "Ratio", "counts": "Patients"})
+    tips = tooltips({"run": "Run", "modality": "Modality", "trained": "Epochs trained", "shown": "Ratio", "counts": "Samples"})
     base = alt.Chart(rows).encode(x=x, color=colored("modality", colors))
     band = base.mark_area().encode(y=alt.Y("low:Q", scale=y_scale), y2="high:Q")
     line = base.mark_line().encode(y=y)
@@ -112,7 +112,7 @@ def by_group(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence
     rows["estimate"] = interval_texts(rows, signed=True)
     rows["counts"] = [text.count(n) for n in rows["n"]]
     most = max(0.1, math.ceil(10 * rows["value"].abs().max()) / 10) if rows["value"].notna().any() else 0.1
-    columns = {"run": "Run", "group": attribute, "modality": "Modality", "value": "Shapley value", "low": "Low", "high": "High", "n": "Patients"}
+    columns = {"run": "Run", "group": attribute, "modality": "Modality", "value": "Shapley value", "low": "Low", "high": "High", "n": "Samples"}
     panels = []
     for run_id, name in names.items():
         own = rows[rows["run_id"] == run_id].reset_index(drop=True)
@@ -155,5 +155,5 @@ def _group_panel(rows: pd.DataFrame, modalities: Sequence[str], groups: Sequence
     present = [m for m in modalities if m in set(rows["modality"])]
     return heat_map(
         rows, look, width, x="modality", y="group", x_order=present, y_order=groups, limits=(-most, 0.0, most), x_title=None, y_title=None,
-        tips={"run": "Run", "group": "Group", "modality": "Modality", "estimate": "Shapley value", "counts": "Patients"},
+        tips={"run": "Run", "group": "Group", "modality": "Modality", "estimate": "Shapley value", "counts": "Samples"},
     )  # fmt: skip

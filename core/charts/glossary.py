@@ -40,7 +40,7 @@ GLOSSARY: dict[str, Term] = {
     "fpr": _metric("fpr"),
     "ppv": _metric("ppv"),
     "selected": _metric("selection_rate"),
-    "threshold": Term("Threshold", "A patient is predicted positive when the score is at least the threshold.", r"\hat y = [s \ge t]"),
+    "threshold": Term("Threshold", "A sample is predicted positive when the score is at least the threshold.", r"\hat y = [s \ge t]"),
     "ece": _metric("ece"),
     "roc": Term("ROC curve", "True against false positive rate as the threshold moves from high to low."),
     "calibration": Term("Calibration", "Observed frequency of the outcome where the model predicts a probability of so much. On the diagonal, the "
@@ -77,7 +77,7 @@ GLOSSARY: dict[str, Term] = {
     "seed": Term("Seed", "Runs that differ in the seed only show how much chance there is in training."),
     "es_trap": Term("Why not ES-AUC alone", "It counts ranking between groups as unfairness and falls with every further group; one-class groups left out "
                                             "make it better."),
-    "availability": Term("Availability", "Share of a group's patients who have the modality at all."),
+    "availability": Term("Availability", "Share of a group's samples that have the modality at all."),
 }  # fmt: skip
 
 

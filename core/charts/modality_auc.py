@@ -41,7 +41,7 @@ def unimodal(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence
     """
     rows = _rows(frame, names, groups)
     if rows["value"].notna().sum() == 0:
-        return nothing("unimodal-auc", f"No group of {attribute} has enough test patients of both outcomes for a modality's own AUC.")
+        return nothing("unimodal-auc", f"No group of {attribute} has enough test samples of both outcomes for a modality's own AUC.")
     limits = tuple(domain([rows["low"], rows["high"], rows["value"]], include=[0.5]))
     columns = {"run": "Run", "modality": "Modality", "group": attribute, **ESTIMATE}
     panels = []

@@ -17,6 +17,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     common(parser)
     parser.add_argument("--measure", action="store_true", help="measure the cost of a step on this machine and store it (minutes)")
+    parser.add_argument("--absent", action="store_true", help="what is not here of the methods known in the field, and why")
     parser.set_defaults(run=run)
 
 
@@ -24,6 +25,8 @@ def run(args: argparse.Namespace) -> int:
     from core.methods.cost import known_costs
     from core.methods.source import cards
 
+    if args.absent:
+        return _absent(args)
     if args.measure:
         from core.study.step_cost import measure_and_store
 
@@ -60,4 +63,16 @@ def run(args: argparse.Namespace) -> int:
             }[key]
             print(textwrap.fill(heading + str(entry[key]), 110, initial_indent="    ", subsequent_indent="      "))
     print(f"\nStep cost: {costs.conditions}")
+    return 0
+
+
+def _absent(args: argparse.Namespace) -> int:
+    from core.methods.absent import absent_methods
+
+    if args.json:
+        emit([vars(one) for one in absent_methods()])
+        return 0
+    for one in absent_methods():
+        print(f"{one.name} - {one.paper}")
+        print(textwrap.fill(one.reason, 110, initial_indent="    ", subsequent_indent="    "))
     return 0

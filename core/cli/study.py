@@ -101,8 +101,26 @@ def _add_contest(studies: argparse._SubParsersAction[argparse.ArgumentParser]) -
     contest.add_argument("--optimizers", nargs="+", default=["adamw"], metavar="adamw|sgd")
     contest.add_argument("--selection", default="auc", metavar="RULE", help="how the kept epoch is chosen: auc, worst_group, es_auc, minimax_pareto, no_harm")
     contest.add_argument("--budget", type=int, default=1, metavar="N", help="trainings per row for its tuning (default 1: the defaults)")
+    contest.add_argument(
+        "--tuned", default="all", metavar="all|rates", help="what is tuned: learning rates and a method's own settings, or the rates alone (default all)"
+    )
+    contest.add_argument("--main-rows", action="store_true", help="one row per method, without the further ones that its file names for studies")
+    contest.add_argument("--challenger", default="", metavar="NAME", help="the method that is compared with every other row (default: this project's own)")
+    contest.add_argument("--name", default="", metavar="NAME", help="in the tables' names, contest_NAME_runs.csv (default: contest_runs.csv)")
+    contest.add_argument(
+        "--all", action="store_true", help="all contests that this project ships, one after the other; the options above but --out do not count"
+    )
     contest.add_argument("--out", metavar="DIR", help="folder for the tables (default: sample_data/results in this directory)")
     contest.set_defaults(run=run_contest)
+    splits = studies.add_parser("splits", help="methods on a cohort that is divided anew several times, patients kept whole")
+    common(splits)
+    splits.add_argument("--source", metavar="FILE", help="a table or folder as multifair ingest takes it (default: the sample cohort)")
+    splits.add_argument("--splits", type=int, default=5, metavar="N", help="divisions (default 5)")
+    splits.add_argument("--methods", nargs="+", metavar="NAME", help="default: all; see multifair methods")
+    splits.add_argument("--attribute", metavar="NAME", help="sensitive attribute (default: the cohort's first)")
+    splits.add_argument("--preset", default="quick", choices=("quick", "standard", "paper"))
+    splits.add_argument("--out", metavar="DIR", help="folder for the tables (default: sample_data/results in this directory)")
+    splits.set_defaults(run=run_splits)
     report = studies.add_parser("report", help="STUDIES.md, and the short table of the README beside it, from the tables of the studies")
     common(report)
     report.add_argument("--out", metavar="DIR", help="folder with the tables (default: sample_data/results in this directory)")
@@ -150,16 +168,42 @@ def run_report(args: argparse.Namespace) -> int:
 def run_contest(args: argparse.Namespace) -> int:
     import torch
 
-    from core.study.contest import STEM, Contest, run
+    from core.study.contest import Contest, run
+    from core.study.programme import planned
     from core.workspace import Workspace
 
     torch.set_num_threads(1)
-    contest = Contest(
-        tuple(args.scenarios), tuple(args.draws), _seeds(args), tuple(args.methods), tuple(args.protocols), tuple(args.optimizers), args.selection, args.budget
-    )
+    given = (
+        tuple(args.scenarios), tuple(args.draws), _seeds(args), tuple(args.methods), tuple(args.protocols), tuple(args.optimizers),
+        args.selection, args.budget, args.tuned, not args.main_rows, args.challenger, args.name,
+    )  # fmt: skip
+    contests = [one.contest for one in planned()] if args.all else [Contest(*given)]
+    out, workspace = _out(args), Workspace.open(args.workspace)
+    for contest in contests:
+        run(workspace, contest, out, progress)
+        progress(f"tables: {out / contest.stem}_runs.csv, _trials.csv, _draws.csv, _differences.csv, {contest.stem}.md")
+    if args.json:
+        import pandas as pd
+
+        emit([line for contest in contests for line in records(pd.read_csv(out / f"{contest.stem}_differences.csv"))])
+    else:
+        for contest in contests:
+            print((out / f"{contest.stem}.md").read_text(encoding="utf-8"))
+    return 0
+
+
+def run_splits(args: argparse.Namespace) -> int:
+    import torch
+
+    from core.cohort.sample import sample_folder
+    from core.study.splits import STEM, Repeated, run
+    from core.workspace import Workspace
+
+    torch.set_num_threads(1)
+    source = Path(args.source) if args.source else sample_folder()
     out = _out(args)
-    run(Workspace.open(args.workspace), contest, out, progress)
-    progress(f"tables: {out / STEM}_runs.csv, _trials.csv, _draws.csv, _differences.csv, {STEM}.md")
+    run(Workspace.open(args.workspace), Repeated(source, _methods(args), args.splits, args.attribute, args.preset), out, progress)
+    progress(f"tables: {out / STEM}_runs.csv, _differences.csv, .md")
     if args.json:
         import pandas as pd
 

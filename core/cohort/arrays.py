@@ -12,15 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cohort.decode import Decoder, decode_all
+from core.cohort.images import SUFFIXES as IMAGE_SUFFIXES
 from core.cohort.images import decode_image, resize
 from core.cohort.sources import ImageSource, reopen
 from core.cohort.volumes import SUFFIXES as ARRAY_SUFFIXES
-from core.cohort.volumes import decode_plane, decode_volume, split_key
+from core.cohort.volumes import decode_plane, decode_volume, join_slices, split_key
 from core.errors import UserError
 from core.locks import holding
 from core.workspace import read_json
 
 MIN_SIZE, MAX_SIZE = 8, 1024
+SLICES = IMAGE_SUFFIXES
+"""Endings of the files of a folder that are slices of a volume."""
 _lock = threading.Lock()
 
 
@@ -34,6 +37,8 @@ def decoder(source: ImageSource, files: Mapping[str, Any], size: int) -> Decoder
 
     def decode(name: str) -> NDArray[np.uint8]:
         file, key = split_key(name)
+        if files["kind"] == "volume" and file.endswith("/"):
+            return decode_volume(read_folder(source, file), size=size, slices=files["slices"])
         data = source.read(file)
         if files["kind"] == "volume":
             return decode_volume(data, size=size, slices=files["slices"], key=key)
@@ -42,6 +47,11 @@ def decoder(source: ImageSource, files: Mapping[str, Any], size: int) -> Decoder
         return decode_image(data, size=size, channels=files["channels"])
 
     return decode
+
+
+def read_folder(source: ImageSource, name: str) -> bytes:
+    """A folder of slices (its name ends in "/") as one volume. Raises Unreadable."""
+    return join_slices([source.read(file) for file in source.files_in(name.rstrip("/")) if file.lower().endswith(SLICES)])
 
 
 def array_shape(files: Mapping[str, Any], size: int) -> tuple[int, int, int]:

@@ -14,14 +14,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.cohort.arrays import array_path, array_shape, decoder
+from core.cohort.arrays import array_path, array_shape, decoder, read_folder
 from core.cohort.decode import Progress, decode_all, keep_rows
+from core.cohort.dicom import burnt_in
 from core.cohort.images import inspect_image
 from core.cohort.matching import NOT_FOUND, match_files
-from core.cohort.schema import Finding, Roles
+from core.cohort.schema import Finding, Roles, Severity
 from core.cohort.sources import ImageSource, Unreadable
 from core.cohort.volumes import N_SLICES, SUFFIXES, plane_shape, split_key, volume_shape
 from core.errors import UserError
+from core.tables.finding import counted
 
 DEFAULT_MAX_SIZE = 128
 WHOLE_HASH_BYTES = 4 << 30
@@ -90,7 +92,7 @@ def collect(table: pd.DataFrame, roles: Roles, source: ImageSource) -> dict[str,
             continue
         column = modality.columns[0]
         keyed = [(None, None) if pd.isna(r) else split_key(str(r)) for r in table[column]]
-        matches = match_files(source, [file for file, _ in keyed], column)
+        matches = match_files(source, [file for file, _ in keyed], column, folders=modality.kind == "volume")
         names = [f"{m.name}#{key}" if m.name and key else m.name for m, (_, key) in zip(matches.files, keyed, strict=True)]
         problems = {
             row: m.problem or "file not found"
@@ -116,11 +118,15 @@ def collect(table: pd.DataFrame, roles: Roles, source: ImageSource) -> dict[str,
 def _hash(item: FileModality, source: ImageSource) -> None:
     rows = [i for i, n in enumerate(item.names) if n is not None]
     whole = _total(item, rows, source) <= WHOLE_HASH_BYTES
+    text: dict[int, str] = {}
 
     def look(row: int) -> tuple[int, str, int, bool, bool] | tuple[int, str]:
         name, key = split_key(str(item.names[row]))
         try:
-            data = source.read(name)
+            data = read_folder(source, name) if name.endswith("/") else source.read(name)
+            said = burnt_in(data)
+            if said is not None:
+                text[row] = said.said
             digest = hashlib.sha256(data if whole else b"%d" % len(data) + data[:ENDS] + data[-ENDS:]).hexdigest()
             if item.kind == "volume":
                 _, height, width = volume_shape(data, key)
@@ -143,13 +149,34 @@ def _hash(item: FileModality, source: ImageSource) -> None:
                 item.scaled |= scaled
                 item.edges.append(edge)
                 item.gray &= gray
+    item.findings = (*item.findings, *_burnt_in(item, text))
+
+
+def _burnt_in(item: FileModality, text: Mapping[int, str]) -> list[Finding]:
+    """What DICOM files say of text in their pictures, which names people."""
+    found = []
+    kinds: tuple[tuple[str, Severity, str], ...] = (
+        ("yes", "warning", "say that text is burnt into the picture"),
+        ("perhaps", "info", "are of a kind that often has text in the picture (ultrasound, screenshots, photographs), and do not say whether it has"),
+    )
+    for said, severity, words in kinds:
+        rows = [row for row, value in text.items() if value == said]
+        if rows:
+            remedy = (
+                "Look at them: burnt-in names and dates identify people, and a model can read the hospital off them. Cover the text before sharing or training."
+            )
+            found.append(
+                Finding("burnt-in-text", severity, f"modality {item.name!r}: {counted(len(rows), 'DICOM file')} {words}", len(rows), remedy, (item.column,))
+            )
+    return found
 
 
 def _total(item: FileModality, rows: list[int], source: ImageSource) -> int:
     total = 0
     for row in rows:
         try:
-            total += source.size(split_key(str(item.names[row]))[0])
+            name = split_key(str(item.names[row]))[0]
+            total += sum(map(source.size, source.files_in(name.rstrip("/")))) if name.endswith("/") else source.size(name)
         except Unreadable:
             continue
     return total

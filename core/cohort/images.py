@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from core.cohort.dicom import is_dicom, read_record, shown_values
 from core.cohort.sources import Unreadable
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
@@ -48,11 +49,6 @@ class ImageInfo:
     width: int
     gray: bool
     scaled: bool = False
-
-
-def is_dicom(data: bytes) -> bool:
-    """Whether the bytes of a file are DICOM: the letters DICM after a preamble of 128 bytes (DICOM PS3.10)."""
-    return data[128:132] == b"DICM"
 
 
 def inspect_image(data: bytes) -> ImageInfo:
@@ -170,32 +166,23 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 def _dicom(data: bytes) -> NDArray[np.uint8]:
     try:
-        import pydicom
-        from pydicom.errors import InvalidDicomError
-    except ImportError as error:
-        raise Unreadable("DICOM: install the package pydicom to read it") from error
-    try:
-        record = pydicom.dcmread(io.BytesIO(data))
+        record = read_record(data)
         if int(record.get("Rows", 0)) * int(record.get("Columns", 0)) > MAX_PIXELS:
             raise Unreadable("more pixels than is allowed")
-        pixels = dicom_values(record)
+        pixels = shown_values(record)
         if pixels.ndim == 3 and pixels.shape[-1] != 3:
             raise Unreadable(f"has {pixels.shape[0]} frames: declare it as a volume")
         return to_bytes(pixels)
-    except (InvalidDicomError, AttributeError, NotImplementedError, RuntimeError, *DAMAGE) as error:
-        raise Unreadable(f"DICOM: {_reason(error)}") from error
+    except (AttributeError, NotImplementedError, RuntimeError, *DAMAGE) as error:
+        raise Unreadable(f"DICOM: {_packed(error) or _reason(error)}") from error
 
 
-def dicom_values(record: Any) -> NDArray[Any]:
-    """Values of a DICOM record as they are meant to be shown: rescaled, within its window where it has one, bright where dense."""
-    from pydicom.pixels import apply_modality_lut, apply_voi_lut  # type: ignore[attr-defined]
-
-    pixels = np.asarray(record.pixel_array)
-    if int(record.get("SamplesPerPixel", 1)) == 1:
-        pixels = apply_modality_lut(pixels, record)
-        if "WindowCenter" in record or "VOILUTSequence" in record:
-            pixels = apply_voi_lut(pixels, record)
-    return pixels.max() - pixels if record.get("PhotometricInterpretation") == "MONOCHROME1" else pixels
+def _packed(error: BaseException) -> str | None:
+    """What to install where the pixels are compressed in a way that needs a further package."""
+    text = str(error)
+    if "Unable to decompress" not in text and "missing dependencies" not in text:
+        return None
+    return "its pixels are compressed in a way that needs the packages pylibjpeg, pylibjpeg-libjpeg and pylibjpeg-openjpeg (they come with the extra dicom)"
 
 
 def _reason(error: BaseException) -> str:

@@ -62,7 +62,7 @@ class Matches:
     findings: tuple[Finding, ...] = ()
 
 
-def match_files(source: ImageSource, references: Sequence[str | None], column: str) -> Matches:
+def match_files(source: ImageSource, references: Sequence[str | None], column: str, *, folders: bool = False) -> Matches:
     """Match every reference of a column to a file of the source.
 
     A file fits when its whole relative path ends the reference, or the reference, whole, ends the
@@ -71,6 +71,8 @@ def match_files(source: ImageSource, references: Sequence[str | None], column: s
     the references of several rows would fit belongs to the one that names it in full, else to none.
     """
     files = [Resolved(None) if r is None else _one(source, r) for r in references]
+    if folders:
+        files = [_or_folder(source, r, found) for r, found in zip(references, files, strict=True)]
     other = _with_other_ending(source, references, files)
     files = [other.get(place, found) for place, found in enumerate(files)]
     prefix = _common_folders([r for r in references if r is not None])
@@ -85,12 +87,12 @@ def match_files(source: ImageSource, references: Sequence[str | None], column: s
     files = _unclaimed(references, files)
     findings = [*_shared(files, column), *_endings_differ(references, files, other, column), *_alike(source, references, files, column)]
     if shortened:
-        folders = "/".join((loose_parts(next(r for r in references if r)) or [])[:prefix])
+        common = "/".join((loose_parts(next(r for r in references if r)) or [])[:prefix])
         findings.append(
             Finding(
                 "paths-shortened",
                 "info",
-                f"{column}: all paths begin with '{folders}', which the files' folder does not have; it is left out",
+                f"{column}: all paths begin with '{common}', which the files' folder does not have; it is left out",
                 shortened,
                 "Nothing to do when the files lie below the folder that was named.",
                 (column,),
@@ -152,6 +154,14 @@ def _one(source: ImageSource, reference: str) -> Resolved:
     if found.name is None and (names_several(reference) or _parts_are_files(source, reference)):
         return Resolved(None, SEVERAL_FILES)
     return found
+
+
+def _or_folder(source: ImageSource, reference: str | None, found: Resolved) -> Resolved:
+    """The folder that the reference names, as a volume of the files in it, where it names no file; its name ends in "/"."""
+    if reference is None or found.name is not None or found.problem != NOT_FOUND:
+        return found
+    folder = source.folder(reference)
+    return Resolved(f"{folder}/") if folder is not None else found
 
 
 def _parts_are_files(source: ImageSource, reference: str) -> bool:

@@ -34,7 +34,8 @@ def best(design: Scenario, *, seed: int = 0, n: int = SAMPLE) -> dict[str, Any]:
     group, y, scores = draw(design, n, generator)
     prior = np.log(np.array(design.prevalence) / (1 - np.array(design.prevalence)))[group]
     there = present(design, group, generator)
-    ratio = {s.name: np.where(there[s.name], log_ratio(s, scores[s.name], group), 0.0) for s in design.signals}
+    marked = marks(design, group, y, generator)
+    ratio = {s.name: np.where(there[s.name], log_ratio(s, scores[s.name], group, marked.get(s.name)), 0.0) for s in design.signals}
     names = [s.name for s in design.signals]
 
     def table(chosen: Sequence[str]) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def best(design: Scenario, *, seed: int = 0, n: int = SAMPLE) -> dict[str, Any]:
     modalities = {}
     for signal in design.signals:
         modalities[signal.name] = table([signal.name])
-        if signal.style != "words" and not any(signal.absent):
+        if signal.style != "words" and not any(signal.absent) and not signal.mark:
             exact = {g: float(norm.cdf(d / math.sqrt(2))) for g, d in zip(design.groups, signal.separation, strict=True)}
             modalities[signal.name]["by_group"] = exact
     blind = np.zeros(n)
@@ -51,7 +52,7 @@ def best(design: Scenario, *, seed: int = 0, n: int = SAMPLE) -> dict[str, Any]:
     for g in range(len(design.groups)):
         for k in (0, 1):
             rate = design.prevalence[g] if k else 1 - design.prevalence[g]
-            like = sum((np.where(there[s.name], log_density(s, scores[s.name], g, k), 0.0) for s in design.signals), np.zeros(n))
+            like = sum((np.where(there[s.name], log_density(s, scores[s.name], g, k, marked.get(s.name)), 0.0) for s in design.signals), np.zeros(n))
             posterior[g, k] = np.log(design.shares[g] * rate) + like
     blind = np.logaddexp.reduce(posterior[:, 1], axis=0) - np.logaddexp.reduce(posterior[:, 0], axis=0)
     return {
@@ -75,19 +76,30 @@ def present(design: Scenario, group: NDArray[np.int64], generator: np.random.Gen
     return {s.name: generator.random(len(group)) >= (np.array(s.absent)[group] if s.absent else 0.0) for s in design.signals}
 
 
-def log_density(signal: Signal, score: NDArray[np.float64], group: int | NDArray[np.int64], y: int) -> NDArray[np.float64]:
-    """Log likelihood of what the modality shows of the score, given group and label (up to a constant)."""
+def marks(design: Scenario, group: NDArray[np.int64], y: NDArray[np.int64], generator: np.random.Generator) -> dict[str, NDArray[np.int64]]:
+    """Per modality with marks, whose image bears one. Nothing is drawn without them, so that other cohorts stay what they were."""
+    return {s.name: np.where(generator.random(len(y)) < np.array(s.mark)[group], y, 1 - y) for s in design.signals if s.mark}
+
+
+def log_density(
+    signal: Signal, score: NDArray[np.float64], group: int | NDArray[np.int64], y: int, mark: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
+    """Log likelihood of what the modality shows of the score and of its mark, given group and label (up to a constant)."""
     mean = (y - 0.5) * np.asarray(signal.separation)[group]
+    told = np.zeros(1)
+    if mark is not None:
+        agrees = np.asarray(signal.mark)[group]
+        told = np.log(np.where(mark == y, agrees, 1 - agrees))
     if signal.style != "words":
-        return -0.5 * (score - mean) ** 2
+        return -0.5 * (score - mean) ** 2 + told
     edges = np.concatenate([[-np.inf], LEVELS, [np.inf]])
     level = np.digitize(score, LEVELS)
-    return np.log(norm.cdf(edges[level + 1] - mean) - norm.cdf(edges[level] - mean))
+    return np.log(norm.cdf(edges[level + 1] - mean) - norm.cdf(edges[level] - mean)) + told
 
 
-def log_ratio(signal: Signal, score: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Log of the likelihood ratio of the label given the hidden scores and the group, (n,): the score with the best AUC (Neyman and Pearson)."""
-    return log_density(signal, score, group, 1) - log_density(signal, score, group, 0)
+def log_ratio(signal: Signal, score: NDArray[np.float64], group: NDArray[np.int64], mark: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+    """Log of the likelihood ratio of the label given the hidden scores, the group and the mark, (n,): the score with the best AUC (Neyman and Pearson)."""
+    return log_density(signal, score, group, 1, mark) - log_density(signal, score, group, 0, mark)
 
 
 def aucs(design: Scenario, score: NDArray[np.float64], y: NDArray[np.int64], group: NDArray[np.int64]) -> dict[str, Any]:

@@ -44,6 +44,7 @@ def simulate(out: str | Path, patients: int = 3000, seed: int = 0, scenario: str
     generator = np.random.default_rng(seed)
     group, y, scores = oracle.draw(design, patients, generator)
     there = oracle.present(design, group, generator)
+    marked = oracle.marks(design, group, y, generator)
     columns: dict[str, list[Any]] = {
         "id": [f"s{i:06d}" for i in range(patients)],
         "patient_id": [f"p{i:06d}" for i in range(patients)],
@@ -56,7 +57,7 @@ def simulate(out: str | Path, patients: int = 3000, seed: int = 0, scenario: str
         shown, score = there[signal.name], scores[signal.name]
         if signal.style in ("disc", "stripes"):
             column = f"{signal.name}_path"
-            pixels = render(signal, design, score, group, generator)
+            pixels = render(signal, design, score, group, generator, marked.get(signal.name))
             columns[column] = _write_images(folder, signal.name, pixels, shown)
             modalities.append(Modality(signal.name, "image", (column,)))
         elif signal.style == "words":
@@ -85,8 +86,15 @@ def _recorded(design: Scenario, group: NDArray[np.int64], y: NDArray[np.int64], 
     return np.where(generator.random(len(y)) < np.array(design.label_noise)[group], 1 - y, y)
 
 
-def render(signal: Signal, design: Scenario, score: NDArray[np.float64], group: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.uint8]:
-    """Images uint8 (n, size, size) that show the hidden score in the signal's style."""
+def render(
+    signal: Signal,
+    design: Scenario,
+    score: NDArray[np.float64],
+    group: NDArray[np.int64],
+    generator: np.random.Generator,
+    mark: NDArray[np.int64] | None = None,
+) -> NDArray[np.uint8]:
+    """Images uint8 (n, size, size) that show the hidden score in the signal's style, and a bright square of 3 pixels in a corner where marked."""
     n, size = len(score), design.size
     axis = np.arange(size) - (size - 1) / 2
     dy, dx = np.meshgrid(axis, axis, indexing="ij")
@@ -101,6 +109,8 @@ def render(signal: Signal, design: Scenario, score: NDArray[np.float64], group: 
         # any strength cover the level ones, so overall roughness tells little.
         image += _stripes(dy, 22 * np.exp(0.45 * np.clip(score, -3.5, 3.5)), generator)
         image += _stripes(dx, 22 * np.exp(0.45 / signal.contrast * np.clip(generator.standard_normal(n), -2, 2)), generator)
+    if mark is not None:
+        image[:, 3:6, 3:6] += 80 * mark[:, None, None]
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
 
@@ -136,7 +146,7 @@ def _truth(design: Scenario, patients: int, seed: int, group: NDArray[np.int64],
     images = [s.name for s in design.images]
     serves = {g: max(images, key=lambda m: best["modalities"][m]["by_group"][g]) for g in design.groups}
     largest = design.groups[int(np.argmax(design.shares))]
-    planted = max(max(s.separation) - min(s.separation) for s in design.signals) > 1e-9
+    planted = max(max(values) - min(values) for s in design.signals for values in (s.separation, s.mark or (0.0,))) > 1e-9
     return {
         "scenario": asdict(design),
         "patients": patients,

@@ -31,6 +31,9 @@ class Signal:
     """Ease: how far the hidden score stands out from what else varies in the image (1: clearly)."""
     absent: tuple[float, ...] = ()
     """Share of patients without this modality; empty: none."""
+    mark: tuple[float, ...] = ()
+    """Share of patients whose image bears a mark of its acquisition exactly when the label is positive; a half says
+    nothing, empty: no marks."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,15 @@ SCENARIOS: dict[str, Scenario] = {
             (0.4, 0.4, 0.4, 0.4),
             _pair((3.2, 1.6, 0.0, 0.0), (2.4, 2.4, 2.4, 2.4)),
         ),
+        Scenario(
+            "acquisition-cue",
+            "Both modalities serve everyone alike, but a mark of the device, easy to learn, goes with the label for 9 in 10 of the majority and says "
+            "nothing in the minority.",
+            ("majority", "minority"),
+            (0.8, 0.2),
+            (0.4, 0.4),
+            (Signal("fundus", "disc", (1.6, 1.6), mark=(0.9, 0.5)), *_pair((1.6, 1.6), (2.4, 2.4))[1:]),
+        ),
     )
 }
 
@@ -187,7 +199,7 @@ def named_scenario(name: str) -> Scenario:
 def weakened(design: Scenario, dose: float) -> Scenario:
     """The scenario with its groups made more alike: every value per group is (1 - dose) x the mean over groups (by shares) + dose x itself.
 
-    Separations, absences, prevalence and label noise move so; 1 is the scenario itself, 0 treats all groups
+    Separations, absences, marks, prevalence and label noise move so; 1 is the scenario itself, 0 treats all groups
     alike. ValueError outside of 0 to 1.
     """
     if not 0 <= dose <= 1:
@@ -197,7 +209,7 @@ def weakened(design: Scenario, dose: float) -> Scenario:
         mean = sum(v * s for v, s in zip(values, design.shares, strict=True)) / sum(design.shares) if values else 0.0
         return tuple((1 - dose) * mean + dose * v for v in values)
 
-    signals = tuple(replace(s, separation=nearer(s.separation), absent=nearer(s.absent)) for s in design.signals)
+    signals = tuple(replace(s, separation=nearer(s.separation), absent=nearer(s.absent), mark=nearer(s.mark)) for s in design.signals)
     return replace(design, name=f"{design.name}@{dose:g}", prevalence=nearer(design.prevalence), signals=signals, label_noise=nearer(design.label_noise))
 
 
@@ -218,4 +230,6 @@ def validated(design: Scenario) -> Scenario:
     for s in design.signals:
         if s.absent and (len(s.absent) != n or not all(0 <= a < 1 for a in s.absent)):
             raise UserError(f"absent of {s.name}: one share below 1 per group")
+        if s.mark and (len(s.mark) != n or not all(0 < m < 1 for m in s.mark) or s.style not in ("disc", "stripes")):
+            raise UserError(f"mark of {s.name}: one share between 0 and 1 per group, of an image")
     return design

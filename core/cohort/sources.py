@@ -73,6 +73,11 @@ def _with_stems(paths: Iterable[str]) -> set[str]:
     return keys | {re.sub(r"\.(nii\.gz|[^./]+)$", "", key) for key in keys if "." in key.rsplit("/", 1)[-1]}
 
 
+def _by_numbers(name: str) -> list[tuple[int, str]]:
+    """Slice 2 before slice 10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name.lower())]
+
+
 class ImageSource(ABC):
     """Files by relative name."""
 
@@ -117,6 +122,29 @@ class ImageSource(ABC):
             for key in _with_stems([name.lower()]):
                 whole[key] = None if whole.get(key, name) != name else name
         return whole
+
+    @cached_property
+    def _folders(self) -> dict[str, list[str]]:
+        """Folder (its whole path in lower case) -> the files directly in it, in the order of the numbers in their names."""
+        found: dict[str, list[str]] = {}
+        for name in self.names():
+            folder, sign, _ = name.rpartition("/")
+            if sign:
+                found.setdefault(folder.lower(), []).append(name)
+        return {folder: sorted(names, key=_by_numbers) for folder, names in found.items()}
+
+    def folder(self, reference: str) -> str | None:
+        """The one folder of files whose path ends in the whole reference; None where there is none, or several."""
+        parts = loose_parts(reference.rstrip("/\\"))
+        if parts is None:
+            return None
+        wanted = "/".join(parts).lower()
+        fitting = [folder for folder in self._folders if folder == wanted or folder.endswith(f"/{wanted}")]
+        return wanted if wanted in self._folders else fitting[0] if len(fitting) == 1 else None
+
+    def files_in(self, folder: str) -> list[str]:
+        """The files directly in a folder that `folder` has named."""
+        return list(self._folders.get(folder, ()))
 
     def resolve(self, reference: str) -> Resolved:
         """Find the file meant: by its path, else by a path that ends in the whole reference or that the reference ends in.

@@ -6,13 +6,15 @@ import io
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cohort.images import DAMAGE, MAX_PIXELS, dicom_values, frames, is_dicom, resize, to_bytes
+from core.cohort.dicom import in_order, is_dicom, read_record, shown_values
+from core.cohort.images import DAMAGE, MAX_PIXELS, frames, resize, to_bytes
 from core.cohort.nrrd import nrrd_fields, nrrd_values
 from core.cohort.sources import MAX_RATIO, Unreadable
 
@@ -89,6 +91,28 @@ def decode_volume(data: bytes, *, size: int, slices: int = N_SLICES, key: str | 
     stack = _stack(data, key)
     chosen = np.rint(np.linspace(0, len(stack) - 1, slices)).astype(int)
     return resize(np.ascontiguousarray(stack[chosen]), size)
+
+
+def join_slices(files: Sequence[bytes]) -> bytes:
+    """The files of one folder as one volume, an NPY of uint8 (S, H, W): a DICOM series in the order of its slices, other pictures as they come.
+
+    Raises Unreadable for files that are no pictures or differ in size.
+    """
+    if not files:
+        raise Unreadable("the folder holds no slices")
+    series = all(is_dicom(data) for data in files)
+    try:
+        values = [shown_values(read_record(files[i])) for i in in_order(files)] if series else [frames(data)[0] for data in files]
+        if len({v.shape for v in values}) != 1 or values[0].ndim != 2:
+            raise Unreadable("its slices differ in size, or are no single grey pictures")
+        if len(values) * values[0].size > MAX_VALUES:
+            raise Unreadable("more pixels than is allowed")
+        buffer = io.BytesIO()
+        # The whole series has one range: slices of its own range each would not lie beside each other.
+        np.save(buffer, to_bytes(np.stack(values)), allow_pickle=False)
+    except (AttributeError, *_DAMAGE) as error:
+        raise Unreadable(f"a folder of slices: {str(error)[:150]}") from error
+    return buffer.getvalue()
 
 
 def volume_shape(data: bytes, key: str | None = None) -> tuple[int, int, int]:
@@ -207,14 +231,10 @@ def _unzipped(data: bytes) -> bytes:
 
 def _dicom_frames(data: bytes) -> NDArray[Any]:
     try:
-        import pydicom
-    except ImportError as error:
-        raise Unreadable("DICOM: install the package pydicom to read it") from error
-    try:
-        record = pydicom.dcmread(io.BytesIO(data))
+        record = read_record(data)
         count = int(record.get("NumberOfFrames", 1)) * int(record.get("Rows", 0)) * int(record.get("Columns", 0))
         if count > MAX_VALUES:
             raise Unreadable("more pixels than is allowed")
-        return dicom_values(record)
+        return shown_values(record)
     except (AttributeError, *_DAMAGE) as error:
         raise Unreadable(f"DICOM: {str(error)[:150]}") from error

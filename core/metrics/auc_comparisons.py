@@ -108,12 +108,17 @@ def _components(result: AucCovariance, area: Floats, m: Floats, n: Floats, rows_
 
 
 def _stretch(result: AucCovariance) -> Floats:
-    """Variance of patients' own sums over the sum of the classes' parts, (G,); 1 where no patient repeats."""
+    """Variance of patients' own sums over the sum of the classes' parts, (G,); 1 where no patient repeats.
+
+    C / (C - 2) more for C patients: what they show of their spread is drawn towards a model's, which is not known from so few of them, so that
+    without it 6 patients of 30 rows against 60 rejected 8 % at a nominal 5 %, and 5 % with it.
+    """
     if not result.clustered:
         return np.ones(result.auc.size)
     separate = result.pos.variance + result.neg.variance
     ratio = np.divide(np.diagonal(result.covariance), separate, out=np.ones(separate.size), where=separate > 0)
-    return np.clip(np.where(np.isfinite(ratio), ratio, 1.0), *SHARED) * result.inflation
+    few = result.patients / np.maximum(result.patients - 2.0, 1.0)
+    return np.clip(np.where(np.isfinite(ratio), ratio, 1.0), *SHARED) * result.inflation * few
 
 
 def _informed(result: AucCovariance, v_pos: Floats, v_neg: Floats) -> Floats:

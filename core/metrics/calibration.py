@@ -79,7 +79,8 @@ def reliability(
         bin_of[known] = cell
         everybody = np.ones(positive.size, dtype=bool)
         sizes = effective_sizes(positive, everybody, bin_of, count * bins, "ppv", cluster=cluster, weight=weight)
-        effective = sizes.reshape(shape)
+        # A bin's few patients may seem to differ by less than their weights allow.
+        effective = np.minimum(sizes.reshape(shape), effective)
     size = np.nan_to_num(effective)
     low, high = wilson(observed * effective, size, level)
     return Reliability(np.linspace(0, 1, bins + 1), total, predicted, observed, low, high, size)

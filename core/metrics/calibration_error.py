@@ -151,7 +151,7 @@ def calibration_error_intervals(
     w = validate.weights(weight, positive.size)
     rows = np.where(index >= 0, 1.0 if w is None else w, 0.0)
     direction = _Direction.of(curve, recalibrated_risk(positive, p, index, count, weight=weight) - p, rows, index, bin_of_score(p, bins))
-    extra = _shared_noise(positive, rows, index, p, curve, direction, cluster)
+    extra = _SharedNoise.of(positive, rows, index, p, curve, direction, cluster)
     grid, shape, scale = _distributions(curve, plain, direction, extra)
     return CalibrationErrors(plain, debiased, grid, shape, scale)
 
@@ -179,26 +179,55 @@ class _Direction:
         return cls(gap, np.maximum(second - first**2, 0.0))
 
 
-def _shared_noise(
-    positive: NDArray[np.bool_], rows: Floats, index: Ints, p: Floats, curve: Reliability, direction: _Direction, cluster: ArrayLike | None
-) -> Floats:
-    """How many times larger noise is over all bins than within them, (G,): patients have rows in several bins."""
-    count, bins = curve.weight.shape
-    patients = validate.clusters(cluster, positive.size)
-    if patients is None:
-        return np.ones(count)
-    use = rows > 0
-    cell = index[use] * bins + bin_of_score(p[use], bins)
-    residual = rows[use] * (positive[use] - curve.observed.ravel()[cell]) * np.sign(direction.gap).ravel()[cell]
-    found = PatientSums.of(index[use], patients[0][use], count)
-    over_bins = found.squares(residual)
-    within = PatientSums.of(cell, patients[0][use], count * bins).squares(residual).reshape(count, bins).sum(axis=1)
-    ratio = np.maximum(np.divide(over_bins, within, out=np.ones(count), where=within > 0), 1.0)
-    # The ratio is estimated from C patients: Student's t is wider than the normal by (C - 1) / (C - 3) in variance.
-    return ratio * (found.patients - 1) / np.maximum(found.patients - 3, 1)
+@dataclass(frozen=True)
+class _SharedNoise:
+    """How many times larger the variance of the plain ECE is because patients have rows in several bins, (G,).
+
+    calibrated : where no bin is off, so that noise counts with either sign; miscalibrated : where noise counts with the sign of its bin.
+    """
+
+    calibrated: Floats
+    miscalibrated: Floats
+
+    @classmethod
+    def of(
+        cls, positive: NDArray[np.bool_], rows: Floats, index: Ints, p: Floats, curve: Reliability, direction: _Direction, cluster: ArrayLike | None
+    ) -> _SharedNoise:
+        """From the residuals of every patient in every bin.
+
+        The covariance of |X| and |Y|, X and Y normal with correlation r, is (r asin r + sqrt(1 - r^2) - 1) 2 / pi times both standard
+        deviations. A correlation seen in C patients is squared off by 1 / C on average, half of which is taken off again.
+        """
+        count, bins = curve.weight.shape
+        patients = validate.clusters(cluster, positive.size)
+        if patients is None:
+            return cls(np.ones(count), np.ones(count))
+        use = rows > 0
+        place = bin_of_score(p[use], bins)
+        residual = rows[use] * (positive[use] - curve.observed.ravel()[index[use] * bins + place])
+        found = PatientSums.of(index[use], patients[0][use], count)
+        table = np.bincount(found.member * bins + place, residual, found.owner.size * bins).reshape(-1, bins)
+        sign = np.sign(direction.gap)
+        alike, signed = np.ones(count), np.ones(count)
+        for g in range(count):
+            own = table[found.owner == g]
+            covariance = own.T @ own
+            sd = np.sqrt(np.diagonal(covariance))
+            within = float(np.square(sd).sum())
+            if not within > 0:
+                continue
+            both = np.outer(sd, sd)
+            r = np.clip(np.divide(covariance, both, out=np.zeros_like(both), where=both > 0), -1.0, 1.0)
+            shared = r * np.arcsin(r) + np.sqrt(1 - np.square(r)) - 1 - 0.5 / own.shape[0]
+            np.fill_diagonal(shared, 0.0)
+            alike[g] = 1 + max(float((both * shared).sum()), 0.0) / (within * (np.pi / 2 - 1))
+            signed[g] = max(float(sign[g] @ covariance @ sign[g]) / within, 1.0)
+        # Both are estimated from C patients: Student's t is wider than the normal by (C - 1) / (C - 3) in variance.
+        few = (found.patients - 1) / np.maximum(found.patients - 3, 1)
+        return cls(alike * few, signed * few)
 
 
-def _distributions(curve: Reliability, plain: Floats, direction: _Direction, shared: Floats) -> tuple[Floats, Floats, Floats]:
+def _distributions(curve: Reliability, plain: Floats, direction: _Direction, shared: _SharedNoise) -> tuple[Floats, Floats, Floats]:
     """Grid of true errors, and shape and scale of the plain error's gamma distribution at each, (G, T)."""
     filled = curve.weight > 0
     total = curve.weight.sum(axis=1, keepdims=True)
@@ -215,8 +244,9 @@ def _distributions(curve: Reliability, plain: Floats, direction: _Direction, sha
     error = (part * np.abs(risk - centre)).sum(axis=2)
     mean = np.maximum((part * bin_mean).sum(axis=2), TINY)
     variance = (part**2 * bin_variance).sum(axis=2)
-    # Patients shared between bins matter as far as the bins err in one direction together.
-    variance *= 1 + (shared[:, None] - 1) * np.minimum(error / mean, 1.0)
+    # Patients shared between bins matter more, the more the bins err in one direction together.
+    off = np.minimum(error / mean, 1.0)
+    variance *= shared.calibrated[:, None] * (1 - off) + shared.miscalibrated[:, None] * off
     variance += t**2 * (direction.spread / np.maximum(curve.size.sum(axis=1), 1.0))[:, None]
     variance = np.maximum(variance, TINY * mean**2)
     nothing = np.where(total > 0, 0.0, np.nan)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri, stdtrit
+from scipy.special import expit, ndtri, stdtrit
 
 Floats = NDArray[np.float64]
 
@@ -44,7 +44,7 @@ def logit_interval(value: ArrayLike, se: ArrayLike, level: float = 0.95, df: Arr
     v = np.where(inside, v, 0.5)
     centre = np.log(v / (1 - v))
     half = quantile * s / (v * (1 - v))
-    low, high = 1 / (1 + np.exp(-(centre - half))), 1 / (1 + np.exp(-(centre + half)))
+    low, high = expit(centre - half), expit(centre + half)
     return np.where(inside, low, np.nan), np.where(inside, high, np.nan)
 
 

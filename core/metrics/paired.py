@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.metrics import validate
+from core.metrics.calibration import BINS
+from core.metrics.calibration_error import CalibrationErrorDifferences, calibration_error_intervals
 from core.metrics.comparisons import GroupEstimates
 from core.metrics.joint_estimates import joint_aucs, joint_rates, selected
 from core.metrics.paired_limits import compare_models
@@ -32,6 +34,7 @@ Ints = NDArray[np.int64]
 
 RATES = ("tpr", "fpr", "selection_rate")
 OF_ESTIMATES = "score limits of both models joined, paired, Student's t"
+OF_ERRORS = "both models' intervals of the true error joined"
 NOTHING = PairedSummary(None, None, None, None, None, None, UNDEFINED)
 
 
@@ -139,6 +142,27 @@ def compare_rates(
                 continue
             found[f"{title}_{kind}"] = difference_of_summaries(summary, a, b, level)
     return found
+
+
+def compare_errors(
+    pair: Pair, *, bins: int = BINS, level: float = 0.95, cluster: ArrayLike | None = None, weight: ArrayLike | None = None
+) -> tuple[PairedSummary, ...]:
+    """Paired differences of the debiased calibration error in every group, (G,). Scores must lie in [0, 1].
+
+    Both models' intervals are joined as those of independent samples are: that two models on the same patients go together is not used, so
+    that the interval is on the careful side. It reaches from 0 where both are calibrated.
+    """
+    found = [calibration_error_intervals(pair.y, s, pair.group, pair.n_groups, bins=bins, weight=weight, cluster=cluster) for s in pair.both]
+    index = np.arange(pair.count)
+    both = CalibrationErrorDifferences(np.column_stack([index, index]), *found)
+    low, high = both.interval(level)
+    result = []
+    for a, b, lower, upper, p in zip(both.a.debiased, both.b.debiased, low, high, both.p, strict=True):
+        if not np.isfinite(a - b):
+            result.append(PairedSummary(None, None, None, None, None, None, UNDEFINED, OF_ERRORS))
+        else:
+            result.append(PairedSummary(float(a), float(b), float(a - b), float(lower), float(upper), float(p), None, OF_ERRORS))
+    return tuple(result)
 
 
 def _known_in_all(estimates: GroupEstimates, size: int, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:

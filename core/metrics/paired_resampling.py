@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.metrics.bootstrap import Resampling, bootstrap_model_statistic, replicate_interval
-from core.metrics.bootstrap_calibration import bootstrap_errors
-from core.metrics.calibration import debiased_ece, reliability
 from core.metrics.paired import Pair
 from core.metrics.precision_recall import auprg, average_precision, table_auprg, table_average_precision
 from core.metrics.summary_differences import UNDEFINED, PairedSummary
@@ -48,14 +46,6 @@ def compare_precision(pair: Pair, *, level: float = 0.95, **resampling: Unpack[R
         seen = [area(pair.y, s, pair.group, pair.n_groups, resampling.get("weight")) for s in pair.both]
         found[name] = _by_group(seen, [replicates[..., k] for replicates in drawn], level)
     return found
-
-
-def compare_errors(pair: Pair, *, bins: int = 10, level: float = 0.95, **resampling: Unpack[Resampling]) -> tuple[PairedSummary, ...]:
-    """Paired differences of the debiased calibration error in every group, (G,). Scores must lie in [0, 1]."""
-    weight = resampling.get("weight")
-    drawn = bootstrap_errors(pair.y, pair.both, pair.group, pair.n_groups, bins=bins, error=debiased_ece, **resampling)
-    seen = [debiased_ece(reliability(pair.y, s, pair.group, pair.n_groups, bins=bins, weight=weight)) for s in pair.both]
-    return _by_group(seen, drawn, level)
 
 
 def _by_group(seen: list[Floats], drawn: list[Floats] | tuple[Floats, ...], level: float) -> tuple[PairedSummary, ...]:

@@ -27,6 +27,8 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 ITERATIONS = 8
+# Times that the precisions are taken at the mean found before.
+ROUNDS = 4
 DRAWS_LOG2 = 8
 # Degrees of freedom from which Student's t is taken for normal.
 MANY = 1e6
@@ -55,10 +57,17 @@ class PlannedGroups:
         return variance_at(self.variance, group, true) / factor
 
     def common(self, but: int | None = None) -> float:
-        """Precision-weighted mean of the values, without group `but`."""
-        others = np.arange(self.value.size) != (-1 if but is None else but)
-        weight = 1 / np.maximum(self.at(np.arange(self.value.size), self.value, np.ones(self.value.size)), 1e-12)[others]
-        return float((weight * self.value[others]).sum() / weight.sum())
+        """Precision-weighted mean of the values, without group `but`; precisions are those at the mean itself.
+
+        At its own value a group ranked without fault would have no variance, and its value would be all that counts.
+        """
+        everyone = np.arange(self.value.size)
+        others = everyone != (-1 if but is None else but)
+        centre = float(self.value[others].mean())
+        for _ in range(ROUNDS):
+            weight = 1 / np.maximum(self.at(everyone, np.full(everyone.size, centre), np.ones(everyone.size)), 1e-12)[others]
+            centre = float((weight * self.value[others]).sum() / weight.sum())
+        return centre
 
     def unfavourable(self, group: int, centre: float, gap: float) -> float:
         """Which way, -1 or 1, a group off by `gap` from `centre` varies more, among those that stay inside [0, 1]."""

@@ -202,3 +202,29 @@ def _stratified(ratio: RatioMoments, rows: Floats, index: Ints, stratum: Ints, p
         scale = np.sqrt((ratio.informative * seen + PRIOR) / (ratio.informative + PRIOR))
     # What is left by rounding where nothing varies within strata.
     return replace(limits, within=np.sqrt(np.where(remaining > ROUNDING * ratio.variance, remaining, 0.0)), scale=scale)
+
+
+def class_mean_variance(
+    values: Floats, positive: NDArray[np.bool_], group: Ints, count: int, *, cluster: ArrayLike | None = None, weight: ArrayLike | None = None
+) -> tuple[Floats, Floats]:
+    """Variance (G,) of the mean of both classes' means of (n,) values, and its degrees of freedom (G,), from patients of each class.
+
+    Satterthwaite's degrees of freedom of the two classes' variances; where patients have rows of both classes, no more than the patients less one.
+    """
+    w, patients = validate.weights(weight, values.size), validate.clusters(cluster, values.size)
+    column = np.where(group >= 0, group + count * positive, -1)
+    ratio = RatioMoments(values, column, 2 * count, patients, w)
+    own = np.nan_to_num(ratio.variance)
+    per = FREEDOM_SINGLE if patients is None else FREEDOM
+    df = np.minimum(per * ratio.informative + 1, np.maximum(ratio.patients - 1.0, 1.0))
+    (neg, pos), (df_neg, df_pos) = np.split(own, 2), np.split(df, 2)
+    spread = neg**2 / df_neg + pos**2 / df_pos
+    freedom = np.divide((neg + pos) ** 2, spread, out=np.ones(count), where=spread > 0)
+    shared, together = ratio.correlation(), neg + pos
+    if shared is not None and ratio.unit is not None:
+        both = np.arange(count)
+        together = together + 2 * shared[both, both + count] * np.sqrt(neg * pos)
+        everyone = np.bincount(np.unique(ratio.unit[group >= 0] * count + group[group >= 0]) % count, minlength=count)
+        freedom = np.minimum(freedom, np.maximum(everyone - 1.0, 1.0))
+    known = np.isfinite(ratio.variance).reshape(2, count).all(axis=0)
+    return np.where(known, np.maximum(together, 0.0) / 4, np.nan), freedom

@@ -11,6 +11,7 @@ MODALITIES = "Which modality does the model lean on, and for whom?"
 GRADIENTS = "Where do the gradients conflict, and what did the method do about it?"
 METHODS = "How do the methods compare over their seeds?"
 TRAINED = "What was trained?"
+DATASHEET = "Who is in the cohort?"
 SUMMARY = "In short"
 WHO = "Who was audited, and how is it decided?"
 DECLARED = "What was declared before looking?"
@@ -33,7 +34,7 @@ def by_attribute(attribute: str, real: bool = False) -> str:
 
 def runs_contents(attribute: str | None) -> tuple[str, ...]:
     """Of `runs_report`. `attribute`: by which the runs are compared, None in a cohort without any."""
-    return (*(() if attribute is None else (by_attribute(attribute, real=True), METHODS)), MODALITIES, GRADIENTS, TRAINED, CHECKLIST, WORDS)
+    return (*(() if attribute is None else (by_attribute(attribute, real=True), METHODS)), MODALITIES, GRADIENTS, TRAINED, DATASHEET, CHECKLIST, WORDS)
 
 
 def audit_contents(document: Mapping[str, Any], earlier: bool = False) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from core.charts.theme import method_rank
 from core.errors import UserError
 from core.metrics.catalogue import short
 from core.report import contents, paper_tables
+from core.report.datasheet import datasheet_section
 from core.report.document import ChartBlock, Report, Section, TableBlock
 from core.report.guidelines import checklist_section
 from core.report.terms import glossary_section
@@ -78,7 +79,7 @@ def runs_report(
     sections.append(_modalities(store, names, modalities, cohort_id, attribute))
     sections.append(_gradients(store, names, modalities, cohort_id, attribute))
     checklist = checklist_section(_evidence(cohort, attribute), answers or {})
-    sections += [_settings(runs), checklist, glossary_section(TERMS)]
+    sections += [_settings(runs), datasheet_section(store.workspace, cohort_id, attribute), checklist, glossary_section(TERMS)]
     facts = (
         ("Cohort", str(cohort["name"])),
         ("Patients", count(int(cohort["n_patients"]))),

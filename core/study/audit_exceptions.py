@@ -20,8 +20,9 @@ FEW_PATIENTS = 20
 DISCRETE = "few rows or outcomes in the denominator: the rate takes few values"
 EDGE = "AUC near 1 with few positives: limits of score type at the edge"
 CLUSTERS = f"fewer than {FEW_PATIENTS} patients in a group: the variance of few patients is taken with caution"
+CLASS_CLUSTERS = f"fewer than {FEW_PATIENTS} patients of a class in a group: the variance of few patients is taken with caution"
 ONE_SIDED = "a calibrated model's error has no lower side: its interval starts at 0"
-REASONS = (DISCRETE, EDGE, CLUSTERS, ONE_SIDED)
+REASONS = (DISCRETE, EDGE, CLUSTERS, CLASS_CLUSTERS, ONE_SIDED)
 
 
 def stated_exception(cohort: CohortSettings, threshold: float, metric: str) -> str | None:
@@ -33,7 +34,9 @@ def stated_exception(cohort: CohortSettings, threshold: float, metric: str) -> s
         return ONE_SIDED
     known = truths(cohort, threshold)
     p, rates = cohort.of_groups(cohort.prevalence), known.groups
-    if metric in ("auc", "average_precision"):
+    if metric == "auc" and cohort.rows != 1 and not cohort.label_per_row and float((sizes * np.minimum(p, 1 - p)).min()) < FEW_PATIENTS:
+        return CLASS_CLUSTERS
+    if metric in ("auc", "average_precision", "auprg"):
         return EDGE if float((sizes * np.minimum(p, 1 - p)).min()) < FEW_OF_CLASS and float(cohort.areas().max()) >= NEAR_ONE else None
     selected = rates["selection_rate"]
     share = {"tpr": p, "fpr": 1 - p, "ppv": selected, "npv": 1 - selected, "net_benefit": selected}.get(metric)

@@ -85,7 +85,7 @@ class Study:
 
 
 def _tables(attribute: AttributeAudit, known: Truths) -> Iterator[Seen]:
-    metrics = [m for m in attribute.tables if m in known.groups and (m != "average_precision" or attribute.options.bootstrap)]
+    metrics = [m for m in attribute.tables if m in known.groups and (m not in ("average_precision", "auprg") or attribute.options.bootstrap)]
     for metric in metrics:
         table = attribute.tables[metric]
         for g in np.flatnonzero(table.judged & np.isfinite(table.low) & np.isfinite(table.high)):
@@ -109,7 +109,8 @@ def _pairs(attribute: AttributeAudit, known: Truths) -> Iterator[Seen]:
         yield ("consistent: interval and p agree", "pointwise"), (test.low > 0 or test.high < 0) == (test.p < LEVEL)
         low, high = test.simultaneous
         if test.p_adjusted is not None and low is not None and high is not None:
-            yield ("consistent: interval and p agree", "corrected"), (low >= 0 or high <= 0) == (test.p_adjusted < LEVEL)
+            found = test.p_adjusted < LEVEL
+            yield ("consistent: interval and p agree", "corrected"), found in ((low >= -SAME or high <= SAME), (low > SAME or high < -SAME))
         if (test.group_a, test.group_b) != (0, last):
             continue
         values = _scaled(test.metric, known.groups[test.metric])
@@ -180,7 +181,7 @@ def _models(made: Predictions, options: AuditOptions, known: list[Truths]) -> It
                 continue
             truth, part = known[0].overall[row.metric] - known[1].overall[row.metric], "paired difference"
         else:
-            if row.metric not in known[0].groups or row.metric in ("ece", "ece_debiased"):
+            if row.metric not in known[0].groups:
                 continue
             g = int(row.group[1:])
             truth, part = float(known[0].groups[row.metric][g] - known[1].groups[row.metric][g]), "paired difference in a group"
@@ -204,5 +205,12 @@ STUDIES: tuple[Study, ...] = (
     Study("positives spread 1.7 times as far", CohortSettings((260, 130), 0.32, 0.85, spread=1.7), threshold=0.6),
     Study("2 models alike, 270 and 140", CohortSettings((270, 140), 0.34, 0.84, models=2), compared=True),
     Study("2 models, AUC .86 and .82 against .83 and .82", CohortSettings((350, 170), 0.31, (0.86, 0.82), models=2, other_auc=(0.83, 0.82)), compared=True),
+    Study("2 models, weights", CohortSettings((260, 150), 0.33, (0.85, 0.82), models=2, other_auc=(0.81, 0.8), weighted=True), bootstrap=200, compared=True),
+    Study(
+        "2 models, weights, 1 to 3 rows a patient",
+        CohortSettings((120, 90), 0.36, 0.84, rows=(1, 3), models=2, other_auc=(0.8, 0.84), weighted=True),
+        bootstrap=200,
+        compared=True,
+    ),
     Study("2 models, 2 rows a patient", CohortSettings((80, 60, 50), 0.36, 0.83, rows=2, models=2, other_auc=(0.83, 0.8, 0.76)), compared=True),
 )

@@ -11,6 +11,7 @@ from core.audit.engine import audit
 from core.audit.inference.power import Power
 from core.audit.inference.verdicts import DISPARITY, NONE_FOUND, Word
 from core.audit.options import AuditOptions
+from core.metrics.catalogue import lower_is_better
 from core.study.audit_cohorts import CohortSettings, simulate_cohort
 from core.study.audit_promises import POWER, Line, line
 from core.study.audit_truths import group_rates
@@ -21,7 +22,10 @@ AT = 0.4
 
 
 def with_gap(cohort: CohortSettings, metric: str, gap: float) -> CohortSettings:
-    """The last group worse by `gap`: a lower AUC, or scores moved down until the rate is lower by it."""
+    """The last group worse by `gap`: a lower AUC, or scores moved until the rate is lower, a false positive rate higher, by it.
+
+    Promises hold for the way in which the group varies more, which for a rate below one half is upwards.
+    """
     if metric == "auc":
         areas = cohort.areas()
         return replace(cohort, auc=(*areas[:-1].tolist(), float(areas[-1] - gap)))
@@ -29,8 +33,8 @@ def with_gap(cohort: CohortSettings, metric: str, gap: float) -> CohortSettings:
     def moved(by: float) -> CohortSettings:
         return replace(cohort, shift=(*cohort.of_groups(cohort.shift)[:-1].tolist(), by))
 
-    target = float(group_rates(cohort, AT)[metric][-1]) - gap
-    return moved(float(brentq(lambda by: float(group_rates(moved(by), AT)[metric][-1]) - target, -30, 5)))
+    target = float(group_rates(cohort, AT)[metric][-1]) + (gap if lower_is_better(metric) else -gap)
+    return moved(float(brentq(lambda by: float(group_rates(moved(by), AT)[metric][-1]) - target, -30, 30)))
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,9 @@ class Promise:
             else:
                 word = NONE_FOUND
         hits = [self._said(cohort, rng, word) for _ in range(repetitions)]
-        return [line(f"power promised by {kind}", f"{self.metric}: {self.name}, {said}", hits, *POWER)]
+        # Where the patients that there are suffice already, no more is promised than that.
+        enough = kind.startswith("to_show") and round(middle) <= min(sizes)
+        return [line(f"power promised by {kind}", f"{self.metric}: {self.name}, {said}", hits, POWER[0], None if enough else POWER[1])]
 
     def _said(self, cohort: CohortSettings, rng: np.random.Generator, word: Word) -> bool:
         found = audit(simulate_cohort(rng, cohort), self.options)

@@ -50,8 +50,8 @@ class Line:
             return ""
         if self.holds:
             return "kept"
-        # Too small a share is the careful side of a test, too large a one that of an interval.
-        careful = self._below if self.part.startswith("size") else self._above
+        # Too small a share is the careful side of a test (too little power, too), too large a one that of an interval.
+        careful = self._below if self.part.startswith(("size", "power less")) else self._above
         return f"conservative: {self.conservative}" if careful and self.conservative else "BROKEN"
 
     @property
@@ -82,7 +82,7 @@ def line(
     return Line(part, setting, share, float(np.sqrt(share * (1 - share) / max(len(hits), 1))), len(hits), low, high, conservative)
 
 
-def not_below_best(part: str, setting: str, own: NDArray[Any], best: NDArray[Any]) -> Line:
+def not_below_best(part: str, setting: str, own: NDArray[Any], best: NDArray[Any], conservative: str | None = None) -> Line:
     """Power less that of the best valid test on the same cohorts, which must not fall short by more than `BELOW_BEST`."""
     gain = own.astype(np.float64) - best.astype(np.float64)
-    return Line(part, setting, float(gain.mean()), float(gain.std() / np.sqrt(max(gain.size, 1))), gain.size, -BELOW_BEST, None)
+    return Line(part, setting, float(gain.mean()), float(gain.std() / np.sqrt(max(gain.size, 1))), gain.size, -BELOW_BEST, None, conservative)

@@ -134,6 +134,7 @@ def _of_scores(settings: CohortSettings, threshold: float, model: int, bins: int
         "ece": error,
         "ece_debiased": error,
         "average_precision": _average_precision(p, pos, neg),
+        "auprg": _gain_area(p, pos, neg),
     }
 
 
@@ -150,6 +151,20 @@ def _calibration_error(p: Floats, pos: Floats, neg: Floats, bins: int) -> Floats
         events = np.bincount(place[0], weight[0], bins)
         predicted = sum(np.bincount(at, w * s[g], bins) for at, w, s in zip(place, weight, (pos, neg), strict=True))
         result[g] = np.abs(events - predicted).sum()
+    return result
+
+
+def _gain_area(p: Floats, pos: Floats, neg: Floats) -> Floats:
+    """Area under the curve of precision gain over recall gain, from the recall that equals the prevalence on, (G,)."""
+    result = np.zeros(p.size)
+    for g in range(p.size):
+        recall = 1 - np.arange(GRID.size) / GRID.size
+        false = 1 - np.searchsorted(neg[g], pos[g]) / GRID.size
+        precision = p[g] * recall / (p[g] * recall + (1 - p[g]) * false)
+        gains = [(rate - p[g]) / ((1 - p[g]) * rate) for rate in (recall, precision)]
+        use = gains[0] >= 0
+        across, up = gains[0][use][::-1], gains[1][use][::-1]
+        result[g] = np.trapezoid(np.append(up[0], up), np.append(0.0, across))
     return result
 
 

@@ -6,6 +6,7 @@ selects; what is fitted beyond is cross-fitted within training. Rows that fit no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,31 +14,27 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
-from numpy.typing import NDArray
 
 from core.cohort import Cohort
 from core.errors import UserError
 from core.methods import get, names, ordered, ours, reference
-from core.methods.mixing import fit_mixing, mix
 from core.metrics.bootstrap import bootstrap_models
-from core.metrics.multiple_testing import holm
-from core.metrics.seeds import mean_over_seeds
 from core.metrics.seeds_and_patients import seeds_and_patients
 from core.study.comparison import Plan, rates, trainable
+from core.study.contest_bound import bounds, late_fusion
+from core.study.contest_table import across, markdown
 from core.study.planted import planted_cohort, planted_plan
 from core.study.runner import METRICS, Entry, Outcome, Runner, entries
-from core.study.search import tune
+from core.study.search import tune, tuning_noise
 from core.study.summary import BOOTSTRAP_NAMES, described
-from core.training.evaluate import ranking_metrics
 from core.workspace import Workspace, write_atomic
 
 STEM = "contest"
 PROTOCOLS: Mapping[str, str] = {"a": "validation", "b": "training"}
 SGD_RATES = {"lr": 0.05, "classifier_lr": 0.05}
 """The rates that SGD's own grid is built around, for the planted cohorts' network."""
+TUNED = ("all", "rates")
 REPLICATES = 400
-ORACLE = "late fusion fitted on the test labels (peeks)"
 Told = Callable[[str], None]
 
 
@@ -54,6 +51,14 @@ class Contest:
     selection: str = "auc"
     budget: int = 1
     """Trainings per row, draw and protocol for its tuning; 1: the defaults."""
+    tuned: str = "all"
+    """`all`: what a method's search space holds, times the learning rates; `rates`: the learning rates alone."""
+    further_rows: bool = True
+    """Also the rows that a method's file names for studies beside its main one."""
+    challenger: str = ""
+    """The method that is compared with every other row; empty: this project's own."""
+    name: str = ""
+    """In the tables' names, `contest_NAME_runs.csv`; empty: `contest_runs.csv`."""
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.methods) - set(names()))
@@ -65,6 +70,17 @@ class Contest:
             raise UserError(f"optimizers are adamw and sgd, not {', '.join(self.optimizers) or 'none'}")
         if not (self.scenarios and self.draws and self.seeds) or self.budget < 1:
             raise UserError("a contest needs a scenario, a draw, a seed and a budget of at least 1")
+        if self.tuned not in TUNED:
+            raise UserError(f"what is tuned is {' or '.join(TUNED)}, not {self.tuned!r}")
+        if self.challenger and self.challenger not in names():
+            raise UserError(f"no method is named {self.challenger}; known: {', '.join(names())}")
+        if not re.fullmatch("[a-z0-9-]*", self.name):
+            raise UserError(f"the name of a contest is of small letters, digits and hyphens, not {self.name!r}")
+
+    @property
+    def stem(self) -> str:
+        """Of the tables' file names."""
+        return f"{STEM}_{self.name}" if self.name else STEM
 
 
 @dataclass(frozen=True)
@@ -78,10 +94,10 @@ class Arm:
 
 
 def run(workspace: Workspace, contest: Contest, out: Path, told: Told) -> None:
-    """Train what is not known yet and write `contest_runs.csv`, `_trials.csv`, `_draws.csv`, `_differences.csv` and `.md` into `out`.
+    """Train what is not known yet and write STEM`_runs.csv`, `_trials.csv`, `_draws.csv`, `_differences.csv` and `.md` into `out`.
 
     Every training is kept by its key, so that a stopped contest goes on where it was, and the tables are
-    written after every cohort. Tables of an earlier contest in `out` are replaced.
+    written after every cohort. Tables of an earlier contest of the same name in `out` are replaced.
     """
     runs: list[dict[str, Any]] = []
     trials: list[dict[str, Any]] = []
@@ -95,7 +111,7 @@ def run(workspace: Workspace, contest: Contest, out: Path, told: Told) -> None:
                 for arm, outcomes in found.items():
                     runner = outcomes.runner
                     runs += _rows(arm, outcomes)
-                    compared += _differences(arm, runner, outcomes.by_label)
+                    compared += _differences(arm, runner, outcomes.by_label, contest.challenger)
             _write(out, contest, runs, trials, compared)
 
 
@@ -105,6 +121,8 @@ class Outcomes:
 
     runner: Runner
     by_label: Mapping[str, list[Outcome]]
+    tuning_sd: Mapping[str, float | None]
+    """By label, how far the tuning's choice moves the test ES-AUC (`tuning_noise`)."""
 
 
 def _arms(
@@ -114,18 +132,22 @@ def _arms(
     plan = replace(plan, base=base)
     rate, ratio = rates(plan)
     runner = Runner(cohort, plan.attribute, base, workspace.cache / "study")
-    rows = trainable(runner, entries(cohort, plan.methods, several=True), told)
+    rows = trainable(runner, entries(cohort, plan.methods, contest.further_rows), told)
+    if contest.tuned == "rates":
+        rows = [replace(row, space={}) for row in rows]
     for protocol in contest.protocols:
         arm = Arm(scenario, draw, protocol, optimizer)
         by_label: dict[str, list[Outcome]] = {}
+        noise: dict[str, float | None] = {}
         for row in rows:
             entry = _under(row, protocol)
             tuned = tune(runner, entry, rate, contest.budget, contest.seeds[0], lambda text: None, optimizer, ratio)
             trials += [{**vars(arm), "label": row.label, "candidate": described(c), "validation_es_auc": v, "kept": c == tuned.chosen} for c, v in tuned.tried]
             by_label[row.label] = [runner.outcome(entry, seed, tuned.chosen) for seed in contest.seeds]
+            noise[row.label] = tuning_noise(runner, tuned, contest.seeds[0])
             value = np.mean([runner.metrics(one, "test")["es_auc"] for one in by_label[row.label]])
             told(f"{scenario} {draw} protocol {protocol} {optimizer} {row.label}: ES-AUC {value:.3f}")
-        yield arm, Outcomes(runner, by_label)
+        yield arm, Outcomes(runner, by_label, noise)
 
 
 def _under(entry: Entry, protocol: str) -> Entry:
@@ -142,49 +164,24 @@ def _rows(arm: Arm, outcomes: Outcomes) -> list[dict[str, Any]]:
         for one in found:
             values = outcomes.runner.metrics(one, "test")
             lines.append(
-                {**vars(arm), "label": label, "method": one.entry.method, "seed": one.seed, **values, "chosen": described(one.chosen), "seconds": one.seconds}
+                {
+                    **vars(arm),
+                    "label": label,
+                    "method": one.entry.method,
+                    "seed": one.seed,
+                    **values,
+                    "chosen": described(one.chosen),
+                    "seconds": one.seconds,
+                    "tuning_sd": outcomes.tuning_sd.get(label),
+                }
             )
-    bound = [oracle(outcomes.runner, one) for one in _late_fusion(outcomes.by_label)]
-    lines += [{**vars(arm), "label": ORACLE, "method": "", "seed": seed, **values, "chosen": "", "seconds": 0.0} for seed, values in bound]
+    for seed, scores in late_fusion(outcomes.by_label):
+        for name, values in bounds(outcomes.runner, scores).items():
+            lines.append({**vars(arm), "label": name, "method": "", "seed": seed, **values, "chosen": "", "seconds": 0.0})
     return lines
 
 
-def _late_fusion(by_label: Mapping[str, list[Outcome]]) -> list[Outcome]:
-    """The outcomes whose unimodal classifiers were trained alone: those of the first row that mixes experts."""
-    for found in by_label.values():
-        if found and found[0].modality_score is not None and get(found[0].entry.method).joint_classifiers and get(found[0].entry.method).fits_held_out:
-            return found
-    return []
-
-
-def oracle(runner: Runner, outcome: Outcome) -> tuple[int, dict[str, float]]:
-    """The seed, and the test metrics of these unimodal classifiers mixed per recorded group with weights fitted on the test labels.
-
-    It peeks, so it is about the most that mixing these classifiers gives, by cross-entropy: where such a gain
-    ends. One modality alone can have a higher ES-AUC at a lower AUC.
-    """
-    assert outcome.modality_score is not None
-    cohort = runner.cohort
-    rows, names_ = cohort.rows("test"), cohort.groups(runner.attribute)
-    group, y = cohort.group_index(runner.attribute)[rows], cohort.y[rows].astype(np.int64)
-    odds = torch.from_numpy(_log_odds(outcome.modality_score[:, rows]).T)
-    experts = torch.stack([torch.zeros_like(odds), odds], 2)
-    member = torch.from_numpy((group[:, None] == np.arange(len(names_))).astype(np.float64))
-    weight = 1 / (len(names_) * member.mean(0).clamp_min(1e-6))
-    mixing, offset = fit_mixing(experts, member, torch.from_numpy(y), member @ weight, 0.01)
-    logits = mix(experts, member, mixing, offset)
-    found = ranking_metrics(y, (logits[:, 1] - logits[:, 0]).numpy(), group, names_)
-    values = {"auc": found.auc, "es_auc": found.es_auc, "worst_group_auc": found.worst_group_auc, "max_gap": found.max_gap}
-    return outcome.seed, {name: float("nan") if value is None else value for name, value in values.items()}
-
-
-def _log_odds(score: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of probabilities; 0, no evidence, where the modality is missing."""
-    clipped = np.clip(np.nan_to_num(score, nan=0.5), 1e-7, 1 - 1e-7)
-    return np.log(clipped) - np.log1p(-clipped)
-
-
-def _differences(arm: Arm, runner: Runner, by_label: Mapping[str, list[Outcome]]) -> list[dict[str, Any]]:
+def _differences(arm: Arm, runner: Runner, by_label: Mapping[str, list[Outcome]], challenger: str = "") -> list[dict[str, Any]]:
     """Per pair and metric the difference on this draw, with its standard error from test patients and seeds together."""
     cohort, attribute = runner.cohort, runner.attribute
     rows = cohort.rows("test")
@@ -197,7 +194,7 @@ def _differences(arm: Arm, runner: Runner, by_label: Mapping[str, list[Outcome]]
     replicates = {label: [next(tables) for _ in by_label[label]] for label in labels}
     values = {label: [runner.metrics(one, "test") for one in by_label[label]] for label in labels}
     lines = []
-    for label, other in pairs(labels):
+    for label, other in pairs(labels, challenger):
         for metric in METRICS:
             name = BOOTSTRAP_NAMES[metric]
             difference = [a[metric] - b[metric] for a, b in zip(values[label], values[other], strict=True)]
@@ -219,102 +216,28 @@ def _differences(arm: Arm, runner: Runner, by_label: Mapping[str, list[Outcome]]
     return lines
 
 
-def pairs(labels: list[str]) -> list[tuple[str, str]]:
-    """Every row with the reference, and this project's own with every other row."""
-    base, own = reference(), ours()
+def pairs(labels: list[str], challenger: str = "") -> list[tuple[str, str]]:
+    """Every row with the reference, and the challenger (this project's own where none is named) with every other row."""
+    base, own = reference(), challenger or ours()
     found = [(label, base) for label in labels if label != base and base in labels]
     return found + [(own, label) for label in labels if own in labels and label not in (own, base)]
-
-
-def across(compared: pd.DataFrame) -> pd.DataFrame:
-    """One line per scenario, protocol, optimizer, pair and metric: the mean over draws of the cohort.
-
-    A draw has patients, trainings and a tuning of its own, so its difference holds all three sources of
-    chance, and the Student interval between draws speaks of all of them. p_family: Holm over all
-    comparisons of ES-AUC in the contest, one family. With one draw there is no interval between draws.
-    """
-    keys = ["scenario", "protocol", "optimizer", "label", "reference", "metric"]
-    lines = []
-    for key, part in compared.groupby(keys, sort=False):
-        mean = mean_over_seeds(part["difference"].to_numpy(dtype=float))
-        p = _p_between(part["difference"].to_numpy(dtype=float))
-        inside = int(((part["low"] > 0) | (part["high"] < 0)).sum())
-        lines.append(
-            {**dict(zip(keys, key, strict=True)), "difference": mean.mean, "low": mean.low, "high": mean.high, "smallest": mean.minimum,
-             "largest": mean.maximum,
-             "draws": mean.n, "draws_without_0": inside, "p": p}
-        )  # fmt: skip
-    table = pd.DataFrame(lines)
-    family = (table["metric"] == "es_auc").to_numpy()
-    table["p_family"] = np.nan
-    table.loc[family, "p_family"] = holm(table.loc[family, "p"].to_numpy(dtype=float))
-    return table
-
-
-def _p_between(values: NDArray[np.float64]) -> float:
-    """Two-sided p of a mean of 0 from the spread between draws; NaN with one draw."""
-    from scipy.stats import ttest_1samp
-
-    known = values[np.isfinite(values)]
-    return float(ttest_1samp(known, 0.0).pvalue) if len(known) > 1 and known.std() > 0 else float("nan")
 
 
 def _write(out: Path, contest: Contest, runs: list[dict[str, Any]], trials: list[dict[str, Any]], compared: list[dict[str, Any]]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     tables = {"runs": pd.DataFrame(runs), "trials": pd.DataFrame(trials), "draws": pd.DataFrame(compared), "differences": across(pd.DataFrame(compared))}
     for name, table in tables.items():
-        write_atomic(out / f"{STEM}_{name}.csv", table.round(5).to_csv(index=False))
-    write_atomic(out / f"{STEM}.md", markdown(tables["runs"], tables["differences"], contest))
+        write_atomic(out / f"{contest.stem}_{name}.csv", table.round(5).to_csv(index=False))
+    write_atomic(out / f"{contest.stem}.md", markdown(tables["runs"], tables["differences"], conditions(tables["runs"], contest)))
 
 
-def markdown(runs: pd.DataFrame, differences: pd.DataFrame, contest: Contest) -> str:
-    """The contest for people: one table per scenario, optimizer and protocol, rows by falling ES-AUC."""
-    tuning = "defaults, no tuning" if contest.budget == 1 else f"{contest.budget} trainings per row for its tuning, chosen by ES-AUC on validation"
-    lines = [
-        "# Contest of methods on planted cohorts",
-        "",
-        f"- draws {', '.join(map(str, sorted(set(runs['draw']))))}; seeds {', '.join(map(str, sorted(set(runs['seed']))))}; {tuning}; "
-        f"epoch kept by {contest.selection} on validation",
-        "- protocol a: methods that fit more than weights by gradients may do so on validation; protocol b: validation only selects, and "
-        "that fit is cross-fitted within training (DFR: on a third of training set aside)",
-        "- difference: mean over draws of the paired difference of ES-AUC, 95 % Student interval between draws (patients, trainings and "
-        "draws together; '-' with one draw), p Holm-adjusted over all comparisons here",
-        f"- {ORACLE}: group weights fitted on the test labels by cross-entropy, so about the most that mixing these unimodal classifiers "
-        "gives in AUC and ES-AUC together; one modality alone can have a higher ES-AUC at a lower AUC",
-        "- a row is named better than another only where the adjusted p is below .05",
+def conditions(runs: pd.DataFrame, contest: Contest) -> list[str]:
+    """How the contest was held, one sentence each."""
+    what = "learning rates alone" if contest.tuned == "rates" else "learning rates and own settings"
+    tuning = (
+        "defaults, no tuning" if contest.budget == 1 else f"at most {contest.budget} trainings per row for its tuning ({what}), chosen by ES-AUC on validation"
+    )
+    return [
+        f"draws {', '.join(map(str, sorted(set(runs['draw']))))}; seeds {', '.join(map(str, sorted(set(runs['seed']))))}; {tuning}; epoch kept by "
+        f"{contest.selection} on validation"
     ]
-    base = reference()
-    for (scenario, optimizer, protocol), part in runs.groupby(["scenario", "optimizer", "protocol"], sort=False):
-        lines += [
-            "",
-            f"## {scenario}, {optimizer}, protocol {protocol}",
-            "",
-            f"| method | AUC | ES-AUC | worst-group AUC | gap | ES-AUC - {base} | p |",
-            "| --- | --- | --- | --- | --- | --- | --- |",
-        ]
-        means = part.groupby(["label", "draw"])[list(METRICS)].mean().groupby("label").mean().sort_values("es_auc", ascending=False)
-        known = differences[
-            (differences.scenario == scenario)
-            & (differences.optimizer == optimizer)
-            & (differences.protocol == protocol)
-            & (differences.metric == "es_auc")
-            & (differences.reference == base)
-        ]
-        told = known.set_index("label")
-        for label, row in means.iterrows():
-            shown = [f"{row[metric]:.3f}" for metric in METRICS]
-            cells = _compared(told, str(label), base)
-            lines.append("| " + " | ".join([str(label), *shown, *cells]) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _compared(told: pd.DataFrame, label: str, base: str) -> tuple[str, str]:
-    if label == base:
-        return "reference", ""
-    if label not in told.index:
-        return "", ""
-    one = told.loc[label]
-    if pd.isna(one["difference"]):
-        return "not estimable", ""
-    limits = "-" if pd.isna(one["low"]) else f"[{one['low']:+.3f}, {one['high']:+.3f}]"
-    return f"{one['difference']:+.3f} {limits}", "-" if pd.isna(one["p_family"]) else f"{one['p_family']:.2f}"

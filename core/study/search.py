@@ -12,7 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from core.methods import get
+from core.metrics.bootstrap import bootstrap_models
 from core.study.runner import Entry, Outcome, Runner
 
 CRITERION = "es_auc"
@@ -72,3 +75,22 @@ def tune(runner: Runner, entry: Entry, rate: float, budget: int, seed: int, told
 def _rate(rate: float, index: int, ratio: float) -> dict[str, float]:
     chosen = rate * LEARNING_RATES[index]
     return {"lr": chosen, "classifier_lr": ratio * chosen}
+
+
+def tuning_noise(runner: Runner, tuned: Tuned, seed: int, replicates: int = 200) -> float | None:
+    """Standard deviation of the criterion on test over what would have been chosen had other validation patients been drawn.
+
+    Validation patients are resampled, the same for every candidate; each resample chooses its best one, which brings its
+    result on test with it. None where there was one candidate.
+    """
+    if len(tuned.tried) < 2:
+        return None
+    outcomes = [runner.outcome(tuned.entry, seed, choice) for choice, _ in tuned.tried]
+    rows, cohort = runner.cohort.rows("validation"), runner.cohort
+    group, patients = cohort.group_index(runner.attribute)[rows], cohort.table["patient_id"].to_numpy()[rows]
+    cluster = patients if len(set(patients)) < len(patients) else None
+    scores = np.stack([one.score[rows] for one in outcomes])
+    drawn = bootstrap_models(cohort.y[rows], scores, group, len(cohort.groups(runner.attribute)), replicates=replicates, seed=seed, cluster=cluster, workers=1)
+    found = np.nan_to_num(np.stack([one.summaries()[CRITERION] for one in drawn]), nan=-np.inf)
+    on_test = np.array([runner.metrics(one, "test")[CRITERION] for one in outcomes])
+    return float(on_test[found.argmax(0)].std())

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from core.errors import UserError
 from core.methods import get, ours, reference
-from core.study.contest import ORACLE, STEM
+from core.study.contest_bound import BOUNDS
+from core.study.contest_table import of_arm
+from core.study.programme import held
 
 START, END = "<!-- contest -->", "<!-- end of contest -->"
 RIVALS = 2
@@ -22,21 +22,17 @@ def short_table(folder: Path) -> str:
     Protocol b, in which validation only selects, with the ES-AUC of protocol a beside it. The rows are chosen by rule, not by hand: the
     `RIVALS` best in ES-AUC under b among all other rows, and everything of the family of this project's method.
     """
-    runs, differences = (pd.read_csv(folder / f"{STEM}_{name}.csv") for name in ("runs", "differences"))
+    contest = held(folder)[0]
+    runs = contest.runs
     first = runs.iloc[0]
     runs = runs[(runs["scenario"] == first["scenario"]) & (runs["optimizer"] == first["optimizer"])]
     draws = runs.groupby(["protocol", "label", "draw"])[["auc", "es_auc", "worst_group_auc"]].mean()
     means = draws.groupby(["protocol", "label"]).mean()
-    strict, loose = means.loc["b"].drop(ORACLE, errors="ignore"), means.loc["a", "es_auc"]
+    strict, loose = means.loc["b"].drop(list(BOUNDS), errors="ignore"), means.loc["a", "es_auc"]
     methods = dict(zip(runs["label"], runs["method"], strict=True))
     kept = _chosen(list(strict.sort_values("es_auc", ascending=False).index), methods)
-    told = differences[
-        (differences["scenario"] == first["scenario"])
-        & (differences["optimizer"] == first["optimizer"])
-        & (differences["protocol"] == "b")
-        & (differences["metric"] == "es_auc")
-        & (differences["reference"] == reference())
-    ].set_index("label")
+    told = of_arm(contest.differences, first["scenario"], first["optimizer"], "b")
+    told = told[told["reference"] == reference()].set_index("label")
     lines = [
         "| method | AUC | ES-AUC | worst group | ES-AUC, may fit on validation | ES-AUC − erm | corrected p |",
         "| --- | --- | --- | --- | --- | --- | --- |",

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import expit, logit
 from sklearn.metrics import average_precision_score
 
 from core.audit import AuditOptions, Predictions, Target, audit
 from core.audit.comparison.compare_models import RATES, Comparison, PairedDifference, compare
 from core.errors import UserError
 from core.metrics.calibration import debiased_ece, reliability
+from core.metrics.calibration_error import calibration_error_intervals
 from core.metrics.precision_recall import auprg
 from tests.audit.cohorts import simulated
 
@@ -79,16 +81,31 @@ def test_resampled_differences_agree_with_a_plain_bootstrap() -> None:
     found = compare(predictions, "first", "second", AuditOptions(bootstrap=400))
     rng = np.random.default_rng(8)
     y, scores = predictions.y, [predictions.scores[m] for m in ("first", "second")]
-    drawn: dict[str, list[float]] = {"auprg": [], "average_precision": [], "ece_debiased": []}
+    drawn: dict[str, list[float]] = {"auprg": [], "average_precision": []}
     for _ in range(400):
         rows = rng.integers(0, y.size, y.size)
         drawn["auprg"].append(float(auprg(y[rows], scores[0][rows])[0] - auprg(y[rows], scores[1][rows])[0]))
         drawn["average_precision"].append(average_precision_score(y[rows], scores[0][rows]) - average_precision_score(y[rows], scores[1][rows]))
-        drawn["ece_debiased"].append(float(np.subtract(*(debiased_ece(reliability(y[rows], s[rows]))[0] for s in scores))))
     for metric, values in drawn.items():
         one = row(found, metric)
         assert one.low is not None and one.high is not None
         assert one.high - one.low == pytest.approx(np.ptp(np.quantile(values, [0.025, 0.975])), rel=0.2), metric
+
+
+def test_calibration_errors_of_two_models_are_compared_by_their_own_intervals() -> None:
+    """Two models calibrated alike: their difference reaches 0, and is no wider than both intervals together. One stretched: it is found."""
+    predictions = two_models(0.3, 500)
+    y, scores = predictions.y, predictions.scores
+    own = row(compare(predictions, "first", "second", AuditOptions(bootstrap=0)), "ece_debiased")
+    ends = [[float(end[0]) for end in calibration_error_intervals(y, scores[m]).interval()] for m in ("first", "second")]
+    errors = [float(debiased_ece(reliability(y, scores[m]))[0]) for m in ("first", "second")]
+    assert (own.value_a, own.value_b) == (pytest.approx(errors[0]), pytest.approx(errors[1])) and own.low is not None and own.high is not None
+    below, above = ([abs(errors[k] - ends[k][side]) for k in range(2)] for side in range(2))
+    assert own.low == pytest.approx(own.difference - np.hypot(below[0], above[1])) and own.high == pytest.approx(own.difference + np.hypot(above[0], below[1]))
+    stretched = expit(3 * logit(np.clip(scores["first"], 1e-6, 1 - 1e-6)))
+    off = Predictions.build(y, {"first": stretched, "second": scores["first"]}, {"group": predictions.attributes["group"].values()})
+    found = row(compare(off, "first", "second", AuditOptions(bootstrap=0)), "ece_debiased")
+    assert found.low is not None and found.low > 0 and found.p is not None and found.p < 0.01
 
 
 def test_thresholds_per_group_hold_in_a_comparison() -> None:

@@ -117,19 +117,7 @@ def test_upload_map_choose_audit_read_and_take_away(empty: tuple[str, Workspace]
     _add_score(page)
     explained(page, "First rows")
     explained(page, "Predicted label, model, split, weights")
-    tolerance = widget(page, "audit-tolerance").locator("input")
-    tolerance.fill("0.1")
-    tolerance.press("Enter")
-    choose(page, "audit-missing", "left out (and counted)")
-    choose(page, "audit-point", "a sensitivity of")
-    target = widget(page, "audit-target-sensitivity").locator("input")
-    target.fill("0.8")
-    target.press("Enter")
-    settle(page, PATIENCE)
-    flip(page, "audit-each")
-    draws = widget(page, "audit-draws").get_by_role("slider").first
-    draws.press("ArrowLeft")
-    settle(page, PATIENCE)
+    _choose_options(page)
     press(page, "start-audit")
     in_address(page, "audit=")
     says(page, ".st-key-answer", "disparity")
@@ -169,6 +157,22 @@ def test_upload_map_choose_audit_read_and_take_away(empty: tuple[str, Workspace]
     press(page, f"open-{kept.audit_id}")
     in_address(page, kept.audit_id)
     says(page, ".st-key-answer", "disparity")
+
+
+def _choose_options(page: Any) -> None:
+    tolerance = widget(page, "audit-tolerance").locator("input")
+    tolerance.fill("0.1")
+    tolerance.press("Enter")
+    choose(page, "audit-missing", "left out (and counted)")
+    choose(page, "audit-point", "a sensitivity of")
+    target = widget(page, "audit-target-sensitivity").locator("input")
+    target.fill("0.8")
+    target.press("Enter")
+    settle(page, PATIENCE)
+    flip(page, "audit-each")
+    draws = widget(page, "audit-draws").get_by_role("slider").first
+    draws.press("ArrowLeft")
+    settle(page, PATIENCE)
 
 
 def _add_score(page: Any) -> None:

@@ -52,16 +52,8 @@ def go(page: Any, name: str) -> None:
     settle(page)
 
 
-def test_from_a_table_and_images_to_a_report(browser: Any, planted: Path, served: tuple[str, Path], tmp_path: Path) -> None:
+def _save_cohort(page: Any, planted: Path) -> None:
     from playwright.sync_api import expect
-
-    address, workspace = served
-    watch = Watch()
-    page = browser.new_page(viewport={"width": 1280, "height": 1400}, accept_downloads=True)
-    watch.attach(page)
-    page.goto(address)
-    settle(page)
-    expect(page.get_by_role("button", name="Open the sample cohort")).to_be_visible()
 
     go(page, "Cohort")
     page.locator("input[type=file]").nth(0).set_input_files(planted / "cohort" / "cohort.csv")
@@ -73,6 +65,20 @@ def test_from_a_table_and_images_to_a_report(browser: Any, planted: Path, served
     page.get_by_role("button", name="Save cohort").click()
     expect(page.get_by_text(re.compile(f"{PATIENTS} samples of {PATIENTS} patients"))).to_be_visible(timeout=60_000)
     expect(page.locator(MARKS)).not_to_have_count(0, timeout=30_000)
+
+
+def test_from_a_table_and_images_to_a_report(browser: Any, planted: Path, served: tuple[str, Path], tmp_path: Path) -> None:
+    from playwright.sync_api import expect
+
+    address, workspace = served
+    watch = Watch()
+    page = browser.new_page(viewport={"width": 1280, "height": 1400}, accept_downloads=True)
+    watch.attach(page)
+    page.goto(address)
+    settle(page)
+    expect(page.get_by_role("button", name="Open the sample cohort")).to_be_visible()
+
+    _save_cohort(page, planted)
 
     go(page, "Train")
     page.get_by_text("Unimodal", exact=True).first.click()

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from scipy.stats import norm
 
 from core.cohort import ingest, oracle
 from core.cohort.oracle import best
 from core.cohort.planted import render, simulate
-from core.cohort.scenarios import SCENARIOS, Signal, named_scenario
+from core.cohort.scenarios import SCENARIOS, Signal, named_scenario, validated
 from core.errors import UserError
 from core.metrics.auc import auc
 from core.workspace import Workspace
@@ -167,3 +168,29 @@ def test_label_noise_turns_the_stated_share_and_nothing_else(tmp_path: Path, mon
     turned = tables[0]["label"] != tables[1]["label"]
     share = turned.groupby(tables[1]["group"]).mean()
     assert share["majority"] == pytest.approx(0.02, abs=0.006) and share["minority"] == pytest.approx(0.2, abs=0.035)
+
+
+def test_marks_agree_with_the_label_as_stated_and_are_in_the_images_and_in_the_best_scores(tmp_path: Path):
+    design = replace(named_scenario("acquisition-cue"), noise=0.0)
+    simulate(tmp_path / "marked", 1500, 5, design)
+    table = pd.read_csv(tmp_path / "marked" / "cohort.csv")
+    corner = np.array([np.asarray(Image.open(tmp_path / "marked" / path))[3:6, 3:6].mean() for path in table["fundus_path"]])
+    beside = np.array([np.asarray(Image.open(tmp_path / "marked" / path))[3:6, 8:11].mean() for path in table["fundus_path"]])
+    agrees = (corner > beside + 30) == (table["label"] == 1)
+    for group, share in (("majority", 0.9), ("minority", 0.5)):
+        inside = (table["group"] == group).to_numpy()
+        assert agrees[inside].mean() == pytest.approx(share, abs=4 * (share * (1 - share) / inside.sum()) ** 0.5)
+    best = oracle.best(design)["modalities"]["fundus"]["by_group"]
+    # By hand: a normal score of separation 1.6, and a mark that moves its log likelihood ratio by log 9.
+    shift = np.log(9) / 1.6
+    # Of a pair both marks agree with the label, one does, or none.
+    expected = 0.9 * 0.9 * norm.cdf((1.6 + 2 * shift) / 2**0.5) + 2 * 0.9 * 0.1 * norm.cdf(1.6 / 2**0.5) + 0.1 * 0.1 * norm.cdf((1.6 - 2 * shift) / 2**0.5)
+    assert best["majority"] == pytest.approx(expected, abs=0.004)
+    assert best["minority"] == pytest.approx(norm.cdf(1.6 / 2**0.5), abs=0.006)
+    assert named_scenario("acquisition-cue@0").signals[0].mark == pytest.approx((0.82, 0.82))
+
+
+def test_a_mark_that_is_no_share_is_refused():
+    design = named_scenario("acquisition-cue")
+    with pytest.raises(UserError, match="mark of fundus"):
+        validated(replace(design, signals=(replace(design.signals[0], mark=(0.9, 1.0)), *design.signals[1:])))

@@ -6,15 +6,20 @@ import gzip
 import io
 import pickle
 import zipfile
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from core.cohort import volumes
+from core.cohort.ingest import ingest
+from core.cohort.schema import Modality
 from core.cohort.sources import Unreadable
 from core.cohort.volumes import decode_volume, read_array, read_fields, volume_shape
-from tests.cohort.helpers import encoded
+from core.workspace import Workspace
+from tests.cohort.helpers import encoded, roles
 
 
 def npz(**arrays: np.ndarray) -> bytes:
@@ -150,3 +155,18 @@ def test_a_nifti_saved_in_another_order_of_axes_is_the_same_volume() -> None:
     sagittal = nibabel.Nifti1Image(values.transpose(1, 2, 0), affine)
     assert volume_shape(sagittal.to_bytes()) == volume_shape(axial.to_bytes()) == (5, 6, 7)
     assert np.array_equal(decode_volume(sagittal.to_bytes(), size=8), decode_volume(axial.to_bytes(), size=8))
+
+
+def test_a_folder_of_slices_is_a_volume(tmp_path: Path, workspace: Workspace) -> None:
+    rows = []
+    for i in range(24):
+        (tmp_path / f"mri/case{i}").mkdir(parents=True)
+        for k in (1, 2, 10):
+            (tmp_path / f"mri/case{i}/slice{k}.png").write_bytes(encoded(Image.fromarray(np.full((8, 8), 10 * k + i, np.uint8))))
+        rows.append({"id": f"s{i}", "patient": f"p{i}", "label": i % 2, "sex": "FM"[i // 2 % 2], "scan": f"case{i}"})
+    pd.DataFrame(rows).to_csv(tmp_path / "cohort.csv", index=False)
+    cohort = ingest(workspace, tmp_path / "cohort.csv", roles=roles(modalities=(Modality("mri", "volume", ("scan",)),)))
+    first = cohort.array("mri")[0, :, 0, 0]
+    assert cohort.n == 24 and sorted(set(first.tolist())) == [10, 20, 100]
+    # Slice 2 lies before slice 10.
+    assert first.tolist() == sorted(first.tolist())

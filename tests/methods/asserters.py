@@ -104,11 +104,11 @@ def assert_equals_erm(name: str, settings: dict[str, Any], steps: int = 4, n_gro
     torch.testing.assert_close(other.run(steps), plain.run(steps), rtol=0, atol=0)
 
 
-def assert_continues_after_restore(name: str, settings: dict[str, Any], first: int = 3, more: int = 3) -> None:
+def assert_continues_after_restore(name: str, settings: dict[str, Any], first: int = 3, more: int = 3, optimizer: str = "adamw") -> None:
     """Saving after some steps and going on in a fresh object gives the same weights, bit for bit."""
-    whole = Bench(name, settings)
+    whole = Bench(name, settings, optimizer=optimizer)
     whole.run(first)
-    fresh = Bench(name, settings, seed=0)
+    fresh = Bench(name, settings, seed=0, optimizer=optimizer)
     fresh.restore(whole.save())
     torch.testing.assert_close(fresh.run(more, first=first), whole.run(more, first=first), rtol=0, atol=0)
 

@@ -9,9 +9,8 @@ from scipy.special import expit, gammaincc
 from scipy.stats import binom
 from sklearn.calibration import calibration_curve
 
-from core.metrics.bootstrap_calibration import bootstrap_errors, calibration_cells
 from core.metrics.calibration import bin_of_score, debiased_ece, ece, reliability
-from core.metrics.calibration_error import _Direction, binomial_distance, calibration_error_intervals
+from core.metrics.calibration_error import CalibrationErrors, _Direction, binomial_distance, calibration_error_intervals
 
 
 def test_a_score_of_1_belongs_to_the_last_bin_everywhere() -> None:
@@ -20,8 +19,6 @@ def test_a_score_of_1_belongs_to_the_last_bin_everywhere() -> None:
     curve = reliability([0, 1, 0, 1, 1], p)
     assert curve.weight[0].tolist() == [2, 1, 0, 0, 0, 0, 0, 0, 0, 2]
     assert curve.predicted[0, 9] == pytest.approx(0.975) and curve.observed[0, 9] == 1 and curve.observed[0, 0] == 0.5
-    cell, mean = calibration_cells(np.zeros(5, dtype=int), 1, np.array([0, 1, 0, 1, 1]) == 1, p, 10)
-    assert cell.tolist() == [0, 1, 2, 19, 19] and mean[19] == pytest.approx(0.975)
 
 
 def test_the_curve_is_scikit_learns() -> None:
@@ -158,6 +155,22 @@ def test_a_real_difference_of_errors_is_found() -> None:
     assert found.p[0] < 1e-4 and found.interval(0.99)[1][0] < 0
 
 
+def test_patients_with_rows_in_several_bins_make_the_error_less_sure() -> None:
+    """Three bins of which a patient's rows are all ill or all healthy: the variance of the sum of distances, by drawing patients."""
+    rng = np.random.default_rng(5)
+    patients = 400
+    p = np.tile([0.25, 0.45, 0.65], patients)
+    y = (np.repeat(rng.random(patients), 3) < p).astype(int)
+    patient = np.repeat(np.arange(patients), 3)
+    alone, together = (calibration_error_intervals(y, p, cluster=c) for c in (None, patient))
+
+    def spread(found: CalibrationErrors) -> float:
+        return float(np.sqrt(found.shape[0, 0]) * found.scale[0, 0])
+
+    drawn = [ece(reliability((np.repeat(rng.random(patients), 3) < p).astype(int), p))[0] for _ in range(600)]
+    assert spread(together) == pytest.approx(np.std(drawn), rel=0.15) and spread(alone) < 0.87 * spread(together)
+
+
 def test_gaps_of_one_size_and_two_directions_do_not_vary() -> None:
     """Rows whose risk moves by .1 up in one bin and down in the other add nothing to the noise of the error."""
     p = np.repeat([0.25, 0.75], 40)
@@ -170,10 +183,3 @@ def test_gaps_of_one_size_and_two_directions_do_not_vary() -> None:
     assert uneven.spread[0] == pytest.approx(0.01)
     unknown = _Direction.of(curve, np.full(80, np.nan), np.ones(80), group, bucket)
     assert unknown.gap[0, [2, 7]] == pytest.approx([0.25, -0.25]), "the observed gaps, where recalibration is not estimable"
-
-
-def test_replicates_know_that_weights_are_no_rows() -> None:
-    y, p, _, _ = cohorts(np.random.default_rng(14), 1, 200, 0.2, 1.0)
-    w = np.random.default_rng(1).lognormal(0, 0.7, 200)
-    once, tenfold = (bootstrap_errors(y, p, error=debiased_ece, replicates=100, seed=3, weight=k)[0] for k in (w, 10 * w))
-    assert tenfold == pytest.approx(once)

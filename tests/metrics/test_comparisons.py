@@ -248,3 +248,8 @@ def test_leverage_of_large_patients_widens_a_difference() -> None:
     assert result.inflation[1] > 1.5 > result.inflation[0] > 1
     honest, plain = (auc_estimates(r).se for r in (result, replace(result, inflation=np.ones(2))))
     assert honest / plain == pytest.approx(np.sqrt(result.inflation), rel=0.15)
+
+
+def test_no_p_value_is_0_however_far_groups_lie_apart() -> None:
+    far = compare_pairs(GroupEstimates(np.array([0.1, 0.9]), np.full(2, np.inf), LinearLimits(np.array([0.1, 0.9]), np.full(2, 1e-3))), [[0, 1]])
+    assert 0 < far.p[0] < 1e-300

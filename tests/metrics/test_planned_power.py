@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm, t
 
+from core.metrics.auc_comparisons import group_auc_estimates
 from core.metrics.comparisons import GroupEstimates, compare_pairs
 from core.metrics.planned_power import PlannedGroups, disparity_power, equivalence_power, first_at
 from core.metrics.score_limits import WilsonLimits
@@ -86,3 +87,15 @@ def test_where_power_first_is_enough() -> None:
     assert first_at(x, np.array([0.1, 0.2, 0.3]), 0.8) is None
     between = first_at(x, np.array([0.1, 0.5, 0.9]), 0.8)
     assert between is not None and 2 < between < 4
+
+
+def test_a_group_ranked_without_fault_is_not_known_exactly() -> None:
+    """Its variance at its own AUC of 1 is 0: taken for the truth, 50 patients would be enough to show that groups are alike."""
+    rng = np.random.default_rng(2)
+    y = np.concatenate([rng.random(2000) < 0.15, np.arange(50) < 7])
+    score = rng.normal(size=2050) + 1.9 * y
+    score[2000:2007] = score.max() + 1
+    group = np.repeat([0, 1], [2000, 50])
+    plan = PlannedGroups.of(group_auc_estimates(y, score, group, 2), np.array([0, 1]))
+    assert plan.value[1] == 1 and abs(plan.common() - plan.value[0]) < 0.02
+    assert equivalence_power(plan, [[1.0, 1.0]], 0.05)[0] < 0.05

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
+from core.metrics import auc_comparisons
 from core.metrics.auc import auc
 from core.metrics.comparisons import compare_pairs
 from core.metrics.delong import delong, group_delong
-from core.metrics.rate_comparisons import RatioMoments, group_mean_estimates, group_rate_estimates
+from core.metrics.rate_comparisons import RatioMoments, class_mean_variance, group_mean_estimates, group_rate_estimates
 from core.metrics.rates import effective_sizes
 
 
@@ -158,3 +159,37 @@ def test_net_benefit_is_a_difference_of_two_shares() -> None:
     assert both.value[0] == pytest.approx(0.15 - 0.25 * 0.1)
     expected = np.sqrt((0.15 + 0.25**2 * 0.1 - both.value[0] ** 2) / 200)
     assert both.se[0] == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_the_mean_of_both_classes_means_varies_as_patients_left_out_say(rows: int) -> None:
+    """Jackknife of (mean among positives + mean among negatives) / 2, without each patient in turn; both classes in some patients."""
+    rng = np.random.default_rng(rows)
+    patient = np.repeat(np.arange(80), rows)
+    positive = rng.random(patient.size) < 0.4
+    values = rng.random(80)[patient] + rng.random(patient.size) + positive
+    cluster = patient if rows > 1 else None
+    variance, freedom = class_mean_variance(values, positive, np.zeros(patient.size, dtype=np.int64), 1, cluster=cluster)
+
+    def balanced(keep: np.ndarray) -> float:
+        return (values[keep & positive].mean() + values[keep & ~positive].mean()) / 2
+
+    left = np.array([balanced(patient != i) for i in range(80)])
+    assert variance[0] == pytest.approx(79 / 80 * ((left - balanced(patient >= 0)) ** 2).sum(), rel=0.03)
+    assert freedom[0] <= 79
+
+
+def test_degrees_of_freedom_of_the_balanced_mean_count_patients() -> None:
+    rng = np.random.default_rng(3)
+    patient = np.repeat(np.arange(7), 15)
+    _, freedom = class_mean_variance(rng.random(105), rng.random(105) < 0.5, np.zeros(105, dtype=np.int64), 1, cluster=patient)
+    assert freedom[0] <= 6
+
+
+def test_a_handful_of_patients_know_less_of_their_spread() -> None:
+    """C / (C - 2): the AUC's variance at its own value, over what it is where each patient is counted as known."""
+    d = _eyes(4, patients=6)
+    result = group_delong(d["y"], d["score"], np.zeros(12, dtype=int), 1, cluster=d["patient"])
+    stretch = auc_comparisons._stretch(result)
+    separate = result.pos.variance + result.neg.variance
+    assert stretch == pytest.approx(np.clip(result.covariance[0, 0] / separate, *auc_comparisons.SHARED) * result.inflation * 6 / 4)

@@ -12,8 +12,8 @@ from core.cohort.composition import group_counts
 from core.cohort.ingest import ingest
 from core.cohort.schema import Modality, Roles
 from core.errors import UserError
+from core.report.datasheet import split_counts
 from core.workspace import Workspace
-from dashboard.datasheet import split_counts
 from dashboard.draft import Draft
 from tests.pages.analysis import calm, drawn, open_page, words
 from tests.pages.small import small_cohort

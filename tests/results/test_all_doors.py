@@ -115,6 +115,16 @@ class Doors:
         return _of_tables(rows[rows["group"].notna()], own)
 
 
+def _of_results(capsys: pytest.CaptureFixture[str], workspace: Workspace, run: str) -> dict[str, Any]:
+    """`multifair results` gives values; intervals are the audit's."""
+    found = {}
+    for table in ("groups", "summary"):
+        assert main(["results", table, "--run", run, "--attribute", "group", "--workspace", str(workspace.root), "--json"]) == 0
+        found[table] = json.loads(capsys.readouterr().out)
+    [summary] = found["summary"]
+    return {"groups": {row["group"]: row["auc"] for row in found["groups"]}, "summaries": {m: summary[m] for m in SUMMARIES}}
+
+
 def _tables(report: Report) -> dict[str, pd.DataFrame]:
     return {block.name: block.frame for section in report.sections for block in section.blocks if isinstance(block, TableBlock)}
 
@@ -145,6 +155,10 @@ def test_every_door_gives_the_same_numbers(kind: str, tmp_path: Path, capsys: py
             assert doors.api_of_runs(run) == expected
             assert doors.page(store, run) == expected
             assert doors.report(store, run) == expected
+            assert _of_results(capsys, doors.workspace, run) == {
+                "groups": {name: value and value[0] for name, value in expected["groups"].items()},
+                "summaries": {m: expected["summaries"][m][0] for m in SUMMARIES},
+            }
             told = summary_of(store, run, "group")
             assert {m: told[m] for m in SUMMARIES} == {m: expected["summaries"][m][0] for m in SUMMARIES}
             assert {g: v for g, v in told["group_auc"].items() if v is not None} == {g: v[0] for g, v in expected["groups"].items() if v is not None}

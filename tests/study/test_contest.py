@@ -14,8 +14,12 @@ from statsmodels.stats.multitest import multipletests
 from core.errors import UserError
 from core.methods import get, names, ours, reference
 from core.study import contest
-from core.study.contest import Contest, across, markdown, oracle, pairs
+from core.study.contest import Contest, conditions, pairs
+from core.study.contest_bound import LIMIT, ORACLE, bounds, late_fusion
+from core.study.contest_table import across, markdown, one_family
+from core.study.programme import planned
 from core.study.runner import Entry, Outcome, Runner, entries
+from core.study.search import Tuned, tuning_noise
 
 
 def compared(values: dict[str, list[float]]) -> pd.DataFrame:
@@ -107,16 +111,61 @@ class PlantedCohort:
         return self._group
 
 
-def test_the_bound_is_not_beaten_by_any_fixed_mixture(tmp_path) -> None:
-    cohort: Any = PlantedCohort()
+def test_the_bounds_are_not_beaten_by_any_fixed_mixture(tmp_path) -> None:
+    cohort: Any = PlantedCohort(1500)
     runner = Runner(cohort, "sex", {}, tmp_path)
     outcome = Outcome(Entry("stacking", "stacking", {}), 3, {}, cohort.scores[1], 0.0, 0, cohort.scores)
-    seed, bound = oracle(runner, outcome)
-    assert seed == 3
+    ((seed, scores),) = late_fusion({"stacking": [outcome]})
+    assert seed == 3 and scores is cohort.scores
+    found = bounds(runner, scores)
     odds = np.log(cohort.scores) - np.log1p(-cohort.scores)
     for weight in np.linspace(0, 1, 11):
         mixed = Outcome(outcome.entry, 3, {}, weight * odds[0] + (1 - weight) * odds[1], 0.0, 0)
-        assert runner.metrics(mixed, "test")["es_auc"] < bound["es_auc"] + 0.002
+        assert runner.metrics(mixed, "test")["es_auc"] < found[ORACLE]["es_auc"] + 0.004
+        assert runner.metrics(mixed, "test")["es_auc"] <= found[LIMIT]["es_auc"]
+    assert found[ORACLE]["es_auc"] <= found[LIMIT]["es_auc"] and found[ORACLE]["auc"] >= found[LIMIT]["auc"] - 0.002
+
+
+def test_rows_of_one_modality_each_give_the_bounds_where_no_row_mixes() -> None:
+    alone = {f"unimodal: {m}": [Outcome(Entry("unimodal", f"unimodal: {m}", {}), 1, {}, np.full(3, 0.1 * k), 0.0, 0)] for k, m in enumerate("ab")}
+    ((seed, scores),) = late_fusion(alone)
+    assert seed == 1 and scores.tolist() == [[0.0] * 3, [0.1] * 3]
+    assert list(late_fusion({"erm": [Outcome(Entry("erm", "erm", {}), 1, {}, np.zeros(3), 0.0, 0)]})) == []
+
+
+def test_one_family_over_several_contests() -> None:
+    first, second = across(compared({"x": [0.02, 0.03, 0.05], "y": [0.01, -0.02, 0.0]})), across(compared({"z": [0.04, 0.041, 0.039], "one draw": [0.2]}))
+    adjusted = one_family([first, second])
+    raw = np.concatenate([table.loc[table["metric"] == "es_auc", "p"].to_numpy() for table in (first, second)])
+    known = ~np.isnan(raw)
+    expected = np.full(len(raw), np.nan)
+    expected[known] = multipletests(raw[known], method="holm")[1]
+    np.testing.assert_allclose(np.concatenate([table.loc[table["metric"] == "es_auc", "p_family"].to_numpy() for table in adjusted]), expected)
+    assert known.sum() == 3
+
+
+def test_the_tunings_noise_is_that_of_resampled_validation_patients(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cohort: Any = PlantedCohort(800)
+    cohort.table = pd.DataFrame({"patient_id": np.arange(800)})
+    runner = Runner(cohort, "sex", {}, tmp_path)
+    entry, choices = Entry("erm", "erm", {}), [{"lr": 1.0}, {"lr": 2.0}, {"lr": 3.0}]
+    noisy = cohort.scores[1] + 1e-6 * np.random.default_rng(0).normal(size=800)
+    scores = {1.0: cohort.scores[1], 2.0: cohort.scores[0], 3.0: noisy}
+    monkeypatch.setattr(runner, "outcome", lambda entry, seed, chosen: Outcome(entry, seed, chosen, scores[chosen["lr"]], 0.0, 0))
+    # One candidate is far ahead: other patients would have chosen it as well.
+    assert tuning_noise(runner, Tuned(entry, choices[0], 0.9, ((choices[0], 0.9), (choices[1], 0.5))), 1) == pytest.approx(0, abs=1e-12)
+    assert tuning_noise(runner, Tuned(entry, choices[0], 0.9, ((choices[0], 0.9),)), 1) is None
+    near = tuning_noise(runner, Tuned(entry, choices[0], 0.9, ((choices[0], 0.9), (choices[2], 0.9))), 1)
+    both = [runner.metrics(Outcome(entry, 1, {}, scores[k], 0.0, 0), "test")["es_auc"] for k in (1.0, 3.0)]
+    assert near is not None and 0 <= near <= abs(both[0] - both[1]) / 2 + 1e-12
+
+
+def test_the_shipped_contests_can_be_held() -> None:
+    contests = [one.contest for one in planned()]
+    assert contests[0].name == "" and len({one.stem for one in contests}) == len(contests)
+    assert all(one.title and one.purpose for one in planned())
+    blind = next(one for one in contests if one.challenger)
+    assert pairs(["erm", blind.challenger, "x"], blind.challenger) == [(blind.challenger, "erm"), ("x", "erm"), (blind.challenger, "x")]
 
 
 def test_table_for_people_names_no_winner_beyond_its_p() -> None:
@@ -139,15 +188,24 @@ def test_table_for_people_names_no_winner_beyond_its_p() -> None:
             for label, v in (("erm", 0.8), ("x", 0.83))
         ]
     )
-    text = markdown(runs, across(compared({"x": [0.02, 0.03, 0.05]})), Contest())
+    text = markdown(runs.assign(tuning_sd=[None, 0.0123] * 3), across(compared({"x": [0.02, 0.03, 0.05]})), conditions(runs, Contest(budget=3, tuned="rates")))
     assert "| x | 0.830 | 0.830 | 0.830 | 0.100 | +0.033 [" in text and "| erm |" in text
     assert text.index("| x |") < text.index("| erm |")
     assert "only where the adjusted p is below .05" in text
+    assert "learning rates alone" in text and "| 0.012 |" in text
 
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
-    [({"methods": ("nope",)}, "known: "), ({"protocols": ("c",)}, "a and b"), ({"optimizers": ("adam",)}, "adamw and sgd"), ({"draws": ()}, "a draw")],
+    [
+        ({"methods": ("nope",)}, "known: "),
+        ({"protocols": ("c",)}, "a and b"),
+        ({"optimizers": ("adam",)}, "adamw and sgd"),
+        ({"draws": ()}, "a draw"),
+        ({"tuned": "some"}, "all or rates"),
+        ({"challenger": "nope"}, "known: "),
+        ({"name": "A b"}, "small letters"),
+    ],
 )
 def test_bad_contests_name_what_there_is(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said):

@@ -2,8 +2,8 @@
 
 AUCs and rates are compared by joining both models' own limits with their correlation, overall and within each group;
 Brier scores and net benefit by the difference of the models' influences row by row, summed within patients; fairness
-summaries by the joint distribution of both models' estimates (core.metrics.paired), precision-recall areas and
-calibration errors by a bootstrap that draws the same patients for both models.
+summaries by the joint distribution of both models' estimates (core.metrics.paired), calibration errors by both models'
+intervals, precision-recall areas by a bootstrap that draws the same patients for both models.
 """
 
 from __future__ import annotations

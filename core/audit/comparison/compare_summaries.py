@@ -1,4 +1,4 @@
-"""Paired differences of two models: fairness summaries, and precision-recall areas and calibration errors by resampling.
+"""Paired differences of two models: fairness summaries, calibration errors, and precision-recall areas by resampling.
 
 Every bootstrap replicate draws the same patients for both models.
 """
@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from core.audit.estimates.scored import Scored
 from core.audit.options import AuditOptions
 from core.metrics.bootstrap import Resampling
-from core.metrics.paired import Pair, compare_aucs, compare_rates
-from core.metrics.paired_resampling import compare_errors, compare_precision
+from core.metrics.paired import Pair, compare_aucs, compare_errors, compare_rates
+from core.metrics.paired_resampling import compare_precision
 from core.metrics.rates import SUMMARIES
 from core.metrics.summary_differences import PairedSummary
 
@@ -53,14 +53,13 @@ def paired_summaries(
 
 
 def paired_areas_and_errors(a: Scored, b: Scored, codes: Ints, count: int, options: AuditOptions) -> dict[str, tuple[PairedSummary, ...]]:
-    """Average precision, AUPRG and the debiased calibration error, one difference per group; none without replicates."""
-    if not options.bootstrap or not (codes >= 0).any():
+    """Average precision and AUPRG, which need replicates, and the debiased calibration error, one difference per group."""
+    if not (codes >= 0).any():
         return {}
-    level, resampling = 1 - options.alpha, _resampling(a, options, max_levels=LEVELS, by_label=False)
-    pair = Pair(a.y, a.score, b.score, codes, count)
-    found = compare_precision(pair, level=level, **resampling)
+    level, pair = 1 - options.alpha, Pair(a.y, a.score, b.score, codes, count)
+    found = compare_precision(pair, level=level, **_resampling(a, options, max_levels=LEVELS, by_label=False)) if options.bootstrap else {}
     if a.no_probability is None and b.no_probability is None:
-        found["ece_debiased"] = compare_errors(pair, bins=options.calibration_bins, level=level, **resampling)
+        found["ece_debiased"] = compare_errors(pair, bins=options.calibration_bins, level=level, cluster=a.cluster, weight=a.weight)
     return found
 
 

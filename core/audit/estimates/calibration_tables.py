@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from core.audit.estimates.group_estimates import MetricTable
-from core.audit.estimates.linearised import Linearised, linearise_ratio
 from core.audit.estimates.scored import Scored
 from core.audit.options import AuditOptions
 from core.metrics.calibration import brier
 from core.metrics.calibration_error import CalibrationErrors, calibration_error_intervals
 from core.metrics.calibration_fit import CalibrationFit, calibration_fit
+from core.metrics.rate_comparisons import class_mean_variance
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -60,15 +60,10 @@ def _table(name: str, value: Floats, low: Floats, high: Floats, se: Floats, too_
 
 
 def _balanced(data: Scored, codes: Ints, count: int, value: Floats, too_few: Sequence[str | None], options: AuditOptions) -> MetricTable:
-    """Mean of the two classes' Brier scores: each is a ratio of sums, and a row bears on one of them only."""
-    square = (data.score - data.y) ** 2
-    of_class = [linearise_ratio(square * own, own.astype(np.float64), codes, count, data.weight, data.cluster) for own in (data.y, ~data.y)]
-    both = Linearised(value, (of_class[0].influence + of_class[1].influence) / 2, codes, data.cluster)
-    se = both.se()
-    se = np.where(se > 0, se, np.nan)
-    inside = codes >= 0
-    fewer = np.minimum(*(np.bincount(codes[inside & own], minlength=count) for own in (data.y, ~data.y)))
-    half = stdtrit(np.maximum(fewer - 1.0, 1.0), 1 - options.alpha / 2) * se
+    """Mean of the two classes' Brier scores: each is a mean over its own rows; patients with rows of both move both."""
+    variance, freedom = class_mean_variance(np.square(data.score - data.y), data.y, codes, count, cluster=data.cluster, weight=data.weight)
+    se = np.sqrt(np.where(variance > 0, variance, np.nan))
+    half = stdtrit(freedom, 1 - options.alpha / 2) * se
     return _table("balanced_brier", value, np.maximum(value - half, 0.0), value + half, se, too_few, "Student's t")
 
 

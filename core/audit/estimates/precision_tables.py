@@ -31,6 +31,8 @@ PRECISION_METRICS = ("average_precision", "auprg")
 LEVELS = 32
 ENOUGH = 0.9
 LOWEST_LIMIT = -1.0
+# exp of more overflows; limits are far below LOWEST_LIMIT long before.
+LARGEST_EXPONENT = 500.0
 BELOW_ZERO = "below 0: worse than calling everybody positive, and how far below says nothing"
 TOO_WIDE = "its interval reaches below -1: too few positives for this measure"
 
@@ -93,5 +95,5 @@ def _limits(name: str, value: Floats, se: Floats, freedom: Floats, level: float)
         return logit_interval(value, se, level, freedom)
     with np.errstate(invalid="ignore", divide="ignore"):
         # At an area of 1 the distance to the bound is 0 and so is the standard error: there is no interval.
-        factor = np.exp(stdtrit(freedom, 0.5 + level / 2) * se / (1 - value))
+        factor = np.exp(np.minimum(stdtrit(freedom, 0.5 + level / 2) * se / (1 - value), LARGEST_EXPONENT))
         return 1 - (1 - value) * factor, 1 - (1 - value) / factor

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.audit.inference.pairwise import PairTest
-from core.audit.wording import decimal, interval
+from core.audit.wording import decimal, digits_of, interval
 from core.metrics.prevalence import STANDARDISED, StandardisedDifferences, standardise
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def prevalence_note(attribute: AttributeAudit, metric: str, pair: PairTest, boun
     low, high = at.interval(1 - attribute.options.alpha)
     sign = 1 if pair.difference > 0 else -1
     lower, upper = sorted((sign * float(low[0]), sign * float(high[0])))
-    common = f"at a common prevalence of {decimal(prevalence)} it is {interval(sign * float(at.difference[0]), lower, upper, signed=True)}"
+    value = sign * float(at.difference[0])
+    common = f"at a common prevalence of {decimal(prevalence)} it is {interval(value, lower, upper, digits_of(value, lower, upper), signed=True)}"
     verdict = differences.verdicts(bound, attribute.options.alpha)[0]
     if verdict == "explained":
         return f" The groups' different prevalences alone make such a difference: {common}."

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from core.audit.options import AuditOptions
-from core.audit.wording import decimal
+from core.audit.wording import decimal, digits_of
 
 if TYPE_CHECKING:
     from core.audit.result import ModelAudit
@@ -101,7 +101,9 @@ def bound(metric: str, overall: float | None, prevalence: float, tolerance: Tole
         return Bound(None, "none", NO_REFERENCE.format(what=what, value=shown))
     value = own.value * reference
     # At a prevalence of 1 % three decimals would round the bound away.
-    return Bound(value, f"{decimal(value, 3 if value >= 0.01 else 5)} ({own.value:.0%} of {what}, {decimal(reference)})")
+    return Bound(
+        value, f"{decimal(value, 3 if value >= 0.01 else max(digits_of(value), 5))} ({own.value:.0%} of {what}, {decimal(reference, digits_of(reference))})"
+    )
 
 
 def _reference(kind: Reference | None, overall: float | None, prevalence: float) -> tuple[str, float | None]:

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from core.audit.estimates.group_estimates import MetricTable
+from core.audit.estimates.group_estimates import NEEDS, MetricTable
 from core.audit.inference.pairwise import MAX_PAIRED_GROUPS, PairTest, widest_pair
 from core.audit.inference.prevalence_notes import prevalence_note
 from core.audit.inference.tolerances import Bound
-from core.audit.wording import chance, decimal, interval, sentence
+from core.audit.wording import chance, decimal, digits_of, interval, sentence
 from core.metrics.catalogue import title
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ NONE_FOUND: Word = "no disparity found"
 NOT_ENOUGH: Word = "not enough data"
 VERDICTS: tuple[Word, ...] = (DISPARITY, NONE_FOUND, NOT_ENOUGH)
 FLOOR = 1e-300
+# (Effective) rows under a rate below which its sentence says how few they are.
+FEW_ROWS = 20.0
 
 
 @dataclass(frozen=True)
@@ -146,33 +148,36 @@ def _size(metric: str, value: float | None) -> str:
     """A difference in words: for O:E, which is compared as a ratio, how many times."""
     if value is None:
         return "unknown"
-    return f"{math.exp(value):.2f} times" if metric == "oe_ratio" else decimal(value, _digits(value))
-
-
-def _digits(*values: float | None) -> int:
-    """Three, or as many as show differences that three would round away."""
-    sizes = [abs(value) for value in values if value]
-    return 3 if not sizes or min(sizes) >= 0.001 else 5
+    return f"{math.exp(value):.2f} times" if metric == "oe_ratio" else decimal(value, digits_of(value))
 
 
 def _spread(metric: str, size: float, ends: tuple[float | None, float | None]) -> str:
     low, high = ends
     if metric == "oe_ratio":
         return f"{math.exp(size):.2f} times" if low is None or high is None else f"{math.exp(size):.2f} times [{math.exp(low):.2f}, {math.exp(high):.2f}]"
-    return interval(size, low, high, _digits(size))
+    return interval(size, low, high, digits_of(size, low, high))
 
 
 def _disparity(table: MetricTable, groups: Sequence[str], pairs: Sequence[PairTest], tolerance: Bound, exceeds: bool) -> str:
     first, metric = pairs[0], table.metric
     high, low = (first.group_a, first.group_b) if first.difference > 0 else (first.group_b, first.group_a)
     others = "" if len(pairs) == 1 else "; 1 more pair differs" if len(pairs) == 2 else f"; {len(pairs) - 1} more pairs differ"
-    ends, digits = _ends(first), _digits(first.difference)
+    ends, digits = _ends(first), digits_of(first.difference)
     nearest = "" if exceeds or ends[0] is None else f" (it may be as small as {_size(metric, max(ends[0], 0.0))})"
     beyond = f"that it exceeds the tolerance of {tolerance.words} is {'shown as well' if exceeds else 'not shown'}{nearest}"
     return (
         f"{sentence(title(metric))} is {decimal(table.value[high], digits)} for {groups[high]} and {decimal(table.value[low], digits)} for {groups[low]}: "
         f"a difference of {_spread(metric, abs(first.difference), ends)} is shown (corrected p {chance(first.p_adjusted)}); {beyond}{others}."
+        f"{_resting_on(table, groups, (high, low))}"
     )
+
+
+def _resting_on(table: MetricTable, groups: Sequence[str], pair: Sequence[int]) -> str:
+    """Of a rate, on how few rows the pair's rests, where they are few."""
+    if table.trials is None:
+        return ""
+    few = [f"{groups[g]} has {float(table.trials[g]):.3g} {NEEDS.get(table.metric, 'rows')}" for g in pair if table.trials[g] < FEW_ROWS]
+    return f" It rests on few rows: {' and '.join(few)}." if few else ""
 
 
 def _ends(test: PairTest) -> tuple[float | None, float | None]:
@@ -211,7 +216,7 @@ def _open(metric: str, groups: Sequence[str], wide: Sequence[PairTest], shown: S
     lower, upper = (pair.low, pair.high) if alone else pair.simultaneous
     if lower is None or upper is None:
         return f"{sentence(title(metric))}: the difference between {a} and {b} has no interval with this data."
-    least, most = (f"{math.exp(end):.2f}" if metric == "oe_ratio" else decimal(end, signed=True) for end in (lower, upper))
+    least, most = (f"{math.exp(end):.2f}" if metric == "oe_ratio" else decimal(end, digits_of(lower, upper), signed=True) for end in (lower, upper))
     return (
         f"{sentence(title(metric))}: no difference is shown, but {'the ratio of' if metric == 'oe_ratio' else 'that between'} {a} and {b} "
         f"may lie anywhere from {least} to {most}, "

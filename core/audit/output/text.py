@@ -70,7 +70,9 @@ def _power(attribute: AttributeAudit) -> list[str]:
         if row.detectable is None:
             lines.append(f"  {row.group}: no AUC gap can be detected ({row.reason or 'the data are too few for any'})")
             continue
-        more = "these patients suffice" if row.more_patients == 0 else row.reason or f"{count(row.more_patients)} more patients are needed"
+        more = (
+            "these patients suffice to find it" if row.more_patients == 0 else row.reason or f"{count(row.more_patients)} more patients are needed to find it"
+        )
         none = f"; to show that there is none beyond the tolerance every group needs {count(row.to_show_none)}" if row.to_show_none is not None else ""
         lines.append(f"  {row.group}: an AUC gap of {decimal(row.detectable)} to {row.reference} can be detected; for one of {decimal(row.gap)} {more}{none}")
     return lines

@@ -38,8 +38,22 @@ class TinyGroups(_NeedsAttribute):
                     tiny.append(f"{group} ({positive} positive, {negative} negative)")
                     rows += int(mine.sum())
             if tiny:
-                found.append(self.finding(f"{attribute}: fewer than {MIN_PER_CLASS} patients of a class in {listed(tiny)}", rows, [attribute]))
+                together = [g.rsplit(" (", 1)[0] for g in tiny]
+                found.append(
+                    self.finding(
+                        f"{attribute}: fewer than {MIN_PER_CLASS} patients of a class in {listed(tiny)}",
+                        rows,
+                        [attribute],
+                        remedy=self._merge(attribute, together),
+                    )
+                )
         return found
+
+    def _merge(self, attribute: str, groups: list[str]) -> str:
+        """The remedy, with the merge of several small groups as it is written."""
+        if len(groups) < 2 or any(set(g) & set(",:") for g in groups):
+            return self.remedy
+        return f"{self.remedy} For example --merge '{attribute}=other:{','.join(groups)}'."
 
 
 class ManyGroups(_NeedsAttribute):

@@ -1,0 +1,119 @@
+"""DICOM: shown as it is meant, series as volumes, text in pictures said, nobody's name kept. All records are generated."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+from core.cohort.dicom import burnt_in
+from core.cohort.images import decode_image, inspect_image
+from core.cohort.ingest import ingest
+from core.cohort.schema import Modality
+from core.cohort.volumes import join_slices, volume_shape
+from core.workspace import Workspace
+from tests.cohort.helpers import png, roles
+
+pydicom = pytest.importorskip("pydicom")
+WHO = "Erika^Mustermann"
+
+
+def record(pixels: NDArray[np.uint16], **tags: object) -> bytes:
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+    data = Dataset()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.SOPClassUID, data.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.7", generate_uid()
+    data.PatientName, data.PatientID, data.PatientBirthDate = WHO, "4711", "19600101"
+    data.Rows, data.Columns, data.SamplesPerPixel, data.PhotometricInterpretation = *pixels.shape, 1, "MONOCHROME2"
+    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 16, 15, 0
+    data.PixelData = pixels.astype("<u2").tobytes()
+    for name, value in tags.items():
+        setattr(data, name, value)
+    buffer = io.BytesIO()
+    pydicom.dcmwrite(buffer, data, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+RAMP = np.arange(64, dtype=np.uint16).reshape(8, 8) * 50
+
+
+def test_rescale_window_and_photometric_interpretation():
+    plain = decode_image(record(RAMP), size=None, channels=1)[0]
+    assert (plain[0, 0], plain[-1, -1]) == (0, 255)
+    turned = decode_image(record(RAMP, PhotometricInterpretation="MONOCHROME1"), size=None, channels=1)[0]
+    assert (turned == 255 - plain).all()
+    window = decode_image(record(RAMP, RescaleSlope=2, RescaleIntercept=-1000, WindowCenter=0, WindowWidth=200), size=None, channels=1)[0]
+    # Values below -100 are black and above 100 white, in units after rescaling.
+    assert (window[RAMP * 2.0 - 1000 < -101] == 0).all() and (window[RAMP * 2.0 - 1000 > 101] == 255).all()
+
+
+@pytest.mark.parametrize("syntax", ["RLELossless", "JPEG2000Lossless"])
+def test_compressed_syntaxes(syntax: str):
+    from pydicom import uid
+
+    if syntax.startswith("JPEG"):
+        pytest.importorskip("openjpeg")
+    large = np.kron(RAMP, np.ones((8, 8), np.uint16))
+    data = pydicom.dcmread(io.BytesIO(record(large)))
+    data.compress(getattr(uid, syntax))
+    buffer = io.BytesIO()
+    pydicom.dcmwrite(buffer, data, enforce_file_format=True)
+    assert (decode_image(buffer.getvalue(), size=None, channels=1) == decode_image(record(large), size=None, channels=1)).all()
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [({"BurnedInAnnotation": "YES"}, "yes"), ({"BurnedInAnnotation": "NO", "Modality": "US"}, "no"),
+     ({"Modality": "US"}, "perhaps"), ({"Modality": "CT"}, "unsaid"),
+     ({"Modality": "CT", "ImageType": ["DERIVED", "SECONDARY"]}, "perhaps")],
+)  # fmt: skip
+def test_text_in_the_picture_is_said(tags: dict[str, object], said: str):
+    found = burnt_in(record(RAMP, **tags))
+    assert found is not None and found.said == said
+    assert burnt_in(png()) is None
+
+
+def test_a_series_is_a_volume_in_the_order_of_its_slices():
+    files = [
+        record(np.full((8, 8), 100 * k, np.uint16), InstanceNumber=9 - k, ImagePositionPatient=[0, 0, 5.0 * k], ImageOrientationPatient=[1, 0, 0, 0, 1, 0])
+        for k in (2, 0, 1)
+    ]
+    volume = np.load(io.BytesIO(join_slices(files)))
+    assert volume_shape(join_slices(files)) == (3, 8, 8)
+    assert volume[:, 0, 0].tolist() == [0, 100, 200]
+
+
+def test_a_cohort_of_series_keeps_no_name(tmp_path: Path, workspace: Workspace):
+    rows = []
+    for i in range(24):
+        for k in range(3):
+            path = tmp_path / f"ct/case{i}/IM{k}.dcm"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(record(np.roll(RAMP, i + 20 * k).astype(np.uint16), InstanceNumber=k, BurnedInAnnotation="YES" if i == 0 else "NO"))
+        rows.append({"id": f"s{i}", "patient": f"p{i}", "label": i % 2, "sex": "FM"[i // 2 % 2], "age": 40 + i, "scan": f"ct/case{i}"})
+    pd.DataFrame(rows).to_csv(tmp_path / "cohort.csv", index=False)
+    cohort = ingest(workspace, tmp_path / "cohort.csv", roles=roles(modalities=(Modality("ct", "volume", ("scan",)),)))
+    assert cohort.n == 24 and cohort.array("ct").shape[0] == 24 and cohort.present.all()
+    assert len({cohort.array("ct")[i].tobytes() for i in range(24)}) > 20
+    for path in cohort.folder.rglob("*"):
+        if path.is_file():
+            assert WHO.encode() not in path.read_bytes() and b"4711" not in path.read_bytes()
+
+
+def test_single_files_with_burnt_in_text_are_a_finding(tmp_path: Path, workspace: Workspace):
+    rows = []
+    for i in range(24):
+        (tmp_path / f"{i}.dcm").write_bytes(record((RAMP + i).astype(np.uint16), BurnedInAnnotation="YES" if i < 2 else "NO"))
+        rows.append({"id": f"s{i}", "patient": f"p{i}", "label": i % 2, "sex": "FM"[i // 2 % 2], "path": f"{i}.dcm"})
+    pd.DataFrame(rows).to_csv(tmp_path / "cohort.csv", index=False)
+    cohort = ingest(workspace, tmp_path / "cohort.csv", roles=roles(modalities=(Modality("xray", "image", ("path",)),)))
+    (finding,) = [f for f in cohort.findings if f.code == "burnt-in-text"]
+    assert (finding.severity, finding.rows) == ("warning", 2) and "2 DICOM files" in finding.message
+    assert inspect_image(record(RAMP)).gray
