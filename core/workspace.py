@@ -19,7 +19,7 @@ from core.errors import UserError
 ENVIRONMENT_VARIABLE = "MULTIFAIR_HOME"
 DAYS_IN_TRASH = 7
 """For how long what was deleted can be restored."""
-FOLDERS = ("audits", "cache", "cohorts", "reports", "runs", "trash", "uploads")
+FOLDERS = ("audits", "cache", "cohorts", "methods", "reports", "runs", "trash", "uploads")
 PRIVATE_UMASK = 0o077
 OTHERS = 0o077
 """Permission bits of everybody but the owner."""
@@ -108,6 +108,11 @@ class Workspace:
     @property
     def runs(self) -> Path:
         return self._folder("runs")
+
+    @property
+    def methods(self) -> Path:
+        """Copies of users' own method files, which runs may need again."""
+        return self._folder("methods")
 
     @property
     def uploads(self) -> Path:

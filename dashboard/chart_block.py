@@ -67,6 +67,7 @@ def _below(figure: Figure, key: str) -> None:
 
 
 def _downloads(figure: Figure, key: str) -> None:
+    st.caption("As shown here, with all counts. Reports hide small ones.")
     kinds: tuple[tuple[str, str, Callable[[], bytes]], ...] = (
         ("PNG", "image/png", lambda: image(figure, "png")),
         ("SVG", "image/svg+xml", lambda: image(figure, "svg")),

@@ -6,10 +6,8 @@ import streamlit as st
 
 from core.api.saved_audits import find, saved
 from core.errors import UserError
-from core.report.bundle import json_text, tables_zip
-from core.report.html import render_html
-from core.report.of_audit import audit_report
 from dashboard import state
+from dashboard.audit_downloads import audit_downloads
 from dashboard.audit_form import audit_form
 from dashboard.audit_start import audit_start
 from dashboard.audit_view import audit_view
@@ -50,23 +48,7 @@ with st.container(horizontal=True, vertical_alignment="center", key="audit-bar")
     delete_button("audit", [current.audit_id], f"the audit of {document['source']}", "With its copy of the file.", key="this-audit")
     with st.popover("Download", icon=":material/download:", on_change="rerun", key="audit-downloads") as downloads:
         if downloads.open:
-            st.caption("These files show all counts. The Reports page makes files in which small counts are hidden.")
-            report = audit_report(document, name=f"audit-{current.audit_id}")
-            st.download_button(
-                "Report (HTML)", lambda: render_html(report), f"{report.name}.html", "text/html", on_click="ignore", key="audit-html", width="stretch"
-            )
-            st.download_button(
-                "Tables (zip of CSV)",
-                lambda: tables_zip(report),
-                f"{report.name}-tables.zip",
-                "application/zip",
-                on_click="ignore",
-                key="audit-tables",
-                width="stretch",
-            )
-            st.download_button(
-                "Everything (JSON)", lambda: json_text(report), f"{report.name}.json", "application/json", on_click="ignore", key="audit-json", width="stretch"
-            )
+            audit_downloads(document, f"audit-{current.audit_id}")
 try:
     audit_view(document)
 except UserError as error:

@@ -60,7 +60,7 @@ if len(by_class):
         "Each class against all others, audited as a label of its own; the last row of a method is the mean over its classes (macro). "
         "Everything above is about any class but the first."
     )
-    st.dataframe(numbers(classes.in_words(by_class, view.names)), hide_index=True, width="stretch", key="by-class")
+    st.dataframe(numbers(classes.in_words(by_class, view.names)), hide_index=True, width="stretch", placeholder=NOTHING, key="by-class")
 
 
 def es_auc() -> None:

@@ -51,10 +51,10 @@ def _written(root: str) -> OrderedDict[tuple[str, ...], tuple[Report, str]]:  # 
     return OrderedDict()
 
 
-def offer(key: tuple[str, ...], what: str, contents: tuple[str, ...], write: Callable[[], Report], taken: Callable[[], Report] | None = None) -> None:
+def offer(key: tuple[str, ...], what: str, contents: tuple[str, ...], write: Callable[[], Report], taken: Callable[[], Report]) -> None:
     """The report when it is written already; else what it will hold, and the button that writes it.
 
-    taken : what the files hold in place of the report that is shown; None: the same.
+    taken : what the files hold in place of the report that is shown, in which small counts are hidden.
     """
     kept = _written(str(state.workspace().root))
     if key not in kept:
@@ -107,9 +107,9 @@ def _filed(root: str, key: tuple[str, ...], _taken: Callable[[], Report]) -> Rep
     return _taken()
 
 
-def show(key: tuple[str, ...], report: Report, html: str, taken: Callable[[], Report] | None) -> None:
+def show(key: tuple[str, ...], report: Report, html: str, taken: Callable[[], Report]) -> None:
     """Downloads first, then the report as it is."""
-    hide = taken is not None and st.toggle(
+    hide = st.toggle(
         f"Hide counts below {USUAL} in the files",
         value=True,
         key="report-hide",
@@ -117,7 +117,7 @@ def show(key: tuple[str, ...], report: Report, html: str, taken: Callable[[], Re
     )
 
     filed: Report | None = report
-    if taken is not None and hide:
+    if hide:
         try:
             filed = _filed(str(state.workspace().root), key, taken)
         except UserError as error:
@@ -125,7 +125,7 @@ def show(key: tuple[str, ...], report: Report, html: str, taken: Callable[[], Re
             error_state("Files without small counts cannot be made", f"{md(str(error))}. Switch the hiding off to take away what is shown.")
 
     if filed is not None:
-        downloads(filed, html if filed is report else None, of_audit=taken is not None)
+        downloads(filed, html if filed is report else None, of_audit=key[0] == "audit")
     st.caption(
         f"{plural(len(report.sections), 'section')}, {plural(len(list(report.charts())), 'figure')}, "
         f"{plural(len(list(report.tables())), 'table')}; the page has {len(html) / 2**20:.1f} MB. A file is made when its button is "
@@ -152,9 +152,13 @@ def of_runs() -> None:
         return
     answers = answers_form(state.workspace().cohorts / view.cohort_id, view.cohort_name, view.cohort_id)
     key = ("runs", view.attribute or "", str(sorted(answers.items())), *(f"{run}@{view.store.predictions_fingerprint(run)}" for run in view.run_ids))
+
+    def composed(limit: int) -> Report:
+        return runs_report(view.store, view.run_ids, view.attribute, answers=answers, suppress=limit)
+
     by = f" by {view.attribute}" if view.attribute else ""
     what = f"{plural(len(view.run_ids), 'run')} on {view.cohort_name}{by}: {listing(list(view.names.values()), 6)}"
-    offer(key, what, runs_contents(view.attribute), lambda: runs_report(view.store, view.run_ids, view.attribute, answers=answers))
+    offer(key, what, runs_contents(view.attribute), lambda: composed(0), lambda: composed(USUAL))
 
 
 def of_audit() -> None:

@@ -34,7 +34,7 @@ def write_report(
     folder : where to write; it is made when absent.
     formats : "html", "zip", "json", ...; several with commas or as a list. One that is unknown refuses all before anything is written.
     name : of the files, without ending. attribute : by which runs are compared.
-    suppress : hide counts below this, and what would reveal them, in the report of an audit (default 11, as files leave the hospital; 0: nothing).
+    suppress : hide counts below this, and what would reveal them, (default 11, as files leave the hospital; 0: nothing).
     answers : to the questions of `core.report.answers` by key, or a JSON file of them; they close items of reporting guidelines.
     earlier : an audit of the same model at another date (its document, or a file that holds one, or a report's JSON): the report says what has changed.
 
@@ -64,19 +64,24 @@ def _report(
     result: Result | str | Path | dict[str, Any], name: str | None, attribute: str | None, suppress: int | None, answers: dict[str, str], earlier: Any
 ) -> Report:
     from core.api.runs import RunsResult
+    from core.report.suppression import USUAL, suppressed
 
     if isinstance(result, RunsResult):
         if earlier is not None:
             raise UserError("an earlier audit is compared with another audit, not with runs: write the report of runs.audit() instead")
-        if suppress:
-            raise UserError("counts can be suppressed in the report of an audit: write that of runs.audit() instead")
         from core.report.of_runs import runs_report
         from core.store import Store
 
         with Store.open(result.workspace) as store:
-            return runs_report(store, result.run_ids, attribute or result.attribute, name=name or "comparison", answers=answers)
+            return runs_report(
+                store,
+                result.run_ids,
+                attribute or result.attribute,
+                name=name or "comparison",
+                answers=answers,
+                suppress=USUAL if suppress is None else suppress,
+            )
     from core.report.of_audit import audit_report
-    from core.report.suppression import USUAL, suppressed
 
     document, stem = _document(result)
     # A document that was suppressed when it was exported stays as it is.

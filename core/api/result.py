@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 from abc import ABC, abstractmethod
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
     from core.charts.figure import Figure
 
 SHOWN_ROWS = 20
+_shown = count(1)
 
 
 class Result(ABC):
-    """A finding with what it rests on. In a notebook it shows as a sentence and a table."""
+    """A finding with what it rests on. In a notebook it shows as a sentence, a chart and a table."""
 
     @property
     @abstractmethod
@@ -57,7 +59,18 @@ class Result(ABC):
         frame = self.summary_table()
         more = "" if len(frame) <= SHOWN_ROWS else f"<p>{len(frame) - SHOWN_ROWS} more rows: see .table()</p>"
         table = frame.head(SHOWN_ROWS).to_html(index=False, escape=True, border=0, na_rep="–", float_format=lambda value: f"{value:.3f}")
-        return f"<div><p><strong>{html.escape(self.headline)}</strong></p>{table}{more}</div>"
+        return f"<div><p><strong>{html.escape(self.headline)}</strong></p>{self._drawing()}{table}{more}</div>"
+
+    def _drawing(self) -> str:
+        """The main chart as it stands in a page, with its sentence for those who cannot see it; empty where there is nothing to draw."""
+        from core.report.svg import chart_svg
+
+        figure = self.figure()
+        if figure.empty:
+            return ""
+        # Two results of one notebook must not clip each other's drawings.
+        prefix = f"r{next(_shown)}-"
+        return f'<div role="img" aria-label="{html.escape(figure.alt)}">{chart_svg(figure.chart(), prefix)}</div>'
 
 
 def drawn(figure: Figure) -> altair.TopLevelMixin:

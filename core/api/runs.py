@@ -122,8 +122,9 @@ class RunsResult(Result):
 
 def train_methods(
     cohort: str | Cohort | CohortResult,
-    methods: str | Sequence[str],
+    methods: str | Sequence[str] = (),
     *,
+    method_files: Sequence[str | Path] = (),
     attribute: str | None = None,
     seeds: int | Sequence[int] = 1,
     preset: str = "quick",
@@ -144,6 +145,7 @@ def train_methods(
     Parameters
     ----------
     cohort : a saved cohort, its id or its name. methods : names, see `multifair methods`.
+    method_files : Python files with methods of your own (core/methods/own_example.md); these are trained where `methods` names none.
     attribute : the sensitive attribute (default: the cohort's first); "sex,age" for the intersections of both.
     seeds : a number N means the seeds 1 to N; a list means exactly these.
     preset : network and budget ("quick", "standard", "paper"). settings : of method, budget or network, over the preset.
@@ -164,6 +166,7 @@ def train_methods(
     from core.runs import plan, submit
     from core.runs.folder import RunFolder
     from core.runs.folds import of_every_fold, pool_when_whole, pooled_spec
+    from core.runs.own_methods import keep
     from core.runs.wait import wait as wait_for
 
     place = workspace_of(workspace)
@@ -174,7 +177,8 @@ def train_methods(
 
         choose(device)
     chosen = cohort_of(cohort, place)
-    specs = plan(chosen, [methods] if isinstance(methods, str) else methods, attribute, wanted, preset, settings, cache=place.cache)
+    own = [name for file in method_files for name in keep(place, file)]
+    specs = plan(chosen, [methods] if isinstance(methods, str) else methods or own, attribute, wanted, preset, settings, cache=place.cache)
     pooled = [pooled_spec(spec).run_id for spec in specs] if folds else []
     if folds:
         if not chosen.n_folds:

@@ -22,6 +22,7 @@ COMMANDS: tuple[str, ...] = (
     "bench",
     "cancel",
     "cohorts",
+    "completion",
     "delete",
     "doctor",
     "export",

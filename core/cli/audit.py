@@ -13,13 +13,20 @@ if TYPE_CHECKING:
     from core.audit import AuditOptions, Mapping
     from core.audit.plan import AuditPlan
 
+EPILOG = """\
+as a gate in continuous integration (CI.md has whole examples):
+  multifair audit predictions.csv --label y --score s --attributes sex,age --fail-on disparity
+ends with 0 where no disparity is shown, 1 where one is, 2 where the file cannot be used. 0 is no proof of
+fairness: with too few patients every verdict is 'not enough data'; read the verdicts."""
 DESCRIPTION = """\
 Audit a table of predictions. A prediction is positive when its score is at least the
 threshold (.5 unless said). Several models: name several score columns, or a model column."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser("audit", help="audit a file of predictions for fairness", description=DESCRIPTION)
+    parser = subparsers.add_parser(
+        "audit", help="audit a file of predictions for fairness", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     common(parser)
     parser.add_argument("file", metavar="FILE", help="table with one row per sample (and model): CSV, TSV, XLSX, ODS, Parquet, Stata, SAS or SPSS")
     _columns(parser)

@@ -35,7 +35,7 @@ def add_parser(subparsers: Any) -> None:
         "--suppress",
         type=int,
         metavar="N",
-        help="with --audit: hide counts below N and what would reveal them (default 11, as files leave the hospital; 0 shows all)",
+        help="hide counts below N and what would reveal them (default 11, as files leave the hospital; 0 shows all)",
     )
     parser.add_argument("--earlier", metavar="FILE.json", help="with --audit: an audit of the same model at another date; the report says what has changed")
     parser.add_argument("--answers", metavar="FILE.json", help="answers to what only people can say, by key: they close items of reporting guidelines")

@@ -20,7 +20,14 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("train", help="train methods on a cohort", description=DESCRIPTION)
     common(parser)
     parser.add_argument("--cohort", metavar="ID_OR_NAME", required=True, help="see multifair cohorts")
-    parser.add_argument("--method", metavar="NAME", required=True, nargs="+", action="extend", help="see multifair methods")
+    parser.add_argument("--method", metavar="NAME", default=[], nargs="+", action="extend", help="see multifair methods")
+    parser.add_argument(
+        "--method-file",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="a Python file with methods of your own (see core/methods/own_example.md); trains these unless --method says which; may be repeated",
+    )
     parser.add_argument("--attribute", metavar="NAME", help="sensitive attribute (default: the cohort's first); sex,age: the intersections of both as groups")
     parser.add_argument("--seeds", metavar="N | A,B,C", default="1", help=SEEDS_HELP)
     parser.add_argument("--preset", choices=("quick", "standard", "paper"), default="quick", help="network and budget (default: quick)")
@@ -71,7 +78,8 @@ def run(args: argparse.Namespace) -> int:
     seeds, settings = parse_seeds(args.seeds), parse_settings((f"--set {pair}", pair) for pair in args.settings)
     try:
         runs = train_methods(
-            args.cohort, args.method, attribute=args.attribute, seeds=seeds, preset=args.preset, settings=settings, folds=args.folds,
+            args.cohort, args.method, method_files=args.method_file, attribute=args.attribute,
+            seeds=seeds, preset=args.preset, settings=settings, folds=args.folds,
             device=args.device, fresh=args.fresh, priority=args.priority, launcher=args.launcher,
             share=_share(args, workspace) if args.launcher == "ray" else None, processes=args.processes,
             wait=not args.detach, workspace=workspace, progress=progress,

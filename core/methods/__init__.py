@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 def get(name: str) -> type[Method]:
     """The method registered as `name`; UserError lists the known names."""
+    from core.methods.own import load_own
+
     known = _registry()
+    load_own(name)
     if name not in known:
         raise UserError(f"no method is named {name!r}; known: {', '.join(sorted(known))}")
     return known[name]

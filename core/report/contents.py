@@ -11,8 +11,9 @@ MODALITIES = "Which modality does the model lean on, and for whom?"
 GRADIENTS = "Where do the gradients conflict, and what did the method do about it?"
 METHODS = "How do the methods compare over their seeds?"
 TRAINED = "What was trained?"
-DATASHEET = "Who is in the cohort?"
 SUMMARY = "In short"
+PATIENTS = "Who are the patients?"
+CURVES = "How well do the scores rank, and can they be believed?"
 WHO = "Who was audited, and how is it decided?"
 DECLARED = "What was declared before looking?"
 CHANGED = "What has changed since the earlier audit?"
@@ -32,9 +33,14 @@ def by_attribute(attribute: str, real: bool = False) -> str:
     return f"Who is served worse by {attribute}" + (", and is it real?" if real else "?")
 
 
-def runs_contents(attribute: str | None) -> tuple[str, ...]:
-    """Of `runs_report`. `attribute`: by which the runs are compared, None in a cohort without any."""
-    return (*(() if attribute is None else (by_attribute(attribute, real=True), METHODS)), MODALITIES, GRADIENTS, TRAINED, DATASHEET, CHECKLIST, WORDS)
+def runs_contents(attribute: str | None, suppressed: bool = False) -> tuple[str, ...]:
+    """Of `runs_report`.
+
+    attribute : by which the runs are compared, None in a cohort without any. suppressed : without what shows single patients of a group.
+    """
+    curves = () if suppressed else (CURVES,)
+    compared = () if attribute is None else (by_attribute(attribute, real=True), METHODS, *curves)
+    return (SUMMARY, PATIENTS, *compared, MODALITIES, GRADIENTS, TRAINED, LIMITS, CHECKLIST, AGAIN, WORDS)
 
 
 def audit_contents(document: Mapping[str, Any], earlier: bool = False) -> tuple[str, ...]:

@@ -54,8 +54,8 @@ START = r"""
     tip.style.top = Math.max(4, Math.min(event.clientY + 14, room.clientHeight - tip.offsetHeight - 4)) + "px";
   };
   window.addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
-  const options = { ast: true, actions: false, renderer: "svg", defaultStyle: false, tooltip: tell,
-    loader: { load: () => Promise.reject(new Error("nothing is fetched")) } };
+  const loader = { load: () => Promise.reject(new Error("nothing is fetched")) };
+  const options = { ast: true, actions: false, renderer: "svg", defaultStyle: false, tooltip: tell, loader };
   const seen = new IntersectionObserver(entries => {
     for (const { target, isIntersecting } of entries) {
       if (!isIntersecting) continue;

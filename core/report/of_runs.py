@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
-from core.charts import contribution, gradients, modality_auc
+from core.charts import calibration, contribution, gradients, groups, modality_auc
 from core.charts.audit_forest import metric_forest
 from core.charts.figure import Figure
 from core.charts.gradient_pairs import group_magnitudes
 from core.charts.text import count, interval, listing, missing, p_value, plural, positives
 from core.charts.theme import method_rank
+from core.cohort.cohort import Cohort, load
+from core.cohort.composition import split_table
 from core.errors import UserError
 from core.metrics.catalogue import short
 from core.report import contents, paper_tables
-from core.report.datasheet import datasheet_section
 from core.report.document import ChartBlock, Report, Section, TableBlock
 from core.report.guidelines import checklist_section
+from core.report.runs_cohort import patients_section
+from core.report.runs_disclosure import Disclosure, disclosure, few_to_validate
+from core.report.runs_summary import again_section, limits_section, summary_section
 from core.report.terms import glossary_section
 from core.results import cohort_claims, group_tables
+from core.results.answers import gradients_answer, groups_answer, modalities_answer
+from core.results.compare_runs import variants
 from core.results.predictions import group_names
 from core.store import Store
 from core.versions import now
@@ -46,7 +53,6 @@ TERMS = (
     "relative_update",
 )
 MOST_NAMED = 8
-RANK = {"disparity": 2, "not enough data": 1, "no disparity found": 0}
 
 
 def runs_report(
@@ -56,10 +62,12 @@ def runs_report(
     name: str = "comparison",
     created: datetime | None = None,
     answers: Mapping[str, str] | None = None,
+    suppress: int = 0,
 ) -> Report:
     """Compose the report of `run_ids`, all finished and of one cohort.
 
-    `attribute` defaults to the one that most of the runs were trained for.
+    `attribute` defaults to the one that most of the runs were trained for. `suppress`: hide counts below this and what
+    would reveal them, for readers outside; curves by group are then left out, as their steps count patients.
 
     Raises
     ------
@@ -68,43 +76,111 @@ def runs_report(
     """
     runs = _runs(store, run_ids)
     names = dict(zip(runs["run_id"], runs["name"], strict=True))
-    cohort = next(c for c in store.cohorts().to_dict("records") if c["cohort_id"] == runs["cohort_id"].iloc[0])
-    cohort_id = str(cohort["cohort_id"])
-    modalities = tuple(cohort["modalities"])
-    attribute = _attribute(attribute, runs, tuple(cohort["attributes"]), str(cohort["name"]))
-    sections: list[Section] = []
-    if attribute is not None:
-        sections.append(_groups(store, names, cohort_id, attribute))
-        sections.append(Section(contents.METHODS, "", (paper_tables.of_runs(store, runs, attribute),)))
-    sections.append(_modalities(store, names, modalities, cohort_id, attribute))
-    sections.append(_gradients(store, names, modalities, cohort_id, attribute))
-    checklist = checklist_section(_evidence(cohort, attribute), answers or {})
-    sections += [_settings(runs), datasheet_section(store.workspace, cohort_id, attribute), checklist, glossary_section(TERMS)]
+    cohort = load(store.workspace, str(runs["cohort_id"].iloc[0]))
+    attribute = _attribute(attribute, runs, cohort.roles.attributes, cohort.name)
+    shown = disclosure(store, list(names), attribute, suppress)
+    view = View(store, runs, cohort, attribute, shown)
+    methods = None if attribute is None else paper_tables.of_runs(store, runs, attribute, shown)
+    everybody, groups, verdicts = view.performance()
+    sections = [summary_section(cohort.name, names, attribute, verdicts, everybody, groups, methods), patients_section(cohort, attribute, shown)]
+    if methods is not None:
+        sections += [_groups(view, everybody, groups, verdicts), Section(contents.METHODS, "", (methods,))]
+        sections += [] if shown.limit else [_curves(view)]
+    made = {run_id: _provenance(store, run_id) for run_id in names}
+    sections += [
+        _modalities(view),
+        _gradients(view),
+        _settings(runs),
+        limits_section(runs, groups, methods, shown),
+        checklist_section(_evidence(cohort, attribute), answers or {}),
+        again_section(runs, cohort.cohort_id, made),
+        glossary_section(TERMS),
+    ]
     facts = (
-        ("Cohort", str(cohort["name"])),
-        ("Patients", count(int(cohort["n_patients"]))),
-        ("Samples", count(int(cohort["n"]))),
-        ("Modalities", ", ".join(modalities)),
+        ("Cohort", cohort.name),
+        ("Patients", count(cohort.n_patients)),
+        ("Samples", count(cohort.n)),
+        ("Modalities", ", ".join(view.modalities)),
         ("Compared by", attribute or "no attribute"),
         ("Runs", count(len(runs))),
+        *((("Not shown", shown.note),) if shown.note else ()),
     )
     return Report(
         name=name,
-        title=f"Comparison of {plural(len(runs), 'run')} on {cohort['name']}",
+        title=f"Comparison of {plural(len(runs), 'run')} on {cohort.name}",
         subtitle=listing(list(names.values()), 8),
         created=(created or now()).strftime("%Y-%m-%d %H:%M"),
         facts=facts,
         sections=tuple(sections),
-        provenance={"cohort_id": cohort_id, "runs": {run_id: _provenance(store, run_id) for run_id in names}},
+        provenance={"cohort_id": cohort.cohort_id, "runs": made},
+        data={"answers": dict(answers or {}), "suppressed_below": shown.limit or None},
     )
 
 
-def _evidence(cohort: Mapping[Any, Any], attribute: str | None) -> dict[str, str]:
+@dataclass(frozen=True)
+class View:
+    """What the sections are about: some runs of one cohort, by one attribute, as far as it may be shown."""
+
+    store: Store
+    runs: pd.DataFrame
+    cohort: Cohort
+    attribute: str | None
+    shown: Disclosure
+
+    @property
+    def names(self) -> dict[str, str]:
+        return dict(zip(self.runs["run_id"], self.runs["name"], strict=True))
+
+    @property
+    def run_ids(self) -> list[str]:
+        return list(self.runs["run_id"])
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        return self.cohort.modality_names
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        names = () if self.attribute is None else group_names(self.store, self.cohort.cohort_id, self.attribute)
+        return tuple(name for name in names if name not in self.shown.gone)
+
+    def telemetry(self, names: Sequence[str]) -> pd.DataFrame:
+        return self.shown.visible(self.store.telemetry(self.names, list(names)))
+
+    def contributions(self) -> pd.DataFrame:
+        """Telemetry of the modalities' contributions, which are of validation patients: by group only where the groups' sizes may be known."""
+        rows = self.telemetry(["contribution.ratio", "contribution.phi"])
+        return rows[rows["group"].isna()] if few_to_validate(split_table(self.cohort), self.shown, self.attribute) else rows
+
+    def performance(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+        """Estimates for everybody and by group, and the verdict on each run."""
+        if self.attribute is None:
+            return pd.DataFrame(), pd.DataFrame({"n_pos": [], "n_neg": [], "group": []}), pd.DataFrame({"verdict": [], "p": [], "run_id": [], "reason": []})
+        frame = group_tables.group_performance(self.store, self.names, self.attribute)
+        frame = frame.assign(model=frame["run_id"].map(self.names), estimable=frame["value"].notna())
+        verdicts = cohort_claims.of_runs(self.store, self.cohort.cohort_id, self.names, self.attribute)
+        if self.shown.gone:
+            hidden = [f"{word}; the groups are not shown, to hide counts below {self.shown.limit}" for word in verdicts["verdict"]]
+            verdicts = verdicts.assign(reason=hidden, gap=None, group_low=None, group_high=None, pair=None)
+        elif self.shown.limit:
+            verdicts = verdicts.assign(reason=verdicts["reason"].map(self.shown.words))
+        known = self.shown.visible(frame)
+        return known[known["group"].isna()], known[known["group"].notna()], verdicts
+
+
+def _evidence(cohort: Cohort, attribute: str | None) -> dict[str, str]:
     """What a comparison of runs computes for the items of reporting guidelines."""
     found = {
         "splits": "the cohort's own training, validation and test patients; all estimates are of test patients",
-        "clusters": f"{count(int(cohort['n_patients']))} patients with {count(int(cohort['n']))} samples: samples of one patient are taken together",
-        "analysis": f"“{contents.TRAINED}” and “{contents.WORDS}”",
+        "clusters": f"{count(cohort.n_patients)} patients with {count(cohort.n)} samples: samples of one patient are taken together",
+        "analysis": f"“{contents.AGAIN}”, “{contents.TRAINED}” and “{contents.WORDS}”",
+        "participants": f"“{contents.PATIENTS}”",
+        "missing": f"“{contents.PATIENTS}”: rows without a value of each attribute, and rows that are not in the cohort",
+        "flow": f"“{contents.PATIENTS}”: rows that are not in the cohort",
+        "prevalence": f"“{contents.PATIENTS}”",
+        "outcome": f"{cohort.roles.label}, positive: {cohort.roles.positive}",
+        "findings": f"“{contents.PATIENTS}”: findings of the checks",
+        "limits": f"“{contents.LIMITS}”",
     }
     if attribute is None:
         return found
@@ -147,15 +223,23 @@ def _charts(*figures: tuple[str, Figure]) -> list[ChartBlock | TableBlock]:
     return [block for block in blocks if block is not None]
 
 
-def _groups(store: Store, names: dict[str, str], cohort_id: str, attribute: str) -> Section:
-    groups = group_tables.group_performance(store, names, attribute)
-    groups = groups.assign(model=groups["run_id"].map(names), estimable=groups["value"].notna())
-    everybody, by_group = groups[groups["group"].isna()], groups[groups["group"].notna()]
-    verdicts = cohort_claims.of_runs(store, cohort_id, names, attribute).drop(columns="pair", errors="ignore")
-    summaries = group_tables.summaries(store, names, attribute)
-    blocks = _charts(("group_auc", metric_forest(by_group, everybody, attribute, "auc")))
-    blocks.append(TableBlock("summaries", "Methods side by side", summaries.assign(run=summaries["run_id"].map(names)), _summary_text(summaries, names)))
-    shown = pd.DataFrame(
+def _groups(view: View, everybody: pd.DataFrame, by_group: pd.DataFrame, verdicts: pd.DataFrame) -> Section:
+    assert view.attribute is not None
+    names, shown = view.names, view.shown
+    summaries = group_tables.summaries(view.store, names, view.attribute)
+    if shown.gone:
+        summaries = summaries[summaries["metric"] == "auc"]
+    sentence, word, detail = groups_answer(by_group, verdicts, view)
+    blocks = _charts(("group_auc", metric_forest(by_group, everybody, view.attribute, "auc")))
+    blocks.append(
+        TableBlock(
+            "summaries",
+            "AUC and its differences between groups, run by run",
+            summaries.assign(run=summaries["run_id"].map(names)),
+            _summary_text(summaries, names),
+        )
+    )
+    text = pd.DataFrame(
         {
             "run": by_group["model"],
             "group": by_group["group"],
@@ -164,7 +248,8 @@ def _groups(store: Store, names: dict[str, str], cohort_id: str, attribute: str)
             "note": by_group["reason"].fillna(""),
         }
     )
-    blocks.append(TableBlock("group_auc_table", "AUC of each group", groups.drop(columns=["estimable"]), shown))
+    groups = pd.concat([everybody, by_group]).drop(columns=["estimable"])
+    blocks.append(TableBlock("group_auc_table", "AUC of each group", groups, text))
     words = pd.DataFrame(
         {
             "run": verdicts["run_id"].map(names),
@@ -173,11 +258,28 @@ def _groups(store: Store, names: dict[str, str], cohort_id: str, attribute: str)
             "why": verdicts["reason"],
         }
     )
-    blocks.append(TableBlock("verdicts", "Is the gap real?", verdicts, words))
-    worst = verdicts.assign(_rank=verdicts["verdict"].map(RANK)).sort_values(["_rank", "p"], ascending=[False, True], kind="stable").head(1)
-    sentence = f"{names[str(worst['run_id'].iloc[0])]}: {worst['reason'].iloc[0]}" if len(worst) else "No run has test predictions."
-    tag = str(worst["verdict"].iloc[0]) if len(worst) else ""
-    return Section(contents.by_attribute(attribute, real=True), sentence, tuple(blocks), tag=tag)
+    blocks.append(TableBlock("verdicts", "Is the gap real?", verdicts.drop(columns="pair"), words))
+    said = (shown.words(sentence), shown.words(detail)) if shown.limit else (sentence, detail)
+    return Section(contents.by_attribute(view.attribute, real=True), said[0], tuple(blocks), (said[1],) if said[1] else (), tag=word or "")
+
+
+def _curves(view: View) -> Section:
+    """ROC and calibration by group of one training of each method."""
+    assert view.attribute is not None
+    first = variants(view.runs).drop_duplicates("variant")
+    names = dict(zip(first["run_id"], first["name"], strict=True))
+    roc = group_tables.roc(view.store, names, view.attribute)
+    believed = group_tables.calibration(view.store, names, view.attribute)
+    blocks = _charts(
+        ("roc", groups.roc(roc, names, view.groups, view.attribute)),
+        ("calibration", calibration.curves(believed, names, view.groups, view.attribute)),
+        ("observed_over_expected", calibration.observed_over_expected(believed, names, view.groups, view.attribute)),
+    )
+    note = (
+        "One training of each method, the first. 2 × 2 tables, decision curves and the distribution of risk stand in the report of an audit: "
+        "load_runs(...).audit() in Python, or the Audit page."
+    )
+    return Section(contents.CURVES, "", tuple(blocks), (note,))
 
 
 def _summary_text(summaries: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
@@ -192,38 +294,41 @@ def _summary_text(summaries: pd.DataFrame, names: dict[str, str]) -> pd.DataFram
     return pd.DataFrame(rows)
 
 
-def _modalities(store: Store, names: dict[str, str], modalities: Sequence[str], cohort_id: str, attribute: str | None) -> Section:
-    telemetry = store.telemetry(names, ["contribution.ratio", "contribution.phi"])
-    figures = [("contribution", contribution.over_epochs(telemetry, names, modalities))]
+def _modalities(view: View) -> Section:
+    names, modalities, attribute, by = view.names, view.modalities, view.attribute, view.groups
+    telemetry = view.contributions()
+    figures, performance = [("contribution", contribution.over_epochs(telemetry, names, modalities))], None
     if attribute is not None:
-        groups = group_names(store, cohort_id, attribute)
         last = telemetry[telemetry["epoch"] == telemetry.groupby("run_id")["epoch"].transform("max")]
-        performance = group_tables.modality_performance(store, names, attribute)
+        performance = view.shown.visible(group_tables.modality_performance(view.store, names, attribute))
         alone, without = performance[performance["kind"] == "unimodal"], performance[performance["kind"].isin(["all", "without"])]
         figures += [
-            ("contribution_by_group", contribution.by_group(last, names, modalities, groups, attribute)),
-            ("unimodal_auc", modality_auc.unimodal(alone, names, modalities, groups, attribute)),
-            ("take_away", modality_auc.take_away(without, names, modalities, groups, attribute)),
+            ("contribution_by_group", contribution.by_group(last, names, modalities, by, attribute)),
+            ("unimodal_auc", modality_auc.unimodal(alone, names, modalities, by, attribute)),
+            ("take_away", modality_auc.take_away(without, names, modalities, by, attribute)),
         ]
     blocks = _charts(*figures)
     if len(telemetry):
         blocks.append(TableBlock("contribution_table", "Contributions, epoch by epoch", telemetry, folded=True))
-    return Section(contents.MODALITIES, "", tuple(blocks))
+    sentence, _, detail = modalities_answer(telemetry, view, performance)
+    return Section(contents.MODALITIES, view.shown.words(sentence), tuple(blocks), (detail,) if detail else ())
 
 
-def _gradients(store: Store, names: dict[str, str], modalities: Sequence[str], cohort_id: str, attribute: str | None) -> Section:
-    telemetry = store.telemetry(names, ["conflict.", "magnitude.", "effect.", "method."])
+def _gradients(view: View) -> Section:
+    names, attribute = view.names, view.attribute
+    telemetry = view.telemetry(["conflict.", "magnitude.", "effect.", "method."])
     trained = telemetry.loc[telemetry["epoch"] >= 0, "epoch"]
     if trained.empty:
         return Section(contents.GRADIENTS, "These runs recorded no gradients: a network with one modality has none to compare.")
     last = int(trained.max()) + 1
-    groups = group_names(store, cohort_id, attribute) if attribute is not None else ()
-    figure = gradients.conflict(telemetry, names, modalities, groups, (max(1, last - 2), last))
-    blocks = _charts(("conflict", figure), ("magnitude", gradients.magnitudes(telemetry, names, modalities)))
+    marked = (max(1, last - 2), last)
+    figure = gradients.conflict(telemetry, names, view.modalities, view.groups, marked)
+    blocks = _charts(("conflict", figure), ("magnitude", gradients.magnitudes(telemetry, names, view.modalities)))
     if attribute is not None:
         blocks += _charts(("magnitude_groups", group_magnitudes(gradients.prepared(telemetry, names), names, attribute)))
     blocks.append(TableBlock("gradients_table", "Gradients, epoch by epoch", telemetry, folded=True))
-    return Section(contents.GRADIENTS, "", tuple(blocks))
+    sentence, _, detail = gradients_answer(telemetry, view, marked)
+    return Section(contents.GRADIENTS, sentence, tuple(blocks), (detail,) if detail else ())
 
 
 def _settings(runs: pd.DataFrame) -> Section:

@@ -13,6 +13,7 @@ from core.report.audit_comparisons import ALPHA
 from core.report.audit_tables import OVERALL, comparisons_table, models
 from core.report.document import TableBlock
 from core.report.method_table import NOTHING, mean_sd
+from core.report.runs_disclosure import Disclosure
 from core.results.compare_runs import lead, pairs
 from core.results.method_table import by_method
 from core.results.paired_differences import MEASURES
@@ -24,28 +25,33 @@ PAIRED = tuple(name for name in (*BEFORE, *AFTER) if name in MEASURES)
 BOLD = "In bold: best, and ahead of every other one by a paired difference whose corrected p is below .05. Other columns have no paired test over seeds."
 
 
-def of_runs(store: Store, runs: pd.DataFrame, attribute: str) -> TableBlock:
-    """Mean and standard deviation over the seeds of each method; runs that differ in nothing but the seed are one row."""
+def of_runs(store: Store, runs: pd.DataFrame, attribute: str, disclosure: Disclosure | None = None) -> TableBlock:
+    """Mean and standard deviation over the seeds of each method; runs that differ in nothing but the seed are one row.
+
+    disclosure : what may be shown; summaries that speak of a hidden group, or follow from hidden 2 x 2 tables, have no column.
+    """
+    shown = disclosure or Disclosure()
+    before, after = BEFORE[:1] if shown.gone else BEFORE, AFTER if shown.rates else ()
     told = {run_id: test_summary(store, run_id, attribute) for run_id in runs["run_id"]}
-    groups = list(dict.fromkeys(group for one in told.values() for group in one["group_auc"]))
-    keys = [*BEFORE, *(f"group_{place}" for place in range(len(groups))), *AFTER]
-    rows = [[run_id, *(one[k] for k in BEFORE), *(one["group_auc"].get(group) for group in groups), *(one[k] for k in AFTER)] for run_id, one in told.items()]
+    groups = [group for group in dict.fromkeys(group for one in told.values() for group in one["group_auc"]) if group not in shown.gone]
+    keys = [*before, *(f"group_{place}" for place in range(len(groups))), *after]
+    rows = [[run_id, *(one[k] for k in before), *(one["group_auc"].get(group) for group in groups), *(one[k] for k in after)] for run_id, one in told.items()]
     table = by_method(store, runs, pd.DataFrame(rows, columns=pd.Index(["run_id", *keys])), attribute)
-    heads = {key: short(key) for key in (*BEFORE, *AFTER)} | {f"group_{place}": f"AUC, {group}" for place, group in enumerate(groups)}
+    heads = {key: short(key) for key in (*before, *after)} | {f"group_{place}": f"AUC, {group}" for place, group in enumerate(groups)}
     written = [pd.Series(table["variant"], name="method"), pd.Series(table["seeds"].astype(str), name="seeds")]
     written += [pd.Series([mean_sd(m, s) for m, s in zip(table[key], table[f"{key}_sd"], strict=True)], name=heads[key]) for key in keys]
     bold = set()
-    for key in PAIRED if len(table) > 1 else ():
+    for key in (name for name in PAIRED if name in keys and len(table) > 1):
         ahead = lead(table[["variant", key]].dropna(), pairs(store, runs, attribute, key), key, axis=key)
         if ahead is not None and ahead.clear:
             bold.add((list(table["variant"]).index(ahead.best), 2 + keys.index(key)))
     means = [
         [row["variant"], row["seeds"], "auc" if key.startswith("group_") else key, about, row[key], row[f"{key}_sd"]]
         for row in table.to_dict("records")
-        for key, about in [*((k, "(all)") for k in (*BEFORE, *AFTER)), *((f"group_{place}", group) for place, group in enumerate(groups))]
+        for key, about in [*((k, "(all)") for k in (*before, *after)), *((f"group_{place}", group) for place, group in enumerate(groups))]
     ]
     frame = pd.DataFrame(means, columns=pd.Index(["method", "seeds", "metric", "group", "mean", "sd"]))
-    caption = f"Test patients, groups by {attribute}: mean over seeds (standard deviation between them). {BOLD}"
+    caption = f"Test patients, groups by {attribute}: mean over seeds (standard deviation between them). {BOLD}" + (f" {shown.note}" if shown.note else "")
     return TableBlock("methods", "Methods side by side", frame, pd.concat(written, axis=1), caption, bold=frozenset(bold), paper=True)
 
 

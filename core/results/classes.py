@@ -45,7 +45,11 @@ def class_performance(store: Store, run_ids: Iterable[str], attribute: str | Non
 def in_words(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     """`class_performance` for people, without the runs that are not in `names` (run_id -> name)."""
     rows = table[table["run_id"].isin(list(names))]
-    shown = {measure: short(measure) for measure in MEASURES} | {"n_pos": "Samples of the class", "n_neg": "Others", "reason": "Why not"}
+    shown = {measure: short(measure)[:1].upper() + short(measure)[1:] for measure in MEASURES} | {
+        "n_pos": "Samples of the class",
+        "n_neg": "Others",
+        "reason": "Why not",
+    }
     named = rows.assign(
         Run=rows["run_id"].map(dict(names)),
         Class=rows["class"].fillna("mean over classes"),
@@ -91,6 +95,8 @@ def _measured(model: ModelAudit, attribute: str | None) -> dict[str, Any]:
     reason = model.tables["auc"].reason[0]
     if attribute is not None:
         summaries = {s.metric: s for s in model.attribute(attribute).point_summaries}
-        found |= {name: finite_or_none(summaries[name].value) for name in RANKING}
+        ranked = {name: finite_or_none(summaries[name].value) for name in RANKING}
+        # Of a single group that can be judged there is no worst: the means over classes would mix different groups.
+        found |= ranked if ranked["es_auc"] is not None else {}
         reason = reason or summaries["es_auc"].reason
     return {**found, "n_pos": int(model.counts.n_pos[0]), "n_neg": int(model.counts.n_neg[0]), "reason": reason}

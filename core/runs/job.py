@@ -228,9 +228,11 @@ def _environment(folder: RunFolder, place: torch.device) -> None:
 
 def _changed(folder: RunFolder) -> bool:
     """Whether the method, or an encoder of the user's own, is another than when the run was asked for."""
+    from core.runs.own_methods import recall
     from core.runs.spec import source_of
 
     named = folder.read_spec()
+    recall(Workspace.open(folder.path.parent.parent), named)
     now = source_of(named["spec"]["method"], named["spec"]["network"].get("encoders", {}))
     return bool(named.get("source", now) != now)
 

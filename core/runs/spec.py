@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError
 from core.methods import of_one_modality
-from core.methods.source import cards, source_digest
+from core.methods.source import cards, own_file, source_digest
 from core.models.own_source import own_encoders_digest
+from core.runs.own_methods import kept_file
 from core.training.spec import TrainSpec
 from core.workspace import read_json, write_json
 
@@ -68,7 +69,9 @@ class RunSpec:
         label = card.title if self.modality is None else f"{card.title}: {self.modality}"
         if self.fold is not None:
             label += ", all folds" if self.fold == ALL_FOLDS else f", fold {int(self.fold) + 1}"
+        kept = kept_file(self.train.method)
         return {
+            **({} if kept is None else {"method_file": kept}),
             "run_id": self.run_id,
             "key": self.key,
             "label": label,
@@ -138,7 +141,9 @@ def _plan_key(cohort_id: str, asked: tuple[Any, ...]) -> str:
     """Names a request together with the text of everything that answers it."""
     folder = Path(__file__).parents[1]
     files = [*(folder / "methods").glob("*.py"), *(folder / "training").glob("*.py"), *(folder / "models").glob("*.py"), *Path(__file__).parent.glob("*.py")]
-    digest = hashlib.sha256(json.dumps([cohort_id, *asked], sort_keys=True).encode())
+    # A user's own method lies elsewhere, and its settings may change with it.
+    own = [source_digest(name) for name in asked[0] if own_file(name) is not None]
+    digest = hashlib.sha256(json.dumps([cohort_id, *asked, own], sort_keys=True).encode())
     for file in sorted(files):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:32]

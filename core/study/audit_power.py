@@ -34,7 +34,7 @@ def with_gap(cohort: CohortSettings, metric: str, gap: float) -> CohortSettings:
         return replace(cohort, shift=(*cohort.of_groups(cohort.shift)[:-1].tolist(), by))
 
     target = float(group_rates(cohort, AT)[metric][-1]) + (gap if lower_is_better(metric) else -gap)
-    return moved(float(brentq(lambda by: float(group_rates(moved(by), AT)[metric][-1]) - target, -30, 30)))
+    return moved(float(brentq(lambda by: float(group_rates(moved(by), AT)[metric][-1]) - target, -30, 5)))
 
 
 @dataclass(frozen=True)

@@ -113,15 +113,15 @@ ENTRIES: tuple[Entry, ...] = (
         ("ece", "ece_debiased"),
     ),
     Entry(
-        "Average precision",
-        "Mean precision over the recalls that thresholds reach.",
+        "Average precision and area under the precision-recall-gain curve",
+        "Mean precision over the recalls that thresholds reach; the same on the scale of gains over calling everybody positive.",
         "None between groups.",
-        "Logit interval with the bootstrap's standard error, the same patients drawn whole; shown, not judged.",
+        "With the bootstrap's standard error, the same patients drawn whole, on the logit, of the gain area on log(1 - area); shown, not judged.",
         "None.",
         "Coverage 93 to 97 %.",
         "core/audit/estimates/precision_tables.py",
         ("coverage of a group's interval",),
-        ("average_precision",),
+        ("average_precision", "auprg"),
     ),
     Entry(
         "Summaries over groups",
@@ -147,7 +147,8 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "Two models on the same patients",
         "Model a less model b: of every metric for everybody and within groups, and of every summary.",
-        "Both models' limits joined with their correlation; summaries by bounds over how far groups may be apart.",
+        "Both models' limits joined with their correlation; summaries by bounds over how far groups may be apart; calibration errors by "
+        "both models' own intervals, joined as if of other patients, which is careful; average precision and AUPRG by a paired bootstrap.",
         "Of the same pivot; differences of ratios stay within -1 and 1.",
         "Holm, metric by metric, over pairs of models and attributes.",
         "Coverage 93 to 97 %; of summaries at least 93 %.",
@@ -185,7 +186,8 @@ and seed such that no constant of the tool was chosen on them.
 Bounds, give or take two Monte Carlo errors: tests of groups alike reject in {SIZE[0]:.0%} to {SIZE[1]:.0%}; 95 % intervals hold the truth in
 {COVERAGE[0]:.0%} to {COVERAGE[1]:.0%} (maxima and other summaries in at least {COVERAGE[0]:.0%}) and always contain their estimate; false claims of a \
 family are at
-most {FALSE_CLAIMS:.0%}; power is at most {BELOW_BEST * 100:.0f} points below that of the best valid test; promised power of 80 % comes out between
+most {FALSE_CLAIMS:.0%}; power is at most {BELOW_BEST * 100:.0f} points below that of the best valid test, both at a size of 5 % (a test is valid where it
+rejects at most {SIZE[1]:.0%} of groups alike, be both as good as the better or as the worse one); promised power of 80 % comes out between
 {POWER[0]:.0%} and {POWER[1]:.0%}. "Careful" lines reject less, or hold the truth more often, for one of these reasons alone, each read from the
 setting beforehand (core/study/audit_exceptions.py):
 """

@@ -36,7 +36,8 @@ PRESETS: Mapping[str, Preset] = {
     ),
     # FairVision's published values; FairVLMed: network.width=256, heads=8, layers=3.
     "paper": Preset(
-        "ViT-B/16 and BERT-base as published; needs their weights on this machine and a GPU",
+        "ViT-B/16 and BERT-base as published; needs their weights on this machine and a GPU. Tested with random weights of these shapes; "
+        "never trained to its end by this project, so what it reaches is not known",
         NetworkSpec(
             width=128,
             heads=4,

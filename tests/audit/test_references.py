@@ -95,10 +95,11 @@ def test_rates_have_wilson_intervals(seed: int) -> None:
 def test_corrections_are_those_of_statsmodels() -> None:
     """All metrics but the declared one are corrected together, as one exploratory family."""
     y, score, group, _ = table(1)
-    tests = audit(Predictions.build(y, score, {"g": group}), AuditOptions(bootstrap=0, threshold=0.4)).tests
-    explored = tests[(tests["metric"] != "auc") & tests["p"].notna()]
-    assert explored["metric"].nunique() > 5
-    assert explored["p_adjusted"].to_numpy() == pytest.approx(multipletests(explored["p"], method="fdr_bh")[1])
+    found = audit(Predictions.build(y, score, {"g": group}), AuditOptions(bootstrap=0, threshold=0.4)).models[0].attributes[0].tests
+    explored = [test for test in found if test.metric != "auc" and test.p is not None]
+    assert len({test.metric for test in explored}) > 5
+    adjusted = np.array([test.p_adjusted for test in explored])
+    assert adjusted == pytest.approx(multipletests([test.p for test in explored], method="fdr_bh")[1])
 
 
 def test_balanced_brier_and_its_interval_by_hand() -> None:

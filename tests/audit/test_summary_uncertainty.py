@@ -42,8 +42,9 @@ def test_rates_lie_near_fishers_test() -> None:
         y, group = np.ones(80, dtype=int), np.repeat(["a", "b"], 40)
         y[::4] = 0
         score = rng.random(80)
-        tests = audit(Predictions.build(y, score, {"g": group}), AuditOptions(bootstrap=0)).tests
-        p = float(tests.loc[tests["metric"] == "tpr", "p"].iloc[0])
+        attribute = audit(Predictions.build(y, score, {"g": group}), AuditOptions(bootstrap=0)).models[0].attributes[0]
+        p = next(test.p for test in attribute.tests if test.metric == "tpr")
+        assert p is not None
         hits = [int(((score >= 0.5) & (y == 1) & (group == g)).sum()) for g in "ab"]
         fisher = fisher_exact([[hits[0], 30 - hits[0]], [hits[1], 30 - hits[1]]]).pvalue
         assert p <= fisher + 1e-9 and p > 0.4 * fisher
@@ -81,3 +82,13 @@ def test_intersections_have_weighted_and_plain_tests_against_the_rest() -> None:
     for test in plain:
         other = next(t for t in with_weights if (t.group, t.metric) == (test.group, test.metric))
         assert other.difference == pytest.approx(test.difference, abs=1e-9)
+
+
+def test_chance_is_drawn_around_one_common_rate() -> None:
+    """Selection rates of .2 and .6: among groups alike of this size the ratio would be near 1, wherever the groups themselves are."""
+    score = np.concatenate([np.linspace(0, 0.625, 1000), np.linspace(0, 1.25, 1000)])
+    y = np.tile([0, 1], 1000)
+    made = Predictions.build(y, np.minimum(score, 1.0), {"g": np.repeat(["a", "b"], 1000)})
+    ratio = audit(made, AuditOptions(bootstrap=0, threshold=0.5)).models[0].attributes[0].summary("dp_ratio")
+    assert ratio.value is not None and ratio.null_median is not None
+    assert ratio.value == pytest.approx(1 / 3, abs=0.01) and ratio.null_median > 0.9

@@ -146,9 +146,12 @@ def test_upload_map_choose_audit_read_and_take_away(empty: tuple[str, Workspace]
     rows = downloads(page, "audit-forest", tmp_path)
     assert any(r.get("value") and abs(float(r["value"]) - group["auc"]) < 1e-9 for r in rows)
     widget(page, "audit-downloads").get_by_role("button").first.click()
+    kept_back = json.loads(download(page, "Everything (JSON)", tmp_path).read_text(encoding="utf-8"))["data"]["audit"]
+    assert kept_back["suppression"]["below"] == 11, "files leave the machine"
+    flip(page, "audit-hide")
     html = download(page, "Report (HTML)", tmp_path).read_text(encoding="utf-8")
     assert interval(group["auc"], *group["auc_ci"]) in html
-    assert json.loads(download(page, "Everything (JSON)", tmp_path).read_text(encoding="utf-8"))
+    assert "suppression" not in json.loads(download(page, "Everything (JSON)", tmp_path).read_text(encoding="utf-8"))["data"]["audit"]
     assert download(page, "Tables (zip of CSV)", tmp_path).stat().st_size > 500
     page.keyboard.press("Escape")
     explained(page, "How to read this")

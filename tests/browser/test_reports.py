@@ -41,6 +41,7 @@ def test_every_download_is_the_report_of_the_chosen_runs(page: Any, served: tupl
     assert not re.search(r"src=[\"']https?:", html)
     preview = page.frame_locator(".st-key-report-preview iframe")
     preview.get_by_text(auc).first.wait_for(timeout=PATIENCE)
+    preview.locator("[data-drawing]").first.scroll_into_view_if_needed()
     preview.locator(".drawn .live svg").first.wait_for(timeout=PATIENCE)
     document = json.loads(download(page, "JSON", tmp_path).read_text(encoding="utf-8"))
     assert any(abs(value - row["value"]) < 1e-9 for value in _numbers(document))

@@ -111,3 +111,10 @@ def test_interval_kinds() -> None:
     assert np.isnan(replicate_interval(draws)[0]).tolist() == [True, False]
     with pytest.raises(ValueError, match="unknown"):
         replicate_interval(draws, kind="other")
+
+
+def test_rankings_are_resampled_within_labels() -> None:
+    """One positive among 40: drawn without regard to the label it would be missing in 36 of 100 replicates, which then have no AUC."""
+    y = np.arange(40) == 7
+    found = bootstrap_models(y, np.random.default_rng(3).random(40), replicates=200)[0]
+    assert np.isfinite(found.overall).all()

@@ -64,6 +64,7 @@ def check(element: ET.Element) -> None:
         assert set(children) <= {"Keyword"}
     else:
         assert tuple(children) == ORDER.get(name, ()), name
+    assert not element.attrib and not (children and (element.text or "").strip()), "the schema knows no attributes and no text beside elements"
     for child in element:
         check(child)
 

@@ -54,8 +54,10 @@ def test_what_a_report_will_hold_is_told_before(fake: FakeWorkspace, tmp_path: P
     with Store.open(fake.workspace) as store:
         done = list(store.runs(status="done")["run_id"])[:2]
         report = runs_report(store, done, "sex")
+        hidden = runs_report(store, done, "sex", suppress=11)
     assert runs_contents("sex") == tuple(section.title for section in report.sections)
-    assert runs_contents(None) == runs_contents("sex")[2:]
+    assert runs_contents("sex", suppressed=True) == tuple(section.title for section in hidden.sections)
+    assert runs_contents(None) == (*runs_contents("sex")[:2], *runs_contents("sex")[5:])
     for depth in (1, 2):
         found = document(tmp_path, depth)
         assert audit_contents(found) == tuple(section.title for section in audit_report(found).sections)

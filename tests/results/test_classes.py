@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from core.api.runs import load_runs, train_methods
 from core.cli import main
 from core.errors import UserError
-from core.results.classes import in_words
+from core.results.classes import _measured, in_words
 
 SET = {"epochs": 2, "width": 16, "heads": 2, "bootstrap": 5}
 GRADES = ("none", "mild", "severe")
@@ -127,6 +128,18 @@ def test_a_value_that_is_no_class_is_named_with_its_row(tmp_path: Path, capsys: 
     frame.loc[4, "grade"] = "odd"
     assert main(["ingest", saved(tmp_path, frame), *INGEST, "--workspace", str(tmp_path / "w")]) != 0
     assert "row 6, column 'grade': 'odd' is none of the classes none, mild, severe" in capsys.readouterr().err
+
+
+def test_of_one_group_that_can_be_judged_there_is_no_worst() -> None:
+    """A class with one judged group has no worst group, so that the mean over classes never mixes the groups of some with one of others."""
+    auc = SimpleNamespace(judged_values=[0.8], reason=[None])
+    summaries = [SimpleNamespace(metric=name, value=value, reason="fewer than two groups can be judged") for name, value in
+                 (("es_auc", float("nan")), ("worst_group_auc", 0.9), ("max_gap", float("nan")))]  # fmt: skip
+    model = SimpleNamespace(
+        tables={"auc": auc}, attribute=lambda name: SimpleNamespace(point_summaries=summaries), counts=SimpleNamespace(n_pos=[5], n_neg=[9])
+    )
+    found = _measured(model, "sex")  # type: ignore[arg-type]
+    assert found["auc"] == 0.8 and found["worst_group_auc"] is None and found["es_auc"] is None and found["reason"]
 
 
 def test_the_table_in_words_names_runs_and_the_mean() -> None:
