@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from hashlib import sha256
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from core.cohort.preparation import BAND, parse_bins, prepared, prepared_for
 from core.cohort.schema import Roles, validate
 from core.cohort.sources import ImageSource, Unreadable, open_source
 from core.errors import UserError
+from core.tables.crossing import crossed_name
 from core.tables.splits import folds
 from dashboard import state
 from dashboard.draft import TABLES, Draft, readable_roots
@@ -219,7 +221,8 @@ def _roles(draft: Draft, table: pd.DataFrame, source: ImageSource) -> Roles | No
     )
     try:
         roles = _complete(draft, table, edited, base["roles"])
-        validate(roles, [*table.columns, *(f"{parse_bins(text)[0]}{BAND}" for text in roles.bins)])
+        made = [*(f"{parse_bins(text)[0]}{BAND}" for text in roles.bins), *(crossed_name(text, ()) for text in roles.cross)]
+        validate(roles, [*table.columns, *made])
     except UserError as error:
         st.error(md(on_page(str(error))), icon=":material/error:")
         return None
@@ -284,7 +287,13 @@ def _groups(draft: Draft, table: pd.DataFrame, roles: Roles, guessed: Roles | No
         else:
             merges += merge_boxes(table[attribute], attribute, draft.token, guessed.merge if guessed else ())
             attributes.append(attribute)
-    return replace(roles, attributes=tuple(attributes), merge=tuple(merges), bins=tuple(bins))
+    pairs = {crossed_name(f"{a},{b}", ()): f"{a},{b}" for a, b in combinations(attributes, 2) if not set(a + b) & {","}}
+    before = [crossed_name(text, ()) for text in guessed.cross] if guessed else []
+    crossed = st.multiselect(
+        "Compare combinations as well", list(pairs), default=[p for p in before if p in pairs], key=f"cross-{draft.token}", select_all=False,
+        help="Each combination becomes one more attribute, whose groups are the intersections, such as women above 65.",
+    ) if pairs else []  # fmt: skip
+    return replace(roles, attributes=(*attributes, *crossed), merge=tuple(merges), bins=tuple(bins), cross=tuple(pairs[p] for p in crossed))
 
 
 def _preview(table: pd.DataFrame, roles: Roles, source: ImageSource) -> None:

@@ -35,6 +35,7 @@ def add_parser(subparsers: Any) -> None:
     for option, what in (("--id", "column that identifies a row"), ("--patient", "column that identifies the patient"), ("--label", "column to predict")):
         parser.add_argument(option, metavar="COL", help=what)
     _label_and_splits(parser)
+    parser.add_argument("--cross", metavar="A,B", action="append", default=[], help="take attributes together as one more, such as sex,race (repeat for more)")
     parser.add_argument("--attribute", metavar="COL", action="append", default=[], help="sensitive attribute (repeat for more)")
     for kind, form in (("image", "NAME=COL"), ("volume", "NAME=COL"), ("text", "NAME=COL"), ("tabular", "NAME=COL,COL")):
         parser.add_argument(f"--{kind}", metavar=form, action="append", default=[], help=f"{kind} modality (repeat for more)")
@@ -165,6 +166,7 @@ def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None, dict[str
         args.merge,
         args.bins,
         args.layout,
+        args.cross,
         args.folds,
         args.fold,
         args.site,
@@ -174,7 +176,7 @@ def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None, dict[str
     table = find_table(args.table)
     source = open_source(args.images or table.parent)
     joined = join_files(read(table, sheet=args.sheet, encoding=args.encoding), args.join)
-    frame = prepared(joined.table.frame, args.merge, args.bins, source)
+    frame = prepared(joined.table.frame, args.merge, args.bins, source, args.cross)
     classes = _named_classes(args, frame, args.label)
     guess = guess_roles(
         frame, source, label=args.label, positive=any_but_first(classes) if classes else args.positive,
@@ -182,7 +184,11 @@ def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None, dict[str
         patient_id=args.patient or joined.stacked_by, split=args.split, attributes=args.attribute, modalities=modalities,
         dropped=args.drop, layout=args.layout, fold=args.fold, site=args.site,
     )  # fmt: skip
-    return replace(guess.roles, merge=tuple(args.merge), bins=tuple(args.bins), classes=classes, folds=_folds(args)), None, guess.reasons
+    return (
+        replace(guess.roles, merge=tuple(args.merge), bins=tuple(args.bins), classes=classes, cross=tuple(args.cross), folds=_folds(args)),
+        None,
+        guess.reasons,
+    )
 
 
 def _folds(args: argparse.Namespace) -> int:
@@ -236,6 +242,7 @@ def _on_manifest(args: argparse.Namespace, modalities: list[Modality]) -> tuple[
         dropped=(*roles.dropped, *(c for c in args.drop if c not in roles.dropped)),
         merge=(*roles.merge, *args.merge),
         bins=(*roles.bins, *args.bins),
+        cross=(*roles.cross, *args.cross),
         folds=_folds(args) or (0 if args.fold else roles.folds),
         fold=args.fold or (None if args.folds else roles.fold),
         site=args.site or roles.site,

@@ -22,6 +22,7 @@ from core.cohort.sources import ImageSource
 from core.errors import UserError
 from core.tables import column_names as usual
 from core.tables.column_names import names_sensitive, tidy
+from core.tables.crossing import CROSS
 from core.tables.identifiers import numbers_rows
 from core.tables.labels import apply_rule, known_positive, rule_for
 from core.tables.numbers import WORDS, parse_numbers, to_number, why_no_numbers
@@ -149,6 +150,8 @@ def propose_roles(
     guessed = work.files(skip={k for k in ("image", "volume") if k in kinds})
     if not attributes:
         work.attributes()
+    else:
+        work.crossed()
     work.remaining(y, tabular="tabular" not in kinds, text="text" not in kinds)
     roles = Roles(
         sample_id=work.column("sample id"),
@@ -290,8 +293,15 @@ class _Guess:
     def attributes(self) -> None:
         for column in self.free():
             n = self.table[column].nunique()
-            if names_sensitive(column) and 2 <= n <= MAX_GROUPS:
+            if CROSS in column and n >= 2:
+                self.take(column, "attribute", f"its groups are the intersections of {column.replace(CROSS, ' and ')}")
+            elif names_sensitive(column) and 2 <= n <= MAX_GROUPS:
                 self.take(column, "attribute", f"its name is that of a sensitive attribute and it has {n} values")
+
+    def crossed(self) -> None:
+        """Intersections that were asked for are attributes, whatever others are named."""
+        for column in [c for c in self.free() if CROSS in c]:
+            self.take(column, "attribute", f"its groups are the intersections of {column.replace(CROSS, ' and ')}")
 
     def remaining(self, y: NDArray[np.float64], *, tabular: bool, text: bool) -> None:
         groups = leak_groups(self.table, self.column("patient id"), y, self.column("label"))

@@ -49,6 +49,7 @@ KEYS = (
     "merge",
     "bins",
     "classes",
+    "cross",
     "folds",
     "fold",
     "site",
@@ -81,7 +82,7 @@ def write_manifest(path: Path, roles: Roles, name: str) -> None:
     value |= {
         k: list(v) if isinstance(v, tuple) else v
         for k, v in roles.to_dict().items()
-        if k in ("uncertain", "blank", "merge", "bins", "classes", "folds", "fold", "site")
+        if k in ("uncertain", "blank", "merge", "bins", "classes", "cross", "folds", "fold", "site")
     }
     if roles.titles:
         value["titles"] = dict(roles.titles)
@@ -121,6 +122,7 @@ def _roles(value: Mapping[str, Any], path: Path) -> Roles:
         merge=tuple(map(str, _list(value, "merge", path))),
         bins=tuple(map(str, _list(value, "bins", path))),
         classes=tuple(map(str, _list(value, "classes", path))),
+        cross=tuple(map(str, _list(value, "cross", path))),
         folds=_whole_number(value, "folds", path),
         fold=_column(value, "fold", path),
         site=_column(value, "site", path),

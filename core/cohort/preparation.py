@@ -13,6 +13,7 @@ from core.cohort.patients import add_path_patients
 from core.cohort.schema import Roles
 from core.cohort.sources import ImageSource
 from core.errors import UserError
+from core.tables.crossing import CROSS, crossed_name, crossed_values
 from core.tables.groups import merged, parse_merges
 from core.tables.numbers import to_number
 
@@ -20,7 +21,9 @@ BAND = " band"
 """Ending of the column that holds the bands of a numeric one."""
 
 
-def prepared(table: pd.DataFrame, merge: Sequence[str] = (), bins: Sequence[str] = (), source: ImageSource | None = None) -> pd.DataFrame:
+def prepared(
+    table: pd.DataFrame, merge: Sequence[str] = (), bins: Sequence[str] = (), source: ImageSource | None = None, cross: Sequence[str] = ()
+) -> pd.DataFrame:
     """The table with groups merged as said, a column of bands for each of `bins`, and patients that only its paths name.
 
     `source`: where files without a column of their own are looked for by ids put together (`core.cohort.composed_names`).
@@ -35,12 +38,29 @@ def prepared(table: pd.DataFrame, merge: Sequence[str] = (), bins: Sequence[str]
         if column not in table:
             raise UserError(f"--bins {text}: column {column!r} is not in the table; it has: {', '.join(table.columns)}")
         table = table.assign(**{f"{column}{BAND}": bands(table[column], edges, text)})
+    for text in cross:
+        table = _crossed(table, text)
     return add_path_patients(table if source is None else add_composed_names(table, source))
+
+
+def _crossed(table: pd.DataFrame, text: str) -> pd.DataFrame:
+    """The table with a column of the intersections of the attributes in `A,B`. Raises UserError."""
+    name = crossed_name(text, ())
+    parts = name.split(CROSS)
+    lacking = [part for part in parts if part not in table]
+    if lacking or len(parts) < 2:
+        wrong = (
+            f"column {lacking[0]!r} is not in the table; it has: {', '.join(table.columns)}"
+            if lacking
+            else "name two or more attributes, for example --cross sex,race"
+        )
+        raise UserError(f"--cross {text}: {wrong}")
+    return table.assign(**{name: pd.Series(crossed_values([table[part] for part in parts]), index=table.index, dtype=object)})
 
 
 def prepared_for(table: pd.DataFrame, roles: Roles, source: ImageSource | None = None) -> pd.DataFrame:
     """`prepared` as the roles say."""
-    return prepared(table, roles.merge, roles.bins, source)
+    return prepared(table, roles.merge, roles.bins, source, roles.cross)
 
 
 def parse_bins(text: str) -> tuple[str, list[float]]:

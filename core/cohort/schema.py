@@ -59,6 +59,8 @@ class Roles:
     classes: tuple[str, ...] = ()
     """Three or more values of the label that are told apart, the first of them the one without disease:
     `positive` then means any other. Empty: positive and not."""
+    cross: tuple[str, ...] = ()
+    """Attributes that are taken together as one, each as `A,B`; it stands in a column of its own, `A × B`."""
     folds: int = 0
     """Folds of cross-validation to be made; 0 for none."""
     fold: str | None = None
@@ -97,13 +99,24 @@ class Roles:
             merge=tuple(value.get("merge", ())),
             bins=tuple(value.get("bins", ())),
             classes=tuple(map(str, value.get("classes", ()))),
+            cross=tuple(map(str, value.get("cross", ()))),
             folds=int(value.get("folds", 0)),
             fold=value.get("fold"),
             site=value.get("site"),
         )
 
 
-_LATER: dict[str, Any] = {"uncertain": "exclude", "blank": "exclude", "merge": (), "bins": (), "classes": (), "folds": 0, "fold": None, "site": None}
+_LATER: dict[str, Any] = {
+    "uncertain": "exclude",
+    "blank": "exclude",
+    "merge": (),
+    "bins": (),
+    "classes": (),
+    "cross": (),
+    "folds": 0,
+    "fold": None,
+    "site": None,
+}
 """Fields that came later, with the value under which they are not written."""
 
 

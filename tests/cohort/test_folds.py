@@ -96,3 +96,13 @@ def test_folds_are_kept_in_the_manifest_and_older_roles_keep_their_identity(tmp_
     assert read_manifest(tmp_path / "manifest.toml") == (said, "clinic")
     assert Roles.from_dict(said.to_dict()) == said
     assert not {"folds", "fold", "site"} & set(replace(said, folds=0, site=None).to_dict())
+
+
+def test_combinations_of_attributes_are_an_attribute_of_their_own(tmp_path: Path, workspace: Workspace):
+    crossed = roles(attributes=("sex", "sex × age band"), bins=("age=50",), cross=("sex,age band",))
+    cohort = ingest(workspace, table(tmp_path / "a"), roles=crossed)
+    assert cohort.groups("sex × age band") == ("female × 50+", "female × <50", "male × 50+", "male × <50")
+    write_manifest(tmp_path / "manifest.toml", crossed, "clinic")
+    assert read_manifest(tmp_path / "manifest.toml")[0] == crossed
+    with pytest.raises(UserError, match="--cross sex,race: column 'race' is not in the table"):
+        ingest(workspace, table(tmp_path / "b"), roles=roles(cross=("sex,race",)))
