@@ -153,5 +153,5 @@ def _checked(value: Any, folder: Path) -> dict[str, Any]:
         *(column for item in roles["modalities"] for column in item["columns"]),
     ]
     if not all(isinstance(text, str) for text in texts):
-        raise ValueError("has roles that are no texts")
+        raise ValueError("has roles that are not text")
     return value

@@ -27,7 +27,7 @@ SECONDS_BETWEEN = 0.2
 SHORT_ROWS = 5000
 SHORT_WORK = 100
 """Models x attributes (and pairs of them) x hundreds of replicates."""
-DIED = "The audit ended without a result, most likely for want of memory. Fewer bootstrap replicates or single attributes need less."
+DIED = "The audit ended without a result, most likely because the memory did not suffice. Fewer bootstrap replicates, or single attributes only, need less."
 
 
 @dataclass(frozen=True)

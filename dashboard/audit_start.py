@@ -37,13 +37,8 @@ def audit_start(earlier: list[SavedAudit]) -> None:
     """Draw it; the example is opened as if it had been uploaded."""
     with st.container(key="audit-start"):
         st.markdown("## What the file holds")
-        st.dataframe(
-            COLUMNS,
-            hide_index=True,
-            width="stretch",
-            alt="Columns of a file of predictions",
-            column_config={"Needed": st.column_config.Column(width=150), "Column": st.column_config.Column(width=190)},
-        )
+        # A table of text wraps; a grid of cells would cut what the columns hold on a narrow screen.
+        st.table(COLUMNS.set_index("Column"), alt="Columns of a file of predictions")
         st.caption("The names of the columns are yours: the next step asks which is which. One row per sample, CSV or Parquet.")
         with st.container(horizontal=True):
             file = _example()

@@ -17,6 +17,7 @@ from core.charts.audit_threshold import at_threshold, sliding
 from core.charts.audit_volcano import volcano
 from core.charts.consequences import cross_group
 from core.charts.grammar import selection_point
+from core.charts.group_names import group_label, group_order, labelled, labelled_rows
 from core.charts.text import count, decimal, plural
 from core.metrics.catalogue import short
 from core.report import contents
@@ -38,22 +39,25 @@ from core.report.audit_tables import (
     tests_table,
     verdicts_table,
 )
-from core.report.of_audit import group_text, headline, pair_text, power_text, rest_text, summary_text, worst_verdict
+from core.report.of_audit import group_text, headline, metric_text, pair_text, power_text, rest_text, summary_text, worst_verdict
 from dashboard import address, state
 from dashboard.chart_block import chart_block
 from dashboard.components import answer, finding_tag, how_to_read, section, too_little_data
 from dashboard.escape import md
 from dashboard.findings import show_findings
 from dashboard.lazy_tabs import lazy_tabs
-from dashboard.number_table import NOTHING
+from dashboard.number_table import full_table
 from dashboard.specs import drawing_spec
 from dashboard.threshold_control import threshold_control
+
+MOST_ACROSS = 6
+"""Groups whose estimates stand side by side."""
 
 
 def audit_view(document: Mapping[str, Any]) -> None:
     """Draw everything of one audit."""
     parts = models(document)
-    verdicts, groups, tests = verdicts_table(document), groups_table(document), tests_table(document)
+    verdicts, groups, tests = verdicts_table(document), labelled_rows(groups_table(document)), labelled_rows(tests_table(document))
     _link_notes(verdicts, list(parts))
     overall = next(iter(parts.values()))["overall"]
     detail = f"{count(overall['n'])} rows, {count(overall['n_pos'])} positive" + (
@@ -150,14 +154,17 @@ def _attribute(document: Mapping[str, Any], singles: list[str], model: str, verd
     curves = {
         "Threshold": lambda: _sliding(document, model, attribute),
         "Calibration": lambda: chart_block(
-            reliability(curve_table(document, model, attribute, "reliability"), curve_table(document, model, attribute, "smooth")),
+            reliability(
+                labelled(curve_table(document, model, attribute, "reliability"), attribute),
+                labelled(curve_table(document, model, attribute, "smooth"), attribute),
+            ),
             key="audit-reliability",
         ),
-        "Net benefit": lambda: chart_block(decision_curves(curve_table(document, model, attribute, "decision")), key="audit-decision"),
+        "Net benefit": lambda: chart_block(decision_curves(labelled(curve_table(document, model, attribute, "decision"), attribute)), key="audit-decision"),
     }
     lazy_tabs(
         {
-            "Estimates": lambda: _estimates(own, several),
+            "Estimates": lambda: _estimates(own[own["model"] == model], model if several else ""),
             "Summaries and chance": lambda: _summaries(document, model, attribute),
             "Pairs of groups": lambda: _pairs(part, metric),
             "Enough data?": lambda: _power(document, model, attribute),
@@ -168,11 +175,15 @@ def _attribute(document: Mapping[str, Any], singles: list[str], model: str, verd
     )
 
 
-def _estimates(own: pd.DataFrame, several: bool) -> None:
-    _table(group_text(own[own["metric"].isin(MAIN_METRICS)], several), "Estimates by group")
-    more = own[own["metric"].isin(MORE_METRICS)]
-    if len(more):
-        _table(group_text(more, several), "Precision-recall areas, calibration and net benefit by group")
+def _estimates(own: pd.DataFrame, model: str) -> None:
+    """Of the model that is chosen: metrics down and groups across while the groups fit beside each other."""
+    if model:
+        st.caption(md(f"Estimates of {model}, the model chosen above, with 95 % intervals."))
+    groups = own["group"].nunique()
+    for metrics, said in ((MAIN_METRICS, "Estimates by group"), (MORE_METRICS, "Precision-recall areas, calibration and net benefit by group")):
+        part = own[own["metric"].isin(metrics)]
+        if len(part):
+            _table(metric_text(part) if groups <= MOST_ACROSS else group_text(part, False), said)
 
 
 def _summaries(document: Mapping[str, Any], model: str, attribute: str) -> None:
@@ -190,7 +201,7 @@ def _pairs(part: pd.DataFrame, metric: str) -> None:
 
 
 def _power(document: Mapping[str, Any], model: str, attribute: str) -> None:
-    enough = power_table(document)
+    enough = labelled_rows(power_table(document))
     enough = enough[(enough["attribute"] == attribute) & (enough["model"] == model)]
     if enough.empty:
         too_little_data("The power of this data was not computed", "No group has enough positives and negatives.", key="no-power")
@@ -199,17 +210,20 @@ def _power(document: Mapping[str, Any], model: str, attribute: str) -> None:
 
 
 def _table(frame: pd.DataFrame, alt_text: str) -> None:
-    st.dataframe(frame, hide_index=True, width="stretch", placeholder=NOTHING, alt=alt_text)
+    full_table(frame, alt_text, pinned=str(frame.columns[0]))
 
 
 @st.fragment
 def _sliding(document: Mapping[str, Any], model: str, attribute: str) -> None:
     """What a threshold does to each group, as the reader slides it."""
-    curve = curve_table(document, model, attribute, "sliding")
+    curve = labelled(curve_table(document, model, attribute, "sliding"), attribute)
     point = models(document)[model]["attributes"][attribute].get("operating_point") or {}
+    if curve.empty:
+        chart_block(sliding(curve, attribute, None), key="audit-sliding")
+        return
     cuts = sorted(map(float, curve["threshold"].unique()))
-    usual = point.get("threshold") if point.get("threshold") is not None else cuts[len(cuts) // 2]
-    chosen = threshold_control(f"audit-slide-{model}-{attribute}", cuts, usual)
+    usual = float(cuts[len(cuts) // 2] if point.get("threshold") is None else point["threshold"])
+    chosen = threshold_control(f"audit-slide-{model}-{attribute}", (cuts[0], cuts[-1]), usual)
     chart_block(sliding(curve, attribute, chosen), key="audit-sliding")
     here = at_threshold(curve, chosen)
     shown = pd.DataFrame(
@@ -224,15 +238,15 @@ def _sliding(document: Mapping[str, Any], model: str, attribute: str) -> None:
 
 def _between(document: Mapping[str, Any], model: str, attribute: str) -> None:
     """Ranking between groups, which ES-AUC counts as unfairness although no group is ranked badly within itself."""
-    pairs = cross_group_table(document, attribute)
-    groups = list(models(document)[model]["attributes"][attribute]["groups"])
+    pairs = labelled(cross_group_table(document, attribute), attribute)
+    groups = [group_label(attribute, group) for group in group_order(models(document)[model]["attributes"][attribute]["groups"])]
     chart_block(cross_group(pairs, {model: model}, groups, attribute), key="audit-between")
 
 
 @st.fragment
 def _against_rest(document: Mapping[str, Any], model: str, part: Mapping[str, Any]) -> None:
     section(contents.REST)
-    rest = rest_table(document)
+    rest = labelled_rows(rest_table(document))
     rest = rest[rest["model"] == model]
     known = [m for m in ("auc", "tpr", "fpr", "selection_rate") if m in set(rest["metric"])]
     if not known:

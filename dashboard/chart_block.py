@@ -6,7 +6,8 @@ With its sentence for readers who cannot see it, downloads that are rendered onl
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from html import escape
 from typing import Any
 
 import streamlit as st
@@ -34,15 +35,23 @@ def chart_block(figure: Figure, key: str | None = None) -> None:
         if figure.empty:
             return
         look = state.look()
+        if figure.key is not None:
+            _key(figure.key(look))
         for start in range(0, len(figure.panels), figure.columns):
             row = figure.panels[start : start + figure.columns]
-            places = st.columns(figure.columns, gap="medium") if len(figure.panels) > 1 else [st.container()]
+            places = st.columns(figure.columns, gap="medium") if len(figure.panels) > 1 and figure.columns > 1 else [st.container()]
             for offset, (place, panel) in enumerate(zip(places, row, strict=False)):
                 with place:
                     if panel.heading:
                         st.markdown(f":gray[**{md(panel.heading)}**]")
                     st.vega_lite_chart(spec=spec_of(panel, look), theme=None, width="stretch", key=f"chart-{key}-{start + offset}", alt=_alt(figure, panel))
         _below(figure, key)
+
+
+def _key(colors: Mapping[str, str]) -> None:
+    """Names beside their colours, once for all panels."""
+    chips = "".join(f'<span><i style="background:{color}"></i>{escape(name)}</span>' for name, color in colors.items())
+    st.html(f'<div class="chart-key">{chips}</div>')
 
 
 def _alt(figure: Figure, panel: Panel) -> str:

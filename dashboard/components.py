@@ -14,6 +14,7 @@ from dashboard.escape import md
 from dashboard.navigation import go_to
 from dashboard.selection_bar import View, context_bar
 from dashboard.style import STYLE
+from dashboard.theme_switch import theme_switch
 from dashboard.verdicts import TAGS, Verdict
 
 __all__ = [
@@ -28,6 +29,7 @@ def frame() -> None:
     address.read()
     with st.sidebar.container(key="brand"):
         st.markdown("**MultiFair**  \nNothing leaves this machine.")
+        theme_switch()
 
 
 def page_title(question: str) -> None:

@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from core.charts.text import plural
+from core.charts.text import plural, whole_sentence
 from dashboard.escape import md
 from dashboard.page_advice import on_page
 
 Color = Literal["red", "orange", "gray"]
 GRAVITY: Mapping[str, tuple[str, Color, str]] = {
-    "error": ("must be mended", "orange", ":material/block:"),
+    "error": ("must be corrected", "orange", ":material/block:"),
     "warning": ("look at this", "orange", ":material/warning:"),
     "info": ("good to know", "gray", ":material/info:"),
 }
@@ -44,8 +44,9 @@ def show_findings(findings: Sequence[Any], none: str, key: str = "findings") -> 
 def _one(finding: Any) -> None:
     words, color, icon = GRAVITY[finding.severity]
     with st.container(gap=None):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.badge(f"{words} · {plural(finding.rows, 'row')}" if finding.rows else words, color=color, icon=icon)
-            st.markdown(f"**{md(on_page(finding.message))}**" if finding.severity == "error" else md(on_page(finding.message)), width="stretch")
+        tag = f"{words} · {plural(finding.rows, 'row')}" if finding.rows else words
+        said = md(whole_sentence(on_page(finding.message)))
+        # In one line of text, so that a long sentence begins beside its tag.
+        st.markdown(f":{color}-badge[{icon} {md(tag)}] {f'**{said}**' if finding.severity == 'error' else said}")
         if finding.remedy:
-            st.caption(md(on_page(finding.remedy)))
+            st.caption(md(whole_sentence(on_page(finding.remedy))))

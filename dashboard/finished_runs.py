@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.charts.text import plural
 from dashboard.escape import md
+from dashboard.number_table import full_table
 from dashboard.run_selection import named
 from dashboard.selection_bar import View
 from dashboard.trash import delete_button
@@ -33,7 +34,7 @@ def finished_runs(view: View) -> None:
                 key="picked-runs",
                 label=f"Delete {md(what)}",
             )
-        st.dataframe(_table(ended), hide_index=True, width="stretch", alt="Runs of this cohort that have ended")
+        full_table(_table(ended), "Runs of this cohort that have ended")
 
 
 def _table(ended: pd.DataFrame) -> pd.DataFrame:

@@ -59,7 +59,7 @@ def is_banded(values: pd.Series) -> bool:
 def band_editor(values: pd.Series, attribute: str, key: str, before: Sequence[float] = ()) -> tuple[float, ...]:
     """Histogram and edges of a numeric attribute; returns the edges: at first those of `before`, else the quartiles.
 
-    Raises UserError for edges that are no increasing numbers.
+    Raises UserError for edges that are not increasing numbers.
     """
     known = to_number(values)
     if known is None:
@@ -79,5 +79,5 @@ def edges_in(text: str, attribute: str) -> tuple[float, ...]:
     """`18, 40, 65` as numbers. Raises UserError."""
     found = numbers([part.strip() for part in text.split(",") if part.strip()])
     if found is None or any(high <= low for low, high in itertools.pairwise(found)):
-        raise UserError(f"bands of {attribute}: '{text}' are no increasing numbers; write for example 18, 40, 65")
+        raise UserError(f"bands of {attribute}: '{text}' must be increasing numbers, for example 18, 40, 65")
     return tuple(float(edge) for edge in found)

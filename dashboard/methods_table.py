@@ -9,7 +9,7 @@ from core.metrics.catalogue import title
 from core.report.method_table import latex, markdown, method_text
 from core.results.run_tables import run_table
 from core.tables.csv_export import csv_text
-from dashboard.number_table import NOTHING
+from dashboard.number_table import full_table
 from dashboard.selection_bar import View
 
 
@@ -21,7 +21,7 @@ def methods_table(view: View, runs: pd.DataFrame, measure: str, reference: str |
     )
     written = method_text(numbers, measure, reference)
     st.markdown("## All methods")
-    st.dataframe(written, hide_index=True, width="stretch", placeholder=NOTHING, alt="Mean and standard deviation over seeds of every method")
+    full_table(written, "Mean and standard deviation over seeds of every method", pinned="Method")
     caption = f"Test split of {view.cohort_name}, groups by {attribute}: mean over seeds (standard deviation)" + (
         f"; difference in {title(measure)} from {reference} on the same patients and seeds, 95 % interval." if reference else "."
     )

@@ -7,12 +7,26 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import streamlit as st
 
 from core.charts.text import count, decimal, missing
 
 NOTHING = "—"
 SMALL = 0.0005
 """Below it three decimals would say zero."""
+MOST_OPEN = 40
+"""Rows that a table shows without scrolling inside it."""
+
+
+def full_table(frame: Any, alt: str, pinned: str | None = None, **more: Any) -> None:
+    """A table as high as its rows; beyond MOST_OPEN of them it scrolls inside.
+
+    frame : a DataFrame or a Styler. pinned : the column that stays when a narrow screen scrolls the others sideways.
+    """
+    rows = len(getattr(frame, "data", frame))
+    if pinned is not None:
+        more["column_config"] = {**more.get("column_config", {}), pinned: st.column_config.Column(pinned=True)}
+    st.dataframe(frame, hide_index=True, width="stretch", height="content" if rows <= MOST_OPEN else "auto", placeholder=NOTHING, alt=alt, **more)
 
 
 def numbers(frame: pd.DataFrame, written: Mapping[str, Callable[[Any], str]] | None = None) -> Any:

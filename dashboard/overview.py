@@ -9,9 +9,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.charts.group_names import group_label
 from core.charts.text import interval, missing, plural, positives
 from core.methods import of_one_modality, reference
 from core.results import cohort_claims, group_tables
+from core.results.answers import about
 from core.runs.dead_runs import settle_dead_runs
 from core.runs.estimate import queue_state
 from core.runs.queue import ensure_worker
@@ -70,12 +72,12 @@ class Findings:
         """What was looked at and corrected for, in one or two sentences."""
         if not self.tests:
             return "No comparison could be tested: fewer than two groups have enough positives and negatives."
-        what = f"{plural(self.runs, 'finished run')} by {plural(self.attributes, 'attribute')}, AUC of the test patients"
+        what = f"{plural(self.runs, 'finished run')} by {plural(self.attributes, 'attribute')}, AUC on the test samples"
         if self.tests == 1:
             return f"The only comparison that could be tested ({what})."
         return (
             f"The strongest of {plural(self.tests, 'comparison')} between groups ({what}). Each p is corrected for all of them, "
-            "so that with no true difference at most 5 such cohorts in 100 would show one."
+            "so that at most 5 in 100 cohorts without any true difference would show one."
         )
 
 
@@ -106,9 +108,15 @@ def _order(finding: RunFinding) -> tuple[float, float]:
 
 
 def _finding(row: Mapping[Hashable, Any], view: View, performance: pd.DataFrame) -> RunFinding:
-    head = f"{view.names[row['run_id']]}, by {row['attribute']}: "
     evidence = _evidence(performance[performance["run_id"] == row["run_id"]], row)
-    return RunFinding(row["verdict"], head + row["reason"], evidence, row["attribute"], row["run_id"], None if missing(row["p"]) else float(row["p"]))
+    return RunFinding(
+        row["verdict"],
+        about(view.names[row["run_id"]], row["attribute"], row["reason"]),
+        evidence,
+        row["attribute"],
+        row["run_id"],
+        None if missing(row["p"]) else float(row["p"]),
+    )
 
 
 def _evidence(groups: pd.DataFrame, row: Mapping[Hashable, Any]) -> str:
@@ -119,7 +127,9 @@ def _evidence(groups: pd.DataFrame, row: Mapping[Hashable, Any]) -> str:
         part = groups[groups["group"] == end]
         if len(part):
             first = part.iloc[0]
-            parts.append(f"{end}: {interval(first['value'], first['low'], first['high'])} ({positives(first['n_pos'], first['n_neg'])})")
+            parts.append(
+                f"{group_label(row['attribute'], end)}: {interval(first['value'], first['low'], first['high'])} ({positives(first['n_pos'], first['n_neg'])})"
+            )
     return "; ".join(parts)
 
 

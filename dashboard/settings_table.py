@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.charts.text import plural, sentence
+from dashboard.number_table import full_table
 
 
 def settings_section(table: pd.DataFrame) -> None:
@@ -17,7 +18,7 @@ def settings_section(table: pd.DataFrame) -> None:
     if differing.empty:
         st.caption("The chosen runs share every setting.")
     else:
-        st.dataframe(differing.rename(columns={"setting": "Setting"}), hide_index=True, width="stretch", alt="Settings in which the chosen runs differ")
+        full_table(differing.rename(columns={"setting": "Setting"}), "Settings in which the chosen runs differ", pinned="Setting")
     if len(same):
         with st.expander(f"{plural(len(same), 'setting')} that all share"):
             st.dataframe(

@@ -10,11 +10,22 @@ STYLE = """
 .st-key-answer [data-testid="stMarkdownContainer"] p { font-size: 1.15rem; line-height: 1.5; }
 .st-key-answer [data-testid="stCaptionContainer"] p { font-size: .92rem; }
 [data-testid="stCaptionContainer"] { opacity: .74 !important; }
+.theme-switch { display: inline-flex; border: 1px solid color-mix(in srgb, currentColor 22%, transparent); border-radius: .5rem; overflow: hidden; }
+.theme-switch button { all: unset; cursor: pointer; padding: .2rem .6rem; font-size: .8rem; color: inherit; }
+.theme-switch button:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
+:root[data-chosen-theme="System"] [data-theme-choice="System"], :root[data-chosen-theme="Light"] [data-theme-choice="Light"],
+:root[data-chosen-theme="Dark"] [data-theme-choice="Dark"] { background: color-mix(in srgb, currentColor 14%, transparent); font-weight: 600; }
+:root[data-choosing-theme] [data-testid="stMainMenuPopover"] { visibility: hidden; }
 .st-key-brand p { font-size: .85rem; line-height: 1.4; opacity: .75; }
 [class*="st-key-below-"] { margin-top: -.6rem; }
 [class*="st-key-block-"] h2, [class*="st-key-block-"] h3, .st-key-tour h2, .st-key-report-contents h2 { padding: .9rem 0 .15rem 0; font-size: 1.12rem; \
 line-height: 1.35; }
 [class*="st-key-block-"] [data-testid="stVegaLiteChart"] { overflow: visible; }
+/* The slider's track, which begins half a thumb inside, from end to end of the plot below it: 40 pixels are the axis's. */
+[class*="audit-slide"][class*="-over-chart"] { box-sizing: border-box; padding-left: 34px; margin-right: -3px; width: calc(100% + 3px) !important; }
+.chart-key { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; font-size: .875rem; }
+.chart-key span { display: inline-flex; align-items: center; gap: .4rem; }
+.chart-key i { width: .7rem; height: .7rem; border-radius: 50%; }
 #vg-tooltip-element table tr td.key { opacity: .7; font-weight: 400; }
 .st-key-epochs { max-width: 36rem; }
 [class*="st-key-method-"] label p { font-weight: 600; }

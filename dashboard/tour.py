@@ -59,13 +59,13 @@ def _methods(view: View) -> str:
 STEPS = (
     TourStep(
         "What does the model see?",
-        "More than one **modality** of each patient: images, values, notes. Who the patients are, and what is recorded of them, comes first.",
+        "More than one **modality** of each patient: images, values, notes. The first question is who the patients are and what is recorded about them.",
         _cohort,
         "cohort",
     ),
     TourStep(
         "Does it lean on one modality?",
-        "Training takes up first what is easiest to learn. Where one modality carries nearly everything, the others may be left unused. In this cohort:",
+        "Training first learns what is easiest. If one modality is enough for most patients, the model may hardly use the others. In this cohort:",
         _modalities,
         "modalities",
     ),

@@ -25,7 +25,7 @@ def delete_button(kind: str, identifiers: Sequence[str], title: str, goes_along:
         if not asked.open:
             return
         st.markdown(f"**Delete {md(title)}?**")
-        st.caption(md(f"{goes_along} It can be taken back for {DAYS_IN_TRASH} days.".strip()))
+        st.caption(md(f"{goes_along} It can be restored for {DAYS_IN_TRASH} days.".strip()))
         if st.button("Delete", type="primary", icon=":material/delete:", key=f"delete-now-{key}", width="stretch"):
             _delete(kind, identifiers, title)
 
@@ -83,7 +83,7 @@ def trash_list(kinds: Sequence[str]) -> None:
         for entry in entries:
             with st.container(horizontal=True, vertical_alignment="center", key=f"trash-{entry.entry_id}"):
                 st.markdown(_described(entry), width="stretch")
-                if st.button("Take back", icon=":material/undo:", key=f"restore-{entry.entry_id}", type="tertiary"):
+                if st.button("Restore", icon=":material/undo:", key=f"restore-{entry.entry_id}", type="tertiary"):
                     _restore([entry.entry_id])
 
 

@@ -13,6 +13,7 @@ from dashboard.components import (
     how_to_read,
     other_attribute_note,
     runs_page,
+    section,
 )
 from dashboard.conflict_table import conflict_table
 from dashboard.lazy_tabs import lazy_tabs
@@ -32,6 +33,9 @@ known = state.attributes(view.cohort_id)
 trained_for = list(dict.fromkeys(view.runs["attribute"].dropna()))
 groups = tuple(dict.fromkeys(group for attribute in trained_for for group in known.get(attribute, ())))
 conflict_table(view, telemetry)
+
+
+section("In detail, for specialists")
 
 
 @st.fragment

@@ -19,7 +19,7 @@ from dashboard.components import (
     too_little_data,
 )
 from dashboard.lazy_tabs import lazy_tabs
-from dashboard.number_table import NOTHING, numbers
+from dashboard.number_table import full_table, numbers
 from dashboard.seeds import Seeds, seeds_choice
 from dashboard.threshold_control import threshold_control
 
@@ -60,7 +60,7 @@ if len(by_class):
         "Each class against all others, audited as a label of its own; the last row of a method is the mean over its classes (macro). "
         "Everything above is about any class but the first."
     )
-    st.dataframe(numbers(classes.in_words(by_class, view.names)), hide_index=True, width="stretch", placeholder=NOTHING, key="by-class")
+    full_table(numbers(classes.in_words(by_class, view.names)), "AUC of each class by run and group", key="by-class")
 
 
 def es_auc() -> None:
@@ -71,17 +71,12 @@ def es_auc() -> None:
 @st.fragment
 def threshold() -> None:
     """Only this part runs again when the slider moves; the grid of thresholds is known beforehand."""
-    at = threshold_control("threshold", group_tables.GRID)
+    grid_ends = group_tables.GRID[0], group_tables.GRID[-1]
+    at = threshold_control("threshold", grid_ends, cuts=group_tables.GRID)
     grid = view.labelled(group_tables.consequences(store, run_ids, attribute))
     chart_block(consequences.thresholds(grid, view.names, view.group_labels, attribute, at))
     if not grid.empty:
-        st.dataframe(
-            consequences.selected_table(grid, view.names, at, attribute),
-            hide_index=True,
-            width="stretch",
-            placeholder=NOTHING,
-            alt="Samples selected per run and group at the threshold",
-        )
+        full_table(consequences.selected_table(grid, view.names, at, attribute), "Samples selected per run and group at the threshold", pinned="Run")
 
 
 def roc() -> None:
@@ -130,13 +125,13 @@ def intersections() -> None:
 lazy_tabs({"ES-AUC": es_auc, "Threshold": threshold, "ROC": roc, "Calibration": calibration, "Between groups": between_groups, "Intersections": intersections})
 
 how_to_read(
-    "**Forest**: a group whose interval lies left of the line is ranked worse than everybody together. Whether that is more than chance is the next "
-    "chart's business: small groups have gaps even when the attribute means nothing, and the grey histogram shows how large. "
+    "**Forest**: a group whose interval lies left of the line is ranked worse than all samples together. The next chart shows whether that is more than "
+    "chance: small groups have gaps even when the attribute means nothing, and the grey histogram shows how large. "
     "**Threshold**: a model with equal AUCs can still find fewer of one group's positives at the same threshold. "
     "**Calibration**: where a curve lies above the dashed line, more of the group's patients have the outcome than the score says, and below it fewer. "
     "Observed over expected events say the same in one number. "
     "**Ranking between groups**: a pale cell off the diagonal means that one group's positives do not rise above the other's negatives, so a common "
-    "threshold serves them unequally. **Intersections** end where fewer than five positives or five negatives are left; a branch that ends "
-    "is not a branch without harm.",
+    "threshold serves them unequally. **Intersections** are estimated only with at least five positives and five negatives; "
+    "a group without an estimate may still be served worse.",
     terms=("group_auc", "max_gap", "null", "es_auc", "tpr", "fpr", "ppv", "calibration", "oe_ratio", "cross_auc", "intersection"),
 )

@@ -79,7 +79,7 @@ def together() -> None:
 
 
 if not attribute:
-    chart_block(nothing("shapley-by-group", "This cohort has no sensitive attribute: for whom a modality works cannot be told."))
+    chart_block(nothing("shapley-by-group", "This cohort has no sensitive attribute, so modalities cannot be compared between groups."))
 else:
     rows = telemetry if seeds is None else drawn
     last = view.labelled(rows[rows["epoch"] == rows.groupby("run_id")["epoch"].transform("max")])

@@ -43,7 +43,7 @@ with right, st.container(key="plan"):
             remaining = show_plan(specs)
             split_warning(data, view.attribute)
             split_plan_table(data, view.attribute)
-            label = f"Train {plural(remaining, 'run')}" if remaining else "All of these are there or under way"
+            label = f"Train {plural(remaining, 'run')}" if remaining else "All of these runs are finished or under way"
             if st.button(label, type="primary", icon=":material/play_arrow:", key="start-training", disabled=not remaining, width="stretch"):
                 submit(state.workspace(), specs)
                 state.store(fresh=True)

@@ -111,6 +111,17 @@ def sentence(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
+def whole_sentence(words: str) -> str:
+    """With a capital, unless it begins with the name of a column, and a full stop.
+
+    >>> whole_sentence("collect more patients"), whole_sentence("skin_type: 3 rows")
+    ('Collect more patients.', 'skin_type: 3 rows.')
+    """
+    first = words.split(" ", 1)[0]
+    begun = words if "_" in first or first.endswith(":") or "=" in words.split(" ")[1:2] else sentence(words)
+    return begun if begun.endswith((".", "?", "!", "…")) else f"{begun}."
+
+
 def same_verb(parts: Sequence[tuple[str, str, str]], verb: str) -> str:
     """`a carries 85% under X, 50% under Y; b carries 60% under Z` from (subject, amount, where)."""
     subjects = list(dict.fromkeys(subject for subject, _, _ in parts))

@@ -93,9 +93,9 @@ def reliability(frame: pd.DataFrame, smooth: pd.DataFrame | None = None) -> Figu
     off = part[(part["n"] >= FEW) & ((part["low"] > part["predicted"]) | (part["high"] < part["predicted"]))]
     names = list(dict.fromkeys(off["group"]))
     title = (
-        f"Predicted probabilities cannot be taken at their word for {listing(names)}."
+        f"Predicted probabilities differ from the observed frequencies for {listing(names)}."
         if names
-        else "Nothing speaks against the predicted probabilities in any group."
+        else "No group's predicted probabilities are shown to differ from the observed frequencies."
     )
     fitted = pd.DataFrame(columns=["group", "predicted", "observed", "low", "high"]) if smooth is None or smooth.empty else smooth.dropna(subset=["observed"])
     panels = tuple(Panel(partial(_reliability, part[part["group"] == g], fitted[fitted["group"] == g], g, groups), str(g)) for g in groups)

@@ -39,7 +39,7 @@ def verdict_matrix(verdicts: pd.DataFrame) -> Figure:
     metrics = [m for m in CATALOGUE if m in set(frame["metric"])]
     metrics += [m for m in dict.fromkeys(frame["metric"]) if m not in metrics]
     frame["metric_name"] = frame["metric"].map(short)
-    frame["shown"] = [decimal(gap) if not missing(gap) and v != UNKNOWN else "" for gap, v in zip(frame["gap"], frame["verdict"], strict=True)]
+    frame["shown"] = [decimal(gap) if not missing(gap) else "" for gap in frame["gap"]]
     frame["gap_text"] = [decimal(gap) for gap in frame["gap"]]
     frame["p_text"] = [p_value(p) for p in frame["p"]]
     title = _finding(frame)
@@ -50,8 +50,8 @@ def verdict_matrix(verdicts: pd.DataFrame) -> Figure:
         data=frame[["attribute", "metric", "verdict", "gap", "evidence", "p", "reason"]],
         panels=(Panel(partial(_draw, frame, attributes, [short(m) for m in metrics])),),
         terms=("max_gap",),
-        note="Orange: disparity. Blue: none found. Hatched: not enough data. Numbers: largest gap between groups. Attributes with the strongest "
-        "evidence first.",
+        note="Orange: disparity. Blue: none found. Hatched: not enough data. Numbers: largest observed gap between groups. "
+        "Attributes with the strongest evidence first.",
     )
 
 
@@ -61,10 +61,15 @@ def _finding(frame: pd.DataFrame) -> str:
     open_ = int((frame["verdict"] == UNKNOWN).sum())
     if len(real):
         by = listing(list(dict.fromkeys(real["attribute"])))
-        return f"{plural(len(real), 'disparity', 'disparities')} ({by}); {clear} shown to be within the tolerance, {open_} undecided."
+        return (
+            f"{plural(len(real), 'disparity', 'disparities')} ({by}); "
+            f"{plural(clear, 'gap')} {'is' if clear == 1 else 'are'} shown to lie within the tolerance, and for {open_} there is not enough data."
+        )
     if clear == len(frame):
         return "No disparity: every gap is shown to lie within the tolerance."
-    return f"No disparity is proven; {clear} of {len(frame)} gaps are shown to be within the tolerance, {open_} are undecided for want of data."
+    if not clear:
+        return f"No disparity is shown, and none is ruled out: there is not enough data for any of the {len(frame)} gaps."
+    return f"No disparity is shown: {clear} of {len(frame)} gaps are shown to lie within the tolerance, and for {open_} there is not enough data."
 
 
 def _draw(frame: pd.DataFrame, attributes: list[str], metrics: list[str], look: Look, width: Width) -> Any:
@@ -87,4 +92,7 @@ def _draw(frame: pd.DataFrame, attributes: list[str], metrics: list[str], look: 
     numbers = known.mark_text(fontSize=12, fontWeight=600, color=ink).encode(text="shown:N")
     blank = unknown.mark_rect(cornerRadius=4, stroke=look.background, strokeWidth=3, color=look.neutral)
     hatched = unknown.mark_point(shape=HATCH, size=380, filled=False, stroke=look.no_estimate, strokeWidth=1)
-    return alt.layer(blank, hatched, cells, numbers).properties(width=width, height=alt.Step(CELL))
+    # What was observed stands there as well: without a verdict it is an estimate all the same.
+    halo = unknown.mark_text(fontSize=11, stroke=look.neutral, strokeWidth=5, strokeJoin="round").encode(text="shown:N", color=alt.value(look.neutral))
+    observed = unknown.mark_text(fontSize=11).encode(text="shown:N", color=alt.value(look.text))
+    return alt.layer(blank, hatched, halo, observed, cells, numbers).properties(width=width, height=alt.Step(CELL))

@@ -9,13 +9,16 @@ import pandas as pd
 
 from core.charts import grammar as alt
 from core.charts.audit_forest import group_palette
-from core.charts.figure import Figure, Panel, Width, nothing
+from core.charts.figure import Figure, Width, nothing
+from core.charts.group_names import group_order
+from core.charts.key import keyed_panel
 from core.charts.parts import colored, decimal_axis, tooltips
 from core.charts.text import decimal, percent
 from core.charts.theme import Look
 from core.metrics.catalogue import short
 
 RATES = ("tpr", "fpr", "ppv", "selection_rate")
+STRIP, AXIS_PIXELS = 96, 40
 
 
 def sliding(frame: pd.DataFrame, attribute: str, threshold: float | None) -> Figure:
@@ -29,15 +32,15 @@ def sliding(frame: pd.DataFrame, attribute: str, threshold: float | None) -> Fig
     name = "sliding_threshold"
     if frame.empty:
         return nothing(name, "Rates over thresholds were not asked for.")
-    groups = list(dict.fromkeys(frame["group"]))
+    groups = list(group_order(set(frame["group"])))
     long = frame.melt(["group", "threshold"], list(RATES), var_name="rate", value_name="value").dropna(subset=["value"])
     long["value"] = long["value"].astype(float)
     long["shown"], long["at"] = long["value"].map(decimal), long["threshold"].map(decimal)
     title = _finding(frame, attribute, threshold)
     limits = [float(frame["threshold"].min()), float(frame["threshold"].max())]
-    panels = tuple(Panel(partial(_draw, long[long["rate"] == rate], groups, limits, threshold), short(rate)) for rate in RATES)
+    panels = tuple(keyed_panel(_draw, (long[long["rate"] == rate], groups, limits, threshold), short(rate)) for rate in RATES)
     return Figure(
-        name=name, title=title, alt=title, data=frame[["group", "threshold", *RATES]], panels=panels, columns=2,
+        name=name, title=title, alt=title, data=frame[["group", "threshold", *RATES]], panels=panels, columns=1, key=partial(_key, groups),
         terms=("threshold", "tpr", "fpr", "ppv", "selected"),
         note="Rates at each threshold as they are in this data; their intervals are those of the estimates at the operating point.",
     )  # fmt: skip
@@ -67,14 +70,19 @@ def _finding(frame: pd.DataFrame, attribute: str, threshold: float | None) -> st
     )
 
 
-def _draw(part: pd.DataFrame, groups: list[str], limits: list[float], threshold: float | None, look: Look, width: Width) -> Any:
-    x = alt.X("threshold:Q", scale=alt.Scale(domain=limits, nice=False), axis=decimal_axis("Threshold", tickCount=5))
-    y = alt.Y("value:Q", scale=alt.Scale(domain=[0, 1]), axis=decimal_axis("", tickCount=5))
-    lines = alt.Chart(part).mark_line().encode(
-        x=x, y=y, color=colored("group", group_palette(look, groups), alt.Legend(title=None, values=groups, columns=3)),
-        tooltip=tooltips({"group": "group", "at": "threshold", "shown": "rate"})
-    )  # fmt: skip
+def _key(groups: list[str], look: Look) -> dict[str, str]:
+    colors = group_palette(look, groups)
+    return {group: colors[group] for group in groups}
+
+
+def _draw(part: pd.DataFrame, groups: list[str], limits: list[float], threshold: float | None, keyed: bool, look: Look, width: Width) -> Any:
+    x = alt.X("threshold:Q", scale=alt.Scale(domain=limits, nice=False), axis=decimal_axis("Threshold", tickCount=8))
+    # As wide as the slider's own margin on the page, so that its thumb stands over the line.
+    y = alt.Y("value:Q", scale=alt.Scale(domain=[0, 1]), axis=decimal_axis("", tickCount=3, minExtent=AXIS_PIXELS, maxExtent=AXIS_PIXELS))
+    legend = alt.Legend(title=None, values=groups, columns=3) if keyed else None
+    tips = tooltips({"group": "group", "at": "threshold", "shown": "rate"})
+    lines = alt.Chart(part).mark_line().encode(x=x, y=y, color=colored("group", group_palette(look, groups), legend), tooltip=tips)
     if threshold is None or not limits[0] <= threshold <= limits[1]:
-        return lines.properties(width=width, height=170)
+        return lines.properties(width=width, height=STRIP)
     rule = alt.Chart(pd.DataFrame({"threshold": [threshold]})).mark_rule(strokeDash=[4, 4], color=look.muted).encode(x="threshold:Q")
-    return alt.layer(lines, rule).properties(width=width, height=170)
+    return alt.layer(lines, rule).properties(width=width, height=STRIP)

@@ -31,7 +31,7 @@ def band_histogram(values: NDArray[np.float64], edges: Sequence[float], labels: 
     """
     known = values[np.isfinite(values)]
     if not len(known):
-        return nothing("band_histogram", f"{column} holds no number.")
+        return nothing("band_histogram", f"{column} holds no numbers.")
     counts, ends = np.histogram(known, bins=min(BARS, max(len(np.unique(known)), 1)))
     frame = pd.DataFrame({"from": ends[:-1], "to": ends[1:], "rows": counts})
     sizes = np.bincount(np.searchsorted(np.asarray(edges, dtype=float), known, side="right"), minlength=len(labels))

@@ -13,6 +13,7 @@ from core.charts import grammar as alt
 from core.charts import text
 from core.charts.audit_forest import group_palette
 from core.charts.figure import Figure, Panel, Width, nothing, panels_per_run, side_by_side
+from core.charts.key import group_key, keyed_panels, present_groups
 from core.charts.parts import agreement_square, colored, interval_texts, reference_line, smooth_curve, tooltips
 from core.charts.theme import Look
 
@@ -27,7 +28,7 @@ TABLE = {"run": "Run", "group": "", "oe": "Observed / expected events", "oe_low"
 MOST_GROUPS = 8
 SHARE_OFF = 0.1
 """Share of a curve whose band must miss the diagonal before the group is named; a pointwise band misses some points by chance."""
-NO_PROBABILITIES = "The scores of these runs are no probabilities: calibration cannot be told."
+NO_PROBABILITIES = "The scores of these runs are not probabilities, so calibration cannot be judged."
 
 
 def curves(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str], attribute: str) -> Figure:
@@ -49,12 +50,12 @@ def curves(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str],
         return nothing("calibration", f"No group of {attribute} has enough positives and negatives for a calibration curve ({why}).")
     known["shown"] = interval_texts(known)
     known["expected"] = [text.decimal(v) for v in known["predicted"]]
-    panels = panels_per_run(known, names, lambda own: partial(_curve_panel, own, groups))
+    panels = keyed_panels(known, names, _curve_panel, groups)
     columns = {"run": "Run", "group": attribute, "predicted": "Predicted risk", "value": "Observed risk", "low": "Low", "high": "High"}
     title = _finding(known)
     return Figure(
         name="calibration", title=title, alt=f"Smooth calibration curves, a line with its band per group of {attribute}, one panel per run. {title}.",
-        data=known[list(columns)], table=columns,
+        key=partial(group_key, present_groups(known, groups), groups), data=known[list(columns)], table=columns,
         panels=panels, columns=side_by_side(panels), terms=("calibration", "interval"),
         note="Lines: observed risk by a smooth fit; bands: 95 % at each point. Above the dashed line more happens than predicted, below it less."
              + (f" No curve for {why}." if why else ""),
@@ -73,9 +74,9 @@ def _finding(known: pd.DataFrame) -> str:
     )
 
 
-def _curve_panel(rows: pd.DataFrame, groups: Sequence[str], look: Look, width: Width) -> Any:
-    present = [g for g in groups if g in set(rows["group"])]
-    color = colored("group", look.group_colors(groups), alt.Legend(title=None, values=present, columns=3, offset=34, symbolOpacity=1))
+def _curve_panel(rows: pd.DataFrame, groups: Sequence[str], keyed: bool, look: Look, width: Width) -> Any:
+    legend = alt.Legend(title=None, values=present_groups(rows, groups), columns=3, offset=34, symbolOpacity=1) if keyed else None
+    color = colored("group", look.group_colors(groups), legend)
     x, y, diagonal = agreement_square(look, ("predicted", "Predicted risk"), ("value", "Observed risk"), grid=True)
     tips = tooltips({"run": "Run", "group": "Group", "expected": "Predicted risk", "shown": "Observed risk"})
     return alt.layer(diagonal, *smooth_curve(alt.Chart(rows).encode(x=x, color=color), y, tips)).properties(width=width, height=SQUARE)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from core.charts import grammar as alt
 from core.charts.figure import Figure, Panel, Width, nothing
-from core.charts.group_names import group_order
+from core.charts.group_names import group_label, group_order
 from core.charts.text import count, listing, percent, plural, positives
 from core.charts.theme import Look
 
@@ -35,6 +35,7 @@ def group_label_mosaic(counts: pd.DataFrame, attribute: str, unit: str = "sample
     frame["n"] = frame["n_pos"] + frame["n_neg"]
     order = {name: place for place, name in enumerate(group_order(frame.loc[~frame["missing"], "group"]))}
     frame = frame[frame["n"] > 0].sort_values("group", key=lambda names: names.map(order).fillna(len(order)), ignore_index=True)
+    frame["group"] = [group_label(attribute, group) for group in frame["group"]]
     if frame.empty:
         return nothing(name, f"No {unit} to count by {attribute}.")
     frame["share"] = frame["n_pos"] / frame["n"]

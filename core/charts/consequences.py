@@ -11,6 +11,7 @@ import pandas as pd
 from core.charts import grammar as alt
 from core.charts import text
 from core.charts.figure import Figure, Panel, Width, nothing, panels_per_run, side_by_side
+from core.charts.key import group_key, keyed_panels, present_groups
 from core.charts.parts import ESTIMATE, colored, decimal_axis, heat_map, interval_texts, share_domain, tooltips, with_gutter
 from core.charts.theme import Look
 from core.metrics.catalogue import short
@@ -40,6 +41,8 @@ def thresholds(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[s
         title += f", {widest[0]} of the positives of every group are found"
     elif widest:
         title += f", {widest[0]} of the positives of {widest[1]} are found and {widest[2]} of those of {widest[3]} under {widest[4]}"
+    else:
+        title += ", the sensitivity of fewer than two groups can be estimated"
     columns = {
         "run": "Run",
         "threshold": "Threshold",
@@ -52,10 +55,10 @@ def thresholds(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[s
         "n": "Samples",
         "why": "Why not estimable",
     }
-    panels = panels_per_run(rows, names, lambda own: partial(_threshold_panel, own, groups))
+    panels = keyed_panels(rows, names, _threshold_panel, groups)
     return Figure(
-        name="thresholds", title=title, alt=f"Dots with intervals: TPR, FPR, PPV and share selected by {attribute} at one threshold, one panel per run. "
-                                            f"{title}.",
+        name="thresholds", title=title, key=partial(group_key, present_groups(rows, groups), groups),
+        alt=f"Dots with intervals: TPR, FPR, PPV and share selected by {attribute} at one threshold, one panel per run. {title}.",
         data=rows[list(columns)], table=columns, panels=panels, columns=side_by_side(panels), terms=("threshold", "tpr", "fpr", "ppv", "selected"),
         note="Test split, Wilson 95 % intervals. Rates with a denominator below five are left out.",
     )  # fmt: skip
@@ -72,14 +75,16 @@ def _widest(tpr: pd.DataFrame) -> tuple[str, str, str, str, str] | None:
     return None if best is None else best[1]
 
 
-def _threshold_panel(rows: pd.DataFrame, groups: Sequence[str], look: Look, width: Width) -> Any:
+def _threshold_panel(rows: pd.DataFrame, groups: Sequence[str], keyed: bool, look: Look, width: Width) -> Any:
     colors = look.group_colors(groups)
-    present = [g for g in groups if g in set(rows["group"])]
+    present = present_groups(rows, groups)
     order = [short(rate) for rate in RATES]
     y = alt.Y("what:N", sort=order, scale=alt.Scale(domain=order), axis=alt.Axis(title=None))
     offset = alt.YOffset("group:N", sort=present, scale=alt.Scale(domain=present, paddingOuter=0.6))
     x_scale = alt.Scale(domain=[0, 1])
-    base = alt.Chart(rows[rows["value"].notna()]).encode(y=y, yOffset=offset, color=colored("group", colors, alt.Legend(title=None, values=present, columns=3)))
+    base = alt.Chart(rows[rows["value"].notna()]).encode(
+        y=y, yOffset=offset, color=colored("group", colors, alt.Legend(title=None, values=present, columns=3) if keyed else None)
+    )
     rule = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", scale=x_scale), x2="high:Q")
     tips = tooltips({"run": "Run", "group": "Group", "what": "Rate", "shown": "Value", "chosen": "Selected"})
     dots = base.mark_point(size=75).encode(x=alt.X("value:Q", scale=x_scale, axis=decimal_axis("Rate", tickCount=5, grid=True)), tooltip=tips)
@@ -116,7 +121,7 @@ def equity(frame: pd.DataFrame, names: Mapping[str, str], attribute: str) -> Fig
     limits = share_domain([rows["low"], rows["high"], rows["value"]])
     best = rows[(rows["metric"] == "es_auc") & rows["value"].notna()].sort_values("value")
     title = (
-        "ES-AUC cannot be told"
+        "ES-AUC is not estimable: fewer than two groups can be judged"
         if best.empty
         else _same(best["value"], "ES-AUC", "run")
         or f"ES-AUC is highest under {best.iloc[-1]['run']}: {text.interval(best.iloc[-1]['value'], best.iloc[-1]['low'], best.iloc[-1]['high'])}"
@@ -124,7 +129,7 @@ def equity(frame: pd.DataFrame, names: Mapping[str, str], attribute: str) -> Fig
     left_out = sorted({name.removeprefix("without ") for value in rows["excluded"].dropna() for name in str(value).split(", ") if name})
     note = "Read it with the group AUCs and the gap: ES-AUC falls with every further group and counts ranking between groups as unfairness."
     if left_out:
-        note = f"{text.listing(left_out)} cannot be judged and {'is' if len(left_out) == 1 else 'are'} left out, which flatters ES-AUC. " + note
+        note = f"{text.listing(left_out)} cannot be judged and {'is' if len(left_out) == 1 else 'are'} left out, so ES-AUC may look better than it is. " + note
     columns = {"run": "Run", "what": "Measure", "value": "Value", "low": "Low", "high": "High", "excluded": "Left out"}
     return Figure(name="equity", title=title, alt=f"Dots with intervals of AUC, ES-AUC and worst-group AUC, a row per run. {title}.", data=rows[list(columns)],
                   table=columns,
@@ -204,7 +209,7 @@ def intersections(frame: pd.DataFrame, run: str, attributes: Sequence[str]) -> F
     known = rows[rows["value"].notna() & (rows["depth"] > 0)].sort_values("value")
     ended = int(rows["value"].isna().sum())
     title = (
-        "No intersection has enough patients"
+        "No intersection has enough positives and negatives"
         if known.empty
         else f"Lowest: {known.iloc[0]['path']}, {text.interval(known.iloc[0]['value'], known.iloc[0]['low'], known.iloc[0]['high'])} under {run}"
     )
@@ -215,10 +220,10 @@ def intersections(frame: pd.DataFrame, run: str, attributes: Sequence[str]) -> F
         "high": "High",
         "n_pos": "Positive",
         "n_neg": "Negative",
-        "why": "Why the branch ends",
+        "why": "Why not estimable",
     }
-    stopped = f"{text.plural(ended, 'branch', 'branches')} ended for want of positives or negatives."
-    note = stopped if ended else "No branch ended for want of patients."
+    stopped = f"Not estimable (//): {text.plural(ended, 'row')} with too few positives or negatives."
+    note = stopped if ended else "Every row has enough positives and negatives."
     return Figure(name="intersections", title=title, alt=f"Indented list of groups of {' and '.join(attributes)} with AUC and interval. {title}.",
                   data=rows[list(columns)], table=columns,
                   panels=(Panel(partial(_tree_panel, rows.reset_index(drop=True), share_domain([rows["low"], rows["high"], rows["value"]]))),),

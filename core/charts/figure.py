@@ -63,6 +63,9 @@ class Figure:
     """Set when there is nothing to draw: the reason, as a sentence. `panels` is then empty."""
     table: dict[str, str] = field(default_factory=dict)
     """Column of `data` -> heading in the table on demand; empty: all columns as they are."""
+    key: Callable[[Look], Mapping[str, str]] | None = None
+    """What the colours of all panels mean, name -> colour, which a page says once above them. A drawing that leaves
+    the page alone (a file, a report) says it itself."""
 
     def chart(self, look: Look = LIGHT, title: bool = True, width: int | None = None) -> altair.TopLevelMixin:
         """All panels as one Altair chart with its title: for downloads, and to be worked on."""

@@ -44,7 +44,7 @@ GLOSSARY: dict[str, Term] = {
     "ece": _metric("ece"),
     "roc": Term("ROC curve", "True against false positive rate as the threshold moves from high to low."),
     "calibration": Term("Calibration", "Observed frequency of the outcome where the model predicts a probability of so much. On the diagonal, the "
-                                       "probabilities can be taken at their word."),
+                                       "predicted probabilities are right."),
     "oe_ratio": _metric("oe_ratio"),
     "phi": Term("Shapley value", "What a modality adds to the AUC, averaged over every order in which modalities can be added; it is negative when the model "
                                  "does better without. Absent modalities are replaced by their training mean.",

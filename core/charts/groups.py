@@ -11,6 +11,7 @@ import pandas as pd
 from core.charts import grammar as alt
 from core.charts import text
 from core.charts.figure import Draw, Figure, Panel, Width, nothing, panels_per_run, side_by_side
+from core.charts.key import group_key, keyed_panels, present_groups
 from core.charts.parts import (
     colored,
     decimal_axis,
@@ -73,12 +74,7 @@ def forest(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str],
     panels = panels_per_run(rows, names, panel)
     title = forest_finding(rows, names)
     if seeds is not None:
-        told = [
-            f"{text.decimal(row['low'])} to {text.decimal(row['high'])} under {names[row['run_id']]}"
-            for row in spans.to_dict("records")
-            if row["seeds"] > 1 and row["run_id"] in names
-        ]
-        title += f". In single seeds the gap is {text.listing(told, 3)}" if told else ""
+        title += _in_single_seeds(spans, names)
     means = "Test split. Dots: means over seeds; lines: from the lowest to the highest seed; faint: each seed. "
     drawn = "Test split, 95 % intervals. " if seeds is None else means
     hatched = " Hatched: too few for an estimate." if rows["value"].isna().any() else ""
@@ -87,6 +83,15 @@ def forest(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str],
         data=rows[list(columns)], table=columns, panels=panels, columns=side_by_side(panels), terms=("group_auc", "interval"),
         note=f"{drawn}Dashed: the AUC of everybody{_unknown(rows, attribute)}. At the right: positives and negatives.{hatched}",
     )  # fmt: skip
+
+
+def _in_single_seeds(spans: pd.DataFrame, names: Mapping[str, str]) -> str:
+    """From which to which gap the seeds of each method go; nothing where all are written alike, which the title has said."""
+    several = [row for row in spans.to_dict("records") if row["seeds"] > 1 and row["run_id"] in names]
+    if len({text.decimal(row[end]) for row in several for end in ("low", "high")}) < 2:
+        return ""
+    told = [f"{text.decimal(row['low'])} to {text.decimal(row['high'])} under {names[row['run_id']]}" for row in several]
+    return f". In single seeds the gap is {text.listing(told, 3)}"
 
 
 def _unknown(rows: pd.DataFrame, attribute: str) -> str:
@@ -269,16 +274,16 @@ def roc(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str], at
     else:
         title = f"ROC curves by {attribute}"
     columns = {"run": "Run", "group": attribute, "fpr": "False positive rate", "tpr": "True positive rate", "n_pos": "Positive", "n_neg": "Negative"}
-    panels = panels_per_run(rows, names, lambda own: partial(_roc_panel, own, groups))
+    panels = keyed_panels(rows, names, _roc_panel, groups)
     return Figure(name="roc", title=title, alt=f"ROC curves, a line per group of {attribute}, one panel per run. {title}.", data=rows[list(columns)],
-                  table=columns,
+                  key=partial(group_key, present_groups(rows, groups), groups), table=columns,
                   panels=panels, columns=side_by_side(panels), terms=("roc", "tpr", "fpr"),
                   note="Groups without enough positives and negatives are left out.")  # fmt: skip
 
 
-def _roc_panel(rows: pd.DataFrame, groups: Sequence[str], look: Look, width: Width) -> Any:
-    present = [g for g in groups if g in set(rows["group"])]
-    color = colored("group", look.group_colors(groups), alt.Legend(title=None, values=present, columns=3, offset=34))
+def _roc_panel(rows: pd.DataFrame, groups: Sequence[str], keyed: bool, look: Look, width: Width) -> Any:
+    present = present_groups(rows, groups)
+    color = colored("group", look.group_colors(groups), alt.Legend(title=None, values=present, columns=3, offset=34) if keyed else None)
     x = alt.X("fpr:Q", scale=alt.Scale(domain=[0, 1]), axis=decimal_axis("False positive rate", tickCount=5, grid=True))
     y = alt.Y("tpr:Q", scale=alt.Scale(domain=[0, 1]), axis=decimal_axis("True positive rate", tickCount=5))
     chance = alt.Chart(pd.DataFrame({"fpr": [0, 1], "tpr": [0, 1]})).mark_line(color=look.faint, strokeDash=[4, 4], strokeWidth=1).encode(x=x, y=y)

@@ -57,13 +57,24 @@ def unimodal(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence
                 )
             )
     best = rows.dropna(subset=["value"]).sort_values("value").groupby("group").tail(1).sort_values("group").to_dict("records")
-    title = "Alone, " + text.listing([f"{row['modality']} serves {row['group']} best ({text.decimal(row['value'])}, {row['run']})" for row in best], 3)
+    title = _best_alone(best)
     return Figure(
         name="unimodal-auc", title=title, alt=f"Dots with intervals: AUC of each modality alone, by {attribute}. {title}.", data=rows[list(columns)],
         table=columns,
         panels=tuple(panels), columns=side_by_side(panels), terms=("unimodal", "group_auc", "interval"),
         note="Test split, 95 % intervals. Beside each group: positive and negative samples. Dashed: chance.",
     )  # fmt: skip
+
+
+def _best_alone(best: Sequence[Mapping[Any, Any]]) -> str:
+    """Which modality alone serves each group best; said once where it is the same for all."""
+    leaders = list(dict.fromkeys(str(row["modality"]) for row in best))
+    if not leaders:
+        return "No group has enough positives and negatives for an AUC of one modality"
+    values = [f"{row['group']} {text.decimal(row['value'])}" for row in best]
+    if len(leaders) == 1 and len(best) > 1:
+        return f"Alone, {leaders[0]} serves every group best: {text.listing(values, 4)}"
+    return "Alone, " + text.listing([f"{row['modality']} serves {row['group']} best ({text.decimal(row['value'])}, {row['run']})" for row in best], 3)
 
 
 def _unimodal_panel(rows: pd.DataFrame, modalities: Sequence[str], groups: Sequence[str], limits: Sequence[float], look: Look, width: Width) -> Any:

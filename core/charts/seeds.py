@@ -29,6 +29,8 @@ def over_seeds(frame: pd.DataFrame, method_of: Mapping[str, str]) -> pd.DataFram
 def gaps(frame: pd.DataFrame, method_of: Mapping[str, str]) -> pd.DataFrame:
     """Of each method the smallest and largest gap between groups in a single seed: run_id (the method's), low, high, seeds."""
     known = frame[frame["group"].notna() & frame["value"].notna() & frame["run_id"].isin(list(method_of))]
+    # One group has no gap to another.
+    known = known[known.groupby("run_id")["value"].transform("size") > 1]
     per_run = known.groupby("run_id")["value"].agg(lambda values: values.max() - values.min())
     table = per_run.rename("gap").reset_index().assign(run_id=lambda part: part["run_id"].map(dict(method_of)))
     return table.groupby("run_id", sort=False)["gap"].agg(low="min", high="max", seeds="size").reset_index()

@@ -16,6 +16,7 @@ from core.audit.wording import (
     positives,
     same_verb,
     sentence,
+    whole_sentence,
 )
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "positives",
     "same_verb",
     "sentence",
+    "whole_sentence",
 ]

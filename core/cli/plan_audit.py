@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     ).to_dict()  # fmt: skip
     path = Path(args.out).expanduser()
     if path.exists():
-        raise UserError(f"{path}: is there already; a declaration is not replaced, name another --out file")
+        raise UserError(f"{path} exists already; a declaration is not replaced: name another --out file")
     try:
         write_json(path, plan)
     except OSError as error:

@@ -194,7 +194,7 @@ def _content_id(table: pd.DataFrame, roles: Roles, collected: dict[str, FileModa
 def _refusal(origin: str, aside: list[SetAside]) -> str:
     first = aside[0]
     return (
-        f"{origin}: {len(aside)} rows cannot be used, the first is row {first.row + 2} ({first.sample_id}): {first.reason}; mend them, or "
+        f"{origin}: {len(aside)} rows cannot be used, the first is row {first.row + 2} ({first.sample_id}): {first.reason}; correct them, or "
         "ingest without --strict to set them aside"
     )
 
@@ -396,7 +396,7 @@ def _folds(
     if not moved:
         return fold, []
     message = f"{counted(moved, 'row')} lie in another fold than most rows of the same patient: moved to that fold, so that nobody is in two folds"
-    return fold, [Finding("patient-in-two-folds", "warning", message, moved, f"Mend the column {roles.fold} so that patients stay whole.", (roles.fold,))]
+    return fold, [Finding("patient-in-two-folds", "warning", message, moved, f"Correct the column {roles.fold} so that patients stay whole.", (roles.fold,))]
 
 
 def _given_split(table: pd.DataFrame, roles: Roles, data: CheckInput) -> np.ndarray | None:

@@ -198,7 +198,7 @@ def _endings_differ(references: Sequence[str | None], files: Sequence[Resolved],
         return []
     example = f"'{references[places[0]]}' as '{files[places[0]].name}'"
     message = f"{column}: {counted(len(places), 'file')} found under another ending than the table's ({example})"
-    return [Finding("ending-differs", "warning", message, len(places), "Fine when they were converted; else mend the names.", (column,))]
+    return [Finding("ending-differs", "warning", message, len(places), "Fine when they were converted; otherwise correct the names.", (column,))]
 
 
 def _alike(source: ImageSource, references: Sequence[str | None], files: Sequence[Resolved], column: str) -> list[Finding]:

@@ -45,7 +45,7 @@ def comparison_headline(rows: pd.DataFrame) -> str:
         said = [_changed_gap(row, str(b)) for row in shown.to_dict("records")]
         if not said and len(gaps):
             by = listing([str(name) for name in gaps["attribute"]])
-            said = [f"leaves it open whether the gap in AUC by {by} changes"]
+            said = [f"is not shown to change the gap in AUC by {by}"]
         sentences.append(f"{a} {'; it '.join([*said, _auc_against(part, str(b))])}.")
     return " ".join(sentences)
 

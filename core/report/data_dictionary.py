@@ -66,7 +66,7 @@ MEANING: dict[str, tuple[str, str]] = {
     "severity": ("error, warning or note", ""),
     "message": ("What was found in the data", ""),
     "rows": ("Rows it is about, or that were left out", ROWS),
-    "remedy": ("What would mend it", ""),
+    "remedy": ("What would correct it", ""),
     "n_patients": ("Patients of the group", "patients"),
     "prevalence": ("Share of the rows with the outcome", PROBABILITY),
     "tp": ("True positives at the operating point", ROWS),

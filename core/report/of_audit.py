@@ -140,7 +140,7 @@ def headline(verdicts: pd.DataFrame) -> str:
     """The first thing to say: a disparity in the AUC of one attribute before any other."""
     real = verdicts[verdicts["verdict"] == DISPARITY]
     if real.empty:
-        return "No disparity is proven on these predictions."
+        return "No disparity is shown in these predictions."
     order = real.assign(_first=(real["metric"] != "auc").astype(int)).sort_values(["depth", "_first", "evidence"], ascending=[True, True, False], kind="stable")
     return sentence_case(f"{order['attribute'].iloc[0]}: {order['reason'].iloc[0]}")
 
@@ -253,6 +253,16 @@ def group_text(own: pd.DataFrame, several: bool) -> pd.DataFrame:
             row[short(metric)] = interval(value, low, high) if known else "not estimable"
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def metric_text(own: pd.DataFrame) -> pd.DataFrame:
+    """One model's metrics down, groups across with their counts, `value [low, high]` in the cells."""
+    heads = {group: f"{group} ({positives(part['n_pos'].iloc[0], part['n_neg'].iloc[0])})" for group, part in own.groupby("group", sort=False)}
+    cells = [interval(v, lo, hi) if known else "not estimable" for v, lo, hi, known in own[["value", "low", "high", "estimable"]].itertuples(index=False)]
+    wide = own.assign(cell=cells, head=own["group"].map(heads)).pivot(index="metric", columns="head", values="cell")
+    wide = wide.loc[list(dict.fromkeys(own["metric"])), list(heads.values())]
+    wide.insert(0, "metric", [short(metric) for metric in wide.index])
+    return wide.rename_axis(columns=None).reset_index(drop=True)
 
 
 def summary_text(numbers: pd.DataFrame, several: bool) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from core.audit import wording as text
 from core.audit.inference.verdicts import VERDICTS, Word
 from core.metrics.catalogue import title
 from core.results.compare_runs import Lead
+from core.tables.group_names import group_label
 
 Answer = tuple[str, Word | None, str]
 """The sentence, the verdict it carries (None for none), and what stands below it in small print."""
@@ -60,10 +61,11 @@ def modalities_answer(telemetry: pd.DataFrame, view: Shown, performance: pd.Data
     if len(groups) > 1:
         best, least = groups.loc[groups["value"].idxmax()], groups.loc[groups["value"].idxmin()]
         apart = "intervals apart" if least["high"] < best["low"] else "intervals overlap"
-        sentence += (
-            f"; it adds {text.decimal(best['value'], 3, True)} AUC for {best['group']} (n\u00a0=\u00a0{text.count(best['n'])})"
-            f" and {text.decimal(least['value'], 3, True)} for {least['group']} (n\u00a0=\u00a0{text.count(least['n'])}), {apart}"
-        )
+        adds = [
+            f"{text.decimal(row['value'], 3, True)} {what}for {group_label(view.attribute or '', str(row['group']))} (n\u00a0=\u00a0{text.count(row['n'])})"
+            for row, what in ((best, "AUC "), (least, ""))
+        ]
+        sentence += f"; it adds {adds[0]} and {adds[1]}, {apart}"
         sentence += _neglected(performance, str(top["run_id"]), str(top["modality"]), str(least["group"]))
     others = [f"{row['modality']} {text.percent(row['value'])} under {row['run']}" for row in leads.iloc[1:].to_dict("records")]
     detail = f"{text.plural(int(top['n']), 'validation sample') if pd.notna(top['n']) else 'Validation split'}; {sure}."
@@ -87,7 +89,7 @@ def _neglected(performance: pd.DataFrame | None, run_id: str, modality: str, gro
 
 
 def gradients_answer(telemetry: pd.DataFrame, view: Shown, epochs: tuple[int, int]) -> Answer:
-    """Whether groups pull apart, which modality is most often against the fused gradient, and what reached the weights."""
+    """Whether a modality is against the others more often than chance; below it, whether groups pull apart, and what reached the weights."""
     rows = telemetry[telemetry["run_id"].isin(view.run_ids) & (telemetry["epoch"] + 1).between(*epochs) & telemetry["value"].notna()]
     share = rows[(rows["name"] == "conflict.fused") & (rows["stat"] == "share_negative")]
     if share.empty:
@@ -96,16 +98,20 @@ def gradients_answer(telemetry: pd.DataFrame, view: Shown, epochs: tuple[int, in
     if means.max() == 0:
         return f"No modality's gradient ever worked against the fused one, in {text.plural(means.index.get_level_values(0).nunique(), 'run')}.", None, ""
     run_id, modality = means.sort_values().index.to_list()[-1]
-    sentence = _between_groups(rows, view) + text.sentence(
-        f"{modality} is most often against the fused gradient under {view.names[run_id]}: in {text.percent(means.max())} of steps, where "
-        f"directions without any relation would be in {text.percent(UNRELATED)}"
-    )
+    most, where = text.percent(means.max()), f"{modality} under {view.names[run_id]}"
+    if means.max() > UNRELATED:
+        sentence = f"{modality} works against the common direction in {most} of training steps under {view.names[run_id]}, "
+        sentence += f"more often than the {text.percent(UNRELATED)} that unrelated directions would give"
+    else:
+        sentence = f"No modality works against the common direction more often than chance: in at most {most} of training steps ({where}), "
+        sentence += f"where unrelated directions would do so in {text.percent(UNRELATED)}"
     parts = []
     for other, name in view.names.items():
         moved = rows[(rows["name"] == "effect.relative_update") & (rows["run_id"] == other)].groupby("modality", sort=False)["value"].mean()
         if len(moved) > 1 and moved.min() > 0:
             parts.append(f"{moved.idxmax()} moves {moved.max() / moved.min():.1f} times as far as {moved.idxmin()} under {name}")
-    return text.sentence(sentence) + ".", None, (f"What reached the weights: {text.listing(parts, 6)}." if parts else "")
+    reached = f"What reached the weights: {text.listing(parts, 6)}." if parts else ""
+    return text.sentence(sentence) + ".", None, f"{text.sentence(_between_groups(rows, view))}{reached}"
 
 
 def _between_groups(rows: pd.DataFrame, view: Shown) -> str:
@@ -115,7 +121,8 @@ def _between_groups(rows: pd.DataFrame, view: Shown) -> str:
         return ""
     pairs = cosine.groupby(["run_id", "group", "group_b"], sort=False)["value"].agg(["mean", "min", "max", "size"])
     low = pairs.sort_values("mean", kind="stable").reset_index().iloc[0]
-    run_id, first, second = (str(low[name]) for name in ("run_id", "group", "group_b"))
+    run_id = str(low["run_id"])
+    first, second = (group_label(view.attribute or "", str(low[name])) if low[name] in view.groups else str(low[name]) for name in ("group", "group_b"))
     pull = "pull apart most" if low["mean"] < 0 else "are least alike, though they pull the same way on average,"
     return (
         f"the gradients of {first} and {second} {pull} under {view.names[run_id]}: mean cosine {text.decimal(low['mean'], 2, True)} over "
@@ -132,11 +139,13 @@ def groups_answer(performance: pd.DataFrame, verdicts: pd.DataFrame, view: Shown
     known = verdicts[verdicts["gap"].notna()] if not verdicts.empty else verdicts
     if known.empty:
         reason = verdicts["reason"].iloc[0] if len(verdicts) else "there are no test predictions"
-        return f"It cannot be told whether a group of {view.attribute} is served worse: {reason}", "not enough data", ""
+        return f"It is not known whether a group is served worse by {view.attribute}: {reason}", "not enough data", ""
     top = known.assign(_rank=known["verdict"].map(STRENGTH)).sort_values(["_rank", "p", "gap"], ascending=[False, True, False], kind="stable").iloc[0]
     pair = top["pair"] or top
     counts = performance[(performance["run_id"] == top["run_id"]) & performance["group"].isin([pair["group_low"], pair["group_high"]])]
-    sizes = text.listing([f"{row['group']} {text.positives(row['n_pos'], row['n_neg'])}" for row in counts.to_dict("records")])
+    sizes = text.listing(
+        [f"{group_label(view.attribute or '', row['group'])} {text.positives(row['n_pos'], row['n_neg'])}" for row in counts.to_dict("records")]
+    )
     detail = (
         f"Positives and negatives: {sizes}. Corrected p and interval hold for all {text.plural(int(top['tests']), 'comparison')} of the "
         "cohort's finished runs and attributes."
@@ -151,7 +160,13 @@ def groups_answer(performance: pd.DataFrame, verdicts: pd.DataFrame, view: Shown
     left_out = performance[(performance["run_id"] == top["run_id"]) & performance["group"].notna() & performance["value"].isna()]
     if len(left_out):
         detail += f" Not estimable: {text.listing([f'{group} ({reason})' for group, reason in zip(left_out['group'], left_out['reason'], strict=True)])}."
-    return f"Under {view.names[top['run_id']]}, by {view.attribute}: {top['reason']}", WORDS[str(top["verdict"])], detail
+    return f"Under {about(view.names[top['run_id']], str(view.attribute), top['reason'])}", WORDS[str(top["verdict"])], detail
+
+
+def about(run: str, attribute: str, reason: str) -> str:
+    """A verdict's reason with the run and the attribute that it is about, read as one sentence."""
+    what, colon, rest = reason.partition(": ")
+    return f"{run}, {what} by {attribute}: {rest}" if colon and " " not in what else f"{run}, by {attribute}: {reason}"
 
 
 def compare_answer(methods: pd.DataFrame, measure: str, attribute: str, ahead: tuple[Lead, Lead] | None) -> Answer:
@@ -193,7 +208,8 @@ def standing(best: str, ahead: Sequence[str], open_to: Sequence[str], what: str)
         return f"{best} is clearly ahead of every other method on {what}"
     if not ahead:
         return f"No method is clearly ahead on {what}: the lead of {best} may be chance"
-    return f"{best} has the best {what}, clearly ahead of {text.listing(ahead)}; {text.listing(open_to)} cannot be told apart from it"
+    differ = f"{text.listing(open_to)} {'is' if len(open_to) == 1 else 'are'} not shown to differ from it"
+    return f"{best} has the best {what}, clearly ahead of {text.listing(ahead)}; {differ}"
 
 
 def leaning(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:

@@ -156,7 +156,7 @@ def _safe(name: str, file: Path) -> PurePosixPath:
 def _unfit(kind: str, folder: Path, workspace: Workspace) -> str | None:
     """Why a folder cannot be taken over; None when it can."""
     if (workspace.root / kind / folder.name).exists():
-        return "is there already"
+        return "exists already"
     try:
         if kind == "cohorts":
             read_manifest(folder)

@@ -146,7 +146,7 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry(
         "Two models on the same patients",
-        "Model a less model b: of every metric for everybody and within groups, and of every summary.",
+        "Model a minus model b: of every metric for everybody and within groups, and of every summary.",
         "Both models' limits joined with their correlation; summaries by bounds over how far groups may be apart; calibration errors by "
         "both models' own intervals, joined as if of other patients, which is careful; average precision and AUPRG by a paired bootstrap.",
         "Of the same pivot; differences of ratios stay within -1 and 1.",

@@ -72,6 +72,7 @@ def where_gains_end(contests: Sequence[Held]) -> str:
         "left for any that mixes",
         "the decisions of these encoders, trained on these patients. A method above *mixed* has better encoders than those trained alone, or gives "
         "up AUC for ES-AUC.",
+        "The modality alone is another training of the same kind, so that chance can put it above *most*.",
         "",
         f"| contest | scenario | {reference()} | best fused method | best modality alone | mixed | most | left to gain |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",

@@ -139,7 +139,7 @@ def _rows(utf8: bytes, delimiter: str, source: str, names: list[str]) -> pa.Tabl
 
     def refuse(row: pacsv.InvalidRow) -> str:
         number = "" if row.number is None else f", row {row.number}"
-        torn.append(f"{source}{number}: {row.actual_columns} fields where the header names {row.expected_columns}; mend or quote that row")
+        torn.append(f"{source}{number}: {row.actual_columns} fields where the header names {row.expected_columns}; correct or quote that row")
         return "error"
 
     unique = [f"{place}" for place in range(len(names))]

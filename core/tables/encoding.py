@@ -135,7 +135,7 @@ def _recognised(raw: bytes, source: str) -> Decoded:
     fitting = [(score, place, name) for score, place, name in fitting if score >= PLAUSIBLE and _decodes(raw, name)]
     if not fitting:
         raise UserError(
-            f"{source}: not UTF-8, and its encoding cannot be told; name it with --encoding (for example cp1252 or gb18030), or save the file as CSV UTF-8"
+            f"{source}: not UTF-8, and its encoding is not known; name it with --encoding (for example cp1252 or gb18030), or save the file as CSV UTF-8"
         )
     _, _, best = max(fitting)
     words = _words(cells, best)

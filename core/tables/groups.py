@@ -73,10 +73,13 @@ def propose_groups(values: pd.Series | Mapping[str, int], column: str) -> list[G
 
 def codes_beside_words(counts: Mapping[str, int]) -> tuple[list[str], list[str]] | None:
     """Small whole numbers and words in one column (0, 1, F, M), where nobody can tell which number is which word; None for other columns."""
-    rest = [v for v in counts if not is_unknown(v) and v not in _unknown(counts)]
+    unknown = set(_unknown(counts))
+    rest = [v for v in counts if v not in unknown and not is_unknown(v)]
+    if len(rest) > MOST_NUMBER_GROUPS:
+        return None
     codes = [v for v in rest if re.fullmatch(r"\d{1,2}(\.0)?", v)]
     words = [v for v in rest if re.fullmatch(r"[^\W\d_][^\d]*", v) and _numeral(v) is None]
-    return (codes, words) if codes and words and len(codes) + len(words) == len(rest) and len(rest) <= MOST_NUMBER_GROUPS else None
+    return (codes, words) if codes and words and len(codes) + len(words) == len(rest) else None
 
 
 def group_findings(values: pd.Series | Mapping[str, int], column: str) -> list[Finding]:

@@ -96,7 +96,7 @@ def _beside(before: Joined, other: Table, on: str) -> Joined:
             Finding(
                 "joined-twice",
                 "info",
-                f"{other.source} has columns that were there already; they are called {listed(both)}",
+                f"{other.source} has columns of names that the table has already; they are called {listed(both)}",
                 len(table),
                 "Drop one of each pair.",
                 tuple(both),

@@ -268,7 +268,7 @@ class _Reading:
             "decimal comma": ("info", "{rows} with a decimal comma ({texts}): read as decimals", "Nothing to do, unless the comma parts thousands."),
             "absent": ("info", "{rows} with a mark for no value ({texts}): read as missing", "Nothing to do, unless the mark has a meaning."),
             "unknown": ("info", "{rows} saying that the value is not known ({texts}): read as missing", "Nothing to do."),
-            "text": ("warning", "{rows} that are no number ({texts}): read as missing", "Mend these cells; all others are numbers."),
+            "text": ("warning", "{rows} that cannot be read as a number ({texts}): taken as missing", "Correct these cells; all others are numbers."),
         }
         found = []
         for kind, (severity, words, remedy) in says.items():
@@ -384,7 +384,7 @@ def _too_old_finding(name: str, texts: Sequence[str], counts: NDArray[np.int64],
         return ()
     rows = int(counts[old].sum())
     message = f"{name}: {listed([texts[i] for i in np.flatnonzero(old).tolist()])} ({counted(rows, 'value')}), ages above {OLDEST}: read as missing and flagged"
-    remedy = "Some registries write 300 for every age above 89: put the limit there (89) if that is meant, else mend these cells."
+    remedy = "Some registries write 300 for every age above 89: put the limit there (89) if that is meant, otherwise correct these cells."
     return (Finding("read-as-number", "warning", message, rows, remedy, (name,)),)
 
 

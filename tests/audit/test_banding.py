@@ -115,10 +115,10 @@ def test_as_many_groups_as_allowed_pass() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (AuditOptions(bands={"agee": (18.0,)}), "'agee', which is no attribute"),
+        (AuditOptions(bands={"agee": (18.0,)}), "'agee', which is not an attribute"),
         (AuditOptions(bands={"sex": (18.0,)}), "holds 'F': only numbers"),
         (AuditOptions(primary_attributes=("race",)), "primary attribute 'race'"),
-        (AuditOptions(reference={"sex": "X"}), "reference 'X' is no group of 'sex'; there are F, M"),
+        (AuditOptions(reference={"sex": "X"}), "reference 'X' is not a group of 'sex'; there are F, M"),
         (AuditOptions(reference={"race": "X"}), "reference attribute 'race'"),
     ],
 )

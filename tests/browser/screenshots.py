@@ -2,7 +2,8 @@
 
 Each page at 1440 and 390 pixels, light and dark. `--readme` writes the README's pictures instead,
 to dashboard/screenshots/ (README_SHOTS: 1440 pixels, at most README_BYTES each); the Audit page then
-shows an audit of the default runs' test predictions. Ends with 1 when a page logs an error in
+shows an audit of the default runs' test predictions. `--tabs` opens every tab of evidence as well, and the
+Audit page with an audit. tests/browser/workspaces.py makes the workspaces to look at. Ends with 1 when a page logs an error in
 the browser's console, asks anything of another machine, shows an exception, or scrolls sideways.
 """
 
@@ -34,8 +35,8 @@ README_HEIGHT = 1200
 README_BYTES = 300_000
 
 
-def shoot(browser: Any, address: str, name: str, width: int, theme: str, out: Path, query: str = "", full: bool = True) -> list[str]:
-    """One screenshot of a page as a new visitor sees it; returns what was wrong with it."""
+def shoot(browser: Any, address: str, name: str, width: int, theme: str, out: Path, query: str = "", full: bool = True, tabs: bool = False) -> list[str]:
+    """One screenshot of a page as a new visitor sees it, and of each of its tabs; returns what was wrong with it."""
     context = browser.new_context(viewport={"width": width, "height": 900 if width > 600 else 844}, color_scheme=theme, device_scale_factor=1)
     try:
         page, watch = context.new_page(), Watch()
@@ -45,6 +46,8 @@ def shoot(browser: Any, address: str, name: str, width: int, theme: str, out: Pa
         if full:
             _grow(page, width)
         page.screenshot(path=str(out / f"{name}-{width}-{theme}.png"), full_page=False)
+        if tabs:
+            _shoot_tabs(page, out / f"{name}-{width}-{theme}")
         problems = watch.problems
         if page.locator("[data-testid=stException]").count():
             problems.append("exception: " + page.locator("[data-testid=stException]").first.inner_text()[:300])
@@ -61,6 +64,16 @@ def _grow(page: Any, width: int) -> None:
     page.set_viewport_size({"width": width, "height": int(min(max(tall, 600), 9000))})
     settle(page)
     page.wait_for_timeout(250)
+
+
+def _shoot_tabs(page: Any, stem: Path) -> None:
+    """The tabs of evidence one after the other, without the page around them."""
+    labels = page.locator(".st-key-evidence").get_by_role("tab").all_inner_texts()
+    for number, label in enumerate(labels[1:], 2):
+        page.locator(".st-key-evidence").get_by_role("tab", name=label, exact=True).click()
+        settle(page)
+        _grow(page, page.viewport_size["width"])
+        page.locator(".st-key-evidence").first.screenshot(path=str(stem.with_name(f"{stem.name}-tab{number}.png")))
 
 
 def readme(workspace: Path, out: Path) -> list[str]:
@@ -124,7 +137,14 @@ def _audited(root: Path) -> str:
 
 
 def run(
-    workspace: Path, out: Path, pages: tuple[str, ...], widths: tuple[int, ...], themes: tuple[str, ...], address: str | None, query: str = ""
+    workspace: Path,
+    out: Path,
+    pages: tuple[str, ...],
+    widths: tuple[int, ...],
+    themes: tuple[str, ...],
+    address: str | None,
+    query: str = "",
+    tabs: bool = False,
 ) -> list[str]:
     """All screenshots into `out`; returns every problem found."""
     from playwright.sync_api import sync_playwright
@@ -134,6 +154,7 @@ def run(
         raise SystemExit("screenshots need Chrome or Chromium, and none was found on this machine")
     out.mkdir(parents=True, exist_ok=True)
     problems: list[str] = []
+    audited = f"?audit={_audited(workspace)}" if tabs and address is None and "audit" in pages else ""
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=path, args=ARGUMENTS)
 
@@ -141,7 +162,7 @@ def run(
             for name in pages:
                 for width in widths:
                     for theme in themes:
-                        found = shoot(browser, server, name, width, theme, out, query)
+                        found = shoot(browser, server, name, width, theme, out, audited if name == "audit" and audited else query, tabs=tabs)
                         print(f"{name}-{width}-{theme}.png", "ok" if not found else "; ".join(found), file=sys.stderr, flush=True)
                         problems.extend(found)
 
@@ -166,6 +187,7 @@ def main() -> int:
     parser.add_argument("--widths", default=",".join(map(str, WIDTHS)))
     parser.add_argument("--themes", default=",".join(THEMES))
     parser.add_argument("--query", default="", help="appended to each address, for example '?attribute=sex'")
+    parser.add_argument("--tabs", action="store_true", help="every tab of evidence as well, and the Audit page with an audit of the default runs")
     args = parser.parse_args()
     if args.readme:
         if args.workspace is None:
@@ -189,6 +211,7 @@ def main() -> int:
             tuple(args.themes.split(",")),
             args.address,
             args.query,
+            args.tabs,
         )
     for problem in problems:
         print(problem)

@@ -77,16 +77,21 @@ def _slide_and_read(page: Any, curve: list[dict[str, Any]]) -> None:
     tab(page, "Threshold")
     cuts = sorted({row["threshold"] for row in curve})
     thumb = page.locator("[class*='st-key-audit-slide']").get_by_role("slider").first
-    start = int(thumb.get_attribute("aria-valuenow") or thumb.input_value())
-    for key, at in (("ArrowRight", start + 1), ("Home", 0)):
+    # The thumb, of which half is room at each end of the track, stands over the line that it moves.
+    track = page.locator("[class*='-over-chart'] [data-testid=stSlider]").first.bounding_box()
+    plot = page.locator(".st-key-block-audit-sliding svg .mark-rule line").first.bounding_box()
+    assert abs(track["x"] + 6 - plot["x"]) <= 2 and abs(track["x"] + track["width"] - 6 - plot["x"] - plot["width"]) <= 2
+    for key in ("ArrowRight", "Home"):
         thumb.press(key)
         settle(page, PATIENCE)
-        for row in (row for row in curve if row["threshold"] == cuts[at]):
+        at = float(thumb.get_attribute("aria-valuenow") or thumb.input_value())
+        cut = min(c for c in cuts if c >= at - 1e-9)
+        for row in (row for row in curve if row["threshold"] == cut):
             found = page.locator(".st-key-evidence [data-testid=stDataFrame] tbody tr")
             for cell in (row["group"], count(row["selected"]), decimal(row["fpr"])):
                 found = found.filter(has=page.get_by_text(cell, exact=True))
             found.first.wait_for(state="attached", timeout=PATIENCE)
-        title(page, "audit-sliding", f"threshold of {decimal(cuts[at], 2)}")
+        title(page, "audit-sliding", f"threshold of {decimal(at, 2)}")
 
 
 @pytest.fixture(scope="module")

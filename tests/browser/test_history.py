@@ -80,12 +80,19 @@ def test_each_page_has_its_own_title(page: Any, served: tuple[str, FakeWorkspace
         page.wait_for_function("title => document.title === title", arg=f"{title} · MultiFair", timeout=PATIENCE)
 
 
-def test_the_theme_is_in_the_menu(page: Any, served: tuple[str, FakeWorkspace]) -> None:
+def test_the_theme_is_in_the_menu_and_in_the_sidebar_and_survives_a_reload(page: Any, served: tuple[str, FakeWorkspace]) -> None:
     visit(page, served[0], "groups")
     background = "() => getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
     light = page.evaluate(background)
     page.get_by_test_id("stMainMenu").get_by_role("button").click()
     page.get_by_role("menuitemradio", name="Dark").click()
+    settle(page, PATIENCE)
+    assert page.evaluate(background) != light
+    for choice, dark in (("Light", False), ("Dark", True)):
+        page.get_by_role("button", name=choice, exact=True).click()
+        page.wait_for_function(f"([light, dark]) => ({background})() !== light === dark", arg=[light, dark], timeout=PATIENCE)
+    follow(page, "Compare")
+    page.reload()
     settle(page, PATIENCE)
     assert page.evaluate(background) != light
 

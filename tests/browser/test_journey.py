@@ -98,7 +98,7 @@ def test_from_a_table_and_images_to_a_report(browser: Any, planted: Path, served
     go(page, "Train")
     expect(page.get_by_role("heading", name="Nothing is running")).to_be_visible(timeout=TRAINING_MS)
     settle(page)
-    expect(page.get_by_text("All of these are there or under way")).to_have_count(0)
+    expect(page.get_by_text("All of these runs are finished or under way")).to_have_count(0)
     expect(page.locator(MARKS)).not_to_have_count(0, timeout=30_000)
 
     for name in ("Modalities", "Gradients", "Groups"):

@@ -37,11 +37,11 @@ def verdicts(*words: str) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def test_the_matrix_says_what_is_proven_and_what_is_open() -> None:
+def test_the_matrix_says_what_is_shown_and_what_is_open() -> None:
     figure = verdict_matrix(verdicts("disparity", "no disparity found", "not enough data"))
-    assert figure.title == "1 disparity (race); 1 shown to be within the tolerance, 1 undecided."
+    assert figure.title == "1 disparity (race); 1 gap is shown to lie within the tolerance, and for 1 there is not enough data."
     drawable(figure)
-    assert "No disparity is proven" in verdict_matrix(verdicts("not enough data", "no disparity found")).title
+    assert "No disparity is shown" in verdict_matrix(verdicts("not enough data", "no disparity found")).title
     assert verdict_matrix(verdicts("no disparity found")).title.startswith("No disparity: every gap")
     assert verdict_matrix(verdicts()).empty
 
@@ -111,7 +111,7 @@ def test_curves_say_for_whom() -> None:
     drawable(figure)
     bins = pd.DataFrame({"group": ["a", "b"], "n": [50, 50], "predicted": [0.5, 0.5], "observed": [0.52, 0.9], "low": [0.4, 0.8], "high": [0.6, 0.96]})
     calibrated = reliability(bins)
-    assert calibrated.title == "Predicted probabilities cannot be taken at their word for b."
+    assert calibrated.title == "Predicted probabilities differ from the observed frequencies for b."
     drawable(calibrated)
     assert decision_curves(pd.DataFrame(columns=frame.columns)).empty
 

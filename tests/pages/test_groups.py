@@ -57,7 +57,7 @@ def test_threshold_slider_changes_the_rates(fake: FakeWorkspace, monkeypatch: py
     assert not app.slider, "a tab that is not open is not drawn"
     open_tab(app, "Threshold")
     app.number_input(key="threshold-number").set_value(0.301).run()
-    assert app.select_slider(key="threshold-slider").value == 0.3, "what is typed goes to the nearest threshold that was computed"
+    assert app.slider(key="threshold-slider").value == 0.3, "what is typed goes to the nearest threshold that was computed"
     calm(app)
     with Store.open(fake.workspace) as store:
         rows = group_tables.consequences(store, [run], "sex")
@@ -84,7 +84,7 @@ def test_the_gap_stands_on_its_null_in_one_chart(fake: FakeWorkspace, monkeypatc
         ("ROC", "At one false alarm in ten", 1),
         ("Calibration", "Observed events agree with the predicted ones", 2),
         ("Between groups", "Hardest to rank", 1),
-        ("Intersections", "No intersection has enough patients", 1),
+        ("Intersections", "No intersection has enough positives and negatives", 1),
     ],
 )
 def test_only_the_open_tab_is_drawn(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch, tab: str, says: str, panels: int) -> None:

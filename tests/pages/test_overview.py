@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.results import cohort_claims
+from core.results.answers import about
 from core.runs.folder import RunFolder
 from core.store import Store
 from core.workspace import Workspace
@@ -30,11 +31,13 @@ def test_findings_are_the_audits(monkeypatch: pytest.MonkeyPatch, fake: FakeWork
         finished = named(store.runs(fake.cohort.cohort_id, status="done"))
         chosen = default_runs(finished, "sex")
         table = cohort_claims.of_runs(store, fake.cohort.cohort_id, chosen)
-    shown = [row for row in table.to_dict("records") if row["reason"] in said]
+    names = dict(zip(finished["run_id"], finished["label"], strict=True))
+    told = [about(names[row["run_id"]], row["attribute"], row["reason"]) for row in table.to_dict("records")]
+    shown = [sentence for sentence in told if sentence in said]
     assert 1 <= len([b for b in app.button if b.label == "See the evidence"]) == len(shown) <= 3
     assert f"strongest of {table['tests'].iloc[0]} comparisons between groups" in said
     best = table.sort_values("p").iloc[0]
-    assert best["reason"] in said or best["verdict"] != "disparity"
+    assert about(names[best["run_id"]], best["attribute"], best["reason"]) in said or best["verdict"] != "disparity"
     counts = fake.cohort.table.groupby("sex")["y"].sum()
     assert {r["group"]: r["n_pos"] for r in drawn(app)[0]}["female"] == counts["female"]
 

@@ -38,7 +38,7 @@ def test_a_whole_workspace_comes_back_to_the_byte(fake: FakeWorkspace, tmp_path:
     with Store.open(other) as store:
         assert set(store.runs()["run_id"]) == set(made.added["runs"]) and len(store.cohorts()) == 1
     again = import_archive(other, tmp_path / "all.zip")
-    assert not again.added and all(line.endswith("is there already") for line in again.left_out)
+    assert not again.added and all(line.endswith("exists already") for line in again.left_out)
     assert not list(other.root.glob(".importing-*"))
 
 

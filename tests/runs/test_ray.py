@@ -63,7 +63,10 @@ def test_a_sweep_on_two_nodes_survives_the_loss_of_one(cluster: Any, tiny: Tiny)
 @pytest.mark.slow
 def test_forty_runs_on_two_nodes_of_which_one_is_lost_are_complete_and_equal(cluster: Any, tiny: Tiny, tmp_path: Path) -> None:
     node = cluster.add_node(num_cpus=1, object_store_memory=STORE)
-    specs = tiny.plan("erm", "multifair", seeds=tuple(range(1, 21)), epochs=3)
+    long = tiny.plan("erm", seeds=(101, 102), epochs=40)
+    short = tiny.plan("erm", "multifair", seeds=tuple(range(1, 20)))
+    # Two runs that are surely under way, one on each node, when one node is lost.
+    specs = [*short[:6], *long, *short[6:]]
     shutil.copytree(tiny.workspace.root, tmp_path / "calm")
     calm = Workspace.open(tmp_path / "calm")
     submit(calm, specs, start=False)
@@ -74,13 +77,13 @@ def test_forty_runs_on_two_nodes_of_which_one_is_lost_are_complete_and_equal(clu
     change_settings(tiny.workspace, ray_address=cluster.address)
     submit(tiny.workspace, specs, launcher="ray", share={"cpus": 1, "gpus": 0})
     folders = [find(tiny.workspace, spec.run_id) for spec in specs]
-    eventually(lambda: sum(folder.read_status()["status"] == "done" for folder in folders) >= 6, 1200)
-    eventually(lambda: sum(folder.checkpoint.exists() and folder.read_status()["status"] == "running" for folder in folders) == 2, 1200)
+    under_way = [find(tiny.workspace, spec.run_id) for spec in long]
+    eventually(lambda: all(folder.checkpoint.exists() and folder.read_status()["status"] == "running" for folder in under_way), 1200)
     cluster.remove_node(node, allow_graceful=False)
     wait(tiny.workspace, [spec.run_id for spec in specs], lambda _: None)
     statuses = [folder.read_status() for folder in folders]
     assert [status["status"] for status in statuses] == ["done"] * 40, [status["reason"] for status in statuses]
-    assert 41 <= sum(status["attempt"] for status in statuses) <= 42, "what was lost went on, the others were made once"
+    assert sum(status["attempt"] for status in statuses) == 41, "what was lost went on elsewhere, the others were made once"
     for one, other in zip(folders, expected, strict=True):
         assert pd.read_parquet(one.predictions).equals(pd.read_parquet(other.predictions)), one.run_id
     assert not any(path.name.startswith(".") and path.name != ".lock" for path in tiny.workspace.runs.rglob("*"))

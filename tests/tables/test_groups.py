@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from core.errors import UserError
+from core.tables import groups
 from core.tables.groups import group_findings, merge_text, merged, parse_merges, propose_groups
 
 
@@ -108,3 +109,10 @@ def test_a_lone_code_among_words_and_numbers_beside_words() -> None:
 def test_more_forms_of_a_spreadsheets_dates(date: str, band: str) -> None:
     found = {p.members: p.name for p in propose_groups({"20-29": 9, "30-49": 9, date: 5}, "age_group")}
     assert found[(date,)] == band
+
+
+def test_what_is_unknown_is_looked_for_once_however_many_values_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    known = groups._unknown
+    monkeypatch.setattr(groups, "_unknown", lambda counts: calls.append(len(counts)) or known(counts))
+    assert groups.codes_beside_words({f"{value}.5": 1 for value in range(300)}) is None and calls == [300]

@@ -60,7 +60,7 @@ def operating_point(
             return OperatingPoint(None, "given labels"), ()
         if options.threshold is None and not is_probability(score):
             reason = (
-                f"scores reach from {score.min():.4g} to {score.max():.4g}, so they are no probabilities and .5 means nothing: state a threshold or a target"
+                f"scores reach from {score.min():.4g} to {score.max():.4g}, so they are not probabilities and .5 means nothing: state a threshold or a target"
             )
             return OperatingPoint(None, "fixed", reason=reason), (
                 AuditFinding("no_operating_point", "warning", f"{model}: {reason}", 0, "--threshold X or --target sensitivity=.9"),

@@ -83,16 +83,18 @@ def group_findings(model: str, grouping: Grouping, tables: Mapping[str, MetricTa
     for g, name in enumerate(grouping.groups):
         why = auc.reason[g]
         if why is not None:
-            note = "; it is left out of ES-AUC, worst group and gap, which flatters them"
+            note = "; it is left out of ES-AUC, worst group and gap, which look better without it"
             found.append(
-                AuditFinding("not_estimable", "warning", f"{grouping.name} = {name} cannot be judged: {why}{note}", int(size[g]), "more patients of this group")
+                AuditFinding(
+                    "not_estimable", "warning", f"{grouping.name} = {name} cannot be judged: {why}{note}", int(size[g]), "collect more patients of this group"
+                )
             )
             continue
         width = float(auc.high[g] - auc.low[g])
         tolerance = options.tolerance_of("auc")
         if width > tolerance:
             message = f"{model}: the interval of the AUC of {grouping.name} = {name} is {decimal(width)} wide, wider than the tolerance of {decimal(tolerance)}"
-            found.append(AuditFinding("wide_interval", "warning", message, int(size[g]), "more patients of this group"))
+            found.append(AuditFinding("wide_interval", "warning", message, int(size[g]), "collect more patients of this group"))
     if int(auc.judged.sum()) > MAX_PAIRED_GROUPS:
         against = f"'{options.reference[grouping.name]}'" if grouping.name in options.reference else "the best one"
         message = f"{grouping.name} has {len(grouping.groups)} groups: each is compared with all others together and with {against}, not every two of them"

@@ -24,6 +24,7 @@ from core.audit.inference.prevalence_notes import prevalence_note
 from core.audit.inference.tolerances import Bound
 from core.audit.wording import chance, decimal, digits_of, interval, sentence
 from core.metrics.catalogue import title
+from core.tables.group_names import group_label
 
 if TYPE_CHECKING:
     from core.audit.result import AttributeAudit
@@ -74,14 +75,15 @@ def not_comparable(metric: str, primary: bool) -> Verdict:
 
 def judge(attribute: AttributeAudit, metric: str, tests: Sequence[PairTest], tolerance: Bound, primary: bool) -> Verdict:
     """The verdict of one metric from its corrected tests."""
-    table, groups, grouping = attribute.tables[metric], attribute.groups, attribute.grouping
+    table, grouping = attribute.tables[metric], attribute.grouping
+    groups = [group_label(attribute.name, group) for group in attribute.groups]
     known = sorted((t for t in tests if t.p_adjusted is not None and t.p is not None), key=lambda t: (t.p_adjusted, t.p, -abs(t.difference)))
     first = known[0] if known else None
     judged = np.flatnonzero(table.judged)
     gap, lowest, highest = None, None, None
     if judged.size >= 2:
         worst, best = judged[np.argmin(table.value[judged])], judged[np.argmax(table.value[judged])]
-        gap, lowest, highest = float(table.value[best] - table.value[worst]), groups[worst], groups[best]
+        gap, lowest, highest = float(table.value[best] - table.value[worst]), attribute.groups[worst], attribute.groups[best]
 
     def verdict(word: Word, reason: str, pair: PairTest | None = first, exceeds: bool | None = None) -> Verdict:
         return Verdict(metric, word, f"{'' if primary else EXPLORATORY}{reason}", primary, pair, exceeds, gap, lowest, highest)
@@ -218,7 +220,7 @@ def _open(metric: str, groups: Sequence[str], wide: Sequence[PairTest], shown: S
         return f"{sentence(title(metric))}: the difference between {a} and {b} has no interval with this data."
     least, most = (f"{math.exp(end):.2f}" if metric == "oe_ratio" else decimal(end, digits_of(lower, upper), signed=True) for end in (lower, upper))
     return (
-        f"{sentence(title(metric))}: no difference is shown, but {'the ratio of' if metric == 'oe_ratio' else 'that between'} {a} and {b} "
+        f"{sentence(title(metric))}: no difference is shown, but {'the ratio of' if metric == 'oe_ratio' else 'the difference between'} {a} and {b} "
         f"may lie anywhere from {least} to {most}, "
         f"so a gap beyond the tolerance of {tolerance.words} is not ruled out."
     )

@@ -47,7 +47,7 @@ def banded(predictions: Predictions, options: AuditOptions) -> Predictions:
     unknown = [name for name in options.bands if name not in predictions.attributes]
     if unknown:
         raise UserError(
-            f"{predictions.source}: bands are given for '{unknown[0]}', which is no attribute of this audit; there are {', '.join(predictions.attributes)}"
+            f"{predictions.source}: bands are given for '{unknown[0]}', which is not an attribute of this audit; there are {', '.join(predictions.attributes)}"
         )
     attributes, findings = {}, []
     for name, attribute in predictions.attributes.items():
@@ -207,7 +207,7 @@ def check_names(predictions: Predictions, options: AuditOptions) -> None:
     for role, asked in (("primary", options.primary_attributes), ("reference", tuple(options.reference))):
         for name in asked:
             if name not in names:
-                raise UserError(f"{predictions.source}: the {role} attribute '{name}' is no attribute of this audit; there are {', '.join(names)}")
+                raise UserError(f"{predictions.source}: the {role} attribute '{name}' is not an attribute of this audit; there are {', '.join(names)}")
     for name, group in options.reference.items():
         if group not in names[name].names:
-            raise UserError(f"{predictions.source}: the reference '{group}' is no group of '{name}'; there are {', '.join(names[name].names)}")
+            raise UserError(f"{predictions.source}: the reference '{group}' is not a group of '{name}'; there are {', '.join(names[name].names)}")

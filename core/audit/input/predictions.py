@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from core.audit.input.origin import Origin
 from core.errors import UserError
+from core.tables.group_names import group_order
 
 MISSING = "missing"
 
@@ -35,7 +36,7 @@ class Attribute:
     """Groups of one sensitive attribute.
 
     codes : int64 (n,), index into `names`; -1 where the value is missing.
-    names : group names, sorted; every one that the data had before rows were chosen.
+    names : group names in the order of `group_order`; every one that the data had before rows were chosen.
     edges : where a numeric attribute was cut into bands, which then stand in their order; else empty.
     """
 
@@ -50,7 +51,7 @@ class Attribute:
 
         codes, uniques = pd.factorize(np.asarray(values, dtype=object), use_na_sentinel=True)
         texts = [_text(value) for value in uniques]
-        names = tuple(sorted({text for text in texts if text is not None}))
+        names = group_order({text for text in texts if text is not None})
         place = {name: index for index, name in enumerate(names)}
         table = np.array([-1 if text is None else place[text] for text in texts] + [-1], dtype=np.int64)
         return cls(names, table[codes])

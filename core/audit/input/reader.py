@@ -22,6 +22,7 @@ from core.errors import UserError
 from core.tables import Finding, Table, read
 from core.tables.delimited import FIRST_ROW
 from core.tables.finding import listed
+from core.tables.group_names import group_order
 from core.tables.groups import group_findings, parse_merges
 from core.tables.identifiers import same_ids
 from core.tables.labels import LabelRule, apply_rule, known_positive, label_findings, rule_for
@@ -225,10 +226,10 @@ class _Columns:
         left = {t: int(n) for t, n in zip(texts, counts, strict=True) if t not in changes}
         self.group_findings += [audit_finding(f) for f in group_findings(left, name)]
         new = [changes.get(t, t) for t in texts]
-        names = sorted({t for t in new if t is not None})
+        names = group_order({t for t in new if t is not None})
         place = {t: index for index, t in enumerate(names)}
         table = np.array([*(-1 if t is None else place[t] for t in new), -1], dtype=np.int64)
-        return Attribute(tuple(names), table[codes])
+        return Attribute(names, table[codes])
 
     def codes(self, name: str) -> NDArray[np.int64]:
         """Patient codes; a row without a patient is a patient of its own, and 0007, 7 and 7.0 are one."""

@@ -8,6 +8,7 @@ from core.audit.input.banding import quantile_edges
 from core.cohort.checks.base import Check, CheckInput, counted, listed
 from core.cohort.schema import Finding
 from core.tables import column_names as usual
+from core.tables.group_names import group_label, group_order
 from core.tables.groups import group_findings
 from core.tables.numbers import parse_numbers, to_number, why_no_numbers
 
@@ -31,11 +32,11 @@ class TinyGroups(_NeedsAttribute):
         for attribute in data.roles.attributes:
             tiny, rows = [], 0
             values = data.table[attribute]
-            for group in sorted(values.dropna().unique()):
+            for group in group_order(values.dropna().unique()):
                 mine = (values == group).to_numpy()
                 positive, negative = int((data.y[mine] == 1).sum()), int((data.y[mine] == 0).sum())
                 if min(positive, negative) < MIN_PER_CLASS:
-                    tiny.append(f"{group} ({positive} positive, {negative} negative)")
+                    tiny.append(f"{group_label(attribute, str(group))} ({positive} positive, {negative} negative)")
                     rows += int(mine.sum())
             if tiny:
                 together = [g.rsplit(" (", 1)[0] for g in tiny]
@@ -120,7 +121,7 @@ class NotNumbers(Check):
     code = "not-numbers"
     title = "Columns of numbers that are not used"
     severity = "warning"
-    remedy = "Mend these cells, or convert them to one unit, to use the column."
+    remedy = "Correct these cells, or convert them to one unit, to use the column."
 
     def find(self, data: CheckInput) -> list[Finding]:
         roles = data.roles

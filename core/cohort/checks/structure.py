@@ -50,7 +50,7 @@ class PatientInTwoSplits(Check):
     severity = "error"
     remedy = (
         "A test set is never changed: rows of its patients elsewhere are set aside, and a patient in training and validation is kept in "
-        "training. Mend the split column so that patients stay whole."
+        "training. Correct the split column so that patients stay whole."
     )
 
     def applies(self, data: CheckInput) -> str | None:
@@ -193,7 +193,7 @@ class UnusableFiles(Check):
     code = "unusable-file"
     title = "Files that cannot be read safely"
     severity = "warning"
-    remedy = "Their rows are set aside. Mend or remove the files; with --strict such a cohort is refused."
+    remedy = "Their rows are set aside. Repair or remove the files; with --strict such a cohort is refused."
 
     def find(self, data: CheckInput) -> list[Finding]:
         aside = [s for s in data.set_aside if s.code == self.code]
@@ -231,7 +231,7 @@ class SplitNotUsed(Check):
     code = "split-not-used"
     title = "A column that divides the data is not used"
     severity = "warning"
-    remedy = "New splits are made. To keep the table's own, mend the column and name it (--split COL)."
+    remedy = "New splits are made. To keep the table's own, correct the column and name it (--split COL)."
 
     def applies(self, data: CheckInput) -> str | None:
         return None if data.roles.split is None else "a split column is used"
@@ -353,7 +353,7 @@ class PatientFromPath(Check):
     code = "patient-from-path"
     title = "Patients are read from paths"
     severity = "info"
-    remedy = "If the folders are no patients, name the patient column (--patient)."
+    remedy = "If the folders are not patients, name the patient column (--patient)."
 
     def applies(self, data: CheckInput) -> str | None:
         return None if (data.roles.patient_id or "").startswith(PATH_PATIENT) else "patients have a column of their own, or none"
