@@ -193,3 +193,12 @@ def test_a_handful_of_patients_know_less_of_their_spread() -> None:
     stretch = auc_comparisons._stretch(result)
     separate = result.pos.variance + result.neg.variance
     assert stretch == pytest.approx(np.clip(result.covariance[0, 0] / separate, *auc_comparisons.SHARED) * result.inflation * 6 / 4)
+
+
+def test_degrees_of_freedom_of_a_rate_count_patients_and_not_rows() -> None:
+    rng = np.random.default_rng(6)
+    y, chosen, patient = rng.random(105) < 0.4, rng.random(105) < 0.5, np.repeat(np.arange(7), 15)
+    found = group_rate_estimates(y, chosen, np.zeros(105, dtype=np.int64), 1, "selection_rate", cluster=patient)
+    assert found.df[0] <= 6
+    weighted = group_rate_estimates(y, chosen, np.zeros(105, dtype=np.int64), 1, "selection_rate", weight=np.repeat([100.0, 0.1], [5, 100]))
+    assert weighted.df[0] < 5, "five rows hold nearly all of the weight"

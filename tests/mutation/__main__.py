@@ -8,7 +8,8 @@
    Without `--full` the tests are cut off after `ENOUGH` seconds of their usual time: a survivor is then one of the quick tests.
 
 The table says how many die, with Wilson's 95 % interval for all changes, and lists survivors. The journal keeps every change that was
-tried by its text, so that a later run goes on from it; changes whose function was rewritten are tried again. Exit code 1 with
+tried by its text, so that a later run goes on from it; changes whose function was rewritten are tried again,
+as are named survivors, and with `--full` all. Exit code 1 with
 `--check` where a named change survives, or fewer than `WANTED` of the others die once explained survivors (`explained.txt`) are set aside.
 """
 
@@ -302,7 +303,7 @@ def try_named(change: Named, covered: Covered, journal: Journal, full: bool) -> 
     if source.count(change.before) != 1:
         sys.exit(f"{change.file}: the text of the named change '{change.what}' is not there exactly once any more: state it anew")
     key = digest(f"named|{change.what}|{source}")
-    if key not in journal.known:
+    if journal.known.get(key, [SURVIVED])[0] != KILLED:
         line = source[: source.index(change.before)].count("\n") + 1
         around = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.FunctionDef) and n.lineno <= line <= (n.end_lineno or 0)]
         node = min(around, key=lambda n: n.lineno)
@@ -315,10 +316,10 @@ def try_named(change: Named, covered: Covered, journal: Journal, full: bool) -> 
 
 def try_mutant(mutant: Mutant, covered: Covered, journal: Journal, full: bool) -> tuple[str, str]:
     key = digest(f"{mutant.key}|{function_text(mutant)}")
-    if key not in journal.known or (full and journal.known[key][0] == SURVIVED and journal.known[key][1] != "full"):
+    if key not in journal.known or (full and journal.known[key][0] == SURVIVED):
         tests = chosen_tests(covered, mutant, full)
         found = outcome(mutant.file, mutant.changed(), mutant.place, tests, sum(map(covered.seconds, tests)))
-        journal.add(key, mutant.key, (found[0], "full") if full and found[0] == SURVIVED else found)
+        journal.add(key, mutant.key, found)
     return journal.known[key][0], journal.known[key][1]
 
 
