@@ -22,7 +22,8 @@ STYLE = """
 line-height: 1.35; }
 [class*="st-key-block-"] [data-testid="stVegaLiteChart"] { overflow: visible; }
 /* The slider's track, which begins half a thumb inside, from end to end of the plot below it: 40 pixels are the axis's. */
-[class*="audit-slide"][class*="-over-chart"] { box-sizing: border-box; padding-left: 34px; margin-right: -3px; width: calc(100% + 3px) !important; }
+[class*="audit-slide"][class*="-over-chart"] { box-sizing: border-box; padding-left: 34px; overflow: visible; }
+[class*="audit-slide"][class*="-over-chart"] [data-testid="stSlider"] { width: calc(100% + 5px) !important; max-width: none !important; }
 .chart-key { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; font-size: .875rem; }
 .chart-key span { display: inline-flex; align-items: center; gap: .4rem; }
 .chart-key i { width: .7rem; height: .7rem; border-radius: 50%; }
