@@ -144,3 +144,8 @@ def test_influences_of_different_samples_are_refused() -> None:
     one, other = (InfluenceFunction(np.zeros(n), np.zeros(n, dtype=np.int64), None, n) for n in (3, 4))
     with pytest.raises(ValueError, match="same samples"):
         joint_covariance([one, other], [1, 1])
+
+
+def test_a_maximum_that_no_draw_reaches_has_holms_p_and_not_0() -> None:
+    found = step_down_max_t([1e-12, 0.4], np.eye(2))
+    assert found.adjusted[0] == pytest.approx(2e-12, rel=1e-6, abs=0)
