@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -25,6 +26,8 @@ HALVINGS = 50
 SMALLEST, LARGEST = -20.0, 25.0
 # Squares of what this gives are still finite.
 LARGEST_EXPONENT = 300.0
+# Critical values between which the distance of a limit from the estimate is kept from shrinking.
+CRITICAL_GRID = np.geomspace(1e-3, 1e5, 513)
 
 
 def from_scale(values: Floats, scale: Scale) -> Floats:
@@ -105,7 +108,29 @@ class ScaledDifferences:
         return np.where(np.isfinite(self.difference) & np.isfinite(b), p, np.nan)
 
     def _limits(self, critical: Floats) -> tuple[Floats, Floats]:
-        """At critical values (T,)."""
+        """At critical values (T,); never nearer to the difference than at a smaller critical value."""
+        down, up = self._arms(critical)
+        if self.groups.scale != "identity" and bool((self.correlation > 0).any()):
+            before = np.searchsorted(CRITICAL_GRID, critical, side="right")
+            pairs = np.arange(critical.size)
+            down, up = (np.maximum(arm, longest[before, pairs]) for arm, longest in zip((down, up), self._longest, strict=True))
+        d = self.difference
+        return d - down, d + up
+
+    @cached_property
+    def _longest(self) -> tuple[Floats, Floats]:
+        """The longest arms (K + 1, T) up to each of the grid's critical values, 0 before the first.
+
+        Where estimates are correlated and one of them nears its bound, the joined arm can shrink as the critical value grows:
+        a wider confidence level would then have the narrower interval.
+        """
+        arms = [self._arms(np.full(self.on_scale.df.size, critical)) for critical in CRITICAL_GRID]
+        start = np.zeros((1, self.on_scale.df.size))
+        down, up = (np.maximum.accumulate(np.concatenate([start, np.stack(side)])) for side in zip(*arms, strict=True))
+        return down, up
+
+    def _arms(self, critical: Floats) -> tuple[Floats, Floats]:
+        """How far the limits lie below and above the difference by MOVER, (T,) each."""
         a, b = self.on_scale.pairs.T
         sides = []
         for g in (a, b):
@@ -113,8 +138,7 @@ class ScaledDifferences:
             low, high = (from_scale(centre + sign * critical * se, self.groups.scale) for sign in (-1, 1))
             sides.append((np.maximum(value - low, 0.0), np.maximum(high - value, 0.0)))
         (down_a, up_a), (down_b, up_b) = sides
-        d = self.difference
-        return d - _joined(down_a, up_b, self.correlation), d + _joined(up_a, down_b, self.correlation)
+        return _joined(down_a, up_b, self.correlation), _joined(up_a, down_b, self.correlation)
 
     def _first(self, reached: Callable[[Floats], NDArray[np.bool_]]) -> Floats:
         """Smallest critical value (T,) at which something is reached, by halving; the largest where it never is."""

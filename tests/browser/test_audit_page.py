@@ -28,7 +28,7 @@ from tests.browser.widgets import (
     says,
     segment,
     tab,
-    table,
+    table_row,
     title,
     visit,
     widget,
@@ -134,7 +134,7 @@ def test_upload_map_choose_audit_read_and_take_away(empty: tuple[str, Workspace]
     choose(page, "audit-attribute", "sex")
     choose(page, "audit-metric", "AUC")
     group = document["models"]["second"]["attributes"]["sex"]["groups"]["f"]
-    row = next(cells for cells in table(page, ".st-key-evidence") if cells[:2] == ["second", "f"])
+    row = table_row(page, ".st-key-evidence", ["AUC"])
     assert any(interval(group["auc"], *group["auc_ci"]) in cell for cell in row), row
     for name in ("Summaries and chance", "Pairs of groups", "Enough data?"):
         tab(page, name)

@@ -150,6 +150,17 @@ def table(page: Any, where: str) -> list[list[str]]:
     return [[cell.inner_text() for cell in row.locator("td").all()] for row in frame.locator("table tbody tr").all()]
 
 
+def table_row(page: Any, where: str, start: list[str]) -> list[str]:
+    """The row that begins with these cells, waited for: a table that is drawn anew holds its old rows for a moment."""
+    for _ in range(40):
+        rows = table(page, where)
+        for row in rows:
+            if row[: len(start)] == start:
+                return row
+        page.wait_for_timeout(500)
+    raise AssertionError(f"no row begins with {start}: {rows}")
+
+
 def sort_by(page: Any, where: str, column: int) -> list[float]:
     """Click heads of a table until `column` rises by its numbers, as from text order it would not; returns them.
 

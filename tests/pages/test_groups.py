@@ -6,6 +6,7 @@ import pytest
 
 from core.audit import AuditOptions, Predictions, audit
 from core.charts.text import decimal, percent
+from core.report.audit_tables import groups_table
 from core.results import group_tables
 from core.store import Store
 from tests.factories import FakeWorkspace, fake_cohort
@@ -28,8 +29,8 @@ def _erm(fake: FakeWorkspace) -> str:
 def test_reads_the_audits_group_aucs(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     run = _erm(fake)
     app = calm(open_page(monkeypatch, fake.workspace.root, "groups", runs=run, attribute="sex"))
-    found = audit(_frame(fake, run, "sex"), AuditOptions(bootstrap=0, missing="exclude")).groups
-    aucs = found[(found["metric"] == "auc") & (found["attribute"] == "sex")].set_index("group")["value"]
+    found = groups_table(audit(_frame(fake, run, "sex"), AuditOptions(bootstrap=0, missing="exclude")).to_dict())
+    aucs = found[(found["metric"] == "auc") & (found["attribute"] == "sex")].set_index("group")["value"].astype(float)
     said = words(app)
     assert f"{decimal(aucs.min())} against {decimal(aucs.max())} for {aucs.idxmax()}" in said
     shown = {row["who"]: row["value"] for row in drawn(app)[0] if "who" in row}
@@ -40,9 +41,8 @@ def test_reads_the_audits_group_aucs(fake: FakeWorkspace, monkeypatch: pytest.Mo
 def test_verdict_is_the_audits(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     run = _erm(fake)
     app = calm(open_page(monkeypatch, fake.workspace.root, "groups", runs=run, attribute="skin_type"))
-    verdicts = audit(_frame(fake, run, "skin_type"), AuditOptions(bootstrap=0, missing="exclude")).verdicts
-    expected = verdicts[verdicts["metric"] == "auc"].iloc[0]
-    assert expected["reason"] in words(app)
+    found = audit(_frame(fake, run, "skin_type"), AuditOptions(bootstrap=0, missing="exclude"))
+    assert found.model().attribute("skin_type").verdict("auc").reason.removeprefix("AUC: ") in words(app)
 
 
 def test_small_group_is_reported_not_drawn(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from core.audit import AuditOptions, Predictions, audit
 from core.charts.cohort_availability import availability
 from core.charts.text import interval
 from core.cohort import load
+from core.report.audit_tables import groups_table
 from core.results import group_tables
 from core.store import Store
 from tests.factories import FakeWorkspace
@@ -42,7 +43,7 @@ def test_take_away_is_the_audits_auc(fake: FakeWorkspace, monkeypatch: pytest.Mo
     without = scores[(scores["kind"] == "without") & (scores["modality"] == "image")].set_index("sample_id")["score"]
     groups = [v if isinstance(v, str) else None for v in rows["sample_id"].map(values)]
     predictions = Predictions.build(rows["y"].to_numpy(), rows["sample_id"].map(without).to_numpy(dtype=np.float64), {"sex": groups})
-    found = audit(predictions, AuditOptions(bootstrap=0, missing="exclude")).groups
+    found = groups_table(audit(predictions, AuditOptions(bootstrap=0, missing="exclude")).to_dict())
     expected = found[(found["metric"] == "auc") & (found["group"] == "female")]["value"].iloc[0]
     shown = [row["value"] for rows in drawn(app) for row in rows if row.get("step") == "without image" and row.get("group") == "female"]
     assert shown and all(value == pytest.approx(expected, abs=1e-9) for value in shown)

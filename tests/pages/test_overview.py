@@ -68,6 +68,7 @@ def test_the_next_step_follows_what_is_there(monkeypatch: pytest.MonkeyPatch, wo
 
 
 def test_what_a_training_warned_of_is_said_there_and_under_train(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    monkeypatch.setattr(state, "REFRESH_SECONDS", 0.0)
     cohort = fake_cohort(workspace, patients=80)
     run = RunFolder(workspace.runs / fake_run(workspace, cohort, epochs=2))
     assert "stopped learning" not in words(calm(open_page(monkeypatch, workspace.root, "overview")))

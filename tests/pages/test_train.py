@@ -23,7 +23,7 @@ from tests.pages.small import small_cohort
 def no_worker(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Nothing is trained here: asking for a worker is only noted."""
     started: list[str] = []
-    monkeypatch.setattr(queue.processes, "start", lambda *arguments: started.append(str(arguments)))
+    monkeypatch.setattr(queue.own_processes, "start", lambda *arguments: started.append(str(arguments)))
     return started
 
 

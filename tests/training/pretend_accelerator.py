@@ -66,7 +66,7 @@ def pretend(mode: FakeTensorMode) -> None:
     nn.Module.to = moved  # type: ignore[method-assign, assignment]
     Data.label_counts = lambda self, n: torch.ones(len(self.groups), n, device=self.device)  # type: ignore[method-assign, misc]
     probe_module.selected = lambda mask: torch.arange(4, device=mask.device)
-    for module in (arithmetic, sys.modules["core.methods.adversarial"]):
+    for module in (arithmetic, sys.modules["core.methods.adversarial"], sys.modules["core.methods.mla"]):
         module.drawn_seed = lambda source: 1  # type: ignore[attr-defined]
 
 

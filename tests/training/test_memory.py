@@ -61,7 +61,7 @@ class Loop:
         self.probe.measure()
         outputs = self.evaluator.run(data.rows["validation"])
         loss, modality_losses, _ = meter.read()
-        engine.method.on_epoch_end(EpochView(self.epoch, loss, modality_losses, float(outputs.loss()), outputs.modality_losses(), outputs))
+        engine.method.on_epoch_end(EpochView(self.epoch, loss, modality_losses, float(outputs.loss()), outputs.modality_losses(), lambda: outputs))
         self.telemetry.rows()
         self.probe.rows()
         self.epoch += 1

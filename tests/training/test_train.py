@@ -14,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 from core.errors import UserError
 from core.methods.base import REGISTRY, Card, Method, Step
+from core.training import checkpoint
 from core.training.presets import make_spec
 from core.training.spec import TrainSpec
 from core.training.train import train
@@ -126,7 +127,7 @@ def test_a_checkpoint_holds_tensors_only_and_belongs_to_its_specification(tmp_pa
     path = tmp_path / "checkpoint.pt"
     cohort = SyntheticCohort(n=40)
     trained(cohort, a_spec(epochs=1), checkpoint=path)
-    assert torch.load(path, weights_only=True)["epoch"] == 1
+    assert set(torch.load(path, weights_only=True)) == {"format", "spec", "state", "vectors"} and checkpoint.load(path, a_spec(epochs=1))["epoch"] == 1
     with pytest.raises(UserError, match="another run specification"):
         trained(cohort, a_spec(epochs=2), resume=path)
     path.write_bytes(b"no checkpoint")
