@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from core.errors import UserError
 from core.models.encoders.base import Backbone
-from core.models.encoders.pretrained import IMAGENET, Normalise, Preprocessing, first_line, last_layer, need
+from core.models.encoders.pretrained import IMAGENET, ImageModel, Normalise, Preprocessing, first_line, need
 
 EXTRA = "encoders"
 RANK = 8
@@ -25,7 +25,7 @@ UNLOADABLE = (OSError, RuntimeError, ValueError, KeyError)
 B = TypeVar("B", bound=Backbone)
 
 
-class LibraryImage(Backbone):
+class LibraryImage(ImageModel):
     """A model from pixels to pooled features (N, width), with its own preprocessing."""
 
     def __init__(self, model: nn.Module, preprocessing: Preprocessing) -> None:
@@ -33,18 +33,6 @@ class LibraryImage(Backbone):
         self.model = model
         self.normalise = Normalise(preprocessing.statistics, preprocessing.size)
         self.width = self._width(preprocessing.size or 224)
-
-    @torch.no_grad()
-    def _width(self, edge: int) -> int:
-        training = self.model.training
-        self.model.eval()
-        width = self(torch.zeros(1, 3, edge, edge, dtype=torch.uint8)).shape[1]
-        self.model.train(training)
-        return int(width)
-
-    @property
-    def last_block(self) -> nn.Module:
-        return last_layer(self.model)
 
     def forward(self, pixels: Tensor) -> Tensor:
         features: Tensor = self.model(self.normalise(pixels))

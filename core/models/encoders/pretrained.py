@@ -74,19 +74,10 @@ class Preprocessing:
     size: int | None = None
 
 
-class HuggingFaceImage(Backbone):
-    """A vision model's pooled output; without a pooler its first token, or the mean of a feature map over space.
+class ImageModel(Backbone):
+    """An image model of another library, `model`, that gives features (N, width) of pixels; its width is seen on one empty image."""
 
-    Of a model for images and text (CLIP, SigLIP) the vision part is taken.
-    """
-
-    def __init__(self, model: Any, preprocessing: Preprocessing = Preprocessing()) -> None:
-        super().__init__()
-        self.model = getattr(model, "vision_model", model)
-        size = getattr(self.model.config, "image_size", None)
-        edge = size if isinstance(size, int) else preprocessing.size
-        self.normalise = Normalise(preprocessing.statistics, edge)
-        self.width = self._width(edge or LEAST_PIXELS)
+    model: nn.Module
 
     @torch.no_grad()
     def _width(self, edge: int) -> int:
@@ -100,6 +91,21 @@ class HuggingFaceImage(Backbone):
     @property
     def last_block(self) -> nn.Module:
         return last_layer(self.model)
+
+
+class HuggingFaceImage(ImageModel):
+    """A vision model's pooled output; without a pooler its first token, or the mean of a feature map over space.
+
+    Of a model for images and text (CLIP, SigLIP) the vision part is taken.
+    """
+
+    def __init__(self, model: Any, preprocessing: Preprocessing = Preprocessing()) -> None:
+        super().__init__()
+        self.model = getattr(model, "vision_model", model)
+        size = getattr(self.model.config, "image_size", None)
+        edge = size if isinstance(size, int) else preprocessing.size
+        self.normalise = Normalise(preprocessing.statistics, edge)
+        self.width = self._width(edge or LEAST_PIXELS)
 
     def forward(self, pixels: Tensor) -> Tensor:
         output = self.model(pixel_values=self.normalise(pixels))
