@@ -166,7 +166,6 @@ def sort_by(page: Any, where: str, column: int) -> list[float]:
 
     The heads are drawn on a canvas, so their places are tried from the left. AssertionError when no head sorts the column so.
     """
-    from playwright.sync_api import TimeoutError as NotYet
 
     frame = page.locator(f"{where} {FRAME}").first
     frame.scroll_into_view_if_needed()
@@ -174,9 +173,10 @@ def sort_by(page: Any, where: str, column: int) -> list[float]:
     # The menu of a table lies over the right end of its heads.
     for x in range(12, int(box["width"]) - 12, 28):
         page.mouse.click(box["x"] + x, box["y"] + 14)
-        try:
-            page.wait_for_function(RISES, arg=[f"{where} {FRAME}", column], timeout=400)
-        except NotYet:
+        # The grid sorts within the click and draws in the next frame; nothing is waited for by the clock.
+        page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        settle(page, PATIENCE)
+        if not page.evaluate(RISES, [f"{where} {FRAME}", column]):
             continue
         return [float(row[column]) for row in table(page, where)]
     raise AssertionError(f"no head sorts column {column} by its numbers")
