@@ -55,6 +55,6 @@ def _covariance(estimates: Sequence[GroupEstimates]) -> Floats:
 
 
 def _factor(covariance: Floats) -> Floats:
-    """F with F @ F.T = covariance, whatever its rank."""
+    """The symmetric root, whatever the rank: unlike a basis of eigenvectors, rounding and signs cannot turn it."""
     values, vectors = np.linalg.eigh(covariance)
-    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)), dtype=np.float64)
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T, dtype=np.float64)

@@ -179,7 +179,7 @@ class Store:
         return self._frame(
             "SELECT run_id, md5(string_agg(sample_id || chr(31) || y, chr(30) ORDER BY position)) AS samples, list(score ORDER BY position) AS score"
             " FROM predictions WHERE run_id IN (SELECT unnest(?::VARCHAR[])) AND split = ? AND score IS NOT NULL AND NOT isnan(score) AND "
-            "y IS NOT NULL GROUP BY run_id",
+            "y IS NOT NULL GROUP BY run_id ORDER BY run_id",
             [_many(run_ids), split],
         )
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from playwright.sync_api import TimeoutError
 
 from core.report.bundle import render
 from tests.browser.test_accessibility import RULES, RUN
@@ -32,12 +34,22 @@ def _scrolled(page: Any, file: str) -> None:
     page.wait_for_function(DRAWN, timeout=PATIENCE)
 
 
+def _pointed_at(page: Any, mark: Any) -> None:
+    """The pointer rests on the mark until its words show: a scroll that is still on its way hides them, and they come back with the next move."""
+    for _ in range(20):
+        page.mouse.move(1, 1)
+        mark.hover(force=True)
+        with suppress(TimeoutError):
+            page.wait_for_selector(".tip:not([hidden])", timeout=PATIENCE / 20)
+            return
+    page.wait_for_selector(".tip:not([hidden])", timeout=1)
+
+
 def test_charts_answer_the_pointer_and_a_print_shows_the_drawing(page: Any, file: str) -> None:
     _scrolled(page, file)
     mark = page.locator(".live .mark-symbol path").first
     mark.scroll_into_view_if_needed()
-    mark.hover(force=True)
-    page.wait_for_selector(".tip:not([hidden])", timeout=PATIENCE)
+    _pointed_at(page, mark)
     assert "<img src=x onerror=alert(1)>" in page.inner_text(".tip"), "a group's name is text in it"
     first = "document.querySelector('.drawn > svg')"
     assert page.evaluate(f"getComputedStyle({first}).display") == "none"

@@ -41,8 +41,12 @@ class Claims:
         self._audits: tuple[tuple[ModelAudit, ...], ...] = ()
 
     def hold(self, models: tuple[ModelAudit, ...]) -> None:
-        """Models that are looked at together with those held already; models of one call judge the same samples."""
-        self._audits += (models,)
+        """Models that are looked at together with those held already; models of one call judge the same samples.
+
+        They are held in the order of their names, so that the simulated corrections are the same in whatever order models and attributes come.
+        """
+        audits = (*self._audits, tuple(sorted(models, key=lambda model: model.model)))
+        self._audits = tuple(sorted(audits, key=lambda held: held[0].model if held else ""))
 
     def primary(self, attribute: AttributeAudit, metric: str) -> bool:
         """Whether the tests of this metric by this attribute were declared."""
@@ -117,7 +121,7 @@ class Claims:
     def _members(self, primary: bool) -> Iterator[tuple[int, AttributeAudit, Comparisons]]:
         """(place of the audit, attribute, its comparisons by one metric) of everything in a family."""
         for place, models in enumerate(self._audits):
-            for attribute in (a for m in models for a in m.attributes):
+            for attribute in (a for m in models for a in sorted(m.attributes, key=lambda own: own.name)):
                 for metric in TESTED:
                     if self.primary(attribute, metric) == primary and (found := comparisons(attribute, metric)) is not None:
                         yield place, attribute, found
