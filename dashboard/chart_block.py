@@ -65,7 +65,7 @@ def _alt(figure: Figure, panel: Panel) -> str:
 def _below(figure: Figure, key: str) -> None:
     """Note on the left, table and downloads on the right."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"below-{key}"):
-        st.caption(md(figure.note) if figure.note else " ", width="stretch")
+        st.caption(md(" ".join(part for part in (figure.hint, figure.note) if part)) or " ", width="stretch")
         with st.popover("Table", icon=":material/table:", type="tertiary", on_change="rerun", key=f"table-{key}") as table:
             if table.open:
                 shown = figure.data[list(figure.table)].rename(columns=figure.table) if figure.table else figure.data
