@@ -25,7 +25,7 @@ from core.report.runs_cohort import patients_section
 from core.report.runs_curves import curves_section
 from core.report.runs_disclosure import disclosure
 from core.report.runs_summary import again_section, limits_section, summary_section
-from core.report.runs_view import View
+from core.report.runs_view import View, with_limits
 from core.report.terms import glossary_section
 from core.results import group_tables
 from core.results.answers import gradients_answer, groups_answer, modalities_answer
@@ -206,7 +206,7 @@ def _groups(view: View, everybody: pd.DataFrame, by_group: pd.DataFrame, verdict
             "why": verdicts["reason"],
         }
     )
-    blocks.append(TableBlock("verdicts", "Is the gap real?", verdicts.drop(columns="pair"), words))
+    blocks.append(TableBlock("verdicts", "Is the gap real?", with_limits(verdicts), words))
     said = (shown.words(sentence), shown.words(detail)) if shown.limit else (sentence, detail)
     return Section(contents.by_attribute(view.attribute, real=True), said[0], tuple(blocks), (said[1],) if said[1] else (), tag=word or "")
 

@@ -94,3 +94,10 @@ class View:
             verdicts = verdicts.assign(reason=verdicts["reason"].map(self.shown.words))
         known = self.shown.visible(frame)
         return known[known["group"].isna()], known[known["group"].notna()], verdicts
+
+
+def with_limits(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Verdicts with the difference that each speaks of, and its simultaneous interval, as numbers: difference, low, high; missing where none may be shown."""
+    pairs = [pair if isinstance(pair, dict) else {} for pair in verdicts["pair"]]
+    numbers = {name: pd.Series([pair.get(name) for pair in pairs], index=verdicts.index, dtype="float64") for name in ("difference", "low", "high")}
+    return verdicts.drop(columns="pair").assign(**numbers)
