@@ -50,7 +50,8 @@ with place:
     if seeds is None:
         told = view.memoised("gradients-answer", lambda: gradients_answer(telemetry, view, (1, last)))
     else:
-        told = view.memoised_over_cohort(f"gradients-answer over seeds {list(seeds.names)}", lambda: answer_over(seeds))
+        over = seeds
+        told = view.memoised_over_cohort(f"gradients-answer over seeds {list(over.names)}", lambda: answer_over(over))
     answer(*told, terms=("cosine", "share_negative", "relative_update"))
 other_attribute_note(view, "Gradients of single groups are those of the attribute that a run was trained for.")
 known = state.attributes(view.cohort_id)

@@ -9,8 +9,8 @@ import pandas as pd
 
 from core.charts import grammar as alt
 from core.charts.figure import Figure, Panel, Width, nothing
-from core.charts.many_groups import MOST_COLOURS
 from core.charts.group_names import group_label, group_order
+from core.charts.many_groups import MOST_COLOURS
 from core.charts.text import count, listing, percent, plural, positives
 from core.charts.theme import Look
 
