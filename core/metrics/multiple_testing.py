@@ -126,8 +126,11 @@ def _simulated_maxima(loadings: Floats, threshold: Floats, alpha: float, seed: i
         np.maximum.accumulate(deviates, axis=1, out=deviates)
         exceeding += (deviates[:, ::-1] >= threshold).sum(axis=0)
         largest.append(deviates[:, -1].copy())
-    critical = np.quantile(np.concatenate(largest), 1 - alpha)
-    return (exceeding + 1) / (draws + 1), float(2 * ndtr(-critical))
+    # The simulated maximum that a deviate must pass for its own adjusted p, one exceedance added, to fall below alpha: limits
+    # drawn at a quantile next to it excluded 0 in one comparison of 11,000 whose adjusted p was just above alpha.
+    allowed = int((np.arange(1, draws + 1) / (draws + 1) < alpha).sum())
+    critical = np.partition(np.concatenate(largest), draws - allowed)[draws - allowed] if allowed else np.inf
+    return (exceeding + 1) / (draws + 1), float(2 * ndtr(-float(critical)))
 
 
 def compatible_interval(low: ArrayLike, high: ArrayLike, difference: ArrayLike, rejected: ArrayLike) -> tuple[Floats, Floats]:

@@ -58,6 +58,13 @@ class CohortSettings:
         """One value for each group, (G,)."""
         return np.broadcast_to(np.asarray(values, dtype=np.float64), len(self.sizes))
 
+    def unequal_share(self) -> Floats:
+        """1 plus the squared coefficient of variation of what a patient counts, (G,): Kish's (1965) loss of effective patients."""
+        rows = self.rows if isinstance(self.rows, tuple) and not _is_range(self.rows) else (self.rows,) * len(self.sizes)
+        ends = np.array([(r, r) if isinstance(r, int) else r for r in rows], dtype=np.float64)
+        mean, variance = ends.mean(axis=1), (np.square(ends[:, 1] - ends[:, 0] + 1) - 1) / 12
+        return np.asarray((1 + variance / mean**2) * (1.5 if self.weighted else 1.0))
+
     def areas(self, model: int = 0) -> Floats:
         """True AUC of every group under a model, (G,)."""
         return self.of_groups(self.auc if model == 0 or self.other_auc is None else self.other_auc)

@@ -53,8 +53,7 @@ class Study:
             if self.compared:
                 for key, hit in _models(made, options, known):
                     hits[key].append(hit)
-        careful = {metric: stated_exception(self.cohort, self.threshold, metric) for metric in {of.split(" ")[0] for _, of in hits}}
-        lines = [self._line(part, of, held, careful[of.split(" ")[0]]) for (part, of), held in hits.items()]
+        lines = [self._line(part, of, held) for (part, of), held in hits.items()]
         rate = np.array([d for d in discoveries if d is not None])
         if rate.size:
             lines.append(
@@ -70,7 +69,8 @@ class Study:
             )
         return lines
 
-    def _line(self, part: str, of: str, held: list[bool], careful: str | None) -> Line:
+    def _line(self, part: str, of: str, held: list[bool]) -> Line:
+        careful = stated_exception(self.cohort, self.threshold, of.split(" ")[0], part.startswith("coverage of a paired difference"))
         low: float | None
         high: float | None
         if part.startswith("size"):

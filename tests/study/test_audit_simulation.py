@@ -16,7 +16,7 @@ from core.cli import main
 from core.metrics.multiple_testing import MaxT
 from core.study.audit_cohorts import CohortSettings, simulate_cohort
 from core.study.audit_equivalence import BOUNDARIES, UNSTUDIED, Boundary, boundary
-from core.study.audit_exceptions import CLUSTERS, DISCRETE, EDGE, stated_exception
+from core.study.audit_exceptions import CLUSTERS, DISCRETE, EDGE, JOINED, stated_exception
 from core.study.audit_families import FAMILIES, Family
 from core.study.audit_intervals import Study
 from core.study.audit_pairs import PairSetting
@@ -120,6 +120,20 @@ def test_a_broken_promise_is_seen_and_an_exception_is_stated() -> None:
     assert stated_exception(CohortSettings((600, 40), 0.1, 0.95), 0.35, "auc") == EDGE
     assert stated_exception(CohortSettings((600, 40), 0.1, 0.8), 0.35, "tpr") == DISCRETE
     assert stated_exception(CohortSettings((9, 40), 0.4, 0.8, rows=20), 0.35, "auc") == CLUSTERS
+    unequal = CohortSettings((120, 90), 0.36, 0.84, rows=(1, 3), weighted=True)
+    assert stated_exception(unequal, 0.35, "auc") is None and stated_exception(unequal, 0.35, "auc", paired=True) == JOINED
+    assert stated_exception(CohortSettings((120, 90), 0.36, 0.84), 0.35, "auc", paired=True) is None
+
+
+def test_unequal_patients_count_as_fewer() -> None:
+    """Kish's loss, against what a large drawn cohort counts."""
+    settings = CohortSettings((30_000, 30_000), rows=((1, 3), (2, 2)), weighted=True)
+    made = simulate_cohort(np.random.default_rng(1), settings)
+    assert made.patient is not None and made.weights is not None
+    counted = np.bincount(made.patient, weights=made.weights)
+    for g, expected in enumerate(settings.unequal_share()):
+        own = counted[np.unique(made.patient[made.attributes["group"].codes == g])]
+        assert np.mean(np.square(own)) / np.mean(own) ** 2 == pytest.approx(expected, rel=0.03)
 
 
 def test_a_stopped_study_goes_on_and_its_table_is_read_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
