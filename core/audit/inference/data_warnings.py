@@ -11,7 +11,6 @@ from core.audit.estimates.group_estimates import MetricTable
 from core.audit.estimates.grouping import Grouping
 from core.audit.estimates.scored import Scored
 from core.audit.inference.pairwise import MAX_PAIRED_GROUPS
-from core.audit.inference.selection_findings import extreme_selection
 from core.audit.input.predictions import AuditFinding, Predictions
 from core.audit.options import AuditOptions
 from core.audit.wording import decimal
@@ -23,6 +22,9 @@ LEAK_AUC = 0.999
 LEAK_ROWS = 20
 WRONG_WAY_Z = 4.0
 """Standard errors below an AUC of one half from which chance no longer explains it."""
+# Share of the class that an operating point should select (or leave out) at the least for the rates at it to mean something.
+LEAST_SHARE = 0.1
+REMEDY = "--target sensitivity=.9 or --target selection_rate=.1, or --threshold X nearer to the scores"
 
 
 def of_model(model: ModelAudit) -> tuple[AuditFinding, ...]:
@@ -114,3 +116,27 @@ def unused_weights(predictions: Predictions) -> tuple[AuditFinding, ...]:
         return ()
     message = "weights are taken as sampling weights: rows of larger weight stand for more people, and errors grow with how unequal they are"
     return (AuditFinding("weights", "info", message, len(predictions)),)
+
+
+def extreme_selection(data: Scored) -> tuple[AuditFinding, ...]:
+    """A warning where fewer rows are selected than a tenth of the positives, or fewer left out than a tenth of the negatives.
+
+    A threshold of .5 on a disease of 1 % selects 8 of 40,000: whatever is said of rates there is said of these 8. Empty
+    without an operating point or where a class is absent.
+    """
+    if data.decision is None:
+        return ()
+    n, selected, positives = data.y.size, int(np.count_nonzero(data.decision)), int(np.count_nonzero(data.y))
+    if not 0 < positives < n:
+        return ()
+    where = "the operating point" if data.threshold is None else f"the threshold of {data.threshold:.4g}"
+    if selected < LEAST_SHARE * positives:
+        chosen = f"{selected:,} of {n:,} rows" if selected else f"none of {n:,} rows"
+        message = f"{data.model}: {where} selects {chosen}, though {positives:,} are positive: rates at it say next to nothing about the model"
+        return (AuditFinding("nearly_nobody_selected", "warning", message, selected, REMEDY),)
+    left, negatives = n - selected, n - positives
+    if left < LEAST_SHARE * negatives:
+        rest = f"all but {left:,} of {n:,} rows" if left else f"all {n:,} rows"
+        message = f"{data.model}: {where} selects {rest}, though {negatives:,} are negative: rates at it say next to nothing about the model"
+        return (AuditFinding("nearly_everybody_selected", "warning", message, left, REMEDY),)
+    return ()
