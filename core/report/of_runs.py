@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +23,7 @@ from core.report import contents, paper_tables
 from core.report.document import ChartBlock, Report, Section, TableBlock, charts
 from core.report.guidelines import checklist_section
 from core.report.runs_cohort import patients_section
-from core.report.runs_curves import curves_section
+from core.report.runs_curves import curves_section, shown_by
 from core.report.runs_disclosure import disclosure
 from core.report.runs_summary import again_section, limits_section, summary_section
 from core.report.runs_view import View, with_limits
@@ -94,29 +95,32 @@ def runs_report(
         _gradients(view),
         _settings(runs),
         limits_section(runs, groups, methods, shown),
-        checklist_section(_evidence(cohort, attribute), answers or {}),
+        checklist_section(_evidence(cohort, attribute) | shown_by(sections), answers or {}),
         again_section(runs, cohort.cohort_id, made),
         glossary_section(TERMS),
     ]
-    facts = (
-        ("Cohort", cohort.name),
-        ("Patients", count(cohort.n_patients)),
-        ("Samples", count(cohort.n)),
-        ("Modalities", ", ".join(view.modalities)),
-        ("Compared by", attribute or "no attribute"),
-        ("Runs", count(len(runs))),
-        *((("Drawn", view.note),) if view.note else ()),
-        *((("Not shown", shown.note),) if shown.note else ()),
-    )
     return Report(
         name=name,
         title=f"Comparison of {plural(len(runs), 'run')} on {cohort.name}",
         subtitle=listing(list(names.values()), 8),
         created=(created or now()).strftime("%Y-%m-%d %H:%M"),
-        facts=facts,
+        facts=_facts(view),
         sections=tuple(sections),
         provenance={"cohort_id": cohort.cohort_id, "runs": made},
         data={"answers": dict(answers or {}), "suppressed_below": shown.limit or None},
+    )
+
+
+def _facts(view: View) -> tuple[tuple[str, str], ...]:
+    return (
+        ("Cohort", view.cohort.name),
+        ("Patients", count(view.cohort.n_patients)),
+        ("Samples", count(view.cohort.n)),
+        ("Modalities", ", ".join(view.modalities)),
+        ("Compared by", view.attribute or "no attribute"),
+        ("Runs", count(len(view.runs))),
+        *((("Drawn", view.note),) if view.note else ()),
+        *((("Not shown", view.shown.note),) if view.shown.note else ()),
     )
 
 
@@ -258,7 +262,9 @@ def _gradients(view: View) -> Section:
     last = int(trained.max()) + 1
     marked = (max(1, last - 2), last)
     figure = gradients.conflict(telemetry, names, view.modalities, view.groups, marked)
-    blocks: list[ChartBlock | TableBlock] = [*charts(("conflict", figure), ("magnitude", gradients.magnitudes(telemetry, names, view.modalities)))]
+    blocks: list[ChartBlock | TableBlock] = [
+        *charts(("conflict", replace(figure, columns=min(2, figure.columns))), ("magnitude", gradients.magnitudes(telemetry, names, view.modalities)))
+    ]
     if attribute is not None:
         blocks += charts(("magnitude_groups", group_magnitudes(gradients.prepared(telemetry, names), names, attribute)))
     bend = _last(telemetry[(telemetry["name"] == CURVATURE) & telemetry["value"].notna()])

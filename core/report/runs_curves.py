@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -33,6 +34,13 @@ def curves_section(view: View) -> Section | None:
         return None
     note = "Curves: one training of each method, the first" + (f"; net benefit and scores of the first {BY_GROUP}." if len(view.curved) > BY_GROUP else ".")
     return Section(contents.CURVES, "", (*drawn, *cells), (note,) if drawn else ())
+
+
+def shown_by(sections: Sequence[Section]) -> dict[str, str]:
+    """Items of guidelines that this section answers, where it is there: key of the evidence -> where it stands."""
+    blocks = {block.name for section in sections if section.title == contents.CURVES for block in section.blocks}
+    told = {"calibration": "calibration", "two_by_two": "two_by_two", "threshold": "two_by_two"}
+    return {key: f"“{contents.CURVES}”" for key, block in told.items() if block in blocks}
 
 
 def _curves(view: View) -> list[ChartBlock]:
