@@ -23,6 +23,7 @@ from core.cohort.schema import Roles, validate
 from core.cohort.sources import ImageSource, Unreadable, open_source
 from core.errors import UserError
 from core.tables.crossing import crossed_name
+from core.tables.numbers import to_number
 from core.tables.splits import folds
 from dashboard import state
 from dashboard.draft import TABLES, Draft, readable_roots
@@ -270,9 +271,24 @@ def _division(draft: Draft, table: pd.DataFrame, roles: Roles, guessed: Roles | 
             "Keep rows together by", sites, index=sites.index(guessed.site) if guessed and guessed.site in sites else 0, key=f"site-{draft.token}", width=320,
             help="Besides the patient: a hospital or scanner whose rows must lie in one split, so that results speak of new ones.",
         )  # fmt: skip
+    weights = _weights(draft, table, roles, guessed)
     fold = how.removeprefix("of the column ") if how.startswith("of the column ") else None
     made = int(how.rsplit(" ", 1)[1]) if how.startswith("made here") else 0
-    return replace(roles, folds=made, fold=fold, site=None if site == "none" else site)
+    return replace(roles, folds=made, fold=fold, site=None if site == "none" else site, weights=weights)
+
+
+def _weights(draft: Draft, table: pd.DataFrame, roles: Roles, guessed: Roles | None) -> str | None:
+    """The column of sampling weights, where one is chosen; asked only where some column could be one."""
+    numbers = [c for c in table.columns if c not in (roles.label, roles.split, roles.patient_id, roles.sample_id) and to_number(table[c]) is not None]
+    if not numbers:
+        return None
+    usual = guessed.weights if guessed else None
+    choices = ["none", *numbers]
+    chosen = st.selectbox(
+        "Sampling weights", choices, index=choices.index(usual) if usual in choices else 0, key=f"weights-{draft.token}", width=320,
+        help="A column that says how many patients a row stands for. Results are judged by it; training does not use it.",
+    )  # fmt: skip
+    return None if chosen == "none" else chosen
 
 
 def _groups(draft: Draft, table: pd.DataFrame, roles: Roles, guessed: Roles | None) -> Roles:

@@ -122,6 +122,9 @@ def context_bar(choose_runs: bool = True) -> View | None:
         chosen = _choose(store, finished, runs_of.usual_runs(store, cohort_id, attribute), notes) if choose_runs else list(finished["run_id"])
     address.record({"cohort": cohort_id, "attribute": attribute or "", **({"runs": ",".join(chosen)} if choose_runs else {})})
     _notice(notes, (cohort_id, attribute, tuple(chosen) if choose_runs else ()))
+    weights = memoised(store, ("weights", cohort_id), lambda: store.sampling_weights(cohort_id))
+    if weights is not None:
+        st.caption(f"Test results count every sample by its sampling weight (column {md(weights.name)}); training and its telemetry do not.")
     row = cohorts.set_index("cohort_id").loc[cohort_id]
     return View(
         store=store,

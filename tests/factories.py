@@ -86,10 +86,11 @@ def fake_cohort(
     name: str = "Fake clinic",
     seed: int = 0,
     pixels: int = 8,
+    weighted: bool = False,
 ) -> FakeCohort:
     """Write a cohort folder: manifest, table, findings, arrays and which modalities are present.
 
-    `pixels`: edge of made-up images, as ingestion keeps them from 8 on.
+    `pixels`: edge of made-up images, as ingestion keeps them from 8 on. `weighted`: with a column of sampling weights, `w`.
 
     `modalities` may map names to kinds (default: the first an image, the others tabular).
     """
@@ -109,10 +110,12 @@ def fake_cohort(
         columns[attribute] = values[patient]
     for modality, kind in kinds.items():
         columns[f"{modality}_column"] = _column(rng, modality, kind, n)
+    if weighted:
+        columns["w"] = rng.gamma(2.0, 0.5, n)
     table = pd.DataFrame(columns)
     roles = Roles(
         sample_id="sample_id", patient_id="patient_id", label="label", positive="1", split="split", attributes=tuple(attributes),
-        modalities=tuple(Modality(m, kind, (f"{m}_column",)) for m, kind in kinds.items()), dropped=(),
+        modalities=tuple(Modality(m, kind, (f"{m}_column",)) for m, kind in kinds.items()), dropped=(), weights="w" if weighted else None,
     )  # fmt: skip
     cohort_id = hashlib.sha256(json.dumps([roles.to_dict(), n, seed, name]).encode()).hexdigest()[:12]
     folder = workspace.cohorts / cohort_id

@@ -83,6 +83,9 @@ def _label_and_splits(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--fold", metavar="COL", help="column with the table's own folds, for cross-validation")
     parser.add_argument("--site", metavar="COL", help="column whose rows of one value stay in one split and one fold, such as the hospital")
+    parser.add_argument(
+        "--weights", metavar="COL", help="column of sampling weights, by which results are judged (training does not use them); '' leaves a guessed one out"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -170,6 +173,7 @@ def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None, dict[str
         args.folds,
         args.fold,
         args.site,
+        args.weights,
     )
     if not any(f not in (None, [], ()) for f in flags):
         return None, None, None
@@ -182,10 +186,18 @@ def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None, dict[str
         frame, source, label=args.label, positive=any_but_first(classes) if classes else args.positive,
         uncertain=args.uncertain or "exclude", blank=args.blank or "exclude", sample_id=args.id,
         patient_id=args.patient or joined.stacked_by, split=args.split, attributes=args.attribute, modalities=modalities,
-        dropped=args.drop, layout=args.layout, fold=args.fold, site=args.site,
+        dropped=args.drop, layout=args.layout, fold=args.fold, site=args.site, weights=args.weights or None,
     )  # fmt: skip
     return (
-        replace(guess.roles, merge=tuple(args.merge), bins=tuple(args.bins), classes=classes, cross=tuple(args.cross), folds=_folds(args)),
+        replace(
+            guess.roles,
+            merge=tuple(args.merge),
+            bins=tuple(args.bins),
+            classes=classes,
+            cross=tuple(args.cross),
+            folds=_folds(args),
+            weights=None if args.weights == "" else guess.roles.weights,
+        ),
         None,
         guess.reasons,
     )
@@ -246,6 +258,7 @@ def _on_manifest(args: argparse.Namespace, modalities: list[Modality]) -> tuple[
         folds=_folds(args) or (0 if args.fold else roles.folds),
         fold=args.fold or (None if args.folds else roles.fold),
         site=args.site or roles.site,
+        weights=roles.weights if args.weights is None else args.weights or None,
     ), name
 
 

@@ -192,6 +192,12 @@ class Cohort:
         """
         return {m.name: self.array(m.name, size) for m in self.roles.modalities}
 
+    @cached_property
+    def sampling_weights(self) -> NDArray[np.float64] | None:
+        """(n,) by which results are judged, in row order; None where the roles name no column of them."""
+        column = self.roles.weights
+        return None if column is None else self.table[stored_name(column)].to_numpy(dtype=np.float64)
+
     def array(self, name: str, size: int | None = None) -> Any:
         """One modality of `arrays`."""
         modality = self.modality(name)

@@ -69,6 +69,7 @@ def guess_roles(
     layout: str | None = None,
     fold: str | None = None,
     site: str | None = None,
+    weights: str | None = None,
 ) -> RoleGuess:
     """`propose_roles`, refusing where something has to be answered.
 
@@ -79,7 +80,7 @@ def guess_roles(
     """
     guess = propose_roles(
         table, files, fixed=fixed, label=label, positive=positive, uncertain=uncertain, blank=blank, sample_id=sample_id, patient_id=patient_id, split=split,
-        attributes=attributes, modalities=modalities, dropped=dropped, layout=layout, fold=fold, site=site,
+        attributes=attributes, modalities=modalities, dropped=dropped, layout=layout, fold=fold, site=site, weights=weights,
     )  # fmt: skip
     if guess.question is not None:
         raise UserError(guess.question)
@@ -119,6 +120,7 @@ def propose_roles(
     layout: str | None = None,
     fold: str | None = None,
     site: str | None = None,
+    weights: str | None = None,
 ) -> RoleGuess:
     """Guess the roles of all columns that are not given.
 
@@ -139,9 +141,9 @@ def propose_roles(
         dropped = [*dropped, *(c for c in repeats if c is not None and c != label)]
     given = {"label": label, "sample id": sample_id, "patient id": patient_id, "split": split or None}
     attributes, named = list(attributes), tuple(modalities)
-    _require(table, [*given.values(), fold, site, *attributes, *dropped, *(c for m in named for c in m.columns)])
+    _require(table, [*given.values(), fold, site, weights, *attributes, *dropped, *(c for m in named for c in m.columns)])
     work = _Guess(table, files)
-    _take_given(work, given | {"fold": fold}, attributes, named, dropped)
+    _take_given(work, given | {"fold": fold, "sampling weight": weights}, attributes, named, dropped)
     if site is not None and site not in work.parts:
         work.take(site, "site", "as given; its rows stay in one split")
     work.special(no_split=split == "")
@@ -166,6 +168,7 @@ def propose_roles(
         blank=blank,
         fold=fold,
         site=site,
+        weights=work.column("sampling weight"),
     )
     return RoleGuess(roles, work.reasons, _parts(roles, table.columns), question)
 
@@ -227,6 +230,8 @@ class _Guess:
                 lambda c: bool(table[c].nunique() == 2 or known_positive(table[c].unique()) is not None),
                 "its name says label and its values are a known pair, or two",
             )
+        if self.column("sampling weight") is None:
+            self._by_name("sampling weight", usual.WEIGHTS, lambda c: to_number(table[c]) is not None, "its name says sampling weight and it holds numbers")
         if self.column("split") is None and not no_split:
             words = [c for c in self.free() if self._is_split(c)]
             named = [c for c in words if tidy(c) in usual.SPLIT] or words
@@ -456,6 +461,7 @@ def _parts(roles: Roles, columns: Iterable[str]) -> dict[str, str]:
     parts |= dict.fromkeys(roles.attributes, "attribute")
     for column, part in (
         (roles.site, "site"),
+        (roles.weights, "sampling weight"),
         (roles.fold, "fold"),
         (roles.sample_id, "sample id"),
         (roles.patient_id, "patient id"),

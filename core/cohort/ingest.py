@@ -16,6 +16,7 @@ import pandas as pd
 from core.cohort import cohort as saved
 from core.cohort.checks import CheckInput, CheckResult, SetAside, findings_of, run_checks
 from core.cohort.checks.leakage import matched_column
+from core.cohort.checks.structure import unusable_weights
 from core.cohort.decode import Progress, silent
 from core.cohort.files import FileModality, collect, decode_modality
 from core.cohort.folds import given_folds, made_folds
@@ -415,6 +416,10 @@ def _unusable_rows(table: pd.DataFrame, roles: Roles, data: CheckInput, ids: lis
             for i in np.flatnonzero(repeated)
             if int(i) not in taken
         ]
+    if roles.weights is not None:
+        taken = {s.row for s in aside}
+        unusable = [int(i) for i in unusable_weights(table[roles.weights]) if int(i) not in taken]
+        aside += [SetAside(i, ids[i], "weight-unusable", "its sampling weight is missing, negative or no number", roles.weights) for i in unusable]
     return aside
 
 

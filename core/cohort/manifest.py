@@ -53,6 +53,7 @@ KEYS = (
     "folds",
     "fold",
     "site",
+    "weights",
 )
 
 
@@ -82,7 +83,7 @@ def write_manifest(path: Path, roles: Roles, name: str) -> None:
     value |= {
         k: list(v) if isinstance(v, tuple) else v
         for k, v in roles.to_dict().items()
-        if k in ("uncertain", "blank", "merge", "bins", "classes", "cross", "folds", "fold", "site")
+        if k in ("uncertain", "blank", "merge", "bins", "classes", "cross", "folds", "fold", "site", "weights")
     }
     if roles.titles:
         value["titles"] = dict(roles.titles)
@@ -126,6 +127,7 @@ def _roles(value: Mapping[str, Any], path: Path) -> Roles:
         folds=_whole_number(value, "folds", path),
         fold=_column(value, "fold", path),
         site=_column(value, "site", path),
+        weights=_column(value, "weights", path),
     )
 
 

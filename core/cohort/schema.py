@@ -67,6 +67,8 @@ class Roles:
     """Column of the table's own folds."""
     site: str | None = None
     """Column whose rows of one value stay in one split and one fold, as those of a patient do."""
+    weights: str | None = None
+    """Column of sampling weights (numbers from 0): how many patients a row stands for when results are judged. Training does not use them."""
 
     def title(self, column: str) -> str:
         return self.titles.get(column, column.replace("_", " "))
@@ -103,6 +105,7 @@ class Roles:
             folds=int(value.get("folds", 0)),
             fold=value.get("fold"),
             site=value.get("site"),
+            weights=value.get("weights"),
         )
 
 
@@ -116,14 +119,15 @@ _LATER: dict[str, Any] = {
     "folds": 0,
     "fold": None,
     "site": None,
+    "weights": None,
 }
 """Fields that came later, with the value under which they are not written."""
 
 
 def validate(roles: Roles, columns: list[str]) -> None:
     """Raise UserError when the roles do not fit a table with these columns."""
-    named = [roles.sample_id, roles.patient_id, roles.label, roles.split, roles.fold, roles.site, *roles.attributes, *roles.feature_columns, *roles.dropped]
-    for column in named:
+    single = [roles.sample_id, roles.patient_id, roles.label, roles.split, roles.fold, roles.site, roles.weights]
+    for column in (*single, *roles.attributes, *roles.feature_columns, *roles.dropped):
         if column is not None and column not in columns:
             raise UserError(f"column {column!r} is not in the table; it has: {', '.join(columns)}")
     if roles.fold is not None and (roles.folds or roles.fold == roles.split):

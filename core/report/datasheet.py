@@ -16,7 +16,9 @@ def notes(cohort: Cohort) -> tuple[str, ...]:
     how = "made here, by patient, with labels and groups in equal shares" if made else f"those of the column {cohort.roles.split}"
     folds = f" There are {cohort.n_folds} folds of cross-validation." if cohort.n_folds else ""
     known = tuple(f"{f.message[:1].upper()}{f.message[1:]}." for f in cohort.findings if f.code == "known-layout")
-    return (*known, f"The splits are {how}; no patient is in two of them.{folds}")
+    column = cohort.roles.weights
+    weighted = (f"Results count every sample by its sampling weight (column {column}); training and its telemetry do not.",) if column else ()
+    return (*known, *weighted, f"The splits are {how}; no patient is in two of them.{folds}")
 
 
 def columns_table(cohort: Cohort) -> TableBlock:

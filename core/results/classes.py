@@ -71,6 +71,7 @@ def class_audit(store: Store, run_id: str, attribute: str | None, code: int) -> 
         scores={"model": wide[f"{PREFIX}{code}"].to_numpy(dtype=np.float64)},
         attributes=own.attributes,
         patient=own.patient,
+        weights=own.weights,
         split=own.split,
         source=own.source,
     )

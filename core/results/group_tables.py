@@ -93,6 +93,7 @@ def _scored_otherwise(own: Predictions, known: NDArray[np.bool_], score: NDArray
         scores={"model": score[known]},
         attributes=part.attributes,
         patient=part.patient,
+        weights=part.weights,
         split=part.split,
         source=part.source,
     )

@@ -59,10 +59,11 @@ def _differences(store: Store, a: Trainings, b: Trainings, attribute: str) -> di
     codes, judged = first.grouping.codes, first.tables["auc"].judged
     score = np.stack([predictions.scores[run] for run in (*a, *b)])
     ours, theirs = score[: len(a)], score[len(a) :]
-    cluster, level = predictions.clusters, 1 - OPTIONS.alpha
+    cluster, weight, level = predictions.clusters, predictions.weights, 1 - OPTIONS.alpha
     everybody = np.zeros(len(predictions), dtype=np.int64)
-    of_all = compare_group_aucs(Pair(predictions.y, ours, theirs, everybody, 1), level=level, cluster=cluster)[0]
-    of_groups = compare_aucs(Pair(predictions.y, ours, theirs, codes, len(first.groups), judged), level=level, cluster=cluster) if judged.any() else {}
+    of_all = compare_group_aucs(Pair(predictions.y, ours, theirs, everybody, 1), level=level, cluster=cluster, weight=weight)[0]
+    grouped = Pair(predictions.y, ours, theirs, codes, len(first.groups), judged)
+    of_groups = compare_aucs(grouped, level=level, cluster=cluster, weight=weight) if judged.any() else {}
     known = codes >= 0
     counts = {"n_pos": int(predictions.y[known].sum()), "n_neg": int((predictions.y[known] == 0).sum())}
     values = _values(found, attribute)

@@ -80,11 +80,18 @@ def from_run(store: Store, run_id: str | Sequence[str], attribute: str | Sequenc
         decided={name: frame["prediction"].to_numpy(dtype=np.int8) for name, frame in frames.items() if frame["prediction"].notna().all()},
         attributes={name: _attribute(store, cohort_id, name, first.index) for name in _wanted(store, cohort_id, attribute)},
         patient=patient.astype(np.int64),
+        weights=_sampling_weights(store, cohort_id, first.index),
         split=first["split"].to_numpy(dtype=object),
         source=run_ids[0] if len(run_ids) == 1 else f"{len(run_ids)} runs",
         findings=(*findings, *_of_folds(store, run_ids)),
         origin=origin.without("samples that some run did not predict", left_out),
     )
+
+
+def _sampling_weights(store: Store, cohort_id: str, samples: pd.Index) -> NDArray[np.float64] | None:
+    """The weights by which the cohort's rows are judged; None where it has none."""
+    known: pd.Series | None = memoised(store, ("weights", cohort_id), lambda: store.sampling_weights(cohort_id))
+    return None if known is None else known.reindex(samples).to_numpy(dtype=np.float64)
 
 
 def _of_folds(store: Store, run_ids: Sequence[str]) -> tuple[AuditFinding, ...]:

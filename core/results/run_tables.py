@@ -9,6 +9,7 @@ import pandas as pd
 
 from core.errors import UserError
 from core.results.classes import class_performance
+from core.results.group_tables import group_performance
 from core.results.method_table import by_method
 from core.results.summary import SUMMARIES, test_summary
 from core.store import Store
@@ -94,10 +95,16 @@ def _summaries(store: Store, runs: pd.DataFrame, attribute: str | None, by_group
         shown = attribute or (None if pd.isna(run["attribute"]) else run["attribute"])
         about = {"run_id": run["run_id"], "method": run["method"], "label": run["label"], "seed": run["seed"], "attribute": shown}
         if by_group:
-            reasons = test["not_estimable"]
-            rows += [{**about, "group": group, "auc": value, "reason": reasons.get(group)} for group, value in test["group_auc"].items()]
+            known_groups = group_performance(store, [run["run_id"]], shown) if shown else pd.DataFrame(columns=pd.Index(["group"]))
+            columns_of = ["group", "value", "low", "high", "n_pos", "n_neg", "reason"]
+            rows += [
+                about | {str(k): v for k, v in row.items()}
+                for row in known_groups.loc[known_groups["group"].notna()].reindex(columns=columns_of).to_dict("records")
+            ]
         else:
             rows.append(about | {name: test[name] for name in (*METRICS, "n", "n_pos")})
     columns = ["run_id", "method", "label", "seed", "attribute"]
-    columns += ["group", "auc", "reason"] if by_group else [*METRICS, "n", "n_pos"]
-    return pd.DataFrame(rows, columns=pd.Index(columns))
+    if by_group:
+        named = pd.DataFrame(rows, columns=pd.Index([*columns, "group", "value", "low", "high", "n_pos", "n_neg", "reason"]))
+        return named.rename(columns={"value": "auc", "low": "auc_low", "high": "auc_high"})
+    return pd.DataFrame(rows, columns=pd.Index([*columns, *METRICS, "n", "n_pos"]))

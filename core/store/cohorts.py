@@ -8,9 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from core.cohort.schema import stored_name
 from core.workspace import Workspace, read_json
 
 log = logging.getLogger(__name__)
@@ -29,6 +32,17 @@ def refresh_cohorts(cursor: duckdb.DuckDBPyConnection, workspace: Workspace) -> 
     new = sorted(set(there) - known)
     added = [cohort_id for cohort_id in new if _added(cursor, cohort_id, there[cohort_id])]
     return bool(gone or added)
+
+
+def sampling_weights(folder: Path) -> pd.Series | None:
+    """Sampling weights by sample id of one cohort folder; None where its roles name no column of them, or the folder is gone."""
+    if not (folder / "manifest.json").is_file():
+        return None
+    column = read_json(folder / "manifest.json")["roles"].get("weights")
+    if column is None:
+        return None
+    table = pd.read_parquet(folder / "table.parquet", columns=["sample_id", stored_name(column)])
+    return pd.Series(table[stored_name(column)].to_numpy(dtype=np.float64), index=table["sample_id"].astype(str), name=column)
 
 
 def _added(cursor: duckdb.DuckDBPyConnection, cohort_id: str, folder: Path) -> bool:

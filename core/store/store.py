@@ -16,7 +16,7 @@ from core.runs.dead_runs import settle_dead_runs
 from core.runs.folder import RunFolder, folders
 from core.runs.spec import ALL_FOLDS
 from core.store import ingest
-from core.store.cohorts import refresh_cohorts
+from core.store.cohorts import refresh_cohorts, sampling_weights
 from core.store.database import delete_database, open_database
 from core.store.scores import modality_scores
 from core.store.slots import Slot, acquire
@@ -193,6 +193,10 @@ class Store:
             "SELECT * EXCLUDE (position) FROM attributes WHERE cohort_id = ? AND (?::VARCHAR IS NULL OR attribute = ?) ORDER BY attribute, position",
             [cohort_id, attribute, attribute],
         )
+
+    def sampling_weights(self, cohort_id: str) -> pd.Series | None:
+        """Sampling weight (float) by sample_id, from the cohort's own table; None where the cohort has none."""
+        return sampling_weights(self.workspace.cohorts / cohort_id)
 
     def cohorts(self) -> pd.DataFrame:
         """Columns: cohort_id, name, n, n_patients, created, modalities, attributes (tuples of names)."""

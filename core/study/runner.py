@@ -137,8 +137,9 @@ class Runner:
 
     def metrics(self, outcome: Outcome, split: str) -> dict[str, float]:
         """AUC, ES-AUC, worst-group AUC and gap on one split, as in `ranking_metrics`; NaN where not estimable."""
-        rows, names = self.cohort.rows(split), self.cohort.groups(self.attribute)
-        found = ranking_metrics(self.cohort.y[rows], outcome.score[rows], self.cohort.group_index(self.attribute)[rows], names)
+        rows, names, weight = self.cohort.rows(split), self.cohort.groups(self.attribute), self.cohort.sampling_weights
+        counted = None if weight is None else weight[rows]
+        found = ranking_metrics(self.cohort.y[rows], outcome.score[rows], self.cohort.group_index(self.attribute)[rows], names, counted)
         values = {"auc": found.auc, "es_auc": found.es_auc, "worst_group_auc": found.worst_group_auc, "max_gap": found.max_gap}
         values |= {f"auc[{name}]": found.judged.get(name) for name in names}
         return {name: float("nan") if value is None else value for name, value in values.items()}

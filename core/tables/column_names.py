@@ -44,7 +44,10 @@ SCORE = (
     "p_hat",
 )
 PREDICTION = ("prediction", "predicted", "pred", "y_pred", "decision", "y_hat", "yhat", "predicted_label", "pred_label")
-WEIGHTS = ("weight", "weights", "sample_weight", "sampling_weight")
+WEIGHTS = (
+    "sample_weight", "sample_weights", "sampling_weight", "sampling_weights", "survey_weight", "survey_weights", "design_weight", "design_weights", "weights",
+)  # fmt: skip
+"""Sampling weights; a column named `weight` alone is as likely a patient's body weight."""
 MATCHED = (
     "matched_set", "match_id", "matched_id", "matchid", "pair_id", "pair", "pairid", "matched_pair", "stratum", "strata", "riskset", "risk_set", "set_id",
     "setid", "matching_group",

@@ -58,12 +58,13 @@ class RankingMetrics:
         return f" (without {'; '.join(f'{name}: {why}' for name, why in self.left_out.items())})" if self.left_out else ""
 
 
-def ranking_metrics(y: ArrayLike, score: ArrayLike, group: ArrayLike, groups: tuple[str, ...]) -> RankingMetrics:
+def ranking_metrics(y: ArrayLike, score: ArrayLike, group: ArrayLike, groups: tuple[str, ...], weight: ArrayLike | None = None) -> RankingMetrics:
     """AUC, ES-AUC, worst group and gap by the audit's functions and with its guard.
 
     Parameters
     ----------
     y : (n,) classes. score : (n,) of class 1, or (n, K) of every class. group : (n,) index into `groups`, -1 unknown.
+    weight : (n,) sampling weights; None counts every sample once.
 
     The overall AUC is of every sample; ES-AUC sets the groups against the samples whose group is known.
     """
@@ -71,20 +72,26 @@ def ranking_metrics(y: ArrayLike, score: ArrayLike, group: ArrayLike, groups: tu
     columns = scores[:, None] if scores.ndim == 1 else scores[:, 1:] if scores.shape[1] == 2 else scores
     classes = [1] if columns.shape[1] == 1 else list(range(columns.shape[1]))
     rows = [labels == k for k in classes]
-    whole = _area(rows, columns, np.ones(len(labels), dtype=bool), least=None)[0]
+    counted = None if weight is None else np.asarray(weight, dtype=np.float64)
+    whole = _area(rows, columns, np.ones(len(labels), dtype=bool), counted, least=None)[0]
     known, judged, left_out = member >= 0, {}, {}
     for g, name in enumerate(groups):
-        area, why = _area(rows, columns, member == g)
+        area, why = _area(rows, columns, member == g, counted)
         if why is None:
             judged[name] = area
         else:
             left_out[name] = why
-    fair = equity(_area(rows, columns, known, least=None)[0] if known.any() else np.nan, [judged.get(name, np.nan) for name in groups], groups)
+    of_known = _area(rows, columns, known, counted, least=None)[0] if known.any() else np.nan
+    fair = equity(of_known, [judged.get(name, np.nan) for name in groups], groups)
     return RankingMetrics(finite_or_none(whole), fair.es_auc, fair.worst_value, fair.max_gap, judged, left_out, fair.reason)
 
 
 def _area(
-    rows: Sequence[NDArray[np.bool_]], columns: NDArray[np.float64], inside: NDArray[np.bool_], least: MinimumCounts | None = GUARD
+    rows: Sequence[NDArray[np.bool_]],
+    columns: NDArray[np.float64],
+    inside: NDArray[np.bool_],
+    weight: NDArray[np.float64] | None,
+    least: MinimumCounts | None = GUARD,
 ) -> tuple[float, str | None]:
     """Mean AUC of the classes (one score column each) among the rows `inside`, and why it cannot be judged."""
     areas: list[float] = []
@@ -94,7 +101,7 @@ def _area(
         too_few = least.too_few(n_pos, int(inside.sum()) - n_pos) if least is not None else None
         why = too_few or why
         if too_few is None:
-            areas.append(auc(positive[inside].astype(np.int64), score[inside]))
+            areas.append(auc(positive[inside].astype(np.int64), score[inside], None if weight is None else weight[inside]))
     return (float(np.mean(areas)), None) if areas else (float("nan"), why)
 
 

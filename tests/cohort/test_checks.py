@@ -62,6 +62,7 @@ FIRES: list[tuple[str, dict[str, Any]]] = [
     ("duplicate-id", {"changes": {"id": ["s0", "s0", *[f"s{i}" for i in range(2, N)]]}}),
     ("patient-in-two-splits", {"split": ["train", "test"] * (N // 2)}),
     ("unusable-file", {"set_aside": [SetAside(3, "s3", "unusable-file", "file not found", "photo")]}),
+    ("weight-unusable", {"changes": {"w": [None, -1, *[1.5] * (N - 2)]}, "role_changes": {"weights": "w"}}),
     ("label-leakage", {"changes": {"stage": Y.tolist()}}),
     ("label-leakage", {"changes": {"stage": (-Y + 0.001 * ROW).tolist()}}),
     ("label-leakage", {"changes": {"biopsy": [bool(y) or i % 3 == 0 for i, y in enumerate(Y)]}}),
@@ -113,6 +114,7 @@ SILENT: list[tuple[str, dict[str, Any]]] = [
     ("duplicate-id", {}),
     ("patient-in-two-splits", {"split": SPLIT.tolist()}),
     ("unusable-file", {"set_aside": [SetAside(3, "s3", "label-missing", "no label")]}),
+    ("weight-unusable", {"changes": {"w": [0, *[1.5] * (N - 1)]}, "role_changes": {"weights": "w"}}),
     ("label-leakage", {}),
     # One value with one label only, but of so few rows that chance explains it.
     ("label-leakage", {"changes": {"rare": [("yes" if y == 1 and i < 12 else "no") for i, y in enumerate(Y)]}}),
@@ -184,6 +186,7 @@ def test_every_check_has_a_case_that_fires_and_one_that_does_not():
         ("tiny-group", {"role_changes": {"attributes": ()}}),
         ("attribute-varies", {"role_changes": {"patient_id": None}}),
         ("duplicate-id", {"role_changes": {"sample_id": None}}),
+        ("weight-unusable", {}),
     ],
 )
 def test_says_why_it_does_not_apply(code: str, arguments: dict[str, Any]):

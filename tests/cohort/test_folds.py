@@ -10,10 +10,13 @@ import pandas as pd
 import pytest
 
 from core.cohort.folds import LOCKED, NO_FOLD, given_folds, made_folds, split_of_fold
+from core.cohort.guess import guess_roles
 from core.cohort.ingest import ingest
 from core.cohort.manifest import read_manifest, write_manifest
 from core.cohort.schema import Roles
 from core.errors import UserError
+from core.store import Store
+from core.tables.reader import read
 from core.workspace import Workspace
 from tests.cohort.helpers import plain_columns, roles
 
@@ -106,3 +109,22 @@ def test_combinations_of_attributes_are_an_attribute_of_their_own(tmp_path: Path
     assert read_manifest(tmp_path / "manifest.toml")[0] == crossed
     with pytest.raises(UserError, match="--cross sex,race: column 'race' is not in the table"):
         ingest(workspace, table(tmp_path / "b"), roles=roles(cross=("sex,race",)))
+
+
+def test_sampling_weights_are_no_feature_are_kept_and_rows_without_one_are_set_aside(tmp_path: Path, workspace: Workspace):
+    weights = [0.5 + i % 4 for i in range(N)]
+    path = table(tmp_path / "a", sampling_weight=weights, weight=[55 + i % 40 for i in range(N)])
+    guessed = guess_roles(read(path).frame)
+    assert guessed.roles.weights == "sampling_weight" and "sampling_weight" not in guessed.roles.feature_columns
+    assert "weight" in guessed.roles.feature_columns, "a body weight is a value of the patient, unless the user says otherwise"
+    cohort = ingest(workspace, path, roles=guessed.roles)
+    assert cohort.sampling_weights is not None and cohort.sampling_weights.tolist() == weights
+    with Store.open(workspace) as store:
+        known = store.sampling_weights(cohort.cohort_id)
+    assert known is not None and known.name == "sampling_weight" and known.tolist() == weights
+    damaged = ingest(workspace, table(tmp_path / "b", w=["", -1, "many", *weights[3:]]), roles=roles(weights="w"))
+    assert [row["code"] for row in damaged.set_aside] == ["weight-unusable"] * 3
+    assert any("3 rows without a usable sampling weight" in f.message for f in damaged.findings)
+    assert "weights" not in roles().to_dict()
+    write_manifest(tmp_path / "manifest.toml", roles(weights="w"), "clinic")
+    assert read_manifest(tmp_path / "manifest.toml")[0].weights == "w"

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core import AuditOptions, audit_predictions, load_runs
+from core import audit_predictions, load_runs
 from core.cli import main
 from core.report.document import Report, TableBlock
 from core.report.of_runs import runs_report
@@ -47,17 +47,17 @@ def _ties(frame: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 CHANGES: dict[str, tuple[int, Change | None]] = {
     "plain": (1, None), "tiny group": (1, _tiny), "one-class group": (1, _one_class), "missing values": (1, _missing), "repeated patients": (3, None),
-    "ties": (1, _ties),
+    "ties": (1, _ties), "weights": (1, None), "weights of repeated patients": (2, None),
 }  # fmt: skip
 
 
 class Doors:
     """Three seeds of one method whose test rows are made to order, and the values that each door gives."""
 
-    def __init__(self, root: Path, repeats: int, change: Change | None) -> None:
+    def __init__(self, root: Path, repeats: int, change: Change | None, weighted: bool = False) -> None:
         self.workspace = Workspace.open(root / "w")
         shares = {"group": {"a": 0.45, "b": 0.35, "c": 0.2}}
-        self.cohort = fake_cohort(self.workspace, patients=900 // repeats, samples_per_patient=repeats, attributes=shares, missing=0.0)
+        self.cohort = fake_cohort(self.workspace, patients=900 // repeats, samples_per_patient=repeats, attributes=shares, missing=0.0, weighted=weighted)
         self.runs = [fake_run(self.workspace, self.cohort, method="erm", seed=seed, epochs=2) for seed in (1, 2, 3)]
         table = self.cohort.table.set_index("sample_id")
         frame = pd.read_parquet(self._file(self.runs[0])).assign(group=lambda f: table["group"].reindex(f["sample_id"]).to_numpy())
@@ -75,6 +75,9 @@ class Doors:
         test = wanted[wanted["split"] == "test"]
         scores = {run: pd.read_parquet(self._file(run)).set_index("sample_id")["score"] for run in self.runs}
         self.rows = test.assign(**{run: scores[run].reindex(test["sample_id"]).to_numpy() for run in self.runs}).reset_index(drop=True)
+        self.weights = "w" if weighted else None
+        if weighted:
+            self.rows["w"] = table["w"].reindex(self.rows["sample_id"]).to_numpy()
         self.file = root / "predictions.csv"
         self.rows.to_csv(self.file, index=False)
 
@@ -93,11 +96,13 @@ class Doors:
     def audit(self, capsys: pytest.CaptureFixture[str], run: str) -> dict[str, Any]:
         capsys.readouterr()
         arguments = [str(self.file), "--label", "y", "--score", run, "--attributes", "group", "--patient", "patient_id", "--id", "sample_id", "--json"]
+        arguments += ["--weights", self.weights] if self.weights else []
         assert main(["audit", *arguments]) == 0
         return _of_document(json.loads(capsys.readouterr().out)["attributes"]["group"])
 
-    def api(self, run: str) -> dict[str, Any]:
-        found = audit_predictions(self.rows, label="y", score=run, attributes="group", patient="patient_id", id="sample_id")
+    def api(self, run: str, **other: Any) -> dict[str, Any]:
+        given = {"weights": self.weights, **other}
+        found = audit_predictions(self.rows, label="y", score=run, attributes="group", patient="patient_id", id="sample_id", **given)
         return _of_document(found.to_dict()["attributes"]["group"])
 
     def api_of_runs(self, run: str) -> dict[str, Any]:
@@ -116,13 +121,17 @@ class Doors:
 
 
 def _of_results(capsys: pytest.CaptureFixture[str], workspace: Workspace, run: str) -> dict[str, Any]:
-    """`multifair results` gives values; intervals are the audit's."""
+    """`multifair results groups` gives values with intervals, `summary` values alone."""
     found = {}
     for table in ("groups", "summary"):
         assert main(["results", table, "--run", run, "--attribute", "group", "--workspace", str(workspace.root), "--json"]) == 0
         found[table] = json.loads(capsys.readouterr().out)
     [summary] = found["summary"]
-    return {"groups": {row["group"]: row["auc"] for row in found["groups"]}, "summaries": {m: summary[m] for m in SUMMARIES}}
+    groups = {row["group"]: None if row["auc"] is None else (row["auc"], row["auc_low"], row["auc_high"]) for row in found["groups"]}
+    return {
+        "groups": groups,
+        "summaries": {m: summary[m] for m in SUMMARIES},
+    }
 
 
 def _tables(report: Report) -> dict[str, pd.DataFrame]:
@@ -146,17 +155,18 @@ def _of_tables(rows: pd.DataFrame, own: pd.DataFrame) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", CHANGES)
 def test_every_door_gives_the_same_numbers(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    doors = Doors(tmp_path, *CHANGES[kind])
+    doors = Doors(tmp_path, *CHANGES[kind], weighted=kind.startswith("weights"))
     with Store.open(doors.workspace) as store:
         for run in doors.runs:
             expected = doors.api(run)
+            assert not doors.weights or expected != doors.api(run, weights=None)
             assert expected["summaries"]["es_auc"][0] is not None
             assert doors.audit(capsys, run) == expected
             assert doors.api_of_runs(run) == expected
             assert doors.page(store, run) == expected
             assert doors.report(store, run) == expected
             assert _of_results(capsys, doors.workspace, run) == {
-                "groups": {name: value and value[0] for name, value in expected["groups"].items()},
+                "groups": expected["groups"],
                 "summaries": {m: expected["summaries"][m][0] for m in SUMMARIES},
             }
             told = summary_of(store, run, "group")
@@ -164,19 +174,7 @@ def test_every_door_gives_the_same_numbers(kind: str, tmp_path: Path, capsys: py
             assert {g: v for g, v in told["group_auc"].items() if v is not None} == {g: v[0] for g, v in expected["groups"].items() if v is not None}
             names = tuple(sorted(doors.rows["group"].dropna().unique()))
             code = pd.Categorical(doors.rows["group"], categories=list(names)).codes
-            studied = ranking_metrics(doors.rows["y"], doors.rows[run], code, names)
+            studied = ranking_metrics(doors.rows["y"], doors.rows[run], code, names, doors.rows.get(doors.weights))
             assert (studied.es_auc, studied.worst_group_auc, studied.max_gap) == pytest.approx(tuple(expected["summaries"][m][0] for m in SUMMARIES), abs=1e-12)
     left_out = {"tiny group": "without c (8+/3\u2212)", "one-class group": "without c (0+/"}.get(kind)
     assert expected["without"].startswith(left_out) if left_out else expected["without"] == ""
-
-
-def test_weights_reach_every_door_that_takes_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    doors = Doors(tmp_path, 1, None)
-    doors.rows["w"] = np.random.default_rng(3).gamma(2.0, 0.5, len(doors.rows))
-    doors.rows.to_csv(doors.file, index=False)
-    run = doors.runs[0]
-    plain = doors.api(run)
-    weighted = audit_predictions(doors.rows, label="y", score=run, attributes="group", weights="w", options=AuditOptions()).to_dict()
-    capsys.readouterr()
-    assert main(["audit", str(doors.file), "--label", "y", "--score", run, "--attributes", "group", "--weights", "w", "--json"]) == 0
-    assert _of_document(json.loads(capsys.readouterr().out)["attributes"]["group"]) == _of_document(weighted["attributes"]["group"]) != plain

@@ -23,6 +23,7 @@ CHECKS: tuple[Check, ...] = (
     structure.DuplicateIds(),
     structure.PatientInTwoSplits(),
     structure.UnusableFiles(),
+    structure.UnusableWeights(),
     leakage.LabelLeakage(),
     missing.InformativeMissingness(),
     missing.ModalityMissingness(),

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from core.cohort.checks.base import Check, CheckInput, counted, listed
 from core.cohort.matching import unread_format
@@ -201,6 +202,26 @@ class UnusableFiles(Check):
             return []
         reasons = [f"{reason} ({n})" for reason, n in Counter(s.reason for s in aside).most_common()]
         return [self.finding(f"{counted(len(aside), 'row')} set aside: {listed(reasons, 4)}", len(aside), sorted({s.column for s in aside if s.column}))]
+
+
+class UnusableWeights(Check):
+    code = "weight-unusable"
+    title = "A sampling weight is missing or negative"
+    severity = "error"
+    remedy = "Their rows are set aside. Correct the weights, or leave the column out (--weights '')."
+
+    def applies(self, data: CheckInput) -> str | None:
+        return None if data.roles.weights else "no column of sampling weights"
+
+    def find(self, data: CheckInput) -> list[Finding]:
+        rows = len(unusable_weights(data.table[str(data.roles.weights)])) + sum(s.code == self.code for s in data.set_aside)
+        return [self.finding(f"{counted(rows, 'row')} without a usable sampling weight", rows, [str(data.roles.weights)])] if rows else []
+
+
+def unusable_weights(values: pd.Series) -> NDArray[np.int64]:
+    """Places of the sampling weights that are missing, negative or no finite number."""
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64)
+    return np.flatnonzero(~np.isfinite(numbers) | (numbers < 0))
 
 
 class NoPatientId(Check):
