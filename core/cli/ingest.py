@@ -49,7 +49,7 @@ def add_parser(subparsers: Any) -> None:
         "--layout",
         metavar="NAME",
         help="the table is that of a well-known cohort: chexpert, mimic-cxr, nih, isic, ham10000, pad-ufes, fitzpatrick17k, papila, odir, "
-        "brset, aptos, rsna, fairvision or fairvlmed (recognised by itself; with this, columns that repeat its label are dropped)",
+        "brset, aptos, rsna, fairvision or fairvlmed (recognised by itself; with this, columns that repeat its label are dropped for any label)",
     )
     parser.add_argument("--sheet", metavar="NAME", help="sheet of a workbook, by its name or number")
     parser.add_argument("--encoding", metavar="NAME", help="encoding of a text table, where it is not recognised")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, permutations
+from itertools import combinations, permutations, takewhile
 
 import numpy as np
 import pandas as pd
@@ -63,7 +62,7 @@ def add_composed_names(table: pd.DataFrame, source: ImageSource) -> pd.DataFrame
 def _without_common_beginning(values: pd.Series) -> pd.Series:
     """Names of tables without the words that all begin with (`patient_data_od`, `patient_data_os` as `od`, `os`)."""
     keys = {v: _key(v) for v in values.unique()}
-    common = len(os.path.commonprefix(list(keys.values())))
+    common = sum(1 for _ in takewhile(lambda level: len(set(level)) == 1, zip(*keys.values(), strict=False))) if len(keys) > 1 else 0
     return values.map({v: "-".join(key[common:]) or v for v, key in keys.items()})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -47,6 +48,9 @@ LARGE = 20 << 20
 """Bytes of a table whose reading is worth a word."""
 WORTH_A_WORD = 2000
 """Tables with fewer rows are done before anyone has read that they are being worked on."""
+
+
+_PLAIN_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
 def ingest(
@@ -453,7 +457,7 @@ def _save_table(path: Path, kept: pd.DataFrame, roles: Roles, ids: list[str], pa
     for column in kept.columns:
         if column in spent or column in roles.attributes:
             continue
-        numbers = to_number(kept[column]) if kept[column].dropna().astype(str).str.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?").all() else None
+        numbers = to_number(kept[column]) if all(v is None or _PLAIN_NUMBER.fullmatch(str(v)) for v in kept[column].unique()) else None
         if numbers is not None and numbers.notna().all() and (numbers % 1 == 0).all() and numbers.abs().max() < 2**53:
             numbers = numbers.astype("int64")
         columns[stored_name(column)] = kept[column].to_numpy(dtype=object) if numbers is None else numbers.to_numpy()

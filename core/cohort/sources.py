@@ -364,7 +364,7 @@ def open_source(where: str | Path | Mapping[str, Path] | ImageSource) -> ImageSo
         return FolderSource(path)
     if path.is_file():
         return ZipSource(path)
-    raise UserError(f"{where}: no such folder or zip")
+    raise UserError(f"{where}: {'is a device or a pipe, not a folder or zip' if path.exists() else 'no such folder or zip'}")
 
 
 def reopen(description: Mapping[str, Any]) -> ImageSource:
