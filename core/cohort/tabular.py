@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import fisher_exact
 
 from core.tables.numbers import to_number
 
@@ -63,6 +62,9 @@ def gap_predicts_label(gap: NDArray[np.bool_], y: NDArray[np.int8]) -> bool:
     """Whether rows with a gap have another share of positives (Fisher's exact test)."""
     if gap.sum() < MIN_GAPS or (~gap).sum() < MIN_GAPS:
         return False
+    # Late: most trainings find the table encoded and never ask.
+    from scipy.stats import fisher_exact
+
     counts = [[int(((gap == g) & (y == k)).sum()) for k in (0, 1)] for g in (True, False)]
     return float(fisher_exact(counts)[1]) < INFORMATIVE_P
 

@@ -3,7 +3,7 @@
 Rankings are resampled as counts per score level (see levels.py), which
 is the plain bootstrap as long as there are no more distinct scores than levels, and differs from it
 by less than the Monte Carlo error beyond. A percentile interval of a max-min gap is no test: the gap
-cannot be negative. The intervals and nulls of such summaries are in summary_intervals.py and summary_nulls.py. Rates are in bootstrap_rates.py.
+cannot be negative. The intervals and nulls of such summaries are in summary_intervals.py and summary_nulls.py.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from core.metrics import validate
 from core.metrics.draws import CellDraws, Ints, patient_strata
 from core.metrics.equity import es_auc, max_gap, worst
 from core.metrics.levels import MAX_LEVELS, Levels, make_levels, ranking_within, table_auc
+from core.metrics.rates import FN, FP, TN, TP
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
@@ -294,3 +295,25 @@ def _bias_corrected(draws: Floats, value: Floats, tails: Floats) -> tuple[Floats
         b = np.take_along_axis(ordered, upper[None], 0)[0]
         limits.append(a + (b - a) * (position - lower))
     return limits[0], limits[1]
+
+
+def bootstrap_confusion(
+    y: ArrayLike,
+    prediction: ArrayLike,
+    group: ArrayLike | None = None,
+    n_groups: int | None = None,
+    **resampling: Unpack[Resampling],
+) -> Floats:
+    """Bootstrap confusion tables, (R, G, 4), ready for `rates.rate` and `rates.rate_summaries`."""
+    one = Prepared.of(y, group, n_groups, resampling, by_label=False)
+    selected = _decisions(prediction, one)
+    kind = np.where(one.positive, np.where(selected, TP, FN), np.where(selected, FP, TN))
+    draws = one.draws(one.group * 4 + kind, one.n_groups * 4)
+    return np.concatenate(one.over_replicates(draws, lambda cells: cells)).reshape(-1, one.n_groups, 4)
+
+
+def _decisions(prediction: ArrayLike, one: Prepared) -> NDArray[np.bool_]:
+    selected = validate.labels(prediction)
+    if selected.size != one.keep.size:
+        raise ValueError(validate.LENGTHS_DIFFER.format(what="prediction", got=selected.size, expected=one.keep.size))
+    return selected[one.keep]

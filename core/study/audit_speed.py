@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.audit import Attribute, AuditOptions, Predictions, audit
-from core.metrics.bootstrap_rates import bootstrap_confusion
+from core.metrics.bootstrap import bootstrap_confusion
 from core.metrics.rates import rates
 
 GROUPS = tuple("abcde")

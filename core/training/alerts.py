@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 PATIENCE = 3
@@ -125,11 +126,11 @@ class Watch:
         return bool(difference.mean() > CERTAIN * difference.std(ddof=1) / np.sqrt(len(difference)))
 
     def state(self) -> dict[str, Any]:
-        """Plain values for a checkpoint."""
+        """Plain values and tensors for a checkpoint: thousands of numbers one by one would be most of its cost."""
         return {
             "raised": [vars(alert) for alert in self.raised],
-            "best": {key: value.tolist() for key, value in self.best.items()},
-            "then": [value.tolist() for value in self.then],
+            "best": {key: torch.from_numpy(np.array(value)) for key, value in self.best.items()},
+            "then": [torch.from_numpy(value) for value in self.then],
             "above": dict(self.above),
         }
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from core.metrics.auc import auc
 from core.training.evaluate import Evaluator, Outputs, log_odds
+from core.training.questions import Fuse, Work, answered
 from core.training.rows import Row, row
 from core.training.shapley import interaction_weights, shapley_weights
 
@@ -116,6 +117,20 @@ def contribution_rows(
     resamples: int,
     rng: np.random.Generator,
 ) -> list[Row]:
+    """What `contribution` measures, by this evaluator alone."""
+    return answered(contribution(evaluator, outputs, mean, modalities, groups, patients, resamples, rng), evaluator)
+
+
+def contribution(
+    evaluator: Evaluator,
+    outputs: Outputs,
+    mean: Tensor,
+    modalities: Sequence[str],
+    groups: Sequence[str],
+    patients: np.ndarray,
+    resamples: int,
+    rng: np.random.Generator,
+) -> Work[list[Row]]:
     """Shapley contributions and interactions, take-away and unimodal AUCs, and the permutation cross-check.
 
     v(S) = AUC(S) - .5 with the modalities outside S replaced by `mean` (M, D). Where the method reads the
@@ -129,8 +144,12 @@ def contribution_rows(
     count = len(modalities)
     told = evaluator.method.uses_group and len(groups) > 1
     coalitions, weights = shapley_weights(count + told, rng)
-    scores = np.stack([log_odds(evaluator.keeping(outputs, mean, kept[:count], not told or kept[-1])) for kept in coalitions])
-    point, copies, counts = measure(scores)
+    scores = []
+    for kept in coalitions:
+        given = evaluator.kept(outputs, mean, kept[:count], not told or kept[-1])
+        fused = outputs.fused if given is None else (yield Fuse(*given))
+        scores.append(log_odds(fused.logits.expand(len(y), -1)))
+    point, copies, counts = measure(np.stack(scores))
     players: list[tuple[str, str | None]] = [("", modality) for modality in modalities] + [("_attribute", None)] * told
     everything = coalitions.index((True,) * (count + told))
     rows = _synergy_rows(scopes, modalities, interaction_weights(count + told, list(combinations(range(count), 2))), point, copies, counts)
@@ -149,7 +168,7 @@ def contribution_rows(
                 low, high = interval(copy) if np.isfinite(value) else (None, None)
                 rows.append(row(name, value, modality=modality, group=group, low=low, high=high, n=n))
     rows += _unimodal_rows(measure, outputs, modalities)
-    rows += _permutation_rows(evaluator, outputs, modalities, measure, point[0, everything], rng)
+    rows += yield from _permutation_rows(outputs, modalities, measure, point[0, everything], rng)
     return rows
 
 
@@ -183,9 +202,7 @@ def _unimodal_rows(measure: ResampledAUC, outputs: Outputs, modalities: Sequence
     return rows
 
 
-def _permutation_rows(
-    evaluator: Evaluator, outputs: Outputs, modalities: Sequence[str], measure: ResampledAUC, full: float, rng: np.random.Generator
-) -> list[Row]:
+def _permutation_rows(outputs: Outputs, modalities: Sequence[str], measure: ResampledAUC, full: float, rng: np.random.Generator) -> Work[list[Row]]:
     """How much AUC is lost when one modality's features change hands between patients."""
     rows = []
     y = measure.y
@@ -195,7 +212,7 @@ def _permutation_rows(
             order = torch.from_numpy(rng.permutation(len(y))).to(outputs.features.device)
             features, present = outputs.features.clone(), outputs.present.clone()
             features[:, m], present[:, m] = features[order, m], present[order, m]
-            scores = log_odds(evaluator.fuse(features, present, outputs.group).logits)
-            lost.append(full - measure.whole(scores))
+            fused = yield Fuse(features, present, outputs.group)
+            lost.append(full - measure.whole(log_odds(fused.logits)))
         rows.append(row("contribution.permutation", float(np.mean(lost)), modality=modality, n=len(y)))
     return rows

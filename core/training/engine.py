@@ -19,6 +19,7 @@ from core.training import shards
 from core.training.augment import augmented
 from core.training.data import Data
 from core.training.device import autocast
+from core.training.optimizers import SGD, AdamW
 from core.training.spec import TrainSpec
 from core.training.updates import EncoderUpdates
 
@@ -73,8 +74,8 @@ class Engine:
     def _optimizer(self, parameters: Iterable[nn.Parameter], lr: float, weight_decay: float) -> torch.optim.Optimizer:
         # The fused kernels spare hundreds of small operations a step.
         if self.spec.budget.optimizer == "sgd":
-            return torch.optim.SGD(parameters, lr=lr, momentum=self.spec.budget.momentum, weight_decay=weight_decay, fused=True)
-        return torch.optim.AdamW(parameters, lr=lr, weight_decay=weight_decay, fused=True)
+            return SGD(parameters, lr=lr, momentum=self.spec.budget.momentum, weight_decay=weight_decay, fused=True)
+        return AdamW(parameters, lr=lr, weight_decay=weight_decay, fused=True)
 
     def _method(self) -> Method:
         spec, data = self.spec, self.data

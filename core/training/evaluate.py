@@ -208,18 +208,23 @@ class Evaluator:
         return Fused.joined(parts)
 
     def keeping(self, outputs: Outputs, mean: Tensor, keep: tuple[bool, ...], keep_group: bool = True) -> Tensor:
-        """Fused logits (n, K) with only the modalities in `keep`.
+        """Fused logits (n, K) with only the modalities in `keep`: what `fuse` gives for `kept`."""
+        given = self.kept(outputs, mean, keep, keep_group)
+        return outputs.logits if given is None else self.fuse(*given).logits.expand(len(outputs.rows), -1)
+
+    def kept(self, outputs: Outputs, mean: Tensor, keep: tuple[bool, ...], keep_group: bool = True) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Features, present and group with only the modalities in `keep`; None where that is everything, one row where all samples are alike.
 
         The others are replaced by `mean` (M, D), their mean feature in training, for every
         sample, those who lack the modality included. Without `keep_group` every sample's
         group counts as unknown: with nothing kept all samples are then alike.
         """
         if all(keep) and keep_group:
-            return outputs.logits
+            return None
         if not any(keep) and not (keep_group and self.method.uses_group):
             # One stands for all.
             present, unknown = torch.ones_like(outputs.present[:1]), torch.full_like(outputs.group[:1], -1)
-            return self.fuse(mean[None].to(outputs.features.dtype), present, unknown).logits.expand(len(outputs.rows), -1)
+            return mean[None].to(outputs.features.dtype), present, unknown
         kept = torch.tensor(keep, device=mean.device)
         group = outputs.group if keep_group else torch.full_like(outputs.group, -1)
-        return self.fuse(torch.where(kept[:, None], outputs.features, mean), outputs.present | ~kept, group).logits
+        return torch.where(kept[:, None], outputs.features, mean), outputs.present | ~kept, group

@@ -10,25 +10,40 @@ from core.models.batch import cross_entropy
 
 
 class Meter:
-    """Training losses and the mean feature of each modality, weighted by samples."""
+    """Training losses and the mean feature of each modality, weighted by samples.
 
-    def __init__(self, n_modalities: int, width: int, device: torch.device) -> None:
-        self._loss = torch.zeros((), device=device)
+    Of one network, or of `networks` of them at once: then every tensor has a dimension for them before all others.
+    """
+
+    def __init__(self, n_modalities: int, width: int, device: torch.device, networks: int | None = None) -> None:
+        before = () if networks is None else (networks,)
+        self._loss = torch.zeros(before, device=device)
         self._count = 0
-        self._modality_loss = torch.zeros(n_modalities, device=device)
-        self._feature = torch.zeros(n_modalities, width, device=device)
-        self._present = torch.zeros(n_modalities, device=device)
+        self._modality_loss = torch.zeros(*before, n_modalities, device=device)
+        self._feature = torch.zeros(*before, n_modalities, width, device=device)
+        self._present = torch.zeros(*before, n_modalities, device=device)
 
-    @torch.no_grad()
     def add(self, step: Step, transformed: Tensor) -> None:
         """Add one step; `transformed` (N, M, D) is what the fusion got."""
-        present = step.batch.present.to(self._present.dtype)
-        self._loss += cross_entropy(step.fused.logits, step.batch.y).sum()
-        self._count += len(step.batch)
-        here = present.sum(0)
-        self._modality_loss += step.modality_losses() * here
-        self._feature += torch.einsum("nmd,nm->md", transformed.detach().float(), present)
+        self.add_parts(step.fused.logits, step.modality_losses().detach(), step.batch.present, step.batch.y, transformed)
+
+    @torch.no_grad()
+    def add_parts(self, logits: Tensor, modality_losses: Tensor, present: Tensor, y: Tensor, transformed: Tensor) -> None:
+        """Add a step: logits (..., N, K), mean losses (..., M), present (..., N, M), y (..., N), features (..., N, M, D)."""
+        weight = present.to(self._present.dtype)
+        self._loss += cross_entropy(logits.flatten(0, -2), y.flatten()).view(y.shape).sum(-1)
+        self._count += y.shape[-1]
+        here = weight.sum(-2)
+        self._modality_loss += modality_losses * here
+        self._feature += torch.einsum("...nmd,...nm->...md", transformed.detach().float(), weight)
         self._present += here
+
+    def of(self, s: int) -> Meter:
+        """What it holds of network s."""
+        part = Meter(0, 0, self._loss.device)
+        part._count = self._count
+        part._loss, part._modality_loss, part._feature, part._present = self._loss[s], self._modality_loss[s], self._feature[s], self._present[s]
+        return part
 
     def read(self) -> tuple[float, Tensor, Tensor]:
         """Mean fused loss, modality losses (M,), and mean features (M, D) over the samples that have the modality."""

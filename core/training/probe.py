@@ -44,16 +44,30 @@ class ConflictProbe:
     def __init__(self, network: Network, method: Method, data: Data, rows: Tensor) -> None:
         self._network = network
         self._method = method
-        self._batch = data.batch(rows)
+        self.batch = data.batch(rows)
         self._groups = data.groups
         # Who is whose is read once: a selection by value in every measurement would make a GPU wait.
-        self._of_group = [selected(self._batch.group == g) for g in range(len(data.groups))]
-        self._with_modality = [selected(self._batch.present[:, m]) for m in range(len(network.modalities))]
+        self.of_group = [selected(self.batch.group == g) for g in range(len(data.groups))]
+        self.with_modality = [selected(self.batch.present[:, m]) for m in range(len(network.modalities))]
         self._measured: list[Tensor] = []
 
     def measure(self) -> None:
+        """Take one measurement into the epoch's mean."""
+        self.note(self.measured())
+
+    def note(self, cosines: Tensor) -> None:
+        """Take a measurement (M, C) into the epoch's mean."""
+        self._measured.append(cosines)
+
+    def share(self, members: Tensor) -> Tensor:
+        """(N,) with which a sum over the batch is the mean over `members` (positions); 0 where there are none."""
+        share = torch.zeros(len(self.batch), device=members.device)
+        share[members] = 1 / max(1, len(members))
+        return share
+
+    def measured(self) -> Tensor:
         """One measurement (M, C); NaN where a group or a modality has no probe sample."""
-        network, batch = self._network, self._batch
+        network, batch = self._network, self.batch
         training = network.training
         network.eval()
         with torch.enable_grad():
@@ -64,14 +78,14 @@ class ConflictProbe:
             logits = network.classify(features, detach_weights=True)
             own_losses = cross_entropy(logits.transpose(1, 2), batch.y[:, None].expand(batch.present.shape))
             blocks = [network.last_block_parameters(m) for m in range(len(network.modalities))]
-            of_groups = [self._group_gradients(fused_losses[members], blocks) for members in self._of_group]
+            of_groups = [self._group_gradients(fused_losses[members], blocks) for members in self.of_group]
             cosines = []
             for m, block in enumerate(blocks):
-                own = own_losses[self._with_modality[m], m]
+                own = own_losses[self.with_modality[m], m]
                 gradient = _gradients(own.mean(), [block])[0] if len(own) and block else None
-                cosines.append(torch.stack([_cosine(gradient, group[m], batch.y.device) for group in of_groups]))
+                cosines.append(torch.stack([cosine_of(gradient, group[m], (), batch.y.device) for group in of_groups]))
         network.train(training)
-        self._measured.append(torch.stack(cosines).detach())
+        return torch.stack(cosines).detach()
 
     def _group_gradients(self, losses: Tensor, blocks: list[list[torch.nn.Parameter]]) -> list[Tensor | None]:
         return _gradients(losses.mean(), blocks) if len(losses) else [None] * len(blocks)
@@ -109,8 +123,9 @@ def _gradients(loss: Tensor, blocks: list[list[torch.nn.Parameter]]) -> list[Ten
     return result
 
 
-def _cosine(a: Tensor | None, b: Tensor | None, device: torch.device) -> Tensor:
-    if a is None or b is None or len(a) != len(b):
-        return torch.full((), torch.nan, device=device)
-    product = a.norm() * b.norm()
-    return (a @ b) / torch.where(product > 0, product, torch.nan)
+def cosine_of(a: Tensor | None, b: Tensor | None, shape: tuple[int, ...], device: torch.device) -> Tensor:
+    """Cosines (*shape,) between vectors (*shape, P); NaN where one is 0, or does not exist."""
+    if a is None or b is None or a.shape != b.shape:
+        return torch.full(shape, torch.nan, device=device)
+    product = a.norm(dim=-1) * b.norm(dim=-1)
+    return torch.linalg.vecdot(a, b) / torch.where(product > 0, product, torch.nan)

@@ -8,7 +8,8 @@ shapes of a network's own forward pass, so that each sees the noise that it woul
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import cast
 
 import torch
@@ -38,6 +39,7 @@ class StackedNetwork:
 
     def __init__(self, networks: Sequence[Network], streams: Sequence[torch.Generator]) -> None:
         self._networks, self._streams = networks, streams
+        self._training = True
         self._own = {name: [dict(network.named_parameters())[name] for network in networks] for name, _ in networks[0].named_parameters()}
         self.weights = {name: nn.Parameter(torch.stack([p.data for p in own]), own[0].requires_grad) for name, own in self._own.items()}
         for name, stack in self.weights.items():
@@ -87,12 +89,21 @@ class StackedNetwork:
         for parameter in self._alone:
             parameter.grad = None
 
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Within it passes are those of evaluation: running statistics, no noise."""
+        self._training = False
+        try:
+            yield
+        finally:
+            self._training = True
+
     def own(self, name: str, s: int) -> nn.Parameter:
         """The parameter of network s that is a view of the stack."""
         return self._own[name][s]
 
     def encode(self, inputs: Inputs, present: Tensor) -> Tensor:
-        """Features (S, N, M, D) in training mode; `inputs` are as in a batch with S before N, `present` (S, N, M)."""
+        """Features (S, N, M, D); `inputs` are as in a batch with S before N, `present` (S, N, M)."""
         first = self._networks[0]
         encoded = [self._encoder(m, inputs[name]) for m, name in enumerate(first.modalities)]
         return self._fill_missing(torch.stack(encoded, dim=2), present)
@@ -112,9 +123,13 @@ class StackedNetwork:
         last_input = self._dropout(hidden, fusion.neck[3])
         return Fused(self._linear("fusion.head", last_input), last_input)
 
-    def classify(self, features: Tensor) -> Tensor:
+    def classify(self, features: Tensor, detach_weights: bool = False) -> Tensor:
         """Modality classifiers' logits (S, N, M, K) from features (S, N, M, D)."""
-        return torch.einsum("snmd,smkd->snmk", features, self.weights["classifier_weight"]) + self.weights["classifier_bias"][:, None]
+        weight: Tensor = self.weights["classifier_weight"]
+        bias: Tensor = self.weights["classifier_bias"]
+        if detach_weights:
+            weight, bias = weight.data, bias.data
+        return torch.einsum("snmd,smkd->snmk", features, weight) + bias[:, None]
 
     def _fill_missing(self, features: Tensor, present: Tensor) -> Tensor:
         return torch.where(present[..., None], features, self.weights["missing"][:, None])
@@ -135,7 +150,7 @@ class StackedNetwork:
         """Batch normalisation (S, N, F) with each network's own batch and running values."""
         mean, variance = self._running[f"{name}.running_mean"], self._running[f"{name}.running_var"]
         n = x.shape[1]
-        if n == 1:
+        if n == 1 or not self._training:
             return (x - mean[:, None]) / (variance[:, None] + norm.eps).sqrt()
         # As products, which are many times faster than sums over a middle dimension.
         even = torch.full((len(x), 1, n), 1 / n)
@@ -167,12 +182,14 @@ class StackedNetwork:
         packed = self._affine(x, weight[:, d:], bias[:, d:])
         query, key, value = (part.unflatten(-1, (attention.num_heads, -1)).transpose(2, 3) for part in (asked, *packed.split(d, dim=-1)))
         share = (query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5).softmax(-1)
-        if attention.dropout > 0:
+        if attention.dropout > 0 and self._training:
             share = share * self._noise((n, attention.num_heads, t, t), attention.dropout)[:, :, :, :kept]
         joined = (share @ value).transpose(2, 3).reshape(s, n, kept, d)
         given = self._linear(f"{name}.out_proj", joined)
+        if layer.dropout1.p == 0 or not self._training:
+            return given
         # What attention returns lies with its tokens first, and noise is drawn in the order in which numbers lie.
-        return given * self._noise((t, n, d), layer.dropout1.p).transpose(1, 2)[:, :, :kept] if layer.dropout1.p > 0 else given
+        return given * self._noise((t, n, d), layer.dropout1.p).transpose(1, 2)[:, :, :kept]
 
     def _linear(self, name: str, x: Tensor) -> Tensor:
         return self._affine(x, self.weights[f"{name}.weight"], self.weights[f"{name}.bias"])
@@ -190,7 +207,7 @@ class StackedNetwork:
     def _dropout(self, x: Tensor, dropout: nn.Module, tokens: int | None = None) -> Tensor:
         """`tokens`: how many there are in all, where x (S, N, kept, D) has only the first ones."""
         share = cast(nn.Dropout, dropout).p
-        if share == 0:
+        if share == 0 or not self._training:
             return x
         shape = tuple(x.shape[1:])
         return x * (self._noise(shape, share) if tokens is None else self._noise((shape[0], tokens, shape[2]), share)[:, :, : shape[1]])

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from core.methods.base import Step
+from core.models.batch import Fused
 from core.training.rows import Row, row
 
 
@@ -51,34 +52,42 @@ class StepGradients:
         where the method has no fused last layer. A confidence share is the modality's part of
         the summed true-class confidence (OGM's ratio), over the samples that have it.
         """
-        features, x = step.features.detach().float(), step.fused.last_input
-        fused, own = step.fused.logits.detach(), step.modality_logits.detach()
+        return self.of(step.features, step.fused, step.modality_logits, step.batch.present, step.batch.y, step.batch.group)
+
+    def of(self, features: Tensor, fused: Fused, modality_logits: Tensor, present: Tensor, y: Tensor, group: Tensor) -> tuple[Tensor, Tensor]:
+        """The same from a step's parts, of one network or with a dimension for several before all others: (S, 1 + C + M, K D) and (S, M)."""
+        features, x, logits = features.detach().float(), fused.last_input, fused.logits.detach()
         if self._one_hot is None:
-            self._one_hot = torch.eye(fused.shape[1], device=fused.device)
+            self._one_hot = torch.eye(logits.shape[-1], device=logits.device)
         scopes = self._member.shape[1]
-        inputs = torch.full_like(features[:, 0], torch.nan) if x is None else x.detach()
-        inputs = torch.cat([inputs[:, None].expand(-1, scopes, -1), features], 1)
-        probability = torch.cat([fused[:, None].expand(-1, scopes, -1), own], 1).softmax(-1)
-        present = step.batch.present.to(probability.dtype)
+        inputs = torch.full_like(features[..., 0, :], torch.nan) if x is None else x.detach()
+        inputs = torch.cat([_repeated(inputs, scopes), features], -2)
+        probability = torch.cat([_repeated(logits, scopes), modality_logits.detach()], -2).softmax(-1)
+        here = present.to(probability.dtype)
         # Every row is a weighted mean over the batch, so that one product gives them all.
-        weight = torch.cat([self._member[step.batch.group], present], 1)
-        target = self._one_hot[step.batch.y][:, None]
-        residual = (probability - target) * weight[..., None]
-        gradients = torch.bmm(residual.permute(1, 2, 0), inputs.transpose(0, 1)).flatten(1) / weight.sum(0)[:, None]
-        confidence = (probability * target).sum(2)[:, scopes:].mul(present).sum(0)
-        return gradients, confidence / confidence.sum()
+        weight = torch.cat([self._member[group], here], -1)
+        target = self._one_hot[y].unsqueeze(-2)
+        residual = (probability - target) * weight.unsqueeze(-1)
+        gradients = torch.matmul(residual.movedim(-3, -1), inputs.transpose(-3, -2)).flatten(-2) / weight.sum(-2).unsqueeze(-1)
+        confidence = (probability * target).sum(-1)[..., scopes:].mul(here).sum(-2)
+        return gradients, confidence / confidence.sum(-1, keepdim=True)
+
+
+def _repeated(value: Tensor, times: int) -> Tensor:
+    """(..., F) -> (..., times, F)."""
+    return value.unsqueeze(-2).expand(*value.shape[:-1], times, value.shape[-1])
 
 
 def cosine_and_magnitude(vectors: Tensor) -> tuple[Tensor, Tensor]:
-    """Pairwise cosines and magnitude similarities 2|a||b| / (|a|^2 + |b|^2) of the rows of (R, P).
+    """Pairwise cosines and magnitude similarities 2|a||b| / (|a|^2 + |b|^2) of the rows of (..., R, P).
 
     NaN where a row is 0: an absent group agrees with nobody.
     """
-    gram = vectors @ vectors.T
-    square = gram.diagonal()
+    gram = vectors @ vectors.transpose(-2, -1)
+    square = gram.diagonal(dim1=-2, dim2=-1)
     norm = torch.where(square > 0, square, torch.nan).sqrt()
-    product = torch.outer(norm, norm)
-    return gram / product, 2 * product / (square[:, None] + square)
+    product = norm.unsqueeze(-1) * norm.unsqueeze(-2)
+    return gram / product, 2 * product / (square.unsqueeze(-1) + square.unsqueeze(-2))
 
 
 @dataclass(frozen=True)
@@ -113,8 +122,19 @@ class StepTelemetry:
     @torch.no_grad()
     def add(self, step: Step, relative_update: Tensor | None, series: dict[str, Tensor]) -> None:
         """Measure one step. No value leaves the device."""
-        gradients, confidence = self._gradients(step)
-        cosine, magnitude = cosine_and_magnitude(gradients)
+        batch = step.batch
+        self.note(self.measured(step.features, step.fused, step.modality_logits, batch.present, batch.y, batch.group), relative_update, series)
+
+    @torch.no_grad()
+    def measured(self, features: Tensor, fused: Fused, modality_logits: Tensor, present: Tensor, y: Tensor, group: Tensor) -> Tensor:
+        """Conflict, magnitude and confidence of one step as a vector, or of the steps of several networks as rows of a matrix."""
+        gradients, confidence = self._gradients.of(features, fused, modality_logits, present, y, group)
+        cosine, magnitude = (table.flatten(-2).index_select(-1, self._at) for table in cosine_and_magnitude(gradients))
+        return torch.cat([cosine, magnitude, confidence], -1)
+
+    @torch.no_grad()
+    def note(self, measured: Tensor, relative_update: Tensor | None, series: dict[str, Tensor]) -> None:
+        """Keep what was `measured` of a step, with what else it told."""
         names = [(name, value.shape) for name, value in series.items()]
         if not self._steps:
             self._series = names
@@ -123,9 +143,7 @@ class StepTelemetry:
         self._steps.append(
             torch.cat(
                 [
-                    cosine.take(self._at),
-                    magnitude.take(self._at),
-                    confidence,
+                    measured,
                     self._unmeasured if relative_update is None else relative_update,
                     *(value.detach().float().reshape(-1) for value in series.values()),
                 ]

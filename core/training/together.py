@@ -19,14 +19,16 @@ from torch import Tensor
 from core.errors import UserError
 from core.methods import get
 from core.methods.base import Method, Step
-from core.models.batch import Batch, Fused
+from core.models.batch import Fused, cross_entropy
 from core.training import device as devices
 from core.training import held_out, shards
 from core.training.data import CohortLike, load
 from core.training.engine import Engine
 from core.training.inputs import prepare
+from core.training.questions import Question, Work
 from core.training.spec import TrainSpec
 from core.training.stacked import StackedNetwork, can_stack
+from core.training.stacked_evaluation import StackedBatch, StackedEvaluator
 from core.training.train import Sink, Training
 
 OWN_PASSES = ("fused", "backward", "extra_modules", "restarts")
@@ -104,10 +106,11 @@ class _Together:
             held = [names[id(parameter)] for parameter in group["params"]]
             options = {key: value for key, value in group.items() if key in ("lr", "weight_decay", "momentum", "fused")}
             self.optimizers.append((type(optimizer)([self.network.weights[name] for name in held], **options), held))
+        self.evaluator = StackedEvaluator(self.network, [training.evaluator for training in trainings])
         self.ended: dict[int, str] = {}
 
     def run(self) -> list[str]:
-        self._each(lambda training: training.begin())
+        self._all(lambda training: training.opening())
         while len(self.ended) < len(self.trainings) and self.trainings[0].epochs > self._epoch():
             self._one_epoch()
         self._each(self._finish)
@@ -130,6 +133,24 @@ class _Together:
             if end is not None:
                 self.ended[s] = end
 
+    def _all(self, work: Callable[[Training], Work[str | None]]) -> None:
+        """`work` on every training that has not ended, like `_each`, its questions answered for all at once."""
+        begun = {s: work(training) for s, training in enumerate(self.trainings) if s not in self.ended}
+        answers: dict[int, Any] = dict.fromkeys(begun)
+        while answers:
+            asked: dict[int, Question] = {}
+            for s, answer in answers.items():
+                torch.set_rng_state(self.streams[s].get_state())
+                try:
+                    asked[s] = begun[s].send(answer)
+                except StopIteration as end:
+                    if end.value is not None:
+                        self.ended[s] = end.value
+                except UserError as error:
+                    self.ended[s] = str(error)
+                self.streams[s].set_state(torch.get_rng_state())
+            answers = self.evaluator.answer(asked) if asked else {}
+
     @staticmethod
     def _finish(training: Training) -> str | None:
         return training.finish()
@@ -140,41 +161,57 @@ class _Together:
         if len({len(order) for order in orders}) > 1:
             raise UserError(f"the seeds of {self.engines[0].spec.method} have epochs of different lengths and cannot be trained together")
         self._each(lambda training: training.begin_epoch())
+        self.meter = self.trainings[0].new_meter(len(self.trainings))
         for i, rows in enumerate(torch.stack(orders).split(self.engines[0].spec.budget.batch_size, dim=1)):
             self._each(lambda training: training.asked_to_stop(ask=i == 0))  # noqa: B023 -- called at once
             if len(self.ended) == len(self.trainings):
                 return
-            measure = self.trainings[0].measures(i)
-            for s, found in enumerate(self._step(rows, epoch, measure)):
-                if s not in self.ended:
-                    self.trainings[s].observe(i, *found)
+            self._step(rows, epoch, self.trainings[0].measures(i))
         self._share_optimizer_state()
-        self._each(lambda training: training.end_epoch())
+        for s, training in enumerate(self.trainings):
+            training.meter = self.meter.of(s)
+        self._all(lambda training: training.closing())
 
-    def _step(self, rows: Tensor, epoch: int, measure: bool) -> list[tuple[Step, Tensor, Tensor | None]]:
-        """One step of every network on its own rows (S, N); as `Engine.step` gives them, by network."""
-        network, engines, count = self.network, self.engines, len(self.engines)
-        whole = engines[0].data.batch(rows.reshape(-1))
-        inputs = {name: _unflat(value, count) for name, value in whole.inputs.items()}
-        present, y, group, index = (value.view(count, -1, *value.shape[1:]) for value in (whole.present, whole.y, whole.group, whole.index))
-        features = network.encode(inputs, present)
-        batches = [Batch({name: _at(value, s) for name, value in inputs.items()}, present[s], y[s], group[s], index[s]) for s in range(count)]
+    def _step(self, rows: Tensor, epoch: int, measure: bool) -> None:
+        """One step of every network on its own rows (S, N), with all that `Engine.step` and `Training.observe` do."""
+        network, engines = self.network, self.engines
+        batch = StackedBatch(engines[0].data, rows)
+        features = network.encode(batch.inputs, batch.present)
         # Each seed's features as one object, so that a hook on it sees all that comes back.
         own = list(features.unbind(0))
-        transformed = [engine.method.transform(own[s], batches[s], training=True) for s, engine in enumerate(engines)]
-        fused = network.fuse(torch.stack(transformed), present)
+        transformed = torch.stack([engine.method.transform(own[s], batch.own[s], training=True) for s, engine in enumerate(engines)])
+        fused = network.fuse(transformed, batch.present)
         joint = engines[0].method.joint_classifiers
         logits = network.classify(torch.stack(own) if joint else features.detach())
         assert fused.last_input is not None
         steps = [
-            Step(engine.network, batches[s], own[s], Fused(fused.logits[s], fused.last_input[s]), logits[s], epoch, engine.steps_done)
+            Step(engine.network, batch.own[s], own[s], Fused(fused.logits[s], fused.last_input[s]), logits[s], epoch, engine.steps_done)
             for s, engine in enumerate(engines)
         ]
-        self._backward(steps, joint)
+        own_losses = _modality_losses(logits, batch)
+        self._backward(steps, None if joint else own_losses)
         updates = self._update(steps, epoch, measure)
-        return list(zip(steps, transformed, updates, strict=True))
+        self.meter.add_parts(fused.logits, own_losses.detach(), batch.present, batch.y, transformed)
+        self._observe(features, fused, logits, batch, updates)
 
-    def _backward(self, steps: list[Step], joint: bool) -> None:
+    def _observe(self, features: Tensor, fused: Fused, logits: Tensor, batch: StackedBatch, updates: list[Tensor | None]) -> None:
+        """Telemetry of every training that has not ended, measured for all at once."""
+        first = self.trainings[0]
+        if first.spec.telemetry.enabled:
+            measured = first.telemetry.measured(features, fused, logits, batch.present, batch.y, batch.group)
+            probes = [training.probe for training in self.trainings if training.probe is not None and training.probes()]
+            cosines = self.evaluator.probe(probes) if probes else []
+            for s, training in enumerate(self.trainings):
+                if s not in self.ended:
+                    training.telemetry.note(measured[s], updates[s], training.engine.method.series())
+                    if cosines:
+                        probes[s].note(cosines[s])
+        for s, training in enumerate(self.trainings):
+            if s not in self.ended:
+                training.progress()
+
+    def _backward(self, steps: list[Step], probes: Tensor | None) -> None:
+        """`probes`: losses of the modality classifiers, where they are no part of the method's loss."""
         network = self.network
         losses = []
         for engine, step in zip(self.engines, steps, strict=True):
@@ -182,11 +219,12 @@ class _Together:
             with self._own_stream(engine):
                 loss = engine.method.loss(step)
                 factors = engine.method.feature_gradient_factors(step)
-            losses.append(loss if joint else loss + step.modality_losses().sum())
+            losses.append(loss)
             if factors is not None:
                 step.features.register_hook(_multiplied(factors.detach().unsqueeze(-1)))
         network.forget_gradients()
-        torch.stack(losses).sum().backward()
+        whole = torch.stack(losses).sum()
+        (whole if probes is None else whole + probes.sum()).backward()
         changed = type(self.engines[0].method).after_backward is not Method.after_backward
         network.gather_gradients(show=changed)
         if not changed:
@@ -239,12 +277,9 @@ def _multiplied(scale: Tensor) -> Callable[[Tensor], Tensor]:
     return lambda gradient: gradient * scale
 
 
-def _unflat(value: Tensor | dict[str, Tensor], count: int) -> Tensor | dict[str, Tensor]:
-    """(S N, ...) -> (S, N, ...), in parts where there are parts."""
-    if isinstance(value, Tensor):
-        return value.view(count, -1, *value.shape[1:])
-    return {part: tensor.view(count, -1, *tensor.shape[1:]) for part, tensor in value.items()}
-
-
-def _at(value: Tensor | dict[str, Tensor], s: int) -> Tensor | dict[str, Tensor]:
-    return value[s] if isinstance(value, Tensor) else {part: tensor[s] for part, tensor in value.items()}
+def _modality_losses(logits: Tensor, batch: StackedBatch) -> Tensor:
+    """(S, M) mean cross-entropy of each modality classifier over the samples that have it, as `Step.modality_losses` gives it."""
+    s, n, m, k = logits.shape
+    losses = cross_entropy(logits.reshape(-1, k), batch.y[:, :, None].expand(s, n, m).reshape(-1)).view(s, n, m)
+    weight = batch.present.to(losses.dtype)
+    return (losses * weight).sum(1) / weight.sum(1).clamp_min(1)

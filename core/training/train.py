@@ -23,7 +23,7 @@ from core.training import checkpoint as checkpoints
 from core.training import device as devices
 from core.training import held_out, shards
 from core.training.alerts import Watch
-from core.training.contribution import contribution_rows
+from core.training.contribution import contribution
 from core.training.curvature import Curvature
 from core.training.data import HELD_OUT, CohortLike, Data, load
 from core.training.engine import Engine
@@ -32,6 +32,7 @@ from core.training.inputs import prepare
 from core.training.meter import Meter
 from core.training.predict import mean_features, predictions_frame
 from core.training.probe import ConflictProbe, probe_rows
+from core.training.questions import Fuse, Run, Work, answered
 from core.training.selection import better
 from core.training.spec import TrainSpec
 from core.training.telemetry import StepTelemetry
@@ -131,7 +132,7 @@ class Training:
         self.curvature: Curvature | None = None
         if self.spec.telemetry.enabled:
             chosen = probe_rows(self.data, self.spec.seed, engine.n_classes)
-            self.curvature = Curvature(engine.network, engine.method, self.data, chosen)
+            self.curvature = Curvature(engine.network, self.data, chosen)
             if self.groups:
                 self.probe = ConflictProbe(engine.network, engine.method, self.data, chosen)
         validation = self.data.rows["validation"]
@@ -146,7 +147,11 @@ class Training:
         self.best: dict[str, dict[str, Tensor]] | None = None
         self._begun = self._started = 0.0
         self._first = 0
-        self._meter = Meter(len(engine.network.modalities), self.spec.network.width, self.data.device)
+        self.meter = self.new_meter()
+
+    def new_meter(self, networks: int | None = None) -> Meter:
+        """One that has seen nothing."""
+        return Meter(len(self.engine.network.modalities), self.spec.network.width, self.data.device, networks)
 
     def run(self, resume: Path | None) -> Literal["done", "cancelled"]:
         if resume is not None:
@@ -163,6 +168,10 @@ class Training:
         return self.finish()
 
     def begin(self) -> Literal["cancelled"] | None:
+        """What `opening` does, by this network alone."""
+        return answered(self.opening(), self.evaluator)
+
+    def opening(self) -> Work[Literal["cancelled"] | None]:
         """What comes before the first step; "cancelled" when asked to stop meanwhile."""
         self._begun, self._first = time.monotonic(), self.engine.steps_done
         described = devices.describe(self.data.device)
@@ -172,7 +181,7 @@ class Training:
             if self.folds is None:
                 return self._cancelled()
         if self.epoch == 0 and self.spec.telemetry.baseline:
-            self._baseline()
+            yield from self._baseline()
         for alert in self.watch.raised:
             # Known from before an interruption, by a job whose status may have been lost.
             self._emit("alert", **alert.event())
@@ -197,7 +206,7 @@ class Training:
         if self.engine.shards is not None:
             self.engine.shards.align()
         self._started = time.monotonic()
-        self._meter = Meter(len(self.engine.network.modalities), self.spec.network.width, self.data.device)
+        self.meter = self.new_meter()
 
     def asked_to_stop(self, ask: bool) -> Literal["cancelled"] | None:
         """Whether somebody has asked to cancel: "cancelled", else None; looked up when `ask` says so, and a few times a second."""
@@ -210,21 +219,30 @@ class Training:
     def observe(self, i: int, step: Step, transformed: Tensor, relative: Tensor | None) -> None:
         """Note what step `i` of the epoch has given (`Engine.step`)."""
         engine, telemetry = self.engine, self.spec.telemetry
-        self._meter.add(step, transformed)
+        self.meter.add(step, transformed)
         if telemetry.enabled:
             self.telemetry.add(step, relative, engine.method.series())
-            if self.probe is not None and (engine.steps_done - 1) % telemetry.probe_every == 0:
+            if self.probe is not None and self.probes():
                 self.probe.measure()
-        self._progress()
+        self.progress()
+
+    def probes(self) -> bool:
+        """Whether the probe is due after the last step."""
+        return self.probe is not None and (self.engine.steps_done - 1) % self.spec.telemetry.probe_every == 0
 
     def end_epoch(self) -> None:
+        """What `closing` does, by this network alone."""
+        answered(self.closing(), self.evaluator)
+
+    def closing(self) -> Work[None]:
         """Evaluate, keep the best, write the checkpoint."""
         engine = self.engine
         share = engine.method.averaging(self.epoch)
         if share is not None:
             engine.average_in(share)
         with engine.averaged():
-            self._finish_epoch(self._meter, self.evaluator.run(self.data.rows["validation"]), self._started)
+            outputs = yield Run(self.data.rows["validation"])
+            yield from self._finish_epoch(self.meter, outputs, self._started)
         if engine.method.restarts(self.epoch):
             engine.restart()
             self.kept = self.best = None
@@ -232,7 +250,7 @@ class Training:
         if self.path is not None:
             checkpoints.save(self.path, self.spec, self._state())
 
-    def _finish_epoch(self, meter: Meter, outputs: Outputs, started: float) -> None:
+    def _finish_epoch(self, meter: Meter, outputs: Outputs, started: float) -> Work[None]:
         train_loss, modality_losses, mean = meter.read()
         if not math.isfinite(train_loss):
             raise UserError(
@@ -247,14 +265,14 @@ class Training:
             EpochView(self.epoch, train_loss, modality_losses, float(seen.loss()), seen.modality_losses(), lambda: self.evaluator.run(self.data.rows["train"]))
         )
         if method.fits_held_out:
-            outputs = replace(outputs, fused=self.evaluator.fuse(outputs.features, outputs.present, outputs.group))
+            outputs = replace(outputs, fused=(yield Fuse(outputs.features, outputs.present, outputs.group)))
         found = self._metrics(outputs)
         if better(found, self.kept, self.spec.budget.selection):
             self.kept, self.kept_epoch, self.best = found, self.epoch, self._weights()
         measured = [*self.telemetry.rows(), *(self.probe.rows() if self.probe else [])]
         if self.spec.telemetry.enabled:
-            measured += self._contribution(outputs, mean, self.epoch)
-            measured += self.curvature.rows() if self.curvature is not None else []
+            measured += yield from self._contribution(outputs, mean, self.epoch)
+            measured += (yield from self.curvature.measured()) if self.curvature is not None else []
         self._emit_epoch(self.epoch, train_loss, outputs, found, time.monotonic() - started)
         if measured:
             self._emit("telemetry", epoch=self.epoch, rows=measured)
@@ -300,21 +318,21 @@ class Training:
             seconds=seconds,
         )
 
-    def _baseline(self) -> None:
+    def _baseline(self) -> Work[None]:
         """Epoch -1: the untrained network on validation."""
-        outputs = self.evaluator.run(self.data.rows["validation"])
+        outputs = yield Run(self.data.rows["validation"])
         self._emit_epoch(-1, None, outputs, self._metrics(outputs), 0.0)
         if self.spec.telemetry.enabled:
             train = self.data.rows["train"]
             spread = torch.linspace(0, len(train) - 1, min(BASELINE_ROWS, len(train)), device=train.device).long()
-            sample = self.evaluator.run(train[spread])
+            sample = yield Run(train[spread])
             mean = mean_features(sample, torch.arange(len(spread), device=train.device))
-            self._emit("telemetry", epoch=-1, rows=self._contribution(outputs, mean, -1))
+            self._emit("telemetry", epoch=-1, rows=(yield from self._contribution(outputs, mean, -1)))
 
-    def _contribution(self, outputs: Outputs, mean: Tensor, epoch: int) -> list[dict[str, Any]]:
+    def _contribution(self, outputs: Outputs, mean: Tensor, epoch: int) -> Work[list[dict[str, Any]]]:
         rng = np.random.default_rng([self.spec.seed, epoch + 1])
         patients = self.data.patients[outputs.rows.cpu().numpy()]
-        return contribution_rows(self.evaluator, outputs, mean, self.engine.network.modalities, self.groups, patients, self.spec.telemetry.bootstrap, rng)
+        return contribution(self.evaluator, outputs, mean, self.engine.network.modalities, self.groups, patients, self.spec.telemetry.bootstrap, rng)
 
     def _weights(self) -> dict[str, dict[str, Tensor]]:
         """A copy of what a prediction depends on: the network, the method's state and parts."""
@@ -361,7 +379,8 @@ class Training:
             self._asked = now
         return shards.agreed(due and self._should_stop())
 
-    def _progress(self) -> None:
+    def progress(self) -> None:
+        """Say how far the training is, once a second."""
         now = time.monotonic()
         if now - self._reported < PROGRESS_SECONDS:
             return

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.audit.estimates.scored import Scored
-from core.audit.inference.selection_findings import extreme_selection
+from core.audit.inference.data_warnings import extreme_selection
 from core.audit.inference.tolerances import DEFAULT_TOLERANCES, Tolerance, bound
 
 

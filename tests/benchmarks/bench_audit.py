@@ -26,8 +26,7 @@ from sklearn.metrics import accuracy_score, precision_score
 from core.metrics.auc import group_aucs
 from core.metrics.auc_comparisons import group_auc_estimates
 from core.metrics.auc_interval import auc_interval
-from core.metrics.bootstrap import bootstrap_aucs, bootstrap_statistic, replicate_interval
-from core.metrics.bootstrap_rates import bootstrap_confusion
+from core.metrics.bootstrap import bootstrap_aucs, bootstrap_confusion, bootstrap_statistic, replicate_interval
 from core.metrics.calibration import brier, reliability
 from core.metrics.calibration_error import calibration_error_intervals
 from core.metrics.calibration_fit import calibration_fit

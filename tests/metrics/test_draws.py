@@ -7,8 +7,7 @@ import pytest
 
 import core.metrics.draws as draws_module
 from core.metrics.auc import auc, group_aucs
-from core.metrics.bootstrap import bootstrap_aucs, bootstrap_models, bootstrap_statistic, replicate_interval
-from core.metrics.bootstrap_rates import bootstrap_confusion
+from core.metrics.bootstrap import bootstrap_aucs, bootstrap_confusion, bootstrap_models, bootstrap_statistic, replicate_interval
 from core.metrics.delong import group_delong
 from core.metrics.paired import Pair, compare_aucs, compare_rates
 from core.metrics.precision_recall import average_precision, table_average_precision

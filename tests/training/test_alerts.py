@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import io
 
 import numpy as np
 import pytest
+import torch
 
 from core.training.alerts import RISING, STALLED, Alert, Watch
 
@@ -65,7 +66,10 @@ def test_it_goes_on_from_a_checkpoint() -> None:
     own = np.stack([FALLING, np.r_[0.7, np.full(7, 0.65)]], 1)
     first, second = watch(), watch()
     run(FALLING[:4], own, first)
-    second.load_state(json.loads(json.dumps(first.state())))
+    file = io.BytesIO()
+    torch.save(first.state(), file)
+    file.seek(0)
+    second.load_state(torch.load(file, weights_only=True))
     assert [alert.who for alert in run(FALLING, own, second, first=4)] == ["labs"]
     third = watch()
     third.load_state(second.state())

@@ -240,7 +240,7 @@ def test_curvature_is_the_hessians_and_leaves_no_trace(engine: Engine) -> None:
     """Against u^T H u by two backward passes, in double precision."""
     rows = probe_rows(engine.data, 0, 2)
     before, weights = torch.get_rng_state(), {k: v.clone() for k, v in engine.network.state_dict().items()}
-    measured = Curvature(engine.network, engine.method, engine.data, rows).rows()
+    measured = Curvature(engine.network, engine.data, rows).rows(Evaluator(engine.network, engine.method, engine.data, "fp32"))
     assert torch.equal(before, torch.get_rng_state()) and engine.network.training
     assert all(torch.equal(v, weights[k]) for k, v in engine.network.state_dict().items())
     network, batch = engine.network, engine.data.batch(rows)

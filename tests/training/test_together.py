@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,12 @@ import torch
 
 from core.methods import names
 from core.training import together, train
+from core.training.evaluate import Evaluator
 from core.training.presets import make_spec
+from core.training.questions import Run
 from core.training.spec import TrainSpec
+from core.training.stacked import StackedNetwork
+from core.training.stacked_evaluation import StackedEvaluator
 from core.training.together import Member, alike, can_join, train_together
 from tests.training.synthetic import ListSink, SyntheticCohort
 
@@ -106,6 +111,33 @@ def test_who_cannot_join_is_left_untouched(cohort: SyntheticCohort) -> None:
         sinks, ends = joined(cohort, chosen)
         assert ends is None and all(not sink.events for sink in sinks)
     assert alike(specs("erm")) and not can_join(specs("erm")[0], torch.device("cuda"))
+
+
+def test_questions_that_differ_are_answered_by_each_alone(cohort: SyntheticCohort) -> None:
+    """What one network is asked, or all of them, gives what it gives alone."""
+    engines = [train.Engine(train.as_data(cohort, spec, torch.device("cpu")), spec) for spec in specs("erm")]
+    evaluators = [Evaluator(engine.network, engine.method, engine.data, "fp32", 32) for engine in engines]
+    rows = torch.arange(50)
+    expected = [evaluator.run(rows) for evaluator in evaluators]
+    stack = StackedNetwork([engine.network for engine in engines], [torch.Generator() for _ in engines])
+    stacked = StackedEvaluator(stack, evaluators)
+    for answers in (stacked.answer(dict.fromkeys(range(3), Run(rows))), stacked.answer({2: Run(rows)}), stacked.answer({0: Run(rows), 1: Run(rows[:9])})):
+        for s, found in answers.items():
+            n = len(found.rows)
+            for name in ("features", "logits", "modality_logits", "present", "y", "group"):
+                torch.testing.assert_close(getattr(found, name), getattr(expected[s], name)[:n], atol=1e-5, rtol=1e-4)
+
+
+def test_no_training_loads_torchs_compiler(cohort: SyntheticCohort, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch._dynamo", None)
+    for optimizer in ("adamw", "sgd"):
+        for wrapped in vars(torch.optim.Optimizer).values():
+            bare = getattr(wrapped, "__wrapped__", None)
+            assert bare is None or getattr(bare, "__dynamo_disable", bare) is bare
+        spec = specs("erm", epochs=1, optimizer=optimizer)[0]
+        engine = train.Engine(train.as_data(cohort, spec, torch.device("cpu")), spec)
+        engine.step(engine.epoch_order()[:8], 0, measure_update=True)
+        engine.load_state(engine.state())
 
 
 def test_pixels_are_not_trained_together() -> None:

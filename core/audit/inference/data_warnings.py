@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.audit.estimates.group_estimates import MetricTable
 from core.audit.estimates.grouping import Grouping
 from core.audit.estimates.scored import Scored
 from core.audit.inference.pairwise import MAX_PAIRED_GROUPS
-from core.audit.inference.selection_findings import extreme_selection
 from core.audit.input.predictions import AuditFinding, Predictions
 from core.audit.options import AuditOptions
 from core.audit.wording import decimal
@@ -23,6 +23,9 @@ LEAK_AUC = 0.999
 LEAK_ROWS = 20
 WRONG_WAY_Z = 4.0
 """Standard errors below an AUC of one half from which chance no longer explains it."""
+# Share of the class that an operating point should select (or leave out) at the least for the rates at it to mean something.
+LEAST_SHARE = 0.1
+REMEDY = "--target sensitivity=.9 or --target selection_rate=.1, or --threshold X nearer to the scores"
 
 
 def of_model(model: ModelAudit) -> tuple[AuditFinding, ...]:
@@ -75,6 +78,21 @@ def one_class(model: str, n_pos: int, n_neg: int) -> tuple[AuditFinding, ...]:
     return (AuditFinding("one_class", "error", message, n_pos + n_neg, "check the label column and which value is positive"),)
 
 
+def _wide_intervals(model: str, grouping: Grouping, auc: MetricTable, size: NDArray[np.int64], tolerance: float) -> list[AuditFinding]:
+    """One line for all judged groups of an attribute whose AUC is known less exactly than the tolerance asks for."""
+    width = np.where(auc.judged, auc.high - auc.low, 0.0)
+    wide = np.flatnonzero(width > tolerance)
+    if not wide.size:
+        return []
+    widest, judged = int(np.argmax(width)), int(auc.judged.sum())
+    many = f"{wide.size} of {judged} judged groups" if wide.size < judged else "its one judged group" if judged == 1 else f"all {judged} judged groups"
+    message = (
+        f"{model}: by {grouping.name}, the interval of the AUC is wider than the tolerance of {decimal(tolerance)} in {many} "
+        f"(widest: {grouping.groups[widest]}, {decimal(width[widest])})"
+    )
+    return [AuditFinding("wide_interval", "warning", message, int(size[wide].sum()), "collect more patients of these groups")]
+
+
 def group_findings(model: str, grouping: Grouping, tables: Mapping[str, MetricTable], options: AuditOptions) -> tuple[AuditFinding, ...]:
     """Groups that cannot be judged, and groups whose interval is wider than the tolerance."""
     found = []
@@ -89,12 +107,7 @@ def group_findings(model: str, grouping: Grouping, tables: Mapping[str, MetricTa
                     "not_estimable", "warning", f"{grouping.name} = {name} cannot be judged: {why}{note}", int(size[g]), "collect more patients of this group"
                 )
             )
-            continue
-        width = float(auc.high[g] - auc.low[g])
-        tolerance = options.tolerance_of("auc")
-        if width > tolerance:
-            message = f"{model}: the interval of the AUC of {grouping.name} = {name} is {decimal(width)} wide, wider than the tolerance of {decimal(tolerance)}"
-            found.append(AuditFinding("wide_interval", "warning", message, int(size[g]), "collect more patients of this group"))
+    found += _wide_intervals(model, grouping, auc, size, options.tolerance_of("auc"))
     if int(auc.judged.sum()) > MAX_PAIRED_GROUPS:
         against = f"'{options.reference[grouping.name]}'" if grouping.name in options.reference else "the best one"
         message = f"{grouping.name} has {len(grouping.groups)} groups: each is compared with all others together and with {against}, not every two of them"
@@ -114,3 +127,27 @@ def unused_weights(predictions: Predictions) -> tuple[AuditFinding, ...]:
         return ()
     message = "weights are taken as sampling weights: rows of larger weight stand for more people, and errors grow with how unequal they are"
     return (AuditFinding("weights", "info", message, len(predictions)),)
+
+
+def extreme_selection(data: Scored) -> tuple[AuditFinding, ...]:
+    """A warning where fewer rows are selected than a tenth of the positives, or fewer left out than a tenth of the negatives.
+
+    A threshold of .5 on a disease of 1 % selects 8 of 40,000: whatever is said of rates there is said of these 8. Empty
+    without an operating point or where a class is absent.
+    """
+    if data.decision is None:
+        return ()
+    n, selected, positives = data.y.size, int(np.count_nonzero(data.decision)), int(np.count_nonzero(data.y))
+    if not 0 < positives < n:
+        return ()
+    where = "the operating point" if data.threshold is None else f"the threshold of {data.threshold:.4g}"
+    if selected < LEAST_SHARE * positives:
+        chosen = f"{selected:,} of {n:,} rows" if selected else f"none of {n:,} rows"
+        message = f"{data.model}: {where} selects {chosen}, though {positives:,} are positive: rates at it say next to nothing about the model"
+        return (AuditFinding("nearly_nobody_selected", "warning", message, selected, REMEDY),)
+    left, negatives = n - selected, n - positives
+    if left < LEAST_SHARE * negatives:
+        rest = f"all but {left:,} of {n:,} rows" if left else f"all {n:,} rows"
+        message = f"{data.model}: {where} selects {rest}, though {negatives:,} are negative: rates at it say next to nothing about the model"
+        return (AuditFinding("nearly_everybody_selected", "warning", message, left, REMEDY),)
+    return ()

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from core.audit.input.alignment import align_models
 from core.audit.input.class_probabilities import class_probabilities
 from core.audit.input.column_roles import Mapping, check_columns
-from core.audit.input.metadata import with_metadata
 from core.audit.input.origin import SourceFile, table_origin
 from core.audit.input.predictions import Attribute, AuditFinding, Predictions
 from core.errors import UserError
@@ -25,6 +24,7 @@ from core.tables.finding import listed
 from core.tables.group_names import group_order
 from core.tables.groups import group_findings, parse_merges
 from core.tables.identifiers import same_ids
+from core.tables.join import left_join
 from core.tables.labels import LabelRule, apply_rule, known_positive, label_findings, rule_for
 from core.tables.reader import header, of_frame
 from core.tables.splits import split_word
@@ -301,3 +301,18 @@ def _unique(predictions: Predictions, column: str) -> None:
         f"{predictions.source}: the id '{repeated[0]}' in column '{column}' stands in several rows ({len(repeated)} such ids); "
         "give each sample its own id, use --patient for patients with several samples, or --model if the rows are several models"
     )
+
+
+def with_metadata(table: Table, metadata: Table, on: str) -> tuple[Table, AuditFinding | None]:
+    """`table` with the columns of `metadata` beside it (`left_join`), and a finding when rows have no partner.
+
+    Raises
+    ------
+    UserError
+        When an id has several rows in `metadata` that differ, or when no id is found there.
+    """
+    both, unmatched = left_join(table, metadata, on)
+    if not unmatched:
+        return both, None
+    message = f"{unmatched} rows have an id in column '{on}' that {metadata.source} does not have; their attributes are missing"
+    return both, AuditFinding("no_metadata", "warning", message, unmatched, f"add these ids to {metadata.source}")

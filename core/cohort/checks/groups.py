@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.audit.input.banding import quantile_edges
 from core.cohort.checks.base import Check, CheckInput, counted, listed
 from core.cohort.schema import Finding
 from core.tables import column_names as usual
@@ -69,6 +68,9 @@ class ManyGroups(_NeedsAttribute):
 
     def _bands(self, data: CheckInput, attribute: str) -> str:
         """The bands that a number would have, as they are asked for; the general remedy for words."""
+        # Late: every training loads the checks, and none the audit.
+        from core.audit.input.banding import quantile_edges
+
         read = to_number(data.table[attribute])
         if read is None or usual.names_identifier(attribute):
             return self.remedy

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import fisher_exact
 
 from core.cohort.checks.base import Check, CheckInput, counted, listed
 from core.cohort.schema import Finding
@@ -18,6 +17,9 @@ MIN_DIFFERENCE = 0.1
 
 def absence_difference(gap: NDArray[np.bool_], y: NDArray[np.float64], n_tests: int) -> tuple[float, float] | None:
     """Share of positives where missing and where present, when they differ beyond chance (Fisher, Bonferroni); else None."""
+    # Late: every training loads the checks, and this library takes longer to load than all of them.
+    from scipy.stats import fisher_exact
+
     known = ~np.isnan(y)
     gap, y = gap[known], y[known]
     if gap.sum() < MIN_ROWS or (~gap).sum() < MIN_ROWS:
