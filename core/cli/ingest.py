@@ -155,26 +155,9 @@ def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None, dict[str
     if args.manifest:
         return *_on_manifest(args, modalities), None
     flags = (
-        args.id,
-        args.patient,
-        args.label,
-        args.positive,
-        args.classes,
-        args.uncertain,
-        args.blank,
-        args.split,
-        args.attribute,
-        modalities,
-        args.drop,
-        args.merge,
-        args.bins,
-        args.layout,
-        args.cross,
-        args.folds,
-        args.fold,
-        args.site,
-        args.weights,
-    )
+        args.id, args.patient, args.label, args.positive, args.classes, args.uncertain, args.blank, args.split, args.attribute, modalities,
+        args.drop, args.merge, args.bins, args.layout, args.cross, args.folds, args.fold, args.site, args.weights,
+    )  # fmt: skip
     if not any(f not in (None, [], ()) for f in flags):
         return None, None, None
     chosen = choose_table(args.table)
