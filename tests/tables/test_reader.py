@@ -206,9 +206,11 @@ def test_spss_and_sas_through_the_library(tmp_path: Path, ending: str):
     path, labels = tmp_path / f"t.{ending}", {"sex": {1.0: "female", 2.0: "male"}}
     if ending == "xpt":
         pyreadstat.write_xport(frame, str(path))
+    elif ending == "por":
+        pyreadstat.write_por(frame, str(path))
     else:
-        {"sav": pyreadstat.write_sav, "zsav": pyreadstat.write_sav, "por": pyreadstat.write_por}[ending](frame, str(path), variable_value_labels=labels)
-    expected = SPSS_AND_SAS if ending != "xpt" else SPSS_AND_SAS | {"sex": ["1", "2", "1"]}
+        pyreadstat.write_sav(frame, str(path), variable_value_labels=labels)
+    expected = SPSS_AND_SAS if ending.endswith("sav") else SPSS_AND_SAS | {"sex": ["1", "2", "1"]}
     assert {name.lower(): values for name, values in read_table(path).to_dict("list").items()} == expected
 
 
