@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -18,6 +18,7 @@ from core.charts.audit_volcano import volcano
 from core.charts.consequences import cross_group
 from core.charts.grammar import selection_point
 from core.charts.group_names import group_label, group_order, labelled, labelled_rows
+from core.charts.many_groups import MOST_COLOURS, ranking
 from core.charts.text import count, decimal, plural
 from core.metrics.catalogue import short
 from core.report import contents
@@ -45,6 +46,7 @@ from dashboard.chart_block import chart_block
 from dashboard.components import answer, finding_tag, how_to_read, section, too_little_data
 from dashboard.escape import md
 from dashboard.findings import show_findings
+from dashboard.group_search import colored_groups, group_search
 from dashboard.lazy_tabs import lazy_tabs
 from dashboard.number_table import full_table
 from dashboard.specs import drawing_spec
@@ -147,20 +149,23 @@ def _attribute(document: Mapping[str, Any], singles: list[str], model: str, verd
             finding_tag(str(judged["verdict"].iloc[0]))  # type: ignore[arg-type]
             st.markdown(md(judged["reason"].iloc[0]), width="stretch")
     several = own["model"].nunique() > 1
+    shown = _search(own[(own["model"] == model) & (own["metric"] == metric)], attribute)
     everybody = groups[(groups["attribute"] == OVERALL) & (groups["metric"] == metric)]
-    forest = metric_forest(own[own["metric"] == metric], everybody, attribute, metric)
+    forest = metric_forest(own[own["metric"] == metric], everybody, attribute, metric, shown.searched)
     chart_block(replace(forest, columns=3) if len(forest.panels) == 3 else forest, key="audit-forest")
     part = tests[(tests["attribute"] == attribute) & (tests["model"] == model) & (tests["metric"] == metric)]
     curves = {
-        "Threshold": lambda: _sliding(document, model, attribute),
+        "Threshold": lambda: _sliding(document, model, attribute, shown),
         "Calibration": lambda: chart_block(
             reliability(
-                labelled(curve_table(document, model, attribute, "reliability"), attribute),
-                labelled(curve_table(document, model, attribute, "smooth"), attribute),
+                shown.of(labelled(curve_table(document, model, attribute, "reliability"), attribute)),
+                shown.of(labelled(curve_table(document, model, attribute, "smooth"), attribute)),
             ),
             key="audit-reliability",
         ),
-        "Net benefit": lambda: chart_block(decision_curves(labelled(curve_table(document, model, attribute, "decision"), attribute)), key="audit-decision"),
+        "Net benefit": lambda: chart_block(
+            decision_curves(shown.of(labelled(curve_table(document, model, attribute, "decision"), attribute))), key="audit-decision"
+        ),
     }
     lazy_tabs(
         {
@@ -170,9 +175,29 @@ def _attribute(document: Mapping[str, Any], singles: list[str], model: str, verd
             "Enough data?": lambda: _power(document, model, attribute),
             # An audit made on the command line may have been made without curves.
             **(curves if models(document)[model]["attributes"][attribute].get("curves") else {}),
-            "Between groups": lambda: _between(document, model, attribute),
+            "Between groups": lambda: _between(document, model, attribute, shown),
         }
     )
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The groups of charts in which each has a colour or a cell, and those that the reader searched for. Groups by their labels."""
+
+    groups: tuple[str, ...]
+    searched: tuple[str, ...]
+
+    def of(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The rows of these groups, and of everybody."""
+        sides = [name for name in ("group", "positive", "negative") if name in frame.columns]
+        return frame[(frame[sides].isin(self.groups) | frame[sides].isna() | (frame[sides] == OVERALL)).all(axis=1)]
+
+
+def _search(part: pd.DataFrame, attribute: str) -> Shown:
+    """The search, where there are more groups than colours. `part`: the estimates of one model and metric."""
+    every = group_order(set(part["group"].astype(str)))
+    searched = group_search(every, MOST_COLOURS, f"groups-of-{attribute}")
+    return Shown(colored_groups(every, ranking(part), searched), tuple(searched))
 
 
 def _estimates(own: pd.DataFrame, model: str) -> None:
@@ -214,9 +239,9 @@ def _table(frame: pd.DataFrame, alt_text: str) -> None:
 
 
 @st.fragment
-def _sliding(document: Mapping[str, Any], model: str, attribute: str) -> None:
+def _sliding(document: Mapping[str, Any], model: str, attribute: str, groups: Shown) -> None:
     """What a threshold does to each group, as the reader slides it."""
-    curve = labelled(curve_table(document, model, attribute, "sliding"), attribute)
+    curve = groups.of(labelled(curve_table(document, model, attribute, "sliding"), attribute))
     point = models(document)[model]["attributes"][attribute].get("operating_point") or {}
     if curve.empty:
         chart_block(sliding(curve, attribute, None), key="audit-sliding")
@@ -236,10 +261,11 @@ def _sliding(document: Mapping[str, Any], model: str, attribute: str) -> None:
     _table(shown, "Rates of each group at the threshold")
 
 
-def _between(document: Mapping[str, Any], model: str, attribute: str) -> None:
+def _between(document: Mapping[str, Any], model: str, attribute: str, shown: Shown) -> None:
     """Ranking between groups, which ES-AUC counts as unfairness although no group is ranked badly within itself."""
-    pairs = labelled(cross_group_table(document, attribute), attribute)
-    groups = [group_label(attribute, group) for group in group_order(models(document)[model]["attributes"][attribute]["groups"])]
+    pairs = shown.of(labelled(cross_group_table(document, attribute), attribute))
+    known = [group_label(attribute, group) for group in group_order(models(document)[model]["attributes"][attribute]["groups"])]
+    groups = [group for group in known if group in shown.groups]
     chart_block(cross_group(pairs, {model: model}, groups, attribute), key="audit-between")
 
 

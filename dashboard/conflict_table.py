@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import pandas as pd
 import streamlit as st
 
-from core.charts.text import decimal, missing, percent
+from core.charts.seeds import over_seeds
+from core.charts.text import decimal, percent
 from core.methods.source import cards
 from core.results import group_tables
 from core.results.answers import UNRELATED
@@ -20,38 +23,42 @@ WHAT = (
 )
 
 
-def conflict_table(view: View, telemetry: pd.DataFrame) -> None:
-    """A row per run, in words; what specialists read is below it."""
+def conflict_table(view: View, telemetry: pd.DataFrame, method_of: Mapping[str, str] | None = None) -> None:
+    """A row per run, in words; what specialists read is below it.
+
+    method_of : run id -> id of its method in `view`, for a row per method with the mean and the range over its seeds.
+    """
     st.markdown(md(WHAT))
     # A table of text wraps; a grid of cells would cut what the methods do. Its cells are Markdown.
-    st.table(_rows(view, telemetry).map(md).set_index("Method"))
+    st.table(_rows(view, telemetry, method_of or {run: run for run in view.run_ids}).map(md).set_index("Method"))
 
 
-def _rows(view: View, telemetry: pd.DataFrame) -> pd.DataFrame:
+def _rows(view: View, telemetry: pd.DataFrame, method_of: Mapping[str, str]) -> pd.DataFrame:
     shares = telemetry[
         (telemetry["name"] == "conflict.fused") & (telemetry["stat"] == "share_negative") & telemetry["value"].notna() & (telemetry["epoch"] >= 0)
     ]
-    means = shares.groupby(["run_id", "modality"], sort=False)["value"].mean()
-    groups = group_tables.group_performance(view.store, view.run_ids, view.attribute) if view.attribute else pd.DataFrame(columns=["run_id", "group", "value"])
+    means = over_seeds(shares.groupby(["run_id", "modality"], sort=False)["value"].mean().reset_index(), method_of)
+    groups = pd.DataFrame(columns=["run_id", "group", "value"])
+    if view.attribute:
+        groups = over_seeds(group_tables.group_performance(view.store, list(method_of), view.attribute), method_of)
     methods = dict(zip(view.runs["run_id"], view.runs["method"], strict=True))
     rows = []
     for run_id, name in view.names.items():
-        own = means[means.index.get_level_values(0) == run_id]
-        known = groups[(groups["run_id"] == run_id) & groups["group"].notna() & groups["value"].notna()].sort_values("value")
+        own = means[means["run_id"] == run_id].sort_values("value", kind="stable")
+        known = groups[(groups["run_id"] == run_id) & groups["group"].notna() & groups["value"].notna()].sort_values("value", kind="stable")
         rows.append(
             {
                 "Method": name,
-                "Steps in conflict": _conflict(own),
-                "More than chance?": "not measured" if own.empty else "yes" if own.max() > UNRELATED else "no",
+                "Steps in conflict": NOTHING if own.empty else f"{_range(own.iloc[-1], percent)}: {own.iloc[-1]['modality']}",
+                "More than chance?": "not measured" if own.empty else "yes" if own["value"].max() > UNRELATED else "no",
                 "What the method does": cards()[methods[run_id]].summary if methods[run_id] in cards() else NOTHING,
-                "Lowest group AUC (test)": NOTHING if known.empty else f"{decimal(known.iloc[0]['value'])} ({view.labelled(known).iloc[0]['group']})",
+                "Lowest group AUC (test)": NOTHING if known.empty else f"{_range(known.iloc[0], decimal)}: {view.labelled(known).iloc[0]['group']}",
             }
         )
     return pd.DataFrame(rows)
 
 
-def _conflict(shares: pd.Series) -> str:
-    """`47% (clinical)`: the modality that is against the average most often."""
-    if shares.empty or missing(float(shares.max())):
-        return NOTHING
-    return f"{percent(shares.max())} ({shares.index.get_level_values(1)[int(shares.to_numpy().argmax())]})"
+def _range(row: pd.Series, written: Callable[[float], str]) -> str:
+    """`47%`, and over seeds `47% (41% to 52%)`."""
+    low, high = written(float(row["low"])), written(float(row["high"]))
+    return written(float(row["value"])) + ("" if low == high else f" ({low} to {high})")

@@ -48,7 +48,7 @@ def presence(data: Cohort, attribute: str) -> pd.DataFrame:
 
 def sentence(data: Cohort) -> str:
     """Who is in the cohort, in one sentence."""
-    kinds = listing([f"{name} ({kind})" if name != kind else name for name, kind in data.modality_kinds.items()])
+    kinds = listing([f"{name} ({kind})" if name != kind else name for name, kind in data.modality_kinds.items()], 8)
     return (
         f"{plural(data.n, 'sample')} of {plural(data.n_patients, 'patient')}, {count(int(data.positive.sum()))} with the outcome"
         f" ({percent(float(data.positive.mean()))}); {plural(len(data.modality_names), 'modality', 'modalities')}: {kinds}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -38,10 +38,10 @@ class Seeds:
         return list(self.method_of)
 
 
-def seeds_choice(view: View) -> Seeds | None:
+def seeds_choice(view: View, of_single: str = "The answer above is") -> Seeds | None:
     """The switch, where a chosen method was trained with several seeds; None when single runs are to be shown.
 
-    A page opens with the mean; who has chosen runs sees these.
+    A page opens with the mean; who has chosen runs sees these. `of_single` : what of the page is of single runs nevertheless.
     """
     seeds = view.memoised("seeds", lambda: _seeds(view))
     if len(seeds.method_of) <= len(seeds.names):
@@ -57,8 +57,20 @@ def seeds_choice(view: View) -> Seeds | None:
             label_visibility="collapsed",
         )
         if shown == MEAN:
-            st.caption(md(f"{seeds.count} The answer above is of {listing(list(view.names.values()), 3)}, {_which(view)}."), width="stretch")
+            st.caption(md(f"{seeds.count} {of_single} of {listing(list(view.names.values()), 3)}, {_which(view)}."), width="stretch")
     return seeds if shown == MEAN else None
+
+
+def single_runs_note(view: View, seeds: Seeds | None) -> None:
+    """Over a chart that cannot be averaged over seeds, while the rest of the page is."""
+    if seeds is not None:
+        st.caption(md(f"Single runs: {listing(list(view.names.values()), 3)}, {_which(view)}. Choose other runs above to see theirs."))
+
+
+def methods_view(view: View, seeds: Seeds) -> View:
+    """The view with a row per method, under the id and the name by which `seeds` has it."""
+    rows = view.finished[view.finished["run_id"].isin(list(seeds.names))]
+    return replace(view, runs=rows.assign(name=rows["run_id"].map(seeds.names)))
 
 
 def _which(view: View) -> str:

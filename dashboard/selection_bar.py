@@ -28,6 +28,7 @@ class View:
     """What the reader has chosen.
 
     groups : the attribute's groups in their fixed order (the order of the palette).
+    shown : those of them that charts by group show; None for all (see `dashboard.group_search`).
     runs : chosen finished runs with `name`, unique and readable, in method order.
     finished : all finished runs of the cohort, likewise.
     """
@@ -40,14 +41,19 @@ class View:
     groups: tuple[str, ...]
     runs: pd.DataFrame
     finished: pd.DataFrame
+    shown: tuple[str, ...] | None = None
 
     @property
     def group_labels(self) -> tuple[str, ...]:
-        """`groups` as charts write them: a bare number carries its attribute."""
-        return tuple(group_label(self.attribute or "", group) for group in self.groups)
+        """The groups shown, as charts write them: a bare number carries its attribute."""
+        return tuple(group_label(self.attribute or "", group) for group in (self.groups if self.shown is None else self.shown))
 
     def labelled(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """A table by group of this attribute, its groups written so too."""
+        """A table by group of this attribute, its groups written so too; without the groups that are not shown."""
+        if self.shown is not None and len(self.shown) < len(self.groups):
+            hidden = set(self.groups) - set(self.shown)
+            sides = [name for name in ("group", "positive", "negative") if name in frame.columns]
+            frame = frame[~frame[sides].isin(hidden).any(axis=1)]
         return labelled(frame, self.attribute or "")
 
     @property
@@ -78,12 +84,12 @@ class View:
         Shared by all sessions: nobody may write into it. Not for what depends on other choices.
         """
         fingerprints = [f"{run_id}@{self.store.predictions_fingerprint(run_id)}@{label}" for run_id, label in self.names.items()]
-        made: Made = memoised(self.store, ("page", name, self.cohort_id, self.attribute or "", *fingerprints), make)
+        made: Made = memoised(self.store, ("page", name, self.cohort_id, self.attribute or "", *(self.shown or ()), "", *fingerprints), make)
         return made
 
     def memoised_over_cohort(self, name: str, make: Callable[[], Made]) -> Made:
         """The same for what depends on all finished runs of the cohort and on the attribute, not on the runs chosen."""
-        made: Made = memoised(self.store, ("page of all", name, str(self.store.revision), self.cohort_id, self.attribute or ""), make)
+        made: Made = memoised(self.store, ("page of all", name, str(self.store.revision), self.cohort_id, self.attribute or "", *(self.shown or ())), make)
         return made
 
 

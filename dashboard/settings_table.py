@@ -5,14 +5,15 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from core.charts.text import plural, sentence
+from core.charts.text import plural
+from core.results.setting_titles import setting_title
 from dashboard.number_table import full_table
 
 
 def settings_section(table: pd.DataFrame) -> None:
     """`table`: setting, differs, and one column of text per run."""
     columns = [name for name in table.columns if name != "differs"]
-    table = table.assign(setting=[_title(str(name)) for name in table["setting"]])
+    table = table.assign(setting=[setting_title(str(name)) for name in table["setting"]])
     differing = table.loc[table["differs"], columns]
     same = table.loc[~table["differs"], columns]
     if differing.empty:
@@ -27,8 +28,3 @@ def settings_section(table: pd.DataFrame) -> None:
                 width="stretch",
                 alt="Settings that all chosen runs share",
             )
-
-
-def _title(setting: str) -> str:
-    """`settings.f_low` -> `F low`: a setting is known by its own name, in whatever part of the run it stands."""
-    return sentence(setting.rpartition(".")[2].replace("_", " "))

@@ -1,11 +1,13 @@
 """Where do the gradients conflict, and what did the method do about it?"""
 
+import pandas as pd
 import streamlit as st
 
 from core.charts import gradients
 from core.charts.figure import nothing
 from core.charts.gradient_pairs import group_magnitudes
-from core.results.answers import gradients_answer
+from core.charts.seeds import over_seeds
+from core.results.answers import Answer, gradients_answer
 from dashboard import state
 from dashboard.components import (
     answer,
@@ -17,8 +19,23 @@ from dashboard.components import (
 )
 from dashboard.conflict_table import conflict_table
 from dashboard.lazy_tabs import lazy_tabs
+from dashboard.seeds import Seeds, methods_view, seeds_choice, single_runs_note
 
 view = runs_page("Where do the gradients conflict, and what did the method do about it?")
+
+
+def every_seed(seeds: Seeds) -> pd.DataFrame:
+    """What the answer and the table need, of all seeds of the chosen methods."""
+    series = ["conflict.fused", "conflict.groups", "effect.relative_update"]
+    return view.memoised_over_cohort(f"gradients of seeds {list(seeds.names)}", lambda: view.store.telemetry(seeds.run_ids, series))
+
+
+def answer_over(seeds: Seeds) -> Answer:
+    """The answer about methods, by the means over their seeds."""
+    every = every_seed(seeds)
+    sentence, verdict, detail = gradients_answer(over_seeds(every, seeds.method_of), methods_view(view, seeds), (1, int(every["epoch"].max()) + 1))
+    return sentence, verdict, f"Means over seeds. {detail}"
+
 
 telemetry = view.memoised("gradients", lambda: view.store.telemetry(view.run_ids, ["conflict.", "magnitude.", "effect.", "method."]))
 trained = telemetry.loc[telemetry["epoch"] >= 0, "epoch"]
@@ -27,15 +44,27 @@ if trained.empty:
     st.stop()
 last = int(trained.max()) + 1
 ready = view.memoised("prepared", lambda: gradients.prepared(telemetry, view.names))
-answer(*view.memoised("gradients-answer", lambda: gradients_answer(telemetry, view, (1, last))), terms=("cosine", "share_negative", "relative_update"))
+place = st.container(key="first")
+seeds = seeds_choice(view, "The strips further down are")
+with place:
+    if seeds is None:
+        told = view.memoised("gradients-answer", lambda: gradients_answer(telemetry, view, (1, last)))
+    else:
+        over = seeds
+        told = view.memoised_over_cohort(f"gradients-answer over seeds {list(over.names)}", lambda: answer_over(over))
+    answer(*told, terms=("cosine", "share_negative", "relative_update"))
 other_attribute_note(view, "Gradients of single groups are those of the attribute that a run was trained for.")
 known = state.attributes(view.cohort_id)
 trained_for = list(dict.fromkeys(view.runs["attribute"].dropna()))
 groups = tuple(dict.fromkeys(group for attribute in trained_for for group in known.get(attribute, ())))
-conflict_table(view, telemetry)
+if seeds is None:
+    conflict_table(view, telemetry)
+else:
+    conflict_table(methods_view(view, seeds), every_seed(seeds), seeds.method_of)
 
 
 section("In detail, for specialists")
+single_runs_note(view, seeds)
 
 
 @st.fragment

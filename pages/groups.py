@@ -5,6 +5,8 @@ import streamlit as st
 from core.charts import calibration as smooth
 from core.charts import consequences, groups
 from core.charts.figure import Figure
+from core.charts.group_names import labelled
+from core.charts.many_groups import ranking
 from core.results import classes, cohort_claims, group_tables
 from core.results import intersections as crossed
 from core.results.answers import groups_answer
@@ -18,9 +20,10 @@ from dashboard.components import (
     section,
     too_little_data,
 )
+from dashboard.group_search import searched_view
 from dashboard.lazy_tabs import lazy_tabs
 from dashboard.number_table import full_table, numbers
-from dashboard.seeds import Seeds, seeds_choice
+from dashboard.seeds import Seeds, seeds_choice, single_runs_note
 from dashboard.threshold_control import threshold_control
 
 view = runs_page("Who is served worse, and is it real?")
@@ -41,21 +44,30 @@ answer(*view.memoised("groups-answer", lambda: groups_answer(performance, found,
 
 def forest_of(seeds: Seeds) -> Figure:
     """Methods by the mean of their seeds."""
-    every = view.labelled(group_tables.group_performance(store, seeds.run_ids, attribute))
-    return groups.forest(every, seeds.names, view.group_labels, attribute, seeds.method_of)
+    every = labelled(group_tables.group_performance(store, seeds.run_ids, attribute), attribute)
+    return groups.forest(every, seeds.names, everyone, attribute, seeds.method_of, searched)
+
+
+def gaps_of(seeds: Seeds) -> Figure:
+    """The gaps of methods, and those by chance, over their seeds."""
+    return groups.gap_null(group_tables.gap_null(store, seeds.run_ids, attribute), seeds.names, attribute, seeds.method_of)
 
 
 chosen = seeds_choice(view)
+everyone = view.group_labels
+view, searched = searched_view(view, ranking(performance))
 if chosen is None:
-    chart_block(view.memoised("forest", lambda: groups.forest(view.labelled(performance), view.names, view.group_labels, attribute)))
+    chart_block(view.memoised("forest", lambda: groups.forest(labelled(performance, attribute), view.names, everyone, attribute, searched=searched)))
+    chart_block(view.memoised("gap-null", lambda: groups.gap_null(group_tables.gap_null(store, run_ids, attribute), view.names, attribute)))
 else:
     seeds = chosen
     chart_block(view.memoised_over_cohort(f"forest over seeds {list(seeds.names)}", lambda: forest_of(seeds)))
-chart_block(view.memoised("gap-null", lambda: groups.gap_null(group_tables.gap_null(store, run_ids, attribute), view.names, attribute)))
+    chart_block(view.memoised_over_cohort(f"gap-null over seeds {list(seeds.names)}", lambda: gaps_of(seeds)))
 
 by_class = classes.class_performance(store, run_ids, attribute)
 if len(by_class):
     section("By class")
+    single_runs_note(view, chosen)
     st.caption(
         "Each class against all others, audited as a label of its own; the last row of a method is the mean over its classes (macro). "
         "Everything above is about any class but the first."
@@ -64,13 +76,23 @@ if len(by_class):
 
 
 def es_auc() -> None:
-    """ES-AUC and worst group of every run."""
-    chart_block(view.memoised("equity", lambda: consequences.equity(group_tables.summaries(store, run_ids, attribute), view.names, attribute)))
+    """ES-AUC and worst group of every run, or of every method over its seeds."""
+    if chosen is None:
+        chart_block(view.memoised("equity", lambda: consequences.equity(group_tables.summaries(store, run_ids, attribute), view.names, attribute)))
+        return
+    over = chosen
+    chart_block(
+        view.memoised_over_cohort(
+            f"equity over seeds {list(over.names)}",
+            lambda: consequences.equity(group_tables.summaries(store, over.run_ids, attribute), over.names, attribute, over.method_of),
+        )
+    )
 
 
 @st.fragment
 def threshold() -> None:
     """Only this part runs again when the slider moves; the grid of thresholds is known beforehand."""
+    single_runs_note(view, chosen)
     grid_ends = group_tables.GRID[0], group_tables.GRID[-1]
     at = threshold_control("threshold", grid_ends, cuts=group_tables.GRID)
     grid = view.labelled(group_tables.consequences(store, run_ids, attribute))
@@ -81,6 +103,7 @@ def threshold() -> None:
 
 def roc() -> None:
     """ROC curves by group."""
+    single_runs_note(view, chosen)
     chart_block(view.memoised("roc", lambda: groups.roc(view.labelled(group_tables.roc(store, run_ids, attribute)), view.names, view.group_labels, attribute)))
 
 
@@ -92,6 +115,7 @@ def calibration() -> None:
         arguments = (frame, view.names, view.group_labels, attribute)
         return smooth.curves(*arguments), smooth.observed_over_expected(*arguments)
 
+    single_runs_note(view, chosen)
     curves, ratios = view.memoised("calibration", drawn)
     chart_block(curves)
     if not curves.empty:
@@ -100,6 +124,7 @@ def calibration() -> None:
 
 def between_groups() -> None:
     """How often positives of one group outrank negatives of another."""
+    single_runs_note(view, chosen)
     chart_block(
         view.memoised(
             "cross-group",

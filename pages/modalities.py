@@ -7,8 +7,9 @@ import pandas as pd
 
 from core.charts import contribution, modality_auc
 from core.charts.cohort_availability import availability
-from core.charts.figure import nothing
-from core.charts.seeds import over_seeds
+from core.charts.figure import Figure, nothing
+from core.charts.many_groups import ranking
+from core.charts.seeds import OF_SEEDS, over_seeds
 from core.charts.synergy import synergy
 from core.results import group_tables
 from core.results.answers import modalities_answer
@@ -20,6 +21,7 @@ from dashboard.components import (
     runs_page,
 )
 from dashboard.datasheet import cohort
+from dashboard.group_search import searched_view
 from dashboard.lazy_tabs import lazy_tabs
 from dashboard.seeds import seeds_choice
 
@@ -32,6 +34,8 @@ answer(*view.memoised("modalities-answer", lambda: modalities_answer(telemetry, 
 other_attribute_note(view, f"Contributions by group are those of its own attribute; the AUCs below are by {attribute}.")
 seeds = seeds_choice(view)
 names = view.names if seeds is None else seeds.names
+if attribute:
+    view, _ = searched_view(view, ranking(performance))
 if seeds is None:
     chart_block(view.memoised("over-epochs", lambda: contribution.over_epochs(telemetry, names, view.modalities)))
 else:
@@ -67,15 +71,34 @@ def has() -> None:
 
 def take_away() -> None:
     """AUC by group with every modality but one."""
-    rows = performance[performance["kind"].isin(["all", "without"])]
-    chart_block(view.memoised("take-away", lambda: modality_auc.take_away(view.labelled(rows), view.names, view.modalities, view.group_labels, attribute)))
+    kinds = ["all", "without"]
+    if seeds is None:
+        rows = view.labelled(performance[performance["kind"].isin(kinds)])
+        chart_block(view.memoised("take-away", lambda: modality_auc.take_away(rows, view.names, view.modalities, view.group_labels, attribute)))
+        return
+
+    def over() -> Figure:
+        every = group_tables.modality_performance(view.store, seeds.run_ids, attribute)
+        mean = over_seeds(view.labelled(every[every["kind"].isin(kinds)]), seeds.method_of)
+        figure = modality_auc.take_away(mean, names, view.modalities, view.group_labels, attribute)
+        return replace(figure, note=f"{modality_auc.SLOPES} Test split. {OF_SEEDS}")
+
+    chart_block(view.memoised_over_cohort(f"take-away over seeds {list(names)}", over))
 
 
 def together() -> None:
     """What two modalities are worth together beyond apart."""
-    rows = view.memoised("synergies", lambda: view.store.telemetry(view.run_ids, ["contribution.synergy"]))
-    latest = view.labelled(rows[rows["epoch"] == rows.groupby("run_id")["epoch"].transform("max")])
-    chart_block(view.memoised("synergy", lambda: synergy(latest, view.names, view.group_labels, attribute)))
+
+    def drawn(runs: list[str], method_of: dict[str, str] | None) -> Figure:
+        rows = view.store.telemetry(runs, ["contribution.synergy"])
+        latest = view.labelled(rows[rows["epoch"] == rows.groupby("run_id")["epoch"].transform("max")])
+        return synergy(latest if method_of is None else over_seeds(latest, method_of), names, view.group_labels, attribute)
+
+    if seeds is None:
+        chart_block(view.memoised("synergy", lambda: drawn(view.run_ids, None)))
+        return
+    figure = view.memoised_over_cohort(f"synergy over seeds {list(names)}", lambda: drawn(seeds.run_ids, seeds.method_of))
+    chart_block(replace(figure, note=f"Means over seeds. {figure.note}"))
 
 
 if not attribute:

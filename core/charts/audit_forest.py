@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 from core.charts import grammar as alt
 from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.group_names import group_order
+from core.charts.many_groups import MOST_COLOURS, MOST_ROWS, drawn_groups, ranking, said
 from core.charts.parts import HATCH, decimal_axis, domain, interval_texts, tooltips, with_gutter
 from core.charts.text import decimal, interval, positives
 from core.charts.theme import Look
@@ -23,10 +24,12 @@ MISSING_GROUPS = ("missing", "(missing)")
 def group_palette(look: Look, groups: Iterable[str]) -> dict[str, str]:
     """Colours of groups in their fixed order; the group of missing values is grey and shifts nobody's colour."""
     known = group_order({str(g) for g in groups} - set(MISSING_GROUPS))
-    return {**look.group_colors(known), **dict.fromkeys(MISSING_GROUPS, look.no_estimate)}
+    # Beyond the palette a colour would stand for two groups; rows have their names.
+    colors = look.group_colors(known) if len(known) <= MOST_COLOURS else dict.fromkeys(known, look.muted)
+    return {**colors, **dict.fromkeys(MISSING_GROUPS, look.no_estimate)}
 
 
-def metric_forest(groups: pd.DataFrame, overall: pd.DataFrame, attribute: str, metric: str) -> Figure:
+def metric_forest(groups: pd.DataFrame, overall: pd.DataFrame, attribute: str, metric: str, searched: Sequence[str] = ()) -> Figure:
     """Forest plot of one attribute and metric, a panel per model.
 
     Parameters
@@ -35,6 +38,7 @@ def metric_forest(groups: pd.DataFrame, overall: pd.DataFrame, attribute: str, m
     overall : columns model, value: everybody together.
     attribute : name for people.
     metric : the metric's key.
+    searched : of more than MOST_ROWS groups the lowest, the highest and these are drawn.
     """
     name = f"{metric}_by_group"
     place = {name: at for at, name in enumerate(group_order(set(groups["group"].astype(str)) - set(MISSING_GROUPS)))}
@@ -52,9 +56,10 @@ def metric_forest(groups: pd.DataFrame, overall: pd.DataFrame, attribute: str, m
     limits = domain([frame["value"], frame["low"], frame["high"], overall["value"]])
     title = _finding(frame[known], attribute, metric, models)
     values = "; ".join(f"{m}, {g}: {s}" for m, g, s in zip(frame["model"], frame["group"], frame["shown"], strict=True))
+    drawn = drawn_groups(tuple(dict.fromkeys(frame["group"].astype(str))), ranking(frame), MOST_ROWS, searched)
     panels = []
     for model in models:
-        part = frame[frame["model"] == model]
+        part = frame[(frame["model"] == model) & frame["group"].astype(str).isin(drawn)]
         everybody = overall.loc[overall["model"] == model, "value"].dropna()
         line = float(everybody.iloc[0]) if len(everybody) else None
         panels.append(Panel(partial(_draw, part, frame, line, limits, metric), model if len(models) > 1 else ""))
@@ -66,7 +71,9 @@ def metric_forest(groups: pd.DataFrame, overall: pd.DataFrame, attribute: str, m
         panels=tuple(panels),
         columns=2,
         terms=(*((metric,) if metric in ("auc", "tpr", "fpr", "ppv", "ece") else ()), "interval"),
-        note="Dashed line: everybody together." + ("" if known.all() else " Hatched: too few positives or negatives to estimate."),
+        note="Dashed line: everybody together."
+        + ("" if known.all() else " Hatched: too few positives or negatives to estimate.")
+        + said(len(drawn), frame["group"].nunique()),
     )
 
 

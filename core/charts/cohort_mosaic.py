@@ -10,6 +10,7 @@ import pandas as pd
 from core.charts import grammar as alt
 from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.group_names import group_label, group_order
+from core.charts.many_groups import MOST_COLOURS
 from core.charts.text import count, listing, percent, plural, positives
 from core.charts.theme import Look
 
@@ -81,7 +82,8 @@ def _finding(frame: pd.DataFrame, attribute: str, unit: str) -> str:
 def _draw(frame: pd.DataFrame, unit: str, look: Look, width: Width) -> Any:
     order = list(frame["label"])
     known = list(frame.loc[~frame["missing"], "group"])
-    colors = {**look.group_colors(known), MISSING: look.no_estimate}
+    # Beyond the palette a colour would stand for two groups; bars have their names.
+    colors = {**(look.group_colors(known) if len(known) <= MOST_COLOURS else dict.fromkeys(known, look.muted)), MISSING: look.no_estimate}
     data = frame.assign(color=[colors[g] for g in frame["group"]])
     tooltip = [
         alt.Tooltip("group:N"), alt.Tooltip("n:Q", title=unit), alt.Tooltip("n_pos:Q", title="with the outcome"),

@@ -83,8 +83,16 @@ def scatter(seeds: pd.DataFrame, methods: pd.DataFrame, measure: str, attribute:
         panels=(Panel(partial(_scatter_panel, rows.reset_index(drop=True), dots, measure)),),
         alt=f"Scatter plot of {text.plural(len(rows), 'method')}: AUC against {what} by {attribute}. {title}. On the Pareto front of the means: {front}.",
         terms=("pareto", "auc", *(("es_auc",) if measure == "es_auc" else ("worst_group",) if measure == "worst_group_auc" else ("max_gap",)), "seed"),
-        note=f"Test samples of known group. Dots: means over seeds; faint: each seed. Crosshairs: 95 % over {meaning}. {front_note}{direction}",
+        note=f"{_whose(rows, what, attribute)} Dots: means over seeds; faint: each seed. Crosshairs: 95 % over {meaning}. {front_note}{direction}",
     )  # fmt: skip
+
+
+def _whose(rows: pd.DataFrame, what: str, attribute: str) -> str:
+    """Whose numbers each axis has: the AUC is of all test samples, the fairness measure of those with a recorded group."""
+    known, every = int((rows["n_pos"] + rows["n_neg"]).max()), int(rows["n_all"].max())
+    if known == every:
+        return f"All {text.count(every)} test samples."
+    return f"AUC: all {text.count(every)} test samples. {text.sentence(what)}: the {text.count(known)} of them whose {attribute} is recorded."
 
 
 def _limits(rows: pd.DataFrame, seeds: pd.DataFrame) -> tuple[list[float], list[float]]:

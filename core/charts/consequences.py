@@ -13,6 +13,7 @@ from core.charts import text
 from core.charts.figure import Figure, Panel, Width, nothing, panels_per_run, side_by_side
 from core.charts.key import group_key, keyed_panels, present_groups
 from core.charts.parts import ESTIMATE, colored, decimal_axis, heat_map, interval_texts, share_domain, tooltips, with_gutter
+from core.charts.seeds import OF_SEEDS, over_seeds
 from core.charts.theme import Look
 from core.metrics.catalogue import short
 
@@ -110,8 +111,13 @@ def selected_table(frame: pd.DataFrame, names: Mapping[str, str], threshold: flo
     )
 
 
-def equity(frame: pd.DataFrame, names: Mapping[str, str], attribute: str) -> Figure:
-    """AUC, ES-AUC and worst-group AUC of each run with intervals. `frame`: run_id, metric, value, low, high, excluded."""
+def equity(frame: pd.DataFrame, names: Mapping[str, str], attribute: str, seeds: Mapping[str, str] | None = None) -> Figure:
+    """AUC, ES-AUC and worst-group AUC of each run with intervals. `frame`: run_id, metric, value, low, high, excluded.
+
+    `seeds`: run id -> id of its method, for a row per method: the mean and the range over seeds. `names` are then those of the methods.
+    """
+    if seeds is not None and not frame.empty:
+        frame = over_seeds(frame, seeds)
     rows = frame[frame["run_id"].isin(list(names)) & frame["metric"].isin(["auc", "es_auc", "worst_group_auc"])].copy() if not frame.empty else frame
     if rows.empty or rows["value"].notna().sum() == 0:
         return nothing("equity", f"Fewer than two groups of {attribute} can be judged, so there is no ES-AUC.")
@@ -126,11 +132,14 @@ def equity(frame: pd.DataFrame, names: Mapping[str, str], attribute: str) -> Fig
         else _same(best["value"], "ES-AUC", "run")
         or f"ES-AUC is highest under {best.iloc[-1]['run']}: {text.interval(best.iloc[-1]['value'], best.iloc[-1]['low'], best.iloc[-1]['high'])}"
     )
+    if seeds is not None and not best.empty:
+        title += ", mean over seeds and the range of its seeds"
     left_out = sorted({name.removeprefix("without ") for value in rows["excluded"].dropna() for name in str(value).split(", ") if name})
-    note = "Read it with the group AUCs and the gap: ES-AUC falls with every further group and counts ranking between groups as unfairness."
+    note = "Test split, 95 % intervals. " if seeds is None else f"Test split. {OF_SEEDS} "
+    note += "Read it with the group AUCs and the gap: ES-AUC falls with every further group and counts ranking between groups as unfairness."
     if left_out:
         note = f"{text.listing(left_out)} cannot be judged and {'is' if len(left_out) == 1 else 'are'} left out, so ES-AUC may look better than it is. " + note
-    columns = {"run": "Run", "what": "Measure", "value": "Value", "low": "Low", "high": "High", "excluded": "Left out"}
+    columns = {"run": "Run" if seeds is None else "Method", "what": "Measure", "value": "Value", "low": "Low", "high": "High", "excluded": "Left out"}
     return Figure(name="equity", title=title, alt=f"Dots with intervals of AUC, ES-AUC and worst-group AUC, a row per run. {title}.", data=rows[list(columns)],
                   table=columns,
                   panels=(Panel(partial(_equity_panel, rows.reset_index(drop=True), list(names.values()), limits)),),

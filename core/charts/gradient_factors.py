@@ -39,6 +39,19 @@ def applied(rows: Iterable[Row]) -> list[Row]:
     return part
 
 
+def extremes(part: Sequence[Row]) -> tuple[list[Row], str]:
+    """Rows of at most as many series as there are dashes: of many groups those with the lowest and the highest factor; and what to say of the rest."""
+    of_groups: dict[str, list[float]] = {}
+    for row in part:
+        if isinstance(row["group"], str):
+            of_groups.setdefault(row["group"], []).append(row["value"])
+    if len(_styles(part)) <= len(STYLES) or len(of_groups) <= 2:
+        return list(part), ""
+    ranked = sorted(of_groups, key=lambda group: sum(of_groups[group]) / len(of_groups[group]))
+    kept = {ranked[0], ranked[-1]}
+    return [row for row in part if not isinstance(row["group"], str) or row["group"] in kept], f", lowest and highest of {len(ranked)} groups"
+
+
 def factor_lines(part: Sequence[Row], modalities: Sequence[str], limits: Sequence[float], height: int, look: Look) -> Lines:
     """The lines of `applied` rows: colour for the modality, dash for the series."""
     styles = _styles(part)

@@ -38,6 +38,12 @@ SHOWN = (
 )
 
 
+WORDS = 300
+"""Pixels of a heading: a column of three on a page, or the whole width of a telephone, is hardly wider."""
+FEW = 3
+"""Modalities whose names stand beside each other in one line."""
+
+
 @dataclass(frozen=True)
 class Strip:
     """One band of lines under its heading.
@@ -178,7 +184,8 @@ def _words(words: Sequence[tuple[float, str, int]], scale: alt.Scale, look: Look
     frame = pd.DataFrame(words, columns=["y", "words", "font"])
     return (
         alt.Chart(frame)
-        .mark_text(aria=False, align="left", baseline="bottom", color=look.muted)
+        # A longer text would take its room from the plot, in the end all of it.
+        .mark_text(aria=False, align="left", baseline="bottom", color=look.muted, limit=WORDS)
         .encode(x=alt.value(0), y=_y(scale), text="words:N", size=alt.Size("font:Q", scale=None))
     )
 
@@ -255,11 +262,13 @@ def _heat(heat: Heat, last: int, brushed: tuple[int, int] | None, scale: alt.Sca
         .mark_point(aria=False, shape=HATCH, size=320, filled=False, stroke=look.no_estimate, strokeWidth=1)
         .encode(**middle)
     )
-    heads = pd.DataFrame({"x": [at + wide / 2 for at in columns.values()], "y": 2 * HEAD - 10.0, "name": list(columns)})
+    # Many names side by side would run into each other: every second one stands higher.
+    rise = [10.0 * (i % 2) if len(columns) > FEW else 0.0 for i in range(len(columns))]
+    heads = pd.DataFrame({"x": [at + wide / 2 for at in columns.values()], "y": [2 * HEAD - 10.0 - up for up in rise], "name": list(columns)})
     sides = pd.DataFrame({"y": [at + CELL / 2 for at in rows.values()], "name": list(rows)})
     words: dict[str, Any] = {"aria": False, "color": look.muted, "fontSize": 11}
     layers += [cells, hatched, numbers]
-    layers.append(alt.Chart(heads).mark_text(limit=74, **words).encode(x=x, y=_y(scale), text="name:N"))
+    layers.append(alt.Chart(heads).mark_text(limit=74 if len(columns) <= FEW else 66, **words).encode(x=x, y=_y(scale), text="name:N"))
     layers.append(alt.Chart(sides).mark_text(align="left", limit=72, **{**words, "color": look.text}).encode(x=alt.value(0), y=_y(scale), text="name:N"))
     return layers
 

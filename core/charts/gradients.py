@@ -13,7 +13,7 @@ import pandas as pd
 
 from core.charts import gradient_pairs, text
 from core.charts.figure import Figure, Panel, Width, nothing, side_by_side
-from core.charts.gradient_factors import applied, dash_key, factor_lines
+from core.charts.gradient_factors import applied, dash_key, extremes, factor_lines
 from core.charts.gradient_lines import FINE, Lines, Row, known, of_modalities, of_pairs, rows_of
 from core.charts.gradient_strips import BRUSH, PLOT, Heat, Strip, drawing, thousandths
 from core.charts.parts import domain
@@ -205,8 +205,8 @@ def _pair_strip(rows: Sequence[Row], name: str, common: Frame, look: Look) -> St
 
 
 def _factor_strip(rows: Sequence[Row], common: Frame, look: Look) -> Strip:
-    part = applied(rows)
-    heading = "Factor applied, as the method reports it"
+    part, left_out = extremes(applied(rows))
+    heading = f"Factor applied{left_out or ', as the method reports it'}"
     if not part:
         return Strip(heading, (0.0, 1.0), None, "this method applies no factor", "")
     limits = domain([], [row["value"] for row in part], least=0.2)

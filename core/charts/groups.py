@@ -12,6 +12,7 @@ from core.charts import grammar as alt
 from core.charts import text
 from core.charts.figure import Draw, Figure, Panel, Width, nothing, panels_per_run, side_by_side
 from core.charts.key import group_key, keyed_panels, present_groups
+from core.charts.many_groups import MOST_COLOURS, MOST_ROWS, drawn_groups, ranking, said
 from core.charts.parts import (
     colored,
     decimal_axis,
@@ -22,7 +23,7 @@ from core.charts.parts import (
     tooltips,
     with_gutter,
 )
-from core.charts.seeds import gaps, over_seeds
+from core.charts.seeds import OF_SEEDS, gaps, nulls_over_seeds, over_seeds
 from core.charts.theme import Look
 
 ROW = 34
@@ -34,12 +35,15 @@ RIDGE_HEAD, RIDGE_TOP, RIDGE_BASE = 0.16, 0.34, 0.9
 """...and where in it the words, the top and the foot of the histogram are."""
 
 
-def forest(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str], attribute: str, seeds: Mapping[str, str] | None = None) -> Figure:
+def forest(
+    frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str], attribute: str, seeds: Mapping[str, str] | None = None, searched: Sequence[str] = ()
+) -> Figure:
     """Groups down, AUC and interval across, counts at the right; one panel per run.
 
     `frame`: run_id, group (missing: everybody), value, low, high, n_pos, n_neg, reason.
     `seeds`: run id -> id of its method, for a panel per method: the mean, the range over seeds, and each seed as a
     faint dot. `names` are then those of the methods.
+    `searched`: of more than MOST_ROWS groups the lowest, the highest and these are drawn.
     """
     single = frame[:0]
     if seeds is not None:
@@ -68,20 +72,24 @@ def forest(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str],
         "why": "Why not estimable",
     }
 
-    def panel(own: pd.DataFrame) -> Draw:
-        return partial(_forest_panel, own, single[single["run_id"] == own["run_id"].iloc[0]].reset_index(drop=True), groups, limits)
+    drawn = drawn_groups(groups, ranking(rows), MOST_ROWS, searched)
+    single = single[single["group"].isna() | single["group"].isin(drawn)]
 
-    panels = panels_per_run(rows, names, panel)
+    def panel(own: pd.DataFrame) -> Draw:
+        return partial(_forest_panel, own, single[single["run_id"] == own["run_id"].iloc[0]].reset_index(drop=True), drawn, groups, limits)
+
+    panels = panels_per_run(rows[rows["group"].isna() | rows["group"].isin(drawn)], names, panel)
     title = forest_finding(rows, names)
     if seeds is not None:
         title += _in_single_seeds(spans, names)
-    means = "Test split. Dots: means over seeds; lines: from the lowest to the highest seed; faint: each seed. "
-    drawn = "Test split, 95 % intervals. " if seeds is None else means
+    means = f"Test split. {OF_SEEDS} Faint: each seed. "
+    marks = "Test split, 95 % intervals. " if seeds is None else means
     hatched = " Hatched: too few for an estimate." if rows["value"].isna().any() else ""
     return Figure(
         name="group-auc", title=title, alt=f"Forest plot of AUC by {attribute}, a row per group with its interval and counts, one panel per run. {title}.",
         data=rows[list(columns)], table=columns, panels=panels, columns=side_by_side(panels), terms=("group_auc", "interval"),
-        note=f"{drawn}Dashed: the AUC of everybody{_unknown(rows, attribute)}. At the right: positives and negatives.{hatched}",
+        note=f"{marks}Dashed: the AUC of everybody{_unknown(rows, attribute)}. At the right: positives and negatives.{hatched}"
+             f"{said(len(drawn), len(groups))}",
     )  # fmt: skip
 
 
@@ -135,24 +143,26 @@ def forest_finding(rows: pd.DataFrame, names: Mapping[str, str]) -> str:
     return text.sentence(best[1])
 
 
-def _forest_panel(rows: pd.DataFrame, single: pd.DataFrame, groups: Sequence[str], limits: list[float], look: Look, width: Width) -> Any:
+def _forest_panel(rows: pd.DataFrame, single: pd.DataFrame, drawn: Sequence[str], groups: Sequence[str], limits: list[float], look: Look, width: Width) -> Any:
     together = _everybody(groups)
-    order = [*groups, together]
-    colors = {**look.group_colors(groups), together: look.text}
+    order = [*drawn, together]
+    # Beyond the palette a colour would stand for two groups; the rows have their names.
+    known = look.group_colors(groups) if len(groups) <= MOST_COLOURS else dict.fromkeys(drawn, look.muted)
+    colors = {**known, together: look.text}
     y = alt.Y("who:N", sort=order, scale=alt.Scale(domain=order), axis=alt.Axis(title=None, labelColor=look.text, labelFontSize=13))
     wide, ticks = with_gutter(limits, right=0.55)
     x_scale = alt.Scale(domain=wide, nice=False, zero=False)
-    known = alt.Chart(rows[rows["value"].notna()]).encode(y=y, color=colored("who", colors))
+    estimated = alt.Chart(rows[rows["value"].notna()]).encode(y=y, color=colored("who", colors))
     unknown = alt.Chart(rows[rows["value"].isna()]).encode(y=y)
     tips = tooltips({"run": "Run", "who": "Group", "shown": "AUC", "counts": "Positive / negative", "why": "Note"})
-    rule = known.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", scale=x_scale), x2="high:Q")
-    dots = known.mark_point(size=110).encode(x=alt.X("value:Q", scale=x_scale, axis=decimal_axis("AUC", values=ticks, grid=True)), tooltip=tips)
+    rule = estimated.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", scale=x_scale), x2="high:Q")
+    dots = estimated.mark_point(size=110).encode(x=alt.X("value:Q", scale=x_scale, axis=decimal_axis("AUC", values=ticks, grid=True)), tooltip=tips)
     missing = unknown.mark_text(align="left", text="╱╱ not estimable", color=look.muted, fontSize=12).encode(x=alt.value(6), tooltip=tips)
     counts = alt.Chart(rows).mark_text(align="right", fontSize=12, color=look.muted).encode(y=y, x=alt.value("width"), text="counts:N", tooltip=tips)
     at = alt.X("value:Q", scale=x_scale)
-    numbers = known.mark_text(fontSize=11, dy=13, color=look.muted).encode(x=at, text="number:N", color=alt.value(look.muted))
+    numbers = estimated.mark_text(fontSize=11, dy=13, color=look.muted).encode(x=at, text="number:N", color=alt.value(look.muted))
     # A number may stand on the dashed line: its ground is cleared first.
-    halo = known.mark_text(fontSize=11, dy=13, stroke=look.background, strokeWidth=4, strokeJoin="round").encode(
+    halo = estimated.mark_text(fontSize=11, dy=13, stroke=look.background, strokeWidth=4, strokeJoin="round").encode(
         x=at, text="number:N", color=alt.value(look.background)
     )
     whole = rows[rows["group"].isna() & rows["value"].notna()]
@@ -164,39 +174,50 @@ def _forest_panel(rows: pd.DataFrame, single: pd.DataFrame, groups: Sequence[str
     return alt.layer(*layers, halo, rule, dots, numbers, counts).properties(width=width, height=(ROW + 8) * len(order))
 
 
-def gap_null(frame: pd.DataFrame, names: Mapping[str, str], attribute: str) -> Figure:
+def gap_null(frame: pd.DataFrame, names: Mapping[str, str], attribute: str, seeds: Mapping[str, str] | None = None) -> Figure:
     """The observed gap on the gaps that chance gives among groups of equal AUC: one chart, a row per run; a picture, not a claim.
 
     `frame`: run_id, left, right, share, observed, p, q95, draws.
+    `seeds`: run id -> id of its method, for a row per method: the mean gap, the range over seeds, each seed as a faint dot, and
+    the gaps by chance of all its seeds. `names` are then those of the methods.
     """
     if frame.empty:
         return nothing("gap-null", f"Fewer than two groups of {attribute} have enough positives and negatives, so there is no gap to test.")
+    frame = frame.assign(observed_low=frame["observed"], observed_high=frame["observed"]) if seeds is None else nulls_over_seeds(frame, seeds)
     order = {run_id: place for place, run_id in enumerate(run for run in names if (frame["run_id"] == run).any())}
     rows = frame[frame["run_id"].isin(list(order))].copy()
     rows["run"] = rows["run_id"].map(dict(names))
     rows["row"] = rows["run_id"].map(order)
     heads = rows.drop_duplicates("run_id").sort_values("row").to_dict("records")
-    parts = [f"{text.decimal(h['observed'])} under {h['run']} (chance alone reaches {text.decimal(h['q95'])})" for h in heads]
-    title = f"Gap between group AUCs: {text.listing(parts, 4)}"
-    columns = {
-        "run": "Run",
-        "left": "Gap from",
-        "right": "Gap to",
-        "share": "Share of draws",
-        "observed": "Observed gap",
-        "p": "p (this run alone)",
-        "q95": "95 % quantile",
-        "draws": "Draws",
-    }
+    parts = [f"{_gap_text(h)} under {h['run']} (chance alone reaches {text.decimal(h['q95'])})" for h in heads]
+    title = f"Gap between group AUCs{'' if seeds is None else ', mean over seeds'}: {text.listing(parts, 4)}"
+    columns = {"run": "Run" if seeds is None else "Method", "left": "Gap from", "right": "Gap to", "share": "Share of draws", "observed": "Observed gap"}
+    columns |= {"p": "p (this run alone)"} if seeds is None else {"observed_low": "Lowest seed", "observed_high": "Highest seed", "seeds": "Seeds"}
+    columns |= {"q95": "95 % quantile", "draws": "Draws"}
     return Figure(
-        name="gap-null", title=title, alt="Histogram of the gap between group AUCs that chance gives among groups of equal AUC, a row per run on one axis, "
-                                          f"with the observed gap as a marked line. {title}.",
-        data=rows[list(columns)], table=columns, panels=(Panel(partial(_null_panel, _ridges(rows), _observed(heads),
-            domain([rows["right"], rows["observed"]], include=[0.0])[1])),), terms=("max_gap", "null"),
-        note=f"Grey: gaps that chance gives where all groups have the same AUC, with these group sizes ({text.count(heads[0]['draws'])} draws); dashed, and "
-             "in the title: 95 % of them are smaller. A look at one run; whether a difference may be claimed is said in the answer above, which corrects for "
+        name="gap-null", title=title, alt="Histogram of the gap between group AUCs that chance gives among groups of equal AUC, a row per "
+                                          f"{'run' if seeds is None else 'method'} on one axis, with the observed gap as a marked line. {title}.",
+        data=rows[list(columns)], table=columns, panels=(Panel(partial(_null_panel, _ridges(rows), _observed(heads), _singles(heads),
+            domain([rows["right"], rows["observed_high"]], include=[0.0])[1])),), terms=("max_gap", "null"),
+        note=f"Grey: gaps that chance gives {'a run' if seeds is None else 'a single seed'} where all groups have the same AUC, with these group sizes "
+             f"({text.count(heads[0]['draws'])} draws); dashed, and in the title: 95 % of them are smaller. "
+             + ("" if seeds is None else "Large dot: the mean over seeds; small dots: each seed; line: from the lowest to the highest seed. ")
+             + f"A look at one {'run' if seeds is None else 'method'}; whether a difference may be claimed is said in the answer above, which corrects for "
              "all that was searched.",
     )  # fmt: skip
+
+
+def _gap_text(head: Mapping[Any, Any]) -> str:
+    """`.087`, and over seeds `.087 (.038 to .121)`."""
+    low, high = text.decimal(head["observed_low"]), text.decimal(head["observed_high"])
+    return text.decimal(head["observed"]) + ("" if low == high else f" ({low} to {high})")
+
+
+def _singles(heads: Sequence[Mapping[Any, Any]]) -> pd.DataFrame:
+    """The gap of every single seed, where rows are means: base, gap."""
+    return pd.DataFrame(
+        [{"base": h["row"] + RIDGE_BASE, "gap": gap} for h in heads for gap in (h.get("each") or ()) if len(h["each"]) > 1], columns=["base", "gap"]
+    )
 
 
 def _ridges(rows: pd.DataFrame) -> pd.DataFrame:
@@ -219,13 +240,14 @@ def _observed(heads: Sequence[Mapping[Any, Any]]) -> pd.DataFrame:
         {
             "run": h["run"], "row": int(h["row"]), "observed": h["observed"], "q95": h["q95"], "head": h["row"] + RIDGE_HEAD, "top": h["row"] + RIDGE_TOP,
             "base": h["row"] + RIDGE_BASE,
-            "words": f"{text.decimal(h['observed'])}, chance {text.decimal(h['q95'])}", "gap": text.decimal(h["observed"]), "chance": text.decimal(h["q95"]),
+            "low": h["observed_low"], "high": h["observed_high"],
+            "words": f"{_gap_text(h)}, chance {text.decimal(h['q95'])}", "gap": _gap_text(h), "chance": text.decimal(h["q95"]),
         }
         for h in heads
     ])  # fmt: skip
 
 
-def _null_panel(ridges: pd.DataFrame, observed: pd.DataFrame, right: float, look: Look, width: Width) -> Any:
+def _null_panel(ridges: pd.DataFrame, observed: pd.DataFrame, singles: pd.DataFrame, right: float, look: Look, width: Width) -> Any:
     count = len(observed)
     y_scale = alt.Scale(domain=[count, 0], nice=False, zero=False)
 
@@ -250,9 +272,13 @@ def _null_panel(ridges: pd.DataFrame, observed: pd.DataFrame, right: float, look
     )
     line = known.mark_rule(strokeWidth=2.5).encode(x=at, y=y("top"), y2="base:Q", color=color)
     dot = known.mark_point(size=110).encode(x=at, y=y("base"), color=color, tooltip=tips)
+    spread = known.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", scale=x_scale), x2="high:Q", y=y("base"), color=color)
+    layers = [chance, floor, edge, edge_word, line, spread, dot]
+    if len(singles):
+        layers.append(alt.Chart(singles).mark_point(size=30, opacity=0.5, aria=False).encode(x=alt.X("gap:Q", scale=x_scale), y=y("base"), color=color))
     name = known.mark_text(align="left", fontSize=13, fontWeight=600, limit=215, color=look.text).encode(x=alt.value(0), y=y("head"), text="run:N")
     words = known.mark_text(align="right", fontSize=13, fontWeight=600).encode(x=alt.value("width"), y=y("head"), text="words:N", color=color)
-    return alt.layer(chance, floor, edge, edge_word, line, dot, name, words).properties(width=width, height=RIDGE * count)
+    return alt.layer(*layers, name, words).properties(width=width, height=RIDGE * count)
 
 
 def roc(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str], attribute: str) -> Figure:

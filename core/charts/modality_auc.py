@@ -22,6 +22,7 @@ GUTTER = 0.42
 SLOPE_HEIGHT = 230
 BEFORE, AFTER = 0.18, 0.82
 """Where in its place on the axis a slope begins and ends."""
+SLOPES = "Each slope goes from the AUC with all modalities to that without the one named below it, replaced by its training mean."
 WIDE = 4
 """More modalities than this need wider panels."""
 
@@ -156,8 +157,7 @@ def take_away(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequenc
         name="take-away", title=title, alt=f"Slopes from all modalities to all but one, a line per group of {attribute}. {title}.", data=rows[list(columns)],
         table=columns,
         panels=tuple(panels), columns=side_by_side(panels, 3 if len(used) <= WIDE else 2), terms=("take_away", "group_auc", "interval"),
-        note="Each slope goes from the AUC with all modalities to that without the one named below it, replaced by its training mean. Test split, 95 % "
-             "intervals.",
+        note=f"{SLOPES} Test split, 95 % intervals.",
     )  # fmt: skip
 
 

@@ -1,9 +1,10 @@
 """One look for every chart: colours that keep their meaning on all pages and in reports.
 
-Groups take the Okabe-Ito palette (Okabe & Ito 2008, "Color Universal Design") in a fixed
-order, methods a second fixed palette with the family told by the shape, modalities a
-third. Good and bad are blue and orange, never green and red; what cannot be estimated
-is grey, and hatched where an area is filled.
+Groups take one palette in a fixed order, methods a second with the family told by the shape,
+modalities a third. Good and bad are blue and orange, never green and red, and no group and no
+modality is blue or orange: a colour means one thing a screen. Within a palette the colours stay
+apart for readers without red or green cones (tests/charts/test_theme.py simulates both). What
+cannot be estimated is grey, and hatched where an area is filled.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from core.methods.source import cards
 
 FONT = '"Inter", "Source Sans", "Source Sans 3", "Segoe UI", "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
 
-OKABE_ITO_LIGHT = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8A7B00", "#333333")
-OKABE_ITO_DARK = ("#3A9BDC", "#E69F00", "#1DB98C", "#DD8FBB", "#F0743A", "#7CC8F2", "#F0E442", "#D0D0D0")
+GROUPS_LIGHT = ("#1F9059", "#5B2A9D", "#CB6FA0", "#7A4D00", "#9079FE", "#003A04", "#963F70", "#520246")
+GROUPS_DARK = ("#3CC98A", "#824ACA", "#ECD3FC", "#AA9117", "#417A78", "#CFEF46", "#D65CBE", "#B84221")
 
-MODALITY_LIGHT = ("#5B4FCF", "#B8326B", "#0F8B8D", "#8F6A00", "#4B5D7A", "#A6431B")
-MODALITY_DARK = ("#9D94FF", "#F07BAA", "#3CC4C0", "#D9B34A", "#9FB3D1", "#F0935F")
+MODALITY_LIGHT = ("#59928F", "#B71727", "#220089", "#B869E5", "#551302", "#6B4680")
+MODALITY_DARK = ("#1089A0", "#BA3E3E", "#846CF0", "#FAA9C1", "#AA9117", "#CFEF46")
 
 SPARE_LIGHT = ("#53789E", "#A35C2E", "#5F6B1E", "#7D6AA8")
 SPARE_DARK = ("#8FB4DA", "#DE9A6A", "#A8B55A", "#B7A5E2")
@@ -127,13 +128,13 @@ class Look:
 LIGHT = Look(
     mode="light", background="#FFFFFF", text="#1B1F27", muted="#5B6472", faint="#98A0AD", grid="#E9ECF1",
     accent="#3549B8", better="#1F6FB5", worse="#C7650A", neutral="#F2F3F6", no_estimate="#B4BAC4",
-    groups=OKABE_ITO_LIGHT, modalities=MODALITY_LIGHT, 
+    groups=GROUPS_LIGHT, modalities=MODALITY_LIGHT, 
     diverging=("#C7650A", "#F5F6F8", "#1F6FB5"), sequential=("#EEF2FA", "#2F4FA8"),
 )  # fmt: skip
 DARK = Look(
     mode="dark", background="#12151B", text="#E8EBF0", muted="#A3ACBA", faint="#6C7685", grid="#252B36",
     accent="#93A6FF", better="#62AEEA", worse="#F0A04B", neutral="#232935", no_estimate="#59626F",
-    groups=OKABE_ITO_DARK, modalities=MODALITY_DARK, 
+    groups=GROUPS_DARK, modalities=MODALITY_DARK, 
     diverging=("#E08A2E", "#262C38", "#4C9FE0"), sequential=("#1E2736", "#7FA6F5"),
 )  # fmt: skip
 LOOKS: Mapping[str, Look] = {"light": LIGHT, "dark": DARK}

@@ -47,10 +47,10 @@ def overview(store: Store, runs: pd.DataFrame, attribute: str, measure: str) -> 
 
     The AUC is of all test samples, the measure of those whose group is known.
 
-    Returns (seeds, methods). seeds: run_id, variant, method, family, seed, x, y, excluded, n_pos, n_neg. methods:
+    Returns (seeds, methods). seeds: run_id, variant, method, family, seed, x, y, excluded, n_pos, n_neg, n_all. methods:
     variant, method, family, seeds, x, x_low, x_high, y, y_low, y_high, kind ("patients" or "patients and
     seeds": what the intervals account for), front (on the Pareto front of the means), excluded (groups left out), n_pos,
-    n_neg (test samples of known group).
+    n_neg (test samples of known group), n_all (all test samples, those without a recorded group included).
     """
     named = variants(runs)[["run_id", "variant", "method", "family", "seed"]]
     found = summaries(store, list(named["run_id"]), attribute)
@@ -64,12 +64,14 @@ def overview(store: Store, runs: pd.DataFrame, attribute: str, measure: str) -> 
         named["excluded"] = named["run_id"].map(own["excluded"])
     groups = group_performance(store, list(named["run_id"]), attribute)
     counts = groups[groups["group"].notna()].groupby("run_id")[["n_pos", "n_neg"]].sum()
+    everybody = groups[groups["group"].isna()].set_index("run_id")
+    counts["n_all"] = everybody["n_pos"] + everybody["n_neg"]
     known = named.join(counts, on="run_id").dropna(subset=["x", "y"]).sort_values("seed", kind="stable").reset_index(drop=True)
     if known.empty:
         return pd.DataFrame(), pd.DataFrame()
     methods = pd.DataFrame([_method(str(variant), part) for variant, part in known.groupby("variant", sort=False)])
     methods["front"] = pareto_front(methods[["x", "y"]].to_numpy(), [True, not lower_is_better(measure)])
-    return known[["run_id", "variant", "method", "family", "seed", "x", "y", "excluded", "n_pos", "n_neg"]], methods
+    return known[["run_id", "variant", "method", "family", "seed", "x", "y", "excluded", "n_pos", "n_neg", "n_all"]], methods
 
 
 def _method(variant: str, part: pd.DataFrame) -> dict[str, Any]:
@@ -80,7 +82,7 @@ def _method(variant: str, part: pd.DataFrame) -> dict[str, Any]:
         "method": first["method"],
         "family": first["family"],
         "seeds": len(part),
-        **{name: first[name] for name in ("excluded", "n_pos", "n_neg")},
+        **{name: first[name] for name in ("excluded", "n_pos", "n_neg", "n_all")},
     }
     row["kind"] = "patients and seeds" if len(part) > 1 else "patients"
     for axis in ("x", "y"):

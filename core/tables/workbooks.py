@@ -20,6 +20,8 @@ PARQUET = (".parquet", ".pq")
 MAX_UNPACKED = 1 << 30
 """Bytes that a workbook may unpack to."""
 MAX_RATIO = 200
+MOST_HEADER_ROWS = 3
+"""Rows below the first row of names that may go on with the header."""
 
 
 def read_parquet(path: Path, source: str, columns: list[str] | None) -> pa.Table:
@@ -110,9 +112,34 @@ def _sheet(book: pd.ExcelFile, name: str) -> pd.DataFrame | None:
     # Titles above a table fill one cell; the header is the first row that fills most.
     filled = cells.notna().sum(axis=1).to_numpy()
     start = int((filled >= max(1, 0.6 * filled.max())).argmax())
-    frame = cells.iloc[start + 1 :].reset_index(drop=True)
-    frame.columns = pd.Index(["" if pd.isna(v) else _cell_text(v) for v in cells.iloc[start]])
+    texts = [["" if pd.isna(v) else _cell_text(v) for v in row] for row in cells.iloc[max(0, start - 1) : start + 1 + MOST_HEADER_ROWS].itertuples(index=False)]
+    above, names, below = (texts[0] if start else []), texts[min(start, 1)], texts[min(start, 1) + 1 :]
+    further = 0
+    while further < len(below) and _continues(names, below[further], cells.iloc[start + 1 + further]):
+        names, further = _one_header(names, below[further]), further + 1
+    if above and len({n for n in names if n}) < sum(n != "" for n in names):
+        names = _one_header(above, names)
+    frame = cells.iloc[start + 1 + further :].reset_index(drop=True)
+    frame.columns = pd.Index(names)
     return frame
+
+
+def _continues(names: list[str], row: list[str], cells: pd.Series) -> bool:
+    """Whether a row goes on with the header: all of it texts that name nameless columns, repeat a name, or divide what one name stands over."""
+    fills = [place for place, text in enumerate(row) if text and not names[place]]
+    spans = {place for place in range(len(names) - 1) if names[place] and not names[place + 1] and row[place + 1]}
+    words = all(isinstance(cells.iloc[place], str) for place, text in enumerate(row) if text)
+    return bool(fills) and words and all(not text or not names[place] or text == names[place] or place in spans for place, text in enumerate(row))
+
+
+def _one_header(upper: list[str], lower: list[str]) -> list[str]:
+    """Two header rows as one: the lower name, with the upper one before it where the lower is not the only one of its kind."""
+    names, over = [], ""
+    for top, low in zip(upper, lower, strict=True):
+        over = top or (over if low else "")
+        alone = low == over or not over or lower.count(low) == 1
+        names.append(top if not low else low if alone else f"{over} {low}")
+    return names
 
 
 def _refuse_bomb(path: Path, source: str) -> None:

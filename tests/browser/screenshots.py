@@ -33,6 +33,8 @@ README_SHOTS = (
 README_FOLDER = Path(__file__).resolve().parents[2] / "dashboard" / "screenshots"
 README_HEIGHT = 1200
 README_BYTES = 300_000
+PATIENCE = 240_000
+"""Milliseconds that a page may take: nobody times it here, and the first look at 60 runs computes much."""
 
 
 def shoot(browser: Any, address: str, name: str, width: int, theme: str, out: Path, query: str = "", full: bool = True, tabs: bool = False) -> list[str]:
@@ -42,7 +44,7 @@ def shoot(browser: Any, address: str, name: str, width: int, theme: str, out: Pa
         page, watch = context.new_page(), Watch()
         watch.attach(page)
         page.goto(f"{address}/{'' if name == 'overview' else name}{query}")
-        settle(page)
+        settle(page, PATIENCE)
         if full:
             _grow(page, width)
         page.screenshot(path=str(out / f"{name}-{width}-{theme}.png"), full_page=False)
@@ -62,7 +64,7 @@ def _grow(page: Any, width: int) -> None:
     """Make the window as tall as the page: Streamlit scrolls inside, so a full-page shot would cut."""
     tall = page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": width, "height": int(min(max(tall, 600), 9000))})
-    settle(page)
+    settle(page, PATIENCE)
     page.wait_for_timeout(250)
 
 
@@ -71,7 +73,7 @@ def _shoot_tabs(page: Any, stem: Path) -> None:
     labels = page.locator(".st-key-evidence").get_by_role("tab").all_inner_texts()
     for number, label in enumerate(labels[1:], 2):
         page.locator(".st-key-evidence").get_by_role("tab", name=label, exact=True).click()
-        settle(page)
+        settle(page, PATIENCE)
         _grow(page, page.viewport_size["width"])
         page.locator(".st-key-evidence").first.screenshot(path=str(stem.with_name(f"{stem.name}-tab{number}.png")))
 
@@ -90,7 +92,7 @@ def readme(workspace: Path, out: Path) -> list[str]:
             page, watch = context.new_page(), Watch()
             watch.attach(page)
             page.goto(f"{address}/{'' if name == 'overview' else name}{query if name == 'audit' else '?tour=done'}")
-            settle(page)
+            settle(page, PATIENCE)
             page.wait_for_timeout(500)
             path = out / (f"{name}.png" if theme == "light" else f"{name}-{theme}.png")
             page.screenshot(path=str(path))

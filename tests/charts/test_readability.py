@@ -90,7 +90,7 @@ def test_a_tie_is_said_as_a_tie() -> None:
 
 
 def _methods(**unimodal: float) -> tuple[pd.DataFrame, pd.DataFrame]:
-    common = {"family": "none", "seeds": 1, "kind": "patients", "front": False, "excluded": "", "n_pos": 9, "n_neg": 9}
+    common = {"family": "none", "seeds": 1, "kind": "patients", "front": False, "excluded": "", "n_pos": 9, "n_neg": 9, "n_all": 20}
     fused = {**common, "method": "erm", "variant": "ERM", "x": 0.85, "x_low": 0.80, "x_high": 0.90, "y": 0.8, "y_low": 0.75, "y_high": 0.85, "front": True}
     alone = {**common, "method": "unimodal", "variant": "Unimodal: image", **unimodal}
     seeds = pd.DataFrame([{"variant": v, "seed": 1, "x": x, "y": y} for v, x, y in (("ERM", 0.85, 0.8), ("Unimodal: image", unimodal["x"], unimodal["y"]))])
@@ -122,3 +122,10 @@ def test_no_word_of_a_line_that_is_not_drawn() -> None:
     seeds, methods = _methods(x=0.81, x_low=0.78, x_high=0.83, y=0.77, y_low=0.76, y_high=0.78)
     assert "Dashed" not in comparison.scatter(seeds, methods, "es_auc", "sex").note
     assert "Dashed" in comparison.scatter(seeds, methods.assign(front=True), "es_auc", "sex").note
+
+
+def test_each_axis_says_whose_numbers_it_has() -> None:
+    """It said "test samples of known group" of an AUC of all test samples."""
+    seeds, methods = _methods(x=0.81, x_low=0.78, x_high=0.83, y=0.77, y_low=0.76, y_high=0.78)
+    assert comparison.scatter(seeds, methods, "es_auc", "sex").note.startswith("AUC: all 20 test samples. ES-AUC: the 18 of them whose sex is recorded.")
+    assert comparison.scatter(seeds, methods.assign(n_all=18), "es_auc", "sex").note.startswith("All 18 test samples.")

@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from core.charts import groups
+from core.charts.consequences import equity
 from core.charts.group_names import group_label, group_order, labelled
-from core.charts.seeds import gaps, over_seeds
+from core.charts.seeds import OF_SEEDS, gaps, nulls_over_seeds, over_seeds
 from core.charts.theme import LIGHT
 
 AUCS = {"a1": (0.80, 0.713), "a2": (0.78, 0.742), "a3": (0.75, 0.749)}
@@ -46,6 +47,44 @@ def test_the_forest_of_a_method_shows_its_seeds_and_says_how_far_they_are_apart(
     assert "means over seeds" in figure.note and "interval" not in figure.note
     spec = str(figure.chart(LIGHT).to_dict())
     assert all(str(value) in spec for pair in AUCS.values() for value in pair), "every seed is a dot"
+
+
+def _nulls() -> pd.DataFrame:
+    rows = [
+        {"run_id": run, "left": left, "right": left + 0.005, "share": share, "observed": observed, "p": 0.3, "q95": q95, "draws": 100}
+        for run, observed, q95, shares in (("a1", 0.087, 0.10, (0.5, 0.5)), ("a2", 0.038, 0.12, (0.2, 0.3, 0.5)), ("a3", 0.001, 0.11, (1.0,)))
+        for left, share in zip((0.0, 0.005, 0.010), shares, strict=False)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_gaps_by_chance_of_a_method_are_those_of_all_its_seeds() -> None:
+    """The chart showed seed 1, .087, beside a mean over seeds of .042."""
+    found = nulls_over_seeds(_nulls(), METHOD_OF)
+    assert found["share"].to_list() == pytest.approx([(0.5 + 0.2 + 1.0) / 3, (0.5 + 0.3) / 3, 0.5 / 3])
+    assert found["share"].sum() == pytest.approx(1)
+    first = found.iloc[0]
+    assert (first["observed"], first["observed_low"], first["observed_high"]) == (pytest.approx(0.042), 0.001, 0.087)
+    assert (first["q95"], first["seeds"], first["draws"]) == (pytest.approx(0.11), 3, 300)
+    figure = groups.gap_null(_nulls(), {"a1": "ERM · 3 seeds"}, "sex", METHOD_OF)
+    assert "mean over seeds: .042 (.001 to .087) under ERM · 3 seeds (chance alone reaches .110)" in figure.title
+    assert "p (this run alone)" not in figure.table.values(), "no seed's own p is the method's"
+    spec = str(figure.chart(LIGHT).to_dict())
+    assert all(str(gap) in spec for gap in (0.087, 0.038, 0.001)), "every seed is a dot"
+    assert nulls_over_seeds(_nulls(), {}).empty
+
+
+def test_es_auc_of_a_method_is_the_mean_of_its_seeds() -> None:
+    rows = [
+        {"run_id": run, "metric": metric, "value": value + more, "low": value - 0.1, "high": value + 0.1, "excluded": "", "reason": None}
+        for run, value in (("a1", 0.7), ("a2", 0.8), ("a3", 0.75))
+        for metric, more in (("auc", 0.05), ("es_auc", 0.0), ("worst_group_auc", 0.02), ("max_gap", -0.6))
+    ]
+    figure = equity(pd.DataFrame(rows), {"a1": "ERM"}, "sex", METHOD_OF)
+    row = figure.data.set_index("what").loc["ES-AUC"]
+    assert (row["value"], row["low"], row["high"]) == (pytest.approx(0.75), 0.7, 0.8)
+    assert ".750 [.700, .800], mean over seeds and the range of its seeds" in figure.title
+    assert OF_SEEDS in figure.note and "interval" not in figure.note
 
 
 def test_bands_are_in_the_order_of_their_edges() -> None:

@@ -49,7 +49,7 @@ def test_the_first_screen_is_for_readers_who_are_no_specialists(fake: FakeWorksp
     with Store.open(fake.workspace) as store:
         share = store.telemetry([run], ["conflict.fused"]).query("stat == 'share_negative' and epoch >= 0").groupby("modality")["value"].mean()
     [row] = app.table[0].value.map(lambda said: said.replace("\\", "")).to_dict("records")
-    assert row["Steps in conflict"] == f"{percent(share.max())} ({share.idxmax()})"
+    assert row["Steps in conflict"] == f"{percent(share.max())}: {share.idxmax()}"
     assert row["More than chance?"] == ("yes" if share.max() > 0.5 else "no")
     assert row["What the method does"] == cards()["erm"].summary
     assert "only more than half is more than chance" in words(app)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from core.cohort.sources import open_source
 from core.errors import UserError
 from core.tables.numbers import to_number
 from core.tables.reader import header, read, read_table
@@ -213,3 +215,15 @@ def test_rare_signs_between_columns(sign: str, tmp_path: Path) -> None:
 def test_one_column_of_words_stays_one_column(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("note\nfever at 10:30\nno fever\nrest\n")
     assert read(tmp_path / "t.csv").names == ["note"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes")
+def test_devices_pipes_and_folders_are_no_tables(tmp_path: Path) -> None:
+    """None of them is opened: reading a pipe waits for a writer, /dev/zero never ends."""
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "folder.csv").mkdir()
+    for path, words in ((tmp_path / "pipe.csv", "a device or a pipe"), (Path("/dev/zero"), "a device or a pipe"), (tmp_path / "folder.csv", "is a folder")):
+        with pytest.raises(UserError, match=words):
+            read(path)
+    with pytest.raises(UserError, match="a device or a pipe, not a folder or zip"):
+        open_source("/dev/zero")
