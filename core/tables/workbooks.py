@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -160,13 +161,17 @@ def read_statistics(path: Path, source: str) -> tuple[pd.DataFrame, tuple[Findin
     readers: dict[str, Callable[[], Any]] = {
         ".dta": lambda: pd.read_stata(path, convert_categoricals=True),
         ".sas7bdat": lambda: pd.read_sas(path, format="sas7bdat", encoding="infer"),
-        ".xpt": lambda: pd.read_sas(path, format="xport", encoding="utf-8"),
+        ".xpt": lambda: _read_with_pyreadstat("read_xport", path) if _is_xport_8(path) else pd.read_sas(path, format="xport", encoding="utf-8"),
+        ".por": lambda: _read_with_pyreadstat("read_por", path, apply_value_formats=True),
+        ".sav": lambda: pd.read_spss(path),
+        ".zsav": lambda: pd.read_spss(path),
     }
     try:
-        frame = readers[suffix]() if suffix in readers else pd.read_spss(path)
+        frame = readers[suffix]()
     except ImportError:
+        what = "SAS transport files of version 8" if suffix == ".xpt" else "SPSS files"
         raise UserError(
-            f"{source}: to read SPSS files install the package pyreadstat (pip install 'multifair-dashboard[spss]'), or save the table as CSV"
+            f"{source}: to read {what} install the package pyreadstat (pip install 'multifair-dashboard[spss]'), or save the table as CSV"
         ) from None
     except Exception as error:  # noqa: BLE001 - damaged files fail in these readers in every way
         raise UserError(f"{source}: not a readable {suffix} file ({_first_line(error)}); save the table as CSV") from None
@@ -180,6 +185,18 @@ def read_statistics(path: Path, source: str) -> tuple[pd.DataFrame, tuple[Findin
         tuple(coded),
     )
     return frame, (finding,) if coded else ()
+
+
+def _is_xport_8(path: Path) -> bool:
+    """Whether a SAS transport file is of version 8, which pandas does not read."""
+    with path.open("rb") as file:
+        return b"LIBV8" in file.read(80)
+
+
+def _read_with_pyreadstat(reader: str, path: Path, **options: Any) -> pd.DataFrame:
+    pyreadstat = importlib.import_module("pyreadstat")
+    frame: pd.DataFrame = getattr(pyreadstat, reader)(str(path), **options)[0]
+    return frame
 
 
 def as_arrow(frame: pd.DataFrame) -> list[pa.ChunkedArray]:

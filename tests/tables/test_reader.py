@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -192,6 +193,34 @@ def test_statistics_programs(tmp_path: Path):
     assert read_table(tmp_path / "a.dta").to_dict("list") == {"sex": ["female", "male", None], "age": ["40", "50", None]}
     with pytest.raises(UserError, match="not a readable"):
         read_table(write(tmp_path / "b.sas7bdat", b"nonsense"))
+
+
+SPSS_AND_SAS = {"id": ["a", "b", "c"], "sex": ["female", "male", "female"], "age": ["40", "51.5", None]}
+
+
+@pytest.mark.parametrize("ending", ["sav", "zsav", "por", "xpt"])
+def test_spss_and_sas_through_the_library(tmp_path: Path, ending: str):
+    """A portable file and a transport file of version 8 were refused as damaged."""
+    pyreadstat = pytest.importorskip("pyreadstat")
+    frame = pd.DataFrame({"id": ["a", "b", "c"], "sex": [1.0, 2.0, 1.0], "age": [40.0, 51.5, None]})
+    path, labels = tmp_path / f"t.{ending}", {"sex": {1.0: "female", 2.0: "male"}}
+    if ending == "xpt":
+        pyreadstat.write_xport(frame, str(path))
+    elif ending == "por":
+        pyreadstat.write_por(frame, str(path))
+    else:
+        pyreadstat.write_sav(frame, str(path), variable_value_labels=labels)
+    expected = SPSS_AND_SAS if ending.endswith("sav") else SPSS_AND_SAS | {"sex": ["1", "2", "1"]}
+    assert {name.lower(): values for name, values in read_table(path).to_dict("list").items()} == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "what"), [("t.sav", b"$FL2", "SPSS files"), ("t.por", b"ASCII", "SPSS"), ("t.xpt", b"HEADER RECORD*******LIBV8", "version 8")]
+)
+def test_what_to_install_is_said_where_the_library_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, data: bytes, what: str):
+    monkeypatch.setitem(sys.modules, "pyreadstat", None)
+    with pytest.raises(UserError, match=rf"to read .*{what}.* install the package pyreadstat \(pip install 'multifair-dashboard\[spss\]'\)"):
+        read(write(tmp_path / name, data))
 
 
 def test_only_the_columns_asked_for(tmp_path: Path):
