@@ -151,6 +151,10 @@ def reference_line(look: Look, value: float, axis: str = "y", dash: tuple[int, i
     return alt.Chart(data).mark_rule(color=look.faint, strokeDash=list(dash), strokeWidth=1).encode(**{axis: alt.datum(value)})
 
 
+LINE = 14
+"""Height of a line of an axis' labels, in pixels: those above a plot grow down into it."""
+
+
 def heat_map(
     frame: pd.DataFrame, look: Look, width: int | str, *, x: str, y: str, x_order: Sequence[str], y_order: Sequence[str],
     limits: tuple[float, float, float], tips: Mapping[str, str], x_title: str | None, y_title: str | None, cell: int = 44,
@@ -165,7 +169,15 @@ def heat_map(
             f"{x}:N",
             sort=list(x_order),
             scale=alt.Scale(domain=list(x_order)),
-            axis=alt.Axis(title=x_title, orient="top", labelAngle=0, domain=False, labelLimit=110),
+            axis=alt.Axis(
+                title=x_title,
+                orient="top",
+                labelAngle=0,
+                domain=False,
+                labelLimit=110,
+                labelExpr="split(datum.label, '\\n')",
+                labelPadding=4 + LINE * max((name.count("\n") for name in x_order), default=0),
+            ),
         ),
         y=alt.Y(f"{y}:N", sort=list(y_order), scale=alt.Scale(domain=list(y_order)), axis=alt.Axis(title=y_title)),
         tooltip=tooltips(tips),
