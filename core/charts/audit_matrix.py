@@ -24,7 +24,7 @@ def verdict_matrix(verdicts: pd.DataFrame) -> Figure:
 
     Parameters
     ----------
-    verdicts : columns attribute, metric, verdict, reason, evidence (-log10 p), p, gap; one model.
+    verdicts : columns attribute, metric, verdict, reason, evidence (-log10 p), p, gap, and primary (asked beforehand; all where it is absent); one model.
     """
     name = "verdicts"
     if verdicts.empty:
@@ -42,7 +42,7 @@ def verdict_matrix(verdicts: pd.DataFrame) -> Figure:
     frame["shown"] = [decimal(gap) if not missing(gap) else "" for gap in frame["gap"]]
     frame["gap_text"] = [decimal(gap) for gap in frame["gap"]]
     frame["p_text"] = [p_value(p) for p in frame["p"]]
-    title = _finding(frame)
+    title, asked = _finding(frame), _asked(frame)
     return Figure(
         name=name,
         title=title,
@@ -51,11 +51,35 @@ def verdict_matrix(verdicts: pd.DataFrame) -> Figure:
         panels=(Panel(partial(_draw, frame, attributes, [short(m) for m in metrics])),),
         terms=("max_gap",),
         note="Orange: disparity. Blue: none found. Hatched: not enough data. Numbers: largest observed gap between groups. "
-        "Attributes with the strongest evidence first.",
+        f"Attributes with the strongest evidence first.{asked}",
     )
 
 
+def _asked(frame: pd.DataFrame) -> str:
+    """Which columns answer what was asked beforehand, where others stand beside them."""
+    if "primary" not in frame or frame["primary"].all() or not frame["primary"].any():
+        return ""
+    names = listing(list(dict.fromkeys(frame.loc[frame["primary"], "metric_name"])), 6)
+    return f" Asked beforehand: {names}; the rest is exploratory."
+
+
 def _finding(frame: pd.DataFrame) -> str:
+    if "primary" not in frame or frame["primary"].all() or not frame["primary"].any():
+        return _counted(frame)
+    asked, rest = frame[frame["primary"]], frame[~frame["primary"]]
+    return f"Asked beforehand: {_briefly(asked)}. Exploratory: {_briefly(rest)}."
+
+
+def _briefly(frame: pd.DataFrame) -> str:
+    """`1 disparity (race), 2 within the tolerance, 3 open`; what there is none of is left out."""
+    real, clear, open_ = (frame[frame["verdict"] == word] for word in (DISPARITY, NONE, UNKNOWN))
+    by = f" ({listing(list(dict.fromkeys(real['attribute'])))})"
+    parts = [f"{plural(len(real), 'disparity', 'disparities')}{by}" if len(real) else "", f"{len(clear)} within the tolerance" if len(clear) else "",
+             f"{len(open_)} without enough data" if len(open_) else ""]  # fmt: skip
+    return ", ".join(part for part in parts if part)
+
+
+def _counted(frame: pd.DataFrame) -> str:
     real = frame[frame["verdict"] == DISPARITY]
     clear = int((frame["verdict"] == NONE).sum())
     open_ = int((frame["verdict"] == UNKNOWN).sum())

@@ -46,6 +46,14 @@ def test_the_matrix_says_what_is_shown_and_what_is_open() -> None:
     assert verdict_matrix(verdicts()).empty
 
 
+def test_what_was_asked_beforehand_is_counted_apart() -> None:
+    table = verdicts("disparity", "no disparity found", "not enough data").assign(metric=["auc", "tpr", "tpr"], primary=[True, False, False])
+    figure = verdict_matrix(table)
+    assert figure.title == "Asked beforehand: 1 disparity (race). Exploratory: 1 within the tolerance, 1 without enough data."
+    assert figure.note.endswith("Asked beforehand: AUC; the rest is exploratory.")
+    assert verdict_matrix(table.assign(primary=True)).title.startswith("1 disparity (race)")
+
+
 def forest_rows() -> pd.DataFrame:
     return pd.DataFrame(
         {"model": "m", "group": ["a", "b", "missing"], "n_pos": [40, 30, 2], "n_neg": [60, 70, 5], "value": [0.9, 0.7, 0.99], "low": [0.85, 0.6, 0.9],
