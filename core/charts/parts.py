@@ -120,6 +120,16 @@ def end_labels(frame: pd.DataFrame, x: str, name: str, limits: Sequence[float], 
     return last
 
 
+LONGEST = 120
+"""Pixels of a name at the end of a line; a longer one ends in dots."""
+
+
+def end_room(names: Iterable[str], panel: int = 300) -> float:
+    """By how much an axis is longer than its data, so that names of lines fit at their ends in a panel of `panel` pixels."""
+    needed = min(LONGEST, 8 + 7.2 * max(map(len, names), default=0))
+    return max(1.28, panel / (panel - needed))
+
+
 def within(positions: Sequence[float], gap: float, limits: Sequence[float]) -> list[float]:
     """Labels pushed inside `limits`, kept `gap` apart; too many for the room overflow at the bottom."""
     placed = list(positions)
@@ -151,6 +161,20 @@ def reference_line(look: Look, value: float, axis: str = "y", dash: tuple[int, i
     return alt.Chart(data).mark_rule(color=look.faint, strokeDash=list(dash), strokeWidth=1).encode(**{axis: alt.datum(value)})
 
 
+SLANTED = {"labelAngle": -38, "labelAlign": "left", "labelLimit": 100, "labelOverlap": False}
+"""Names over columns that are narrower than the names."""
+
+
+def crowded(columns: Sequence[str]) -> bool:
+    """Whether the names of a heat map's columns would run into each other where three panels stand side by side."""
+    return len(columns) * max(map(len, columns), default=0) > 40
+
+
+def wide_enough(columns: Sequence[str], panels: int) -> int:
+    """How many heat maps with these columns stand in a row so that their numbers fit into their cells."""
+    return min(panels, 3 if len(columns) <= 5 else 2 if len(columns) <= 7 else 1)
+
+
 def heat_map(
     frame: pd.DataFrame, look: Look, width: int | str, *, x: str, y: str, x_order: Sequence[str], y_order: Sequence[str],
     limits: tuple[float, float, float], tips: Mapping[str, str], x_title: str | None, y_title: str | None, cell: int = 44,
@@ -165,7 +189,7 @@ def heat_map(
             f"{x}:N",
             sort=list(x_order),
             scale=alt.Scale(domain=list(x_order)),
-            axis=alt.Axis(title=x_title, orient="top", labelAngle=0, domain=False, labelLimit=110),
+            axis=alt.Axis(title=x_title, orient="top", domain=False, **(SLANTED if crowded(x_order) else {"labelAngle": 0, "labelLimit": 110})),
         ),
         y=alt.Y(f"{y}:N", sort=list(y_order), scale=alt.Scale(domain=list(y_order)), axis=alt.Axis(title=y_title)),
         tooltip=tooltips(tips),

@@ -85,7 +85,7 @@ def guess_roles(
     if guess.question is not None:
         raise UserError(guess.question)
     if not guess.roles.modalities:
-        raise UserError("no modality can be made out: name at least one with --image, --volume, --text or --tabular")
+        raise UserError("no modality was recognised: name at least one with --image, --volume, --text or --tabular")
     return guess
 
 
@@ -336,7 +336,7 @@ class _Guess:
             reason = _number_reason(column, values) if numbers is not None else f"it has {values.nunique()} categories"
             leak = column_leak(self.table[column], y, groups)
             if leak is not None:
-                reason += f"; it may give the label away: {leak.reason}"
+                reason += f"; it may reveal the label: {leak.reason}"
             self.take(column, "tabular", reason)
 
     def text_modalities(self) -> list[Modality]:

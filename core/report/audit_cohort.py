@@ -77,7 +77,12 @@ def cells_table(document: Mapping[str, Any]) -> pd.DataFrame:
 
 def _cells_text(cells: pd.DataFrame) -> pd.DataFrame:
     where = ["everybody" if a == OVERALL else f"{a} = {g}" for a, g in zip(cells["attribute"], cells["group"], strict=True)]
-    heads = {"tp": "found (true positive)", "fn": "missed (false negative)", "fp": "false alarm (false positive)", "tn": "rightly left (true negative)"}
+    heads = {
+        "tp": "found (true positive)",
+        "fn": "missed (false negative)",
+        "fp": "false alarm (false positive)",
+        "tn": "correctly not flagged (true negative)",
+    }
     shown = pd.DataFrame({"where": where, **{head: [count(int(n)) for n in cells[name]] for name, head in heads.items()}})
     if cells["model"].nunique() > 1:
         shown.insert(0, "model", list(cells["model"]))

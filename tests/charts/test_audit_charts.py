@@ -130,7 +130,7 @@ def test_availability_names_the_widest_difference() -> None:
     figure = availability(frame, "sex")
     assert "note: there for 30%" in figure.title and "without a known sex" in figure.title
     drawable(figure)
-    assert availability(frame.assign(present=10), "sex").empty == "Every modality is there for everyone."
+    assert availability(frame.assign(present=10), "sex").empty == "Every modality is available for everyone."
 
 
 @pytest.mark.parametrize("status", ["running", "done"])
