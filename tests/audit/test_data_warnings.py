@@ -49,6 +49,9 @@ def test_one_class() -> None:
 def test_small_groups_and_wide_intervals() -> None:
     found = codes(simulated({"a": 400, "b": 60, "c": 8}))
     assert {"wide_interval", "not_estimable"} <= found
+    [wide] = [f for f in audit(simulated({"a": 400, "b": 60}), AuditOptions(bootstrap=0)).findings if f.code == "wide_interval"]
+    assert wide.message.startswith("model: by group, the interval of the AUC is wider than the tolerance of .050 in all 2 judged groups (widest: b, .")
+    assert wide.rows == 460
     assert "wide_interval" not in codes(simulated({"a": 400, "b": 60}), AuditOptions(bootstrap=0, tolerance=0.3))
 
 

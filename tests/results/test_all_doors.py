@@ -15,7 +15,7 @@ from core import audit_predictions, load_runs
 from core.cli import main
 from core.report.document import Report, TableBlock
 from core.report.of_runs import runs_report
-from core.results.group_tables import group_performance, summaries
+from core.results.group_tables import consequences, group_performance, summaries
 from core.results.summary import test_summary as summary_of
 from core.store import Store
 from core.training.evaluate import ranking_metrics
@@ -169,6 +169,7 @@ def test_every_door_gives_the_same_numbers(kind: str, tmp_path: Path, capsys: py
                 "groups": expected["groups"],
                 "summaries": {m: expected["summaries"][m][0] for m in SUMMARIES},
             }
+            _threshold_tab_is_the_audits(store, doors, run)
             told = summary_of(store, run, "group")
             assert {m: told[m] for m in SUMMARIES} == {m: expected["summaries"][m][0] for m in SUMMARIES}
             assert {g: v for g, v in told["group_auc"].items() if v is not None} == {g: v[0] for g, v in expected["groups"].items() if v is not None}
@@ -178,3 +179,16 @@ def test_every_door_gives_the_same_numbers(kind: str, tmp_path: Path, capsys: py
             assert (studied.es_auc, studied.worst_group_auc, studied.max_gap) == pytest.approx(tuple(expected["summaries"][m][0] for m in SUMMARIES), abs=1e-12)
     left_out = {"tiny group": "without c (8+/3\u2212)", "one-class group": "without c (0+/"}.get(kind)
     assert expected["without"].startswith(left_out) if left_out else expected["without"] == ""
+
+
+def _threshold_tab_is_the_audits(store: Store, doors: Doors, run: str) -> None:
+    """The rates of the page's threshold control at .5: 60 patients of 10 images once had the interval of 600 patients there."""
+    document = load_runs([run], workspace=doors.workspace).audit("group").to_dict()["attributes"]["group"]["groups"]
+    page = consequences(store, [run], "group")
+    for metric in ("tpr", "fpr", "selection_rate"):
+        at = page[(page["threshold"] == 0.5) & (page["metric"] == metric)].set_index("group")
+        for group, row in document.items():
+            if pd.isna(at.loc[group, "value"]):  # too few of the rate's denominator: no mark on the page, with the reason; the audit prints what was seen
+                assert at.loc[group, "reason"]
+            else:
+                assert (at.loc[group, "value"], at.loc[group, "low"], at.loc[group, "high"]) == (row[metric], *row[f"{metric}_ci"]), (metric, group)

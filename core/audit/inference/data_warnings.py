@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.audit.estimates.group_estimates import MetricTable
 from core.audit.estimates.grouping import Grouping
@@ -77,6 +78,21 @@ def one_class(model: str, n_pos: int, n_neg: int) -> tuple[AuditFinding, ...]:
     return (AuditFinding("one_class", "error", message, n_pos + n_neg, "check the label column and which value is positive"),)
 
 
+def _wide_intervals(model: str, grouping: Grouping, auc: MetricTable, size: NDArray[np.int64], tolerance: float) -> list[AuditFinding]:
+    """One line for all judged groups of an attribute whose AUC is known less exactly than the tolerance asks for."""
+    width = np.where(auc.judged, auc.high - auc.low, 0.0)
+    wide = np.flatnonzero(width > tolerance)
+    if not wide.size:
+        return []
+    widest, judged = int(np.argmax(width)), int(auc.judged.sum())
+    many = f"{wide.size} of {judged} judged groups" if wide.size < judged else "its one judged group" if judged == 1 else f"all {judged} judged groups"
+    message = (
+        f"{model}: by {grouping.name}, the interval of the AUC is wider than the tolerance of {decimal(tolerance)} in {many} "
+        f"(widest: {grouping.groups[widest]}, {decimal(width[widest])})"
+    )
+    return [AuditFinding("wide_interval", "warning", message, int(size[wide].sum()), "collect more patients of these groups")]
+
+
 def group_findings(model: str, grouping: Grouping, tables: Mapping[str, MetricTable], options: AuditOptions) -> tuple[AuditFinding, ...]:
     """Groups that cannot be judged, and groups whose interval is wider than the tolerance."""
     found = []
@@ -91,12 +107,7 @@ def group_findings(model: str, grouping: Grouping, tables: Mapping[str, MetricTa
                     "not_estimable", "warning", f"{grouping.name} = {name} cannot be judged: {why}{note}", int(size[g]), "collect more patients of this group"
                 )
             )
-            continue
-        width = float(auc.high[g] - auc.low[g])
-        tolerance = options.tolerance_of("auc")
-        if width > tolerance:
-            message = f"{model}: the interval of the AUC of {grouping.name} = {name} is {decimal(width)} wide, wider than the tolerance of {decimal(tolerance)}"
-            found.append(AuditFinding("wide_interval", "warning", message, int(size[g]), "collect more patients of this group"))
+    found += _wide_intervals(model, grouping, auc, size, options.tolerance_of("auc"))
     if int(auc.judged.sum()) > MAX_PAIRED_GROUPS:
         against = f"'{options.reference[grouping.name]}'" if grouping.name in options.reference else "the best one"
         message = f"{grouping.name} has {len(grouping.groups)} groups: each is compared with all others together and with {against}, not every two of them"

@@ -174,11 +174,16 @@ def _disparity(table: MetricTable, groups: Sequence[str], pairs: Sequence[PairTe
     )
 
 
+def _trials(count: float, rows: str) -> str:
+    """Rows as they are; where rows of one patient or unequal weights count for less, as how many independent ones."""
+    return f"{count:.0f} {rows}" if math.isclose(count, round(count), abs_tol=1e-6) else f"{rows} that count as {count:.0f} independent ones"
+
+
 def _resting_on(table: MetricTable, groups: Sequence[str], pair: Sequence[int]) -> str:
     """Of a rate, on how few rows the pair's rests, where they are few."""
     if table.trials is None:
         return ""
-    few = [f"{groups[g]} has {float(table.trials[g]):.3g} {NEEDS.get(table.metric, 'rows')}" for g in pair if table.trials[g] < FEW_ROWS]
+    few = [f"{groups[g]} has {_trials(float(table.trials[g]), NEEDS.get(table.metric, 'rows'))}" for g in pair if table.trials[g] < FEW_ROWS]
     return f" It rests on few rows: {' and '.join(few)}." if few else ""
 
 
