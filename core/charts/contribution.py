@@ -13,15 +13,18 @@ from core.charts import grammar as alt
 from core.charts import text
 from core.charts.figure import Figure, Panel, Width, nothing, side_by_side
 from core.charts.parts import (
+    LONGEST,
     colored,
     decimal_axis,
     end_labels,
+    end_room,
     epoch_axis,
     heat_map,
     interval_texts,
     reference_line,
     text_colored,
     tooltips,
+    wide_enough,
 )  # fmt: skip
 from core.charts.theme import Look
 from core.results.answers import leaning
