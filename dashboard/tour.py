@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from core.charts.seeds import over_seeds
 from core.charts.text import listing, plural
 from core.results import cohort_claims, group_tables
 from core.results.answers import gradients_answer, groups_answer, modalities_answer
 from core.results.compare_runs import variants
 from dashboard.components import md
 from dashboard.navigation import go_to
+from dashboard.seeds import methods_view, seeds_of
 from dashboard.selection_bar import View
 
 DONE = "done"
@@ -46,11 +48,13 @@ def _groups(view: View) -> str:
 
 
 def _gradients(view: View) -> str:
-    telemetry = view.store.telemetry(view.run_ids, ["conflict.", "magnitude.", "effect.", "method."])
+    # By the means over seeds, as the Gradients page opens with: a single seed may say the opposite.
+    seeds = seeds_of(view)
+    telemetry = view.store.telemetry(seeds.run_ids, ["conflict.fused", "conflict.groups", "effect.relative_update"])
     trained = telemetry.loc[telemetry["epoch"] >= 0, "epoch"]
     if trained.empty:
         return "These runs recorded no gradients."
-    return gradients_answer(telemetry, view, (1, int(trained.max()) + 1))[0]
+    return gradients_answer(over_seeds(telemetry, seeds.method_of), methods_view(view, seeds), (1, int(trained.max()) + 1))[0]
 
 
 def _methods(view: View) -> str:

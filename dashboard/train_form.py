@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,9 +15,10 @@ from core.charts.text import plural
 from core.charts.theme import FAMILY_NAMES, method_rank
 from core.cohort.cohort import Cohort
 from core.methods import of_one_modality
-from core.methods.source import cards
+from core.methods.card import Card
 from core.runs.estimate import expected_seconds
 from core.runs.folds import of_every_fold
+from core.runs.own_methods import cards_here
 from core.runs.queue_settings import parallel
 from core.runs.setting_types import parse_settings
 from core.runs.spec import RunSpec, plan
@@ -62,11 +63,11 @@ def duration(seconds: float | None) -> str:
 def method_cards(modalities: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Draw the cards by family; returns the methods chosen, and the modalities of the unimodal runs."""
     chosen, alone = [], tuple(modalities)
-    families: dict[str, list[str]] = {}
-    for name, card in sorted(cards().items(), key=lambda item: (method_rank(item[0]), item[0])):
-        families.setdefault(card.family, []).append(name)
+    families: dict[str, dict[str, Card]] = {}
+    for name, card in sorted(cards_here(state.workspace()).items(), key=lambda item: (method_rank(item[0]), item[0])):
+        families.setdefault(card.family, {})[name] = card
     for family in (*OPEN, *(f for f in FAMILY_NAMES if f not in OPEN)):
-        names = families.get(family, [])
+        names = families.get(family, {})
         if not names:
             continue
         if family in OPEN:
@@ -86,26 +87,26 @@ def method_cards(modalities: Sequence[str]) -> tuple[tuple[str, ...], tuple[str,
     return tuple(chosen), alone
 
 
-def _family(names: Sequence[str]) -> list[str]:
-    chosen = []
+def _family(cards: Mapping[str, Card]) -> list[str]:
+    chosen, names = [], list(cards)
     for start in range(0, len(names), 2):
         for place, name in zip(st.columns(2, gap="small"), names[start : start + 2], strict=False):
             with place.container(border=True, key=f"card-{name}", gap=None, height="stretch"):
-                if _card(name):
+                if _card(name, cards[name]):
                     chosen.append(name)
     return chosen
 
 
-def _card(name: str) -> bool:
-    card = cards()[name]
+def _card(name: str, card: Card) -> bool:
     key = f"method-{name}"
     # Streamlit forgets a widget when its page is left; what was ticked is kept beside it.
     kept: dict[str, bool] = st.session_state.setdefault("_methods", {})
     linked = address.linked("methods")
     if linked is not None:
         st.session_state[key] = name in linked.split(",")
-    st.session_state.setdefault(key, kept.get(name, cards()[name].default))
-    # The label is also what a screen reader says, so it holds no marks; titles of methods are this program's own.
+    st.session_state.setdefault(key, kept.get(name, card.default))
+    # The label is also what a screen reader says, so it holds no marks; titles come from
+    # the program or from a file that was added to this workspace by command, and a label shows no HTML.
     ticked = st.checkbox(card.title, key=key, help=f"{md(card.paper)}\n\nAt inference it needs {md(card.inference_needs)}. Limits: {md(card.limits)}.")
     kept[name] = ticked
     st.caption(md(card.summary))

@@ -17,8 +17,8 @@ from core.errors import UserError
 if TYPE_CHECKING:
     from core.study.audit_speed import Measured
 
-MULTIFAIR_AT_MOST = 1.15
-TELEMETRY_AT_MOST = 1.05
+MULTIFAIR_AT_MOST = 1.10
+TELEMETRY_AT_MOST = 1.03
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -29,7 +29,7 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     common(parser)
-    parser.add_argument("table", metavar="TABLE", help="the table, or a folder that holds cohort.csv")
+    parser.add_argument("table", metavar="TABLE", help="the table, or a folder that holds cohort.csv, one table or those of a well-known cohort")
     parser.add_argument("--images", metavar="FOLDER_OR_ZIP", help="where the files named in the table are (default: the table's folder)")
     parser.add_argument("--manifest", metavar="FILE.toml", help="roles of the columns, as TOML or JSON")
     for option, what in (("--id", "column that identifies a row"), ("--patient", "column that identifies the patient"), ("--label", "column to predict")):
@@ -42,14 +42,14 @@ def add_parser(subparsers: Any) -> None:
     for option, form, what in (
         ("--merge", "COL=NEW:OLD,OLD", "merge groups; nothing before the colon counts them as missing"),
         ("--bins", "COL=X,Y", "bands of a numeric column as a sensitive attribute, for example age=18,40,65"),
-        ("--join", "FILE:ID", "another table with facts on the same ID, or with the same columns for further rows"),
+        ("--join", "FILE:ID", "another table with facts on the same ID (FILE:HERE=THERE where its name differs), or the same columns for further rows"),
     ):
         parser.add_argument(option, metavar=form, action="append", default=[], help=f"{what} (repeat for more)")
     parser.add_argument(
         "--layout",
         metavar="NAME",
         help="the table is that of a well-known cohort: chexpert, mimic-cxr, nih, isic, ham10000, pad-ufes, fitzpatrick17k, papila, odir, "
-        "brset, aptos, rsna, fairvision or fairvlmed (recognised by itself; with this, columns that repeat its label are dropped)",
+        "brset, aptos, rsna, fairvision or fairvlmed (recognised by itself; with this, columns that repeat its label are dropped for any label)",
     )
     parser.add_argument("--sheet", metavar="NAME", help="sheet of a workbook, by its name or number")
     parser.add_argument("--encoding", metavar="NAME", help="encoding of a text table, where it is not recognised")
@@ -145,9 +145,9 @@ def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None, dict[str
 
     from core.cohort.classes import any_but_first
     from core.cohort.guess import guess_roles
-    from core.cohort.ingest import find_table
     from core.cohort.preparation import prepared
     from core.cohort.sources import open_source
+    from core.cohort.table_sets import choose_table, files_beside
     from core.tables import read
     from core.tables.join import join_files
 
@@ -155,31 +155,14 @@ def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None, dict[str
     if args.manifest:
         return *_on_manifest(args, modalities), None
     flags = (
-        args.id,
-        args.patient,
-        args.label,
-        args.positive,
-        args.classes,
-        args.uncertain,
-        args.blank,
-        args.split,
-        args.attribute,
-        modalities,
-        args.drop,
-        args.merge,
-        args.bins,
-        args.layout,
-        args.cross,
-        args.folds,
-        args.fold,
-        args.site,
-        args.weights,
-    )
+        args.id, args.patient, args.label, args.positive, args.classes, args.uncertain, args.blank, args.split, args.attribute, modalities,
+        args.drop, args.merge, args.bins, args.layout, args.cross, args.folds, args.fold, args.site, args.weights,
+    )  # fmt: skip
     if not any(f not in (None, [], ()) for f in flags):
         return None, None, None
-    table = find_table(args.table)
-    source = open_source(args.images or table.parent)
-    joined = join_files(read(table, sheet=args.sheet, encoding=args.encoding), args.join)
+    chosen = choose_table(args.table)
+    source = open_source(args.images or files_beside(args.table))
+    joined = join_files(read(chosen.table, sheet=args.sheet, encoding=args.encoding), args.join or chosen.join)
     frame = prepared(joined.table.frame, args.merge, args.bins, source, args.cross)
     classes = _named_classes(args, frame, args.label)
     guess = guess_roles(

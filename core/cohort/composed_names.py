@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, permutations
+from itertools import combinations, permutations, takewhile
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ import pandas as pd
 from core.cohort.matching import MEDIA, is_web_address, share_found
 from core.cohort.sources import ImageSource
 from core.errors import UserError
+from core.tables.join import PART
 
 MOST_COLUMNS = 8
 LOOKED_UP = 40
@@ -39,19 +40,30 @@ def add_composed_names(table: pd.DataFrame, source: ImageSource) -> pd.DataFrame
     names = _media(source)
     if not names or any(_names_files(table[c], source) for c in table.columns):
         return table
-    columns = [c for c in table.columns if _may_be_part(table[c])][:MOST_COLUMNS]
+    whole = table
+    if PART in table.columns:
+        table = table.assign(**{PART: _without_common_beginning(table[PART])})
+    columns = [c for c in sorted(table.columns, key=lambda c: c != PART) if _may_be_part(table[c])][:MOST_COLUMNS]
     rows = np.unique(np.linspace(0, len(table) - 1, min(len(table), LOOKED_UP)).astype(int))
     if len(rows) < LEAST_ROWS:
-        return table
+        return whole
     rule = _rule(table.iloc[rows], columns, names)
     if rule is None:
-        return table
+        return whole
     for chosen in permutations(rule.columns):
         for sign in SIGNS if len(chosen) > 1 else ():
             joined = _joined(table.iloc[rows], chosen, sign)
             if len(set(joined)) == len(joined) and share_found(source, joined)[0] >= NEEDED:
-                return table.assign(**{(sign or "+").join(chosen): pd.Series(_joined(table, chosen, sign), index=table.index, dtype=object)})
-    return _with_files(table, rule, names)
+                return whole.assign(**{(sign or "+").join(chosen): pd.Series(_joined(table, chosen, sign), index=table.index, dtype=object)})
+    name, files = _files_of(table, rule, names)
+    return whole if len(files.unique()) < len(files) else whole.assign(**{name: files})
+
+
+def _without_common_beginning(values: pd.Series) -> pd.Series:
+    """Names of tables without the words that all begin with (`patient_data_od`, `patient_data_os` as `od`, `os`)."""
+    keys = {v: _key(v) for v in values.unique()}
+    common = sum(1 for _ in takewhile(lambda level: len(set(level)) == 1, zip(*keys.values(), strict=False))) if len(keys) > 1 else 0
+    return values.map({v: "-".join(key[common:]) or v for v, key in keys.items()})
 
 
 @dataclass(frozen=True)
@@ -62,8 +74,8 @@ class _Rule:
     frame: Key
 
 
-def _with_files(table: pd.DataFrame, rule: _Rule, names: Sequence[str]) -> pd.DataFrame:
-    """The table with the files of a rule: one for each row that has exactly one, else what was looked for."""
+def _files_of(table: pd.DataFrame, rule: _Rule, names: Sequence[str]) -> tuple[str, pd.Series]:
+    """What to call the files of a rule, and one for each row that has exactly one, else what was looked for."""
     wanted = list(zip(*([_key(v) for v in table[c]] for c in rule.columns), strict=True))
     found: dict[tuple[Key, ...], str | None] = {}
     known = [set(column) for column in zip(*wanted, strict=True)]
@@ -72,9 +84,7 @@ def _with_files(table: pd.DataFrame, rule: _Rule, names: Sequence[str]) -> pd.Da
             if frame == rule.frame:
                 found[keys] = None if found.get(keys, name) != name else name
     files = [found.get(keys) or " ".join("-".join(key) for key in keys) for keys in wanted]
-    if len(set(files)) < len(files):
-        return table
-    return table.assign(**{FILE_OF + " and ".join(rule.columns): pd.Series(files, index=table.index, dtype=object)})
+    return FILE_OF + " and ".join(rule.columns), pd.Series(files, index=table.index, dtype=object)
 
 
 def _rule(sample: pd.DataFrame, columns: Sequence[str], names: Sequence[str]) -> _Rule | None:
@@ -128,7 +138,10 @@ def _frame_of(wanted: Sequence[tuple[Key, ...]], names: Sequence[str]) -> Key | 
                 counts = found.setdefault(frame, {})
                 counts[keys] = counts.get(keys, 0) + 1
     good = [frame for frame, counts in found.items() if sum(n == 1 for n in counts.values()) >= NEEDED * len(wanted)]
-    return min(good, key=len) if good else None
+    shortest = [frame for frame in good if len(frame) == min(map(len, good))]
+    # Two files for every row (RET001OD and RET001OS): nothing here says which one is meant.
+    words = {tuple(part for part in frame if not part.startswith("{")) for frame in shortest}
+    return shortest[0] if len(words) == 1 else None
 
 
 def _fits(name: str, known: Sequence[set[Key]]) -> Iterator[tuple[tuple[Key, ...], Key]]:

@@ -45,6 +45,8 @@ def read_record(data: bytes) -> Any:
 
 def burnt_in(data: bytes) -> BurntIn | None:
     """What the file says about text in its picture; None for what is no readable DICOM."""
+    if not is_dicom(data):
+        return None
     try:
         import pydicom
         from pydicom.errors import InvalidDicomError

@@ -74,11 +74,15 @@ class FileModality:
             keep_rows(path, rows)
             self.names = [self.names[i] for i in rows]
         pixels = np.load(path, mmap_mode="r", allow_pickle=False)
-        self.pixel_digests = [None if n is None else hashlib.blake2b(pixels[i].tobytes(), digest_size=16).hexdigest() for i, n in enumerate(self.names)]
-        self.dark = np.array([n is not None and float((pixels[i] > DARK).mean()) < DARK_SHARE for i, n in enumerate(self.names)], bool) & ~np.array(
-            [n is not None and int(pixels[i].max()) == int(pixels[i].min()) for i, n in enumerate(self.names)], bool
-        )
-        self.blank = np.array([n is not None and int(pixels[i].min()) == int(pixels[i].max()) for i, n in enumerate(self.names)], bool)
+        self.pixel_digests = [None] * len(self.names)
+        self.blank, self.dark = np.zeros(len(self.names), bool), np.zeros(len(self.names), bool)
+        for i, name in enumerate(self.names):
+            if name is None:
+                continue
+            row = np.ascontiguousarray(pixels[i])
+            self.pixel_digests[i] = hashlib.blake2b(row.data, digest_size=16).hexdigest()
+            self.blank[i] = int(row.min()) == int(row.max())
+            self.dark[i] = not self.blank[i] and float(np.count_nonzero(row > DARK)) < DARK_SHARE * row.size
 
 
 def collect(table: pd.DataFrame, roles: Roles, source: ImageSource) -> dict[str, FileModality]:

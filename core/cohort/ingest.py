@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,12 +29,13 @@ from core.cohort.preparation import prepared, prepared_for
 from core.cohort.schema import Finding, Roles, stored_name, validate
 from core.cohort.sources import ImageSource, open_source
 from core.cohort.splits import connected, cut_validation, make_split, parse_split, rows_of_test_patients
+from core.cohort.table_sets import choose_table, files_beside
 from core.errors import UserError
 from core.locks import holding
 from core.tables.finding import counted
 from core.tables.join import join_files
 from core.tables.numbers import to_number
-from core.tables.reader import is_table, read
+from core.tables.reader import read
 from core.tables.splits import SPLITS
 from core.workspace import Workspace, write_json
 
@@ -46,6 +48,9 @@ LARGE = 20 << 20
 """Bytes of a table whose reading is worth a word."""
 WORTH_A_WORD = 2000
 """Tables with fewer rows are done before anyone has read that they are being worked on."""
+
+
+_PLAIN_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
 def ingest(
@@ -75,12 +80,13 @@ def ingest(
     `strict`: refuse the cohort when any row has to be set aside. `seed`: of the
     splits, when they have to be made. Raises UserError.
     """
-    path = find_table(table_path)
+    chosen = choose_table(table_path)
+    path, join = chosen.table, join or chosen.join
     if path.is_file() and path.stat().st_size > LARGE:
         progress(f"reading {path.name}")
     joined = join_files(read(path, sheet=sheet, encoding=encoding), join)
     table = joined.table.frame
-    source = open_source(images) if images is not None else open_source(path.parent)
+    source = open_source(images if images is not None else files_beside(table_path))
     manifest_name = None
     if roles is None:
         roles, manifest_name, reasons = _own_roles(path, table, source, joined.stacked_by)
@@ -97,7 +103,7 @@ def ingest(
         size=size,
         seed=seed,
         origin=str(path),
-        found=(*joined.table.findings, *joined.findings),
+        found=(*chosen.findings, *joined.table.findings, *joined.findings),
         reasons=reasons,
         named=images is not None,
     )
@@ -159,19 +165,6 @@ def ingest_table(
     if alias is not None and alias != cohort.name and saved.free_name(workspace, alias) == alias:
         saved.add_alias(workspace, alias, cohort_id)
     return cohort
-
-
-def find_table(where: str | Path) -> Path:
-    """The table itself, or the one inside a folder. Raises UserError."""
-    path = Path(where).expanduser()
-    if not path.is_dir():
-        return path
-    if (path / "cohort.csv").is_file():
-        return path / "cohort.csv"
-    tables = sorted(p for p in path.iterdir() if p.is_file() and is_table(p.name) and not p.name.startswith("."))
-    if len(tables) != 1:
-        raise UserError(f"{where}: holds {len(tables)} tables; name the one to ingest")
-    return tables[0]
 
 
 def _own_roles(path: Path, table: pd.DataFrame, source: ImageSource, patient: str | None = None) -> tuple[Roles, str | None, Mapping[str, str]]:
@@ -464,7 +457,7 @@ def _save_table(path: Path, kept: pd.DataFrame, roles: Roles, ids: list[str], pa
     for column in kept.columns:
         if column in spent or column in roles.attributes:
             continue
-        numbers = to_number(kept[column]) if kept[column].dropna().astype(str).str.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?").all() else None
+        numbers = to_number(kept[column]) if all(v is None or _PLAIN_NUMBER.fullmatch(str(v)) for v in kept[column].unique()) else None
         if numbers is not None and numbers.notna().all() and (numbers % 1 == 0).all() and numbers.abs().max() < 2**53:
             numbers = numbers.astype("int64")
         columns[stored_name(column)] = kept[column].to_numpy(dtype=object) if numbers is None else numbers.to_numpy()

@@ -41,7 +41,7 @@ def sibling_findings(table: pd.DataFrame, label: str | None) -> frozenset[str]:
 
 
 def _is_marked(values: pd.Series) -> bool:
-    present = set(values.dropna().astype(str).unique())
+    present = {str(v) for v in values.unique() if not pd.isna(v)}
     return bool(present) and present <= _MARKS
 
 

@@ -19,7 +19,8 @@ class Layout:
     """An official table. Column names are compared without regard to case and signs.
 
     columns : those by which it is recognised. label : the usual label, None where there are several.
-    repeats : columns that say the label in other words, or were known only after it; `--layout` drops them.
+    repeats : columns that say the label in other words, or were known only after it: no inputs unless a modality names them.
+    repeated : the label that they repeat where that is not the usual one; with neither, any label.
     """
 
     name: str
@@ -29,6 +30,12 @@ class Layout:
     licence: str
     traps: str
     repeats: tuple[str, ...] = ()
+    repeated: str | None = None
+
+    def is_usual(self, label: str) -> bool:
+        """Whether `repeats` say this label in other words."""
+        usual = self.repeated or self.label
+        return usual is None or tidy(usual) == tidy(label)
 
     def fits(self, columns: Iterable[str]) -> bool:
         there = {tidy(c) for c in columns}
@@ -62,7 +69,7 @@ LAYOUTS = (
            "N, D, G, C, A, H, M and O are labels of the patient, not of each eye; the keywords of the eyes say them in other words",
            ("Left-Diagnostic Keywords", "Right-Diagnostic Keywords")),
     Layout("brset", "BRSET", ("image_id", "patient_id", "exam_eye", "patient_sex"), None, "PhysioNet Credentialed Health Data License",
-           "the ICDR and SDRG grades say diabetic_retinopathy in other words", ("DR_ICDR", "DR_SDRG")),
+           "the ICDR and SDRG grades say diabetic_retinopathy in other words", ("DR_ICDR", "DR_SDRG"), "diabetic_retinopathy"),
     Layout("aptos", "APTOS 2019", ("id_code", "diagnosis"), "diagnosis", "by the rules of its Kaggle competition",
            "diagnosis is a grade from 0 to 4; there are no groups to compare and patients are not named; some pictures occur twice with different grades"),
     Layout("rsna", "RSNA Screening Mammography", ("patient_id", "image_id", "laterality", "cancer"), "cancer", "by the rules of its Kaggle competition",
@@ -107,5 +114,5 @@ def layout_finding(columns: Iterable[str]) -> list[Finding]:
     if layout is None:
         return []
     repeats = [c for r in layout.repeats if (c := named_like(r, there)) is not None]
-    remedy = f"--layout {layout.name} leaves out {', '.join(repeats)}." if repeats else "Nothing to do when you know these."
+    remedy = f"No model is given {', '.join(repeats)} unless a modality names them." if repeats else "Nothing to do when you know these."
     return [Finding("known-layout", "info", f"the table has the columns of {layout.title} (licence: {layout.licence}). Known traps: {layout.traps}", 0, remedy)]

@@ -8,8 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
 from core.cohort import images, volumes
 from core.cohort.schema import Finding
 from core.cohort.sources import ImageSource, Resolved, loose_parts, safe_name
@@ -111,11 +109,12 @@ def is_web_address(reference: str) -> bool:
     return bool(_WEB.match(reference.strip()))
 
 
-def unread_format(references: pd.Series) -> str | None:
+def unread_format(references: Sequence[str]) -> str | None:
     """The ending of files that most references name and that is not read; None where they name others, or none."""
-    endings = references.str.lower().str.extract(r"(\.[a-z0-9]{2,5})$")[0]
-    unread = endings[endings.isin(UNREAD)]
-    return str(unread.iloc[0]) if len(unread) > 0.5 * max(len(references), 1) else None
+    unread = [text for reference in references if (text := reference.lower()).endswith(UNREAD)]
+    if len(unread) <= 0.5 * max(len(references), 1):
+        return None
+    return max((ending for ending in UNREAD if unread[0].endswith(ending)), key=len)
 
 
 def share_found(source: ImageSource, references: Sequence[str]) -> tuple[float, str | None]:

@@ -27,22 +27,31 @@ def add_path_patients(table: pd.DataFrame) -> pd.DataFrame:
     if any(tidy(column) in usual.PATIENT for column in table.columns):
         return table
     for column in table.columns:
-        values = table[column].dropna().astype(str)
-        if len(values) < max(2, 0.9 * len(table)) or not values.str.contains(r"[/\\]").mean() > 0.9:
+        values = table[column].dropna()
+        # One value in ten may lack a folder: of the first fifty, a column of paths has some.
+        if len(values) < max(2, 0.9 * len(table)) or not any(sign in str(v) for v in values.iloc[:50] for sign in "/\\"):
+            continue
+        values = values.astype(str)
+        if not values.str.contains(r"[/\\]").mean() > 0.9:
             continue
         found = _patients(values)
         if found is not None:
             return _with(table, column, found)
     for column in table.columns:
-        values = table[column].dropna().astype(str)
-        if len(values) < len(table):
+        values = table[column]
+        named = tidy(column) in usual.SAMPLE
+        if not len(values) or not isinstance(values.iloc[0], str) or values.isna().any() or not (named or _FIRST.match(_last_part(values.iloc[0]))):
             continue
         found = _named_first(values)
-        if found is None and tidy(column) in usual.SAMPLE:
+        if found is None and named:
             found = persons_of_sides(values)
         if found is not None:
             return _with(table, column, found)
     return table
+
+
+def _last_part(path: str) -> str:
+    return path.replace("\\", "/").rsplit("/", 1)[-1]
 
 
 def _named_first(names: pd.Series) -> pd.Series | None:

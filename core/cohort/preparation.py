@@ -11,6 +11,7 @@ import pandas as pd
 from core.cohort.composed_names import add_composed_names
 from core.cohort.patients import add_path_patients
 from core.cohort.schema import Roles
+from core.cohort.sides import add_sides
 from core.cohort.sources import ImageSource
 from core.errors import UserError
 from core.tables.crossing import CROSS, crossed_name, crossed_values
@@ -24,7 +25,7 @@ BAND = " band"
 def prepared(
     table: pd.DataFrame, merge: Sequence[str] = (), bins: Sequence[str] = (), source: ImageSource | None = None, cross: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """The table with groups merged as said, a column of bands for each of `bins`, and patients that only its paths name.
+    """The table with groups merged as said, a column of bands for each of `bins`, and patients, sides and views that only its paths name.
 
     `source`: where files without a column of their own are looked for by ids put together (`core.cohort.composed_names`).
     `merge`: `COLUMN=new:old,old`; `bins`: `COLUMN=18,40,65`, edges increasing. Raises UserError
@@ -40,7 +41,7 @@ def prepared(
         table = table.assign(**{f"{column}{BAND}": bands(table[column], edges, text)})
     for text in cross:
         table = _crossed(table, text)
-    return add_path_patients(table if source is None else add_composed_names(table, source))
+    return add_sides(add_path_patients(table if source is None else add_composed_names(table, source)))
 
 
 def _crossed(table: pd.DataFrame, text: str) -> pd.DataFrame:

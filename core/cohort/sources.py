@@ -170,6 +170,11 @@ class ImageSource(ABC):
         return Resolved(None, "file not found", unsafe=name is None)
 
 
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file at once: opening a pipe would wait for somebody to write into it."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 class FolderSource(ImageSource):
     """A folder on this machine. Links that lead out of it are not followed."""
 
@@ -191,33 +196,51 @@ class FolderSource(ImageSource):
 
     def has(self, name: str) -> bool:
         # Asked file by file, so that a large folder is walked only when a name does not fit.
-        path = self.root / name
-        return path.is_file() and self._inside(path)
+        path = self._at(name)
+        return os.path.isfile(path) and self._inside(path)
 
-    def _inside(self, path: Path) -> bool:
-        return path.resolve().is_relative_to(self.root)
+    def _at(self, name: str) -> str:
+        return os.path.join(self._base, name)
+
+    def _inside(self, path: str) -> bool:
+        # Asked several times for every file of a cohort: where a folder leads is looked up once.
+        if os.path.islink(path):
+            return os.path.realpath(path).startswith(self._base)
+        folder = os.path.dirname(path)
+        if folder not in self._leads_inside:
+            self._leads_inside[folder] = os.path.join(os.path.realpath(folder), "").startswith(self._base)
+        return self._leads_inside[folder]
+
+    @cached_property
+    def _leads_inside(self) -> dict[str, bool]:
+        return {}
+
+    @cached_property
+    def _base(self) -> str:
+        """The folder with a separator behind it."""
+        return os.path.join(str(self.root), "")
 
     def resolve(self, reference: str) -> Resolved:
         text = reference.strip()
         if os.path.isabs(text) and Path(text).is_relative_to(self.root):
             reference = Path(text).relative_to(self.root).as_posix()
         name = safe_name(reference)
-        if name is not None and (self.root / name).is_file() and not self._inside(self.root / name):
-            return Resolved(None, "link leads out of the folder", unsafe=True)
+        if name is not None and os.path.isfile(self._at(name)):
+            return Resolved(name) if self._inside(self._at(name)) else Resolved(None, "link leads out of the folder", unsafe=True)
         return super().resolve(reference)
 
     def size(self, name: str) -> int:
         try:
-            return (self.root / name).stat().st_size
+            return os.stat(self._at(name)).st_size
         except OSError as error:
             raise Unreadable(f"cannot be opened ({error.strerror})") from error
 
     def read(self, name: str) -> bytes:
-        path = self.root / name
+        path = self._at(name)
         try:
             if not self._inside(path):
                 raise Unreadable("link leads out of the folder")
-            with path.open("rb") as file:
+            with open(path, "rb", opener=_without_waiting) as file:
                 status = os.fstat(file.fileno())
                 if not stat.S_ISREG(status.st_mode):
                     raise Unreadable("not a regular file")
@@ -341,7 +364,7 @@ def open_source(where: str | Path | Mapping[str, Path] | ImageSource) -> ImageSo
         return FolderSource(path)
     if path.is_file():
         return ZipSource(path)
-    raise UserError(f"{where}: no such folder or zip")
+    raise UserError(f"{where}: {'is a device or a pipe, not a folder or zip' if path.exists() else 'no such folder or zip'}")
 
 
 def reopen(description: Mapping[str, Any]) -> ImageSource:

@@ -116,9 +116,23 @@ def join_slices(files: Sequence[bytes]) -> bytes:
 
 
 def volume_shape(data: bytes, key: str | None = None) -> tuple[int, int, int]:
-    """Slices, height, width. Raises Unreadable."""
-    depth, height, width = _stack(data, key).shape
-    return depth, height, width
+    """Slices, height, width; of NumPy's files by their headers alone, so that nothing is unpacked twice. Raises Unreadable."""
+    shape = _declared_shape(data, key) if data[:6] == b"\x93NUMPY" or data[:4] == b"PK\x03\x04" else _stack(data, key).shape
+    if len(shape) == 2:
+        shape = (1, *shape)
+    if len(shape) != 3 or 0 in shape:
+        raise Unreadable(f"an array of shape {shape} is not slices x height x width")
+    return shape[0], shape[1], shape[2]
+
+
+def _declared_shape(data: bytes, key: str | None) -> tuple[int, ...]:
+    try:
+        if data[:6] == b"\x93NUMPY":
+            return _check_header(io.BytesIO(data))
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return _member(archive, key)[1]
+    except _DAMAGE as error:
+        raise Unreadable(str(error).splitlines()[0][:200] if str(error) else type(error).__name__) from error
 
 
 def _stack(data: bytes, key: str | None) -> NDArray[np.uint8]:
@@ -145,17 +159,21 @@ def _stack(data: bytes, key: str | None) -> NDArray[np.uint8]:
         raise Unreadable(str(error)) from error
 
 
-def _from_archive(archive: zipfile.ZipFile, key: str | None) -> NDArray[Any]:
+def _member(archive: zipfile.ZipFile, key: str | None) -> tuple[zipfile.ZipInfo, tuple[int, ...]]:
+    """The entry that holds the array under `key`, or the only array of three dimensions, and its declared shape. Raises Unreadable."""
     infos = {i.filename.removesuffix(".npy"): i for i in archive.infolist() if i.filename.endswith(".npy")}
-    if key is None:
-        three = [name for name, info in infos.items() if len(_shape(archive, info)) == 3]
-        if len(three) != 1:
-            raise Unreadable(f"holds {len(three)} arrays of three dimensions; exactly one is needed")
-        key = three[0]
-    if key not in infos:
-        raise Unreadable(f"has no array {key!r}; it has: {', '.join(sorted(infos))}")
-    info = infos[key]
-    _shape(archive, info)
+    if key is not None:
+        if key not in infos:
+            raise Unreadable(f"has no array {key!r}; it has: {', '.join(sorted(infos))}")
+        return infos[key], _shape(archive, infos[key])
+    three = [(info, shape) for info in infos.values() if len(shape := _shape(archive, info)) == 3]
+    if len(three) != 1:
+        raise Unreadable(f"holds {len(three)} arrays of three dimensions; exactly one is needed")
+    return three[0]
+
+
+def _from_archive(archive: zipfile.ZipFile, key: str | None) -> NDArray[Any]:
+    info, _ = _member(archive, key)
     if info.file_size > (1 << 24) and info.file_size > MAX_RATIO * max(info.compress_size, 1):
         raise Unreadable("unpacks to far more than any volume would")
     with archive.open(info) as entry:

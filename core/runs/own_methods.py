@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
-from core.methods.source import add_file, own_file
+from core.methods.card import Card
+from core.methods.source import add_file, cards, own_file
 from core.workspace import Workspace, write_atomic
 
 KEPT = re.compile(r"[A-Za-z0-9_]{1,60}-[0-9a-f]{16}\.py")
@@ -32,6 +33,33 @@ def keep(workspace: Workspace, file: str | Path) -> tuple[str, ...]:
     if not target.is_file():
         write_atomic(target, content)
     return add_file(target)
+
+
+_methods: dict[Path, tuple[str, ...]] = {}
+"""By kept file, what it holds: a file of this name never changes."""
+
+
+def cards_here(workspace: Workspace) -> dict[str, Card]:
+    """Cards of all methods that can be asked for in this workspace: those of its kept files too, of a method's files the one kept last.
+
+    A file is read, not run. One that cannot be read any more is left out; asking for its method says why.
+    """
+    latest: dict[str, Path] = {}
+    for path in sorted((path for path in workspace.methods.glob("*.py") if KEPT.fullmatch(path.name)), key=lambda path: path.stat().st_mtime_ns):
+        if path not in _methods:
+            try:
+                _methods[path] = add_file(path)
+            except UserError:
+                _methods[path] = ()
+        latest |= dict.fromkeys(_methods[path], path)
+    for name, path in latest.items():
+        if own_file(name) != path:
+            add_file(path)
+    return {name: card for name, card in cards().items() if _belongs(own_file(name), workspace)}
+
+
+def _belongs(path: Path | None, workspace: Workspace) -> bool:
+    return path is None or not KEPT.fullmatch(path.name) or path.parent == workspace.methods
 
 
 def kept_file(method: str) -> str | None:

@@ -19,7 +19,7 @@ from core.cohort import Cohort
 from core.errors import UserError
 from core.methods import get
 from core.methods.base import Context
-from core.methods.source import source_digest
+from core.runs.spec import source_of
 from core.training.evaluate import ranking_metrics
 from core.training.presets import make_spec
 from core.training.spec import TrainSpec
@@ -76,8 +76,8 @@ def entries(cohort: Cohort, methods: tuple[str, ...], several: bool = False) -> 
 class Runner:
     """Trains specifications on one cohort and keeps every result, so that a study can go on after a stop.
 
-    The key holds the cohort, the specification and the text of the method's file and of what it imports
-    from core/methods: a changed method trains anew. Changes elsewhere are not seen; `fresh` helps.
+    The key holds the cohort, the specification and the texts that decide numbers beside it (`source_of`: the method's
+    and what it imports from core/methods, users' own encoders): a changed one trains anew. Changes elsewhere are not seen; `fresh` helps.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Runner:
     def outcome(self, entry: Entry, seed: int, chosen: Mapping[str, Any]) -> Outcome:
         """The result from disk, or a training."""
         spec = self.spec(entry, seed, chosen)
-        text = json.dumps([self.cohort.cohort_id, spec.to_dict(), source_digest(entry.method)], sort_keys=True)
+        text = json.dumps([self.cohort.cohort_id, spec.to_dict(), source_of(entry.method, spec.network.encoders)], sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()[:16]
         scores, facts = self.folder / f"{key}.npy", self.folder / f"{key}.json"
         if not facts.is_file() or self.fresh:

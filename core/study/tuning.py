@@ -17,7 +17,7 @@ import pandas as pd
 from core.cohort import Cohort
 from core.errors import UserError
 from core.methods import get
-from core.methods.source import source_digest
+from core.runs.spec import source_of
 from core.training.presets import PRESETS, make_spec
 from core.training.train import train
 from core.workspace import write_atomic, write_json
@@ -101,7 +101,7 @@ def _study(given: Search, method: str, fixed: Mapping[str, Any], folder: Path) -
         dict(given.settings or {}),
         dict(fixed),
         method,
-        source_digest(method),
+        source_of(method, make_spec(method, given.preset, given.attribute, given.seed, {**(given.settings or {}), **fixed}).network.encoders),
     ]
     name = json.dumps(question, sort_keys=True)
     return optuna.create_study(

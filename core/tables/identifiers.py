@@ -17,6 +17,9 @@ _INDEX_NAMES = re.compile(
 )
 
 
+_COUNT = re.compile(r"\d+(\.0)?")
+
+
 def same_ids(ids: Sequence[str]) -> dict[str, str]:
     """Each id -> the first one that is the same in another way of writing: 0007, 7 and 7.0; P1 and p1."""
     first: dict[str, str] = {}
@@ -46,7 +49,9 @@ def loosely_alike(ids: Sequence[str]) -> list[list[str]]:
 
 def numbers_rows(column: str, values: pd.Series) -> bool:
     """Whether a column only counts the rows: 0, 1, 2, ... or 1, 2, 3, ..., or an index under one of its usual names."""
-    if values.nunique() < len(values) or not values.astype(str).str.fullmatch(r"\d+(\.0)?").all():
+    if not len(values) or not _COUNT.fullmatch(str(values.iloc[0])) or values.nunique() < len(values):
+        return False
+    if not all(_COUNT.fullmatch(str(value)) for value in values):
         return False
     numbers = pd.to_numeric(values).to_numpy()
     steps = np.diff(numbers)

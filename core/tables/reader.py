@@ -180,9 +180,16 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return text
 
 
+def no_file(path: Path) -> str:
+    """Why a path is no file to read."""
+    if path.is_dir():
+        return "is a folder, not a file"
+    return "is a device or a pipe, not a file; save what comes out of it to a file first" if path.exists() else "there is no such file"
+
+
 def _usable(path: Path) -> None:
     if not path.is_file():
-        raise UserError(f"{path}: there is no such file")
+        raise UserError(f"{path}: {no_file(path)}")
     if not is_table(path.name):
         raise UserError(f"{path.name}: not a table; tables end in {', '.join(SUFFIXES)} (or .csv.gz)")
     size = path.stat().st_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,8 @@ PARQUET = (".parquet", ".pq")
 MAX_UNPACKED = 1 << 30
 """Bytes that a workbook may unpack to."""
 MAX_RATIO = 200
+MOST_HEADER_ROWS = 3
+"""Rows below the first row of names that may go on with the header."""
 
 
 def read_parquet(path: Path, source: str, columns: list[str] | None) -> pa.Table:
@@ -110,9 +113,34 @@ def _sheet(book: pd.ExcelFile, name: str) -> pd.DataFrame | None:
     # Titles above a table fill one cell; the header is the first row that fills most.
     filled = cells.notna().sum(axis=1).to_numpy()
     start = int((filled >= max(1, 0.6 * filled.max())).argmax())
-    frame = cells.iloc[start + 1 :].reset_index(drop=True)
-    frame.columns = pd.Index(["" if pd.isna(v) else _cell_text(v) for v in cells.iloc[start]])
+    texts = [["" if pd.isna(v) else _cell_text(v) for v in row] for row in cells.iloc[max(0, start - 1) : start + 1 + MOST_HEADER_ROWS].itertuples(index=False)]
+    above, names, below = (texts[0] if start else []), texts[min(start, 1)], texts[min(start, 1) + 1 :]
+    further = 0
+    while further < len(below) and _continues(names, below[further], cells.iloc[start + 1 + further]):
+        names, further = _one_header(names, below[further]), further + 1
+    if above and len({n for n in names if n}) < sum(n != "" for n in names):
+        names = _one_header(above, names)
+    frame = cells.iloc[start + 1 + further :].reset_index(drop=True)
+    frame.columns = pd.Index(names)
     return frame
+
+
+def _continues(names: list[str], row: list[str], cells: pd.Series) -> bool:
+    """Whether a row goes on with the header: all of it texts that name nameless columns, repeat a name, or divide what one name stands over."""
+    fills = [place for place, text in enumerate(row) if text and not names[place]]
+    spans = {place for place in range(len(names) - 1) if names[place] and not names[place + 1] and row[place + 1]}
+    words = all(isinstance(cells.iloc[place], str) for place, text in enumerate(row) if text)
+    return bool(fills) and words and all(not text or not names[place] or text == names[place] or place in spans for place, text in enumerate(row))
+
+
+def _one_header(upper: list[str], lower: list[str]) -> list[str]:
+    """Two header rows as one: the lower name, with the upper one before it where the lower is not the only one of its kind."""
+    names, over = [], ""
+    for top, low in zip(upper, lower, strict=True):
+        over = top or (over if low else "")
+        alone = low == over or not over or lower.count(low) == 1
+        names.append(top if not low else low if alone else f"{over} {low}")
+    return names
 
 
 def _refuse_bomb(path: Path, source: str) -> None:
@@ -133,13 +161,17 @@ def read_statistics(path: Path, source: str) -> tuple[pd.DataFrame, tuple[Findin
     readers: dict[str, Callable[[], Any]] = {
         ".dta": lambda: pd.read_stata(path, convert_categoricals=True),
         ".sas7bdat": lambda: pd.read_sas(path, format="sas7bdat", encoding="infer"),
-        ".xpt": lambda: pd.read_sas(path, format="xport", encoding="utf-8"),
+        ".xpt": lambda: _read_with_pyreadstat("read_xport", path) if _is_xport_8(path) else pd.read_sas(path, format="xport", encoding="utf-8"),
+        ".por": lambda: _read_with_pyreadstat("read_por", path, apply_value_formats=True),
+        ".sav": lambda: pd.read_spss(path),
+        ".zsav": lambda: pd.read_spss(path),
     }
     try:
-        frame = readers[suffix]() if suffix in readers else pd.read_spss(path)
+        frame = readers[suffix]()
     except ImportError:
+        what = "SAS transport files of version 8" if suffix == ".xpt" else "SPSS files"
         raise UserError(
-            f"{source}: to read SPSS files install the package pyreadstat (pip install 'multifair-dashboard[spss]'), or save the table as CSV"
+            f"{source}: to read {what} install the package pyreadstat (pip install 'multifair-dashboard[spss]'), or save the table as CSV"
         ) from None
     except Exception as error:  # noqa: BLE001 - damaged files fail in these readers in every way
         raise UserError(f"{source}: not a readable {suffix} file ({_first_line(error)}); save the table as CSV") from None
@@ -153,6 +185,18 @@ def read_statistics(path: Path, source: str) -> tuple[pd.DataFrame, tuple[Findin
         tuple(coded),
     )
     return frame, (finding,) if coded else ()
+
+
+def _is_xport_8(path: Path) -> bool:
+    """Whether a SAS transport file is of version 8, which pandas does not read."""
+    with path.open("rb") as file:
+        return b"LIBV8" in file.read(80)
+
+
+def _read_with_pyreadstat(reader: str, path: Path, **options: Any) -> pd.DataFrame:
+    pyreadstat = importlib.import_module("pyreadstat")
+    frame: pd.DataFrame = getattr(pyreadstat, reader)(str(path), **options)[0]
+    return frame
 
 
 def as_arrow(frame: pd.DataFrame) -> list[pa.ChunkedArray]:

@@ -335,16 +335,27 @@ class Training:
         return contribution(self.evaluator, outputs, mean, self.engine.network.modalities, self.groups, patients, self.spec.telemetry.bootstrap, rng)
 
     def _weights(self) -> dict[str, dict[str, Tensor]]:
-        """A copy of what a prediction depends on: the network, the method's state and parts."""
+        """A copy of what training has made of all that a prediction depends on: the network, the method's state and parts.
+
+        Weights that nothing trains (a model behind low-rank adapters) are those that the network is built with.
+        """
         engine = self.engine
+        fixed = self._fixed()
         extra = engine.extra.state_dict() if engine.extra is not None else {}
-        parts = {"network": engine.network.state_dict(), "extra": extra, "method": dict(engine.method.state())}
+        network = {name: value for name, value in engine.network.state_dict().items() if name not in fixed}
+        parts = {"network": network, "extra": extra, "method": dict(engine.method.state())}
         # By value, not by storage: weights may be views of those of several networks.
         return {part: {name: value.detach().clone() for name, value in held.items()} for part, held in parts.items()}
 
+    def _fixed(self) -> set[str]:
+        """Names of the network's weights that nothing trains."""
+        return {name for name, parameter in self.engine.network.named_parameters() if not parameter.requires_grad}
+
     def _load_weights(self, weights: dict[str, dict[str, Tensor]]) -> None:
         engine = self.engine
-        engine.network.load_state_dict(weights["network"])
+        found = engine.network.load_state_dict(weights["network"], strict=False)
+        if found.unexpected_keys or set(found.missing_keys) - self._fixed():
+            raise UserError("the checkpoint is of another network: delete it to train from the start")
         if engine.extra is not None:
             engine.extra.load_state_dict(weights["extra"])
         engine.method.load_state(weights["method"])

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gzip
 import io
+import resource
+import signal
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,8 @@ from core.tables import read
 from core.workspace import Workspace
 from tests.cohort.helpers import png, roles, write_cohort
 
+pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="limits are set as on Linux")
+SECONDS, BYTES = 20, 2 << 30
 EACH = 100
 """Inputs per kind and start."""
 TABLE = "patient_id,sex,age,crp,path,label\n" + "".join(f"P{i:03d},{'FM'[i % 2]},{20 + i % 60},{i * 0.7:.1f},pictures/{i}.png,{i % 2}\n" for i in range(40))
@@ -68,10 +73,39 @@ def mutated(data: bytes, rng: np.random.Generator) -> bytes:
     return bytes(raw)
 
 
-def tried(act: Callable[[], object]) -> None:
-    """Run it; only errors that a user can mend are allowed, in one line."""
+class TookTooLong(Exception):
+    """An input kept the processor for longer than any input may."""
+
+
+@contextmanager
+def limited() -> Iterator[None]:
+    """At most `SECONDS` of the processor and `BYTES` of further memory: by the limits of the system, so that a busy machine changes nothing."""
+
+    def stop(*_: object) -> None:
+        raise TookTooLong(f"more than {SECONDS} s of the processor")
+
+    memory, processor = resource.getrlimit(resource.RLIMIT_AS), resource.getrlimit(resource.RLIMIT_CPU)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    before = signal.signal(signal.SIGPROF, stop)
     try:
-        act()
+        resource.setrlimit(resource.RLIMIT_AS, (used + BYTES, memory[1]))
+        # Code that never comes back to Python is ended, and the test with it.
+        resource.setrlimit(resource.RLIMIT_CPU, (int(spent.ru_utime + spent.ru_stime) + 60, processor[1]))
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+        resource.setrlimit(resource.RLIMIT_AS, memory)
+        resource.setrlimit(resource.RLIMIT_CPU, processor)
+
+
+def tried(act: Callable[[], object]) -> None:
+    """Run it within the limits; only errors that a user can mend are allowed, in one line."""
+    try:
+        with limited():
+            act()
     except (UserError, Unreadable) as error:
         assert str(error) and "\n" not in str(error) and len(str(error)) < 2000
 
@@ -174,3 +208,17 @@ def test_manifests(tmp_path: Path) -> None:
     for _ in range(2 * EACH):
         path.write_bytes(mutated(whole, rng))
         tried(lambda: read_manifest(path))
+
+
+def test_the_limits_stop_what_goes_beyond_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(MemoryError):
+        tried(lambda: bytearray(BYTES + (64 << 20)))
+    monkeypatch.setattr("tests.cohort.test_fuzz.SECONDS", 0.05)
+
+    def spin() -> None:
+        while True:
+            pass
+
+    with pytest.raises(TookTooLong):
+        tried(spin)
+    tried(lambda: sum(range(1000)))

@@ -15,6 +15,7 @@ from core.cohort.label_tables import sibling_findings
 from core.cohort.layouts import LAYOUTS as KNOWN
 from core.cohort.layouts import layout_finding, recognised
 from core.cohort.preparation import prepared
+from core.cohort.schema import Modality
 from core.cohort.sources import open_source
 from core.errors import UserError
 from core.tables.reader import read_table
@@ -257,16 +258,52 @@ def test_every_layout_is_tested_and_no_other_table_is_taken_for_one():
     assert recognised(["patient_id", "sex", "age", "label"]) is None
 
 
-def test_columns_that_repeat_the_label_are_dropped_when_the_layout_is_named(tmp_path: Path):
+def test_columns_that_repeat_the_label_are_no_inputs_unless_they_are_named(tmp_path: Path):
     path = isic(tmp_path)
     table = read_table(path).assign(benign_malignant=[("benign", "malignant")[v] for v in BINARY])
     source = open_source(tmp_path)
-    assert "benign_malignant" in guess_roles(table, source).roles.feature_columns
-    assert "benign_malignant" in guess_roles(table, source, layout="isic").roles.dropped
+    guess = guess_roles(table, source)
+    assert "benign_malignant" in guess.roles.dropped and "says the label in other words" in guess.reasons["benign_malignant"]
+    named = [Modality("values", "tabular", ("age_approx", "benign_malignant"))]
+    assert "benign_malignant" in guess_roles(table, source, modalities=named).roles.feature_columns
+    assert "benign_malignant" in guess_roles(table, source, label="sex", positive="female", layout="isic").roles.dropped
+    assert "benign_malignant" in guess_roles(table, source, label="sex", positive="female").roles.feature_columns, "it repeats target, not sex"
     with pytest.raises(UserError, match="--layout nih: the table has no column 'Image Index'"):
         guess_roles(table, source, layout="nih")
     with pytest.raises(UserError, match="known are chexpert"):
         guess_roles(table, source, layout="mnist")
+
+
+def test_a_column_of_names_that_are_not_there_leaves_the_files_to_another(tmp_path: Path):
+    """Fitzpatrick17k's official table also has the names that the pictures had on the web (url_alphanum)."""
+    path = fitzpatrick17k(tmp_path)
+    table = read_table(path).assign(url_alphanum=[f"httpatlas{i}.jpg" for i in range(N)])
+    guess = guess_roles(table, open_source(tmp_path), label="three_partition_label")
+    assert [m.columns for m in guess.roles.modalities if m.kind == "image"] == [("md5hash",)]
+    assert "none of which is there" in guess.reasons["url_alphanum"]
+
+
+@pytest.mark.parametrize(
+    ("names", "column", "words"),
+    [
+        ([f"RET{i // 2:03d}{('OD', 'OS')[i % 2]}.jpg" for i in range(N)], "side in file", ["right", "left"]),
+        ([f"{i // 2}_{('left', 'right')[i % 2]}.png" for i in range(N)], "side in file", ["left", "right"]),
+        ([f"p{i // 2}/study1/view{i % 2 + 1}_{('frontal', 'lateral')[i % 2]}.jpg" for i in range(N)], "view in file", ["frontal", "lateral"]),
+        ([f"scan{i}.png" for i in range(N)], None, []),
+        ([f"RET{i:03d}OD.jpg" for i in range(N)], None, []),
+        (["OD", "OS"] * (N // 2), None, []),
+    ],
+)
+def test_sides_and_views_that_only_the_files_name_are_columns(names: list[str], column: str | None, words: list[str]):
+    table = prepared(pd.DataFrame({"file": names, "label": BINARY}))
+    added = [c for c in table.columns if c.startswith(("side in ", "view in "))]
+    assert added == ([column] if column else [])
+    if column:
+        assert table[column].tolist() == words * (N // 2)
+        guess = guess_roles(table.assign(label=table["label"].astype(str)), attributes=[column], label="label")
+        assert guess.roles.attributes == (column,)
+        assert column in guess_roles(table.assign(label=table["label"].astype(str)), label="label").roles.dropped
+        assert not [c for c in prepared(table.assign(laterality="x", view="x").drop(columns=column)).columns if c == column], "the table's own column is enough"
 
 
 def test_siblings_are_only_what_answers_the_same_question():

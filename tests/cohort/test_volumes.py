@@ -170,3 +170,16 @@ def test_a_folder_of_slices_is_a_volume(tmp_path: Path, workspace: Workspace) ->
     assert cohort.n == 24 and sorted(set(first.tolist())) == [10, 20, 100]
     # Slice 2 lies before slice 10.
     assert first.tolist() == sorted(first.tolist())
+
+
+def test_the_shape_is_read_without_unpacking(monkeypatch: pytest.MonkeyPatch):
+    """Ingestion looks at every file before it decodes it: unpacking volumes twice doubled their cost."""
+    monkeypatch.setattr(np.lib.format, "read_array", lambda *args, **more: pytest.fail("unpacked"))
+    for save in (np.save, lambda file, values: np.savez_compressed(file, scan=values, other=np.zeros(3))):
+        file = io.BytesIO()
+        save(file, np.ones((20, 8, 9), np.uint8))
+        assert volume_shape(file.getvalue()) == (20, 8, 9)
+    file = io.BytesIO()
+    np.save(file, np.ones((2, 3, 4, 5), np.uint8))
+    with pytest.raises(Unreadable, match="is not slices x height x width"):
+        volume_shape(file.getvalue())

@@ -42,13 +42,13 @@ def assert_alike(first: Result, second: Result, rows: Tensor | None = None, moda
         torch.testing.assert_close(first.by_encoder[m if modalities is None else int(modalities[m])], gradient, **CLOSE)
 
 
-def assert_batch_order_does_not_matter(name: str, settings: dict[str, Any], warm: int = 2) -> None:
+def assert_batch_order_does_not_matter(name: str, settings: dict[str, Any], warm: int = 2, n_classes: int = 2) -> None:
     """Permuting the samples of a batch changes neither the loss nor the gradients."""
-    data = batch(16, seed=7, missing=True)
+    data = batch(16, n_classes=n_classes, seed=7, missing=True)
     order = torch.randperm(16, generator=torch.Generator().manual_seed(3))
     results = []
     for shown in (data, take(data, order)):
-        bench = Bench(name, settings, n_groups=2)
+        bench = Bench(name, settings, n_classes=n_classes, n_groups=2)
         bench.run(warm)
         if bench.n_modalities == 1:
             shown = replace(shown, present=shown.present[:, :1])
@@ -57,18 +57,18 @@ def assert_batch_order_does_not_matter(name: str, settings: dict[str, Any], warm
     assert_alike(*results, rows=order)
 
 
-def assert_group_names_do_not_matter(name: str, settings: dict[str, Any], warm: int = 2) -> None:
-    """Exchanging the groups' numbers, in every batch, changes nothing."""
+def assert_group_names_do_not_matter(name: str, settings: dict[str, Any], warm: int = 2, n_classes: int = 2, n_groups: int = 3) -> None:
+    """Exchanging the groups' numbers, in every batch, changes nothing. There must be more or fewer groups than classes: a part is a group's by its length."""
     results = []
     for relabel in (False, True):
-        bench = Bench(name, settings, n_groups=3)
-        mapping = torch.tensor([2, 0, 1]) if relabel else torch.arange(3)
+        bench = Bench(name, settings, n_classes=n_classes, n_groups=n_groups)
+        mapping = torch.arange(n_groups).roll(1) if relabel else torch.arange(n_groups)
         counts = torch.empty_like(bench.context.group_label_counts)
         counts[mapping] = bench.context.group_label_counts
         bench.rebuild(replace(bench.context, group_label_counts=counts))
         bench.relabel_groups(mapping)
         for t in range(warm + 1):
-            data = batch(18, bench.n_modalities, n_groups=3, seed=50 + t)
+            data = batch(18, bench.n_modalities, n_classes, n_groups=n_groups, seed=50 + t)
             shown = replace(data, group=mapping[data.group])
             if t < warm:
                 bench.step(shown)
@@ -77,16 +77,16 @@ def assert_group_names_do_not_matter(name: str, settings: dict[str, Any], warm: 
     assert_alike(*results)
 
 
-def assert_modality_order_does_not_matter(name: str, settings: dict[str, Any], warm: int = 2, n_modalities: int = 3) -> None:
+def assert_modality_order_does_not_matter(name: str, settings: dict[str, Any], warm: int = 2, n_modalities: int = 3, n_classes: int = 2) -> None:
     """Naming the modalities in another order, weights and all, reorders the encoders' gradients and changes nothing else."""
     results = []
     order = torch.arange(n_modalities).roll(1)
     for moved in (False, True):
-        bench = Bench(name, settings, n_modalities=n_modalities)
+        bench = Bench(name, settings, n_modalities=n_modalities, n_classes=n_classes)
         if moved:
             bench.reorder_modalities(order)
         for t in range(warm + 1):
-            data = batch(16, n_modalities, seed=50 + t, missing=True)
+            data = batch(16, n_modalities, n_classes, seed=50 + t, missing=True)
             if moved:
                 inputs = {f"m{m}": data.inputs[f"m{int(source)}"] for m, source in enumerate(order)}
                 data = replace(data, inputs=inputs, present=data.present[:, order])
@@ -104,11 +104,11 @@ def assert_equals_erm(name: str, settings: dict[str, Any], steps: int = 4, n_gro
     torch.testing.assert_close(other.run(steps), plain.run(steps), rtol=0, atol=0)
 
 
-def assert_continues_after_restore(name: str, settings: dict[str, Any], first: int = 3, more: int = 3, optimizer: str = "adamw") -> None:
+def assert_continues_after_restore(name: str, settings: dict[str, Any], first: int = 3, more: int = 3, **bench: Any) -> None:
     """Saving after some steps and going on in a fresh object gives the same weights, bit for bit."""
-    whole = Bench(name, settings, optimizer=optimizer)
+    whole = Bench(name, settings, **bench)
     whole.run(first)
-    fresh = Bench(name, settings, seed=0, optimizer=optimizer)
+    fresh = Bench(name, settings, seed=0, **bench)
     fresh.restore(whole.save())
     torch.testing.assert_close(fresh.run(more, first=first), whole.run(more, first=first), rtol=0, atol=0)
 

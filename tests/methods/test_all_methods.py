@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -74,6 +75,30 @@ def test_three_modalities_and_three_classes(name: str) -> None:
     classes = 2 if name in TWO_CLASSES_ONLY else 3
     data = batch(18, modalities, classes, 3, missing=True)
     asserters.assert_survives(name, NEEDED.get(name, {}), data, n_modalities=modalities, n_classes=classes, n_groups=3)
+
+
+@pytest.fixture
+def precise(name: str) -> Iterator[None]:
+    """Double precision for methods that fit between epochs: a fit ends where single precision sees no slope, which rounding decides."""
+    if get(name).fits_held_out:
+        torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("classes", [3, pytest.param(5, marks=pytest.mark.slow)])
+def test_more_classes_keep_order_groups_and_modalities(name: str, classes: int, precise: None) -> None:
+    """What holds for two classes holds for more; a method that takes two only says so by name."""
+    if name in TWO_CLASSES_ONLY:
+        with pytest.raises(ValueError, match=f"{name} supports .*two classes, not"):
+            support.Bench(name, NEEDED.get(name, {}), n_classes=classes)
+        return
+    settings = DETERMINISTIC.get(name, {})
+    asserters.assert_batch_order_does_not_matter(name, settings, warm=1, n_classes=classes)
+    asserters.assert_group_names_do_not_matter(name, settings, warm=1, n_classes=classes, n_groups=4)
+    if name not in ONE_MODALITY | BY_TURNS:
+        asserters.assert_modality_order_does_not_matter(name, settings, warm=1, n_classes=classes)
+    asserters.assert_continues_after_restore(name, NEEDED.get(name, {}), first=2, more=1, n_classes=classes)
 
 
 @pytest.mark.parametrize(

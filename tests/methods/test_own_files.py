@@ -12,7 +12,7 @@ import pytest
 from core.errors import UserError
 from core.methods import get, own, source
 from core.methods.base import REGISTRY
-from core.runs.own_methods import keep, kept_file, recall
+from core.runs.own_methods import cards_here, keep, kept_file, recall
 from core.workspace import Workspace
 from tests.methods import asserters
 
@@ -112,3 +112,17 @@ def test_installed_packages_offer_theirs_and_a_broken_one_takes_nothing_away(
     assert {"my-focal", "erm"} <= set(source.cards())
     assert "broken_offer" in caplog.text and "absent_offer" in caplog.text
     assert get("my-focal").name == "my-focal"
+
+
+def test_a_workspace_offers_its_own_files_and_no_others(tmp_path: Path) -> None:
+    mine, other = Workspace.open(tmp_path / "mine"), Workspace.open(tmp_path / "other")
+    keep(mine, file(tmp_path))
+    keep(mine, file(tmp_path, FOCAL.replace("Focal loss", "Focal, newer"), "newer.py"))
+    (mine.methods / f"broken-{'0' * 16}.py").write_text("def broken(:", encoding="utf-8")
+    source._own.clear()
+    source.cards.cache_clear()
+    for _ in range(2):
+        assert cards_here(mine)["my-focal"].title == "Focal, newer" and kept_file("my-focal") is not None
+        assert "my-focal" not in cards_here(other) and "erm" in cards_here(other)
+    keep(other, file(tmp_path, name="theirs.py"))
+    assert cards_here(other)["my-focal"].title == "Focal loss" and cards_here(mine)["my-focal"].title == "Focal, newer"

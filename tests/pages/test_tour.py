@@ -70,9 +70,13 @@ def test_the_verdict_on_groups_is_that_of_the_claims(view: View) -> None:
     assert set(performance["group"].dropna()) == set(view.groups)
 
 
-def test_whether_gradients_conflict_is_what_was_measured(view: View) -> None:
-    rows = view.store.telemetry(view.run_ids, ["conflict.fused"]).query("stat == 'share_negative' and epoch >= 0")
-    most = rows.groupby(["run_id", "modality"])["value"].mean().max()
+def test_whether_gradients_conflict_is_what_was_measured_over_all_seeds(view: View) -> None:
+    """Of seed 1 it said that no modality is against the others; over its three seeds one is, as the Gradients page says."""
+    labels = set(view.runs["label"])
+    every = view.finished[view.finished["label"].isin(labels) & (view.finished["attribute"] == view.attribute)]
+    rows = view.store.telemetry(list(every["run_id"]), ["conflict.fused"]).query("stat == 'share_negative' and epoch >= 0")
+    rows = rows.merge(every[["run_id", "label"]], on="run_id")
+    most = rows.groupby(["label", "modality"])["value"].mean().max()
     quote = _quote(view, "gradients")
     assert percent(most) in quote
     assert quote.startswith("No modality works against") == (most <= 0.5)

@@ -74,7 +74,7 @@ def test_a_stopped_search_goes_on_and_a_longer_one_adds_trials(tmp_path: Path, t
     assert len(trainings.asked) == 3
     search(given(5), ("erm",), tmp_path, lambda text: None)
     assert len(trainings.asked) == 5
-    monkeypatch.setattr(tuning, "source_digest", lambda name: "another text")
+    monkeypatch.setattr(tuning, "source_of", lambda name, encoders: "another text")
     search(given(2), ("erm",), tmp_path, lambda text: None)
     assert len(trainings.asked) == 7  # a changed method is another question
 

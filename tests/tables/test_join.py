@@ -28,6 +28,17 @@ def test_columns_of_another_table_stand_beside_by_id(tmp_path: Path) -> None:
     assert joined.stacked_by is None
 
 
+def test_what_differs_between_the_rows_of_one_id_is_no_fact_of_it(tmp_path: Path) -> None:
+    left = table(tmp_path, "scans.csv", "scan,pid,sex\na,1,F\nb,2,M\nc,3,F\nd,4,M\n")
+    stays = "pid,stay,race,sex\n1,10,A,F\n1,11,A,F\n2,12,B,M\n2,13,C,M\n3,14,A,F\n3,15,A,F\n"
+    joined = join_files(read(left), [f"{table(tmp_path, 'stays.v1.csv', stays)}:pid"])
+    assert joined.table.frame.to_dict("list") == {
+        "scan": ["a", "b", "c", "d"], "pid": ["1", "2", "3", "4"], "sex": ["F", "M", "F", "M"], "race": ["A", None, "A", None],
+    }  # fmt: skip
+    assert [(f.code, f.rows) for f in joined.table.findings] == [("joined-varies", 0), ("joined-varies", 1)]
+    assert [f.code for f in joined.findings] == ["no-partner"], "a second sex that says the same is not there twice"
+
+
 def test_a_table_with_the_same_columns_stands_below(tmp_path: Path) -> None:
     right = table(tmp_path, "od.csv", "ID,age\n#1,40\n#2,50\n")
     left = table(tmp_path, "os.csv", "ID,age\n#1,40\n#2,50\n")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import os
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from core.cohort.sources import open_source
 from core.errors import UserError
 from core.tables.numbers import to_number
 from core.tables.reader import header, read, read_table
@@ -192,6 +195,34 @@ def test_statistics_programs(tmp_path: Path):
         read_table(write(tmp_path / "b.sas7bdat", b"nonsense"))
 
 
+SPSS_AND_SAS = {"id": ["a", "b", "c"], "sex": ["female", "male", "female"], "age": ["40", "51.5", None]}
+
+
+@pytest.mark.parametrize("ending", ["sav", "zsav", "por", "xpt"])
+def test_spss_and_sas_through_the_library(tmp_path: Path, ending: str):
+    """A portable file and a transport file of version 8 were refused as damaged."""
+    pyreadstat = pytest.importorskip("pyreadstat")
+    frame = pd.DataFrame({"id": ["a", "b", "c"], "sex": [1.0, 2.0, 1.0], "age": [40.0, 51.5, None]})
+    path, labels = tmp_path / f"t.{ending}", {"sex": {1.0: "female", 2.0: "male"}}
+    if ending == "xpt":
+        pyreadstat.write_xport(frame, str(path))
+    elif ending == "por":
+        pyreadstat.write_por(frame, str(path))
+    else:
+        pyreadstat.write_sav(frame, str(path), variable_value_labels=labels)
+    expected = SPSS_AND_SAS if ending.endswith("sav") else SPSS_AND_SAS | {"sex": ["1", "2", "1"]}
+    assert {name.lower(): values for name, values in read_table(path).to_dict("list").items()} == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "what"), [("t.sav", b"$FL2", "SPSS files"), ("t.por", b"ASCII", "SPSS"), ("t.xpt", b"HEADER RECORD*******LIBV8", "version 8")]
+)
+def test_what_to_install_is_said_where_the_library_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, data: bytes, what: str):
+    monkeypatch.setitem(sys.modules, "pyreadstat", None)
+    with pytest.raises(UserError, match=rf"to read .*{what}.* install the package pyreadstat \(pip install 'multifair-dashboard\[spss\]'\)"):
+        read(write(tmp_path / name, data))
+
+
 def test_only_the_columns_asked_for(tmp_path: Path):
     path = write(tmp_path / "a.csv", "id,sex,age,age\n1,f,3,4\n")
     table = read(path, columns=["sex"])
@@ -213,3 +244,15 @@ def test_rare_signs_between_columns(sign: str, tmp_path: Path) -> None:
 def test_one_column_of_words_stays_one_column(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("note\nfever at 10:30\nno fever\nrest\n")
     assert read(tmp_path / "t.csv").names == ["note"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes")
+def test_devices_pipes_and_folders_are_no_tables(tmp_path: Path) -> None:
+    """None of them is opened: reading a pipe waits for a writer, /dev/zero never ends."""
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "folder.csv").mkdir()
+    for path, words in ((tmp_path / "pipe.csv", "a device or a pipe"), (Path("/dev/zero"), "a device or a pipe"), (tmp_path / "folder.csv", "is a folder")):
+        with pytest.raises(UserError, match=words):
+            read(path)
+    with pytest.raises(UserError, match="a device or a pipe, not a folder or zip"):
+        open_source("/dev/zero")

@@ -12,9 +12,10 @@ import torch
 from core.errors import UserError
 from core.methods import names
 from core.training import checkpoint as checkpoints
+from core.training.engine import Engine
 from core.training.presets import make_spec
 from core.training.spec import TrainSpec
-from core.training.train import train
+from core.training.train import Training, as_data, train
 from tests.training.synthetic import ListSink, SyntheticCohort
 
 
@@ -48,6 +49,25 @@ def test_every_method(tmp_path: Path, method: str) -> None:
 def test_images_with_augmentation(tmp_path: Path, method: str) -> None:
     spec = make_spec(method, attribute="site", settings={"epochs": 3, "width": 16, "bootstrap": 20, "augment": "flip"})
     resumed_equals_whole(tmp_path / "checkpoint.pt", SyntheticCohort(), spec)
+
+
+def test_what_nothing_trains_is_not_kept_twice() -> None:
+    """A large model behind low-rank adapters is built again from where it comes."""
+    spec = make_spec("erm", attribute="site", settings={"width": 8})
+    cohort = SyntheticCohort(n=60, kinds={"first": "tabular", "second": "tabular"})
+    training = Training(cohort, Engine(as_data(cohort, spec, torch.device("cpu")), spec), ListSink(), lambda: False, None)
+    network = training.engine.network
+    network.encoders[0].requires_grad_(False)
+    kept = training._weights()
+    assert not any(name.startswith("encoders.0.") for name in kept["network"]) and "fusion.head.weight" in kept["network"]
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    with torch.no_grad():
+        network.fusion.head.weight += 1
+    training._load_weights(kept)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    del kept["network"]["fusion.head.weight"]
+    with pytest.raises(UserError, match="another network"):
+        training._load_weights(kept)
 
 
 def test_no_damage_to_a_checkpoint_is_more_than_a_line(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from core.metrics.auc import auc
 from core.tables.column_names import names_matched
 from core.tables.identifiers import numbers_rows
 from core.tables.labels import label_findings
-from core.tables.numbers import to_number
+from core.tables.numbers import NumberColumn, parse_numbers
 
 AUC_LIMIT = 0.95
 Z_LIMIT = 3.5
@@ -71,29 +71,31 @@ def leak_groups(table: pd.DataFrame, patient: str | None, y: NDArray[np.float64]
     return np.where(pd.isna(values), own, values)
 
 
-def column_leak(values: pd.Series, y: NDArray[np.float64], groups: NDArray[np.object_], seed: int = 0) -> Leak | None:
+def column_leak(values: pd.Series, y: NDArray[np.float64], groups: NDArray[np.object_], seed: int = 0, *, numbers: NumberColumn | None = None) -> Leak | None:
     """Whether this column alone predicts the label better than an honest feature would.
 
     Two signs: an AUC of at least .95 by itself (levels of a category scored on
     the other folds, `FOLDS` random ones that keep `groups` whole), or a value shared by
     many rows of which every one has the same label. Missing values are left to the
-    missingness checks. Columns that name rows rather than describe them never qualify.
+    missingness checks. Columns that name rows rather than describe them never qualify. `numbers`: the column
+    read as numbers, where that was done already.
     """
     known = values.notna().to_numpy() & ~np.isnan(y)
+    numbers = numbers or parse_numbers(values, str(values.name))
+    read = None if numbers is None else numbers.values[known]
     values, y, groups = values[known], y[known], groups[known]
     n_pos, n_neg = int((y == 1).sum()), int((y == 0).sum())
-    if min(n_pos, n_neg) < 5 or values.nunique() < 2:
-        return None
-    numbers = to_number(values)
     n_levels = values.nunique()
+    if min(n_pos, n_neg) < 5 or n_levels < 2:
+        return None
     strength = 0.0
-    if numbers is not None and numbers.notna().any():
+    if read is not None:
         # A number has no direction of its own: small may mean ill.
-        read = numbers.notna().to_numpy()
-        if 0 < y[read].sum() < read.sum():
-            ranking = auc(y[read], numbers.to_numpy(dtype=float)[read])
+        there = ~np.isnan(read)
+        if 0 < y[there].sum() < there.sum():
+            ranking = auc(y[there], read[there])
             strength = max(ranking, 1 - ranking)
-    elif numbers is None and n_levels <= max(MAX_LEVELS, len(values) // 10):
+    elif n_levels <= max(MAX_LEVELS, len(values) // 10):
         # A cross-fitted score has one: below one half it only repeats that folds differ from each other.
         strength = auc(y, _crossfit(values, y, groups, seed))
     z = (strength - 0.5) / math.sqrt((n_pos + n_neg + 1) / (12 * n_pos * n_neg))

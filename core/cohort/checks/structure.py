@@ -174,6 +174,10 @@ class DarkImages(Check):
         ]
 
 
+LOOKED_UP = 200
+"""Distinct values of a column whose endings are looked at."""
+
+
 class UnreadFiles(Check):
     code = "unread-files"
     title = "Files of a format that is not read"
@@ -183,8 +187,7 @@ class UnreadFiles(Check):
     def find(self, data: CheckInput) -> list[Finding]:
         found = []
         for column in data.table.columns:
-            values = data.table[column].dropna().drop_duplicates().head(200).astype(str)
-            ending = unread_format(values) if len(values) else None
+            ending = unread_format([v for v in data.table[column].unique()[:LOOKED_UP] if isinstance(v, str)])
             if ending is not None:
                 found.append(self.finding(f"{column} names {ending} files; they are not used", int(data.table[column].notna().sum()), [column]))
         return found
