@@ -15,6 +15,8 @@ import streamlit as st
 from core.charts.figure import Figure, Panel
 from core.charts.glossary import explain
 from core.charts.theme import LIGHT
+from core.report.chart_counts import tells_small_counts
+from core.report.suppression import USUAL
 from core.tables.csv_export import csv_text
 from dashboard import state
 from dashboard.escape import md
@@ -65,7 +67,7 @@ def _alt(figure: Figure, panel: Panel) -> str:
 def _below(figure: Figure, key: str) -> None:
     """Note on the left, table and downloads on the right."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"below-{key}"):
-        st.caption(md(figure.note) if figure.note else " ", width="stretch")
+        st.caption(md(" ".join(part for part in (figure.hint, figure.note) if part)) or " ", width="stretch")
         with st.popover("Table", icon=":material/table:", type="tertiary", on_change="rerun", key=f"table-{key}") as table:
             if table.open:
                 shown = figure.data[list(figure.table)].rename(columns=figure.table) if figure.table else figure.data
@@ -76,7 +78,17 @@ def _below(figure: Figure, key: str) -> None:
 
 
 def _downloads(figure: Figure, key: str) -> None:
-    st.caption("As shown here, with all counts. Reports hide small ones.")
+    if tells_small_counts(figure, USUAL) and st.toggle(
+        f"Hide counts below {USUAL}",
+        value=True,
+        key=f"hide-{key}",
+        help="Files leave this machine. Files of reports hide small counts and what would reveal them.",
+    ):
+        st.caption(
+            f"This chart shows counts below {USUAL}, or steps of single patients, so it is not offered as a file. Turn hiding off to download it as it is."
+        )
+        return
+    st.caption("As shown here.")
     kinds: tuple[tuple[str, str, Callable[[], bytes]], ...] = (
         ("PNG", "image/png", lambda: image(figure, "png")),
         ("SVG", "image/svg+xml", lambda: image(figure, "svg")),

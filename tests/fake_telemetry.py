@@ -116,6 +116,7 @@ def _conflict(story: Story, learnt: float, rng: np.random.Generator) -> list[dic
         rows += _series("conflict.fused", mean, modality=modality)
         rows.append(_row("magnitude.fused", float(np.clip(0.4 + 0.5 * story.weights[i], 0, 1)), modality=modality))
         rows.append(_row("effect.relative_update", float(0.002 * (0.3 + story.weights[i]) * (1.2 - learnt)), modality=modality))
+        rows.append(_row("effect.curvature", float(1.5 * story.weights[i] * (1.1 - learnt)), modality=modality))
         for j, group in enumerate(story.groups):
             value = float(0.3 - 0.25 * learnt * (i == 0) * (j > 0) + 0.03 * rng.normal()) if min(story.counts(group)) else None
             rows.append(_row("conflict.group_modality", value, modality=modality, group=group))

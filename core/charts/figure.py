@@ -49,6 +49,7 @@ class Figure:
     columns : panels per row at full width.
     terms : keys of `core.charts.glossary` explained at the title.
     note : one line under the chart (a caveat, what is hatched), plain text.
+    hint : how a page's reader works the chart, in a sentence; nothing that is printed says it.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Figure:
     columns: int = 3
     terms: tuple[str, ...] = ()
     note: str = ""
+    hint: str = ""
     empty: str = ""
     """Set when there is nothing to draw: the reason, as a sentence. `panels` is then empty."""
     table: dict[str, str] = field(default_factory=dict)

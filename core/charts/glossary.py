@@ -66,6 +66,8 @@ GLOSSARY: dict[str, Term] = {
     "factor": Term("Factor applied", "What the method multiplied an encoder's gradient (or update) by, as it reports it."),
     "relative_update": Term("Relative update", "How far the encoder's weights really moved in a step. AdamW divides out a lasting scaling of gradients, so a "
                                                "factor need not show here.", r"\frac{|\Delta\theta_m|}{|\theta_m|}"),
+    "curvature": Term("Curvature", "How sharply the loss bends along an encoder's own gradient, on a fixed batch: where it is large, a step that is too "
+                                   "long makes the loss worse.", r"u^\top H u,\ u = g / |g|"),
     "conflict_heat": Term("Group and modality conflict", "Cosine between the gradient of a group's loss and of a modality's loss in that modality's encoder, "
                                                          "on a stratified probe batch."),
     "cross_auc": Term("Cross-group AUC", "How often a positive of the row's group scores above a negative of the column's group. Off the diagonal it shows "

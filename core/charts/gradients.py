@@ -76,7 +76,8 @@ def conflict(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence
             f"cosine between modalities and between groups, the factor applied, and the relative update. {title}.",
         data=drawn[list(columns)].reset_index(drop=True), table=columns, panels=tuple(panels), columns=side_by_side(panels),
         terms=("cosine", "p10", "share_negative", "factor", "relative_update", "conflict_heat"),
-        note="Drag across the strips of a run to choose the epochs of its heat map, double-click to clear. The orange ribbon is darker the more steps oppose "
+        hint="Drag across the strips of a run to choose the epochs of its heat map, double-click to clear.",
+        note="The orange ribbon is darker the more steps oppose "
              "the fused gradient. Hatched: not measured in the marked epochs.",
     )  # fmt: skip
 

@@ -33,6 +33,7 @@ def synergy(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str]
     rows["run"] = rows["run_id"].map(dict(names))
     rows["group"] = rows["group"].fillna(EVERYBODY)
     rows["pair"] = rows["modality"] + " and " + rows["modality_b"]
+    rows["across"] = rows["modality"] + "\nand " + rows["modality_b"]
     rows["shown"] = [text.decimal(v, 3, True) for v in rows["value"]]
     rows["estimate"] = interval_texts(rows, signed=True)
     rows["counts"] = [text.count(n) for n in rows["n"]]
@@ -66,7 +67,7 @@ def finding(rows: pd.DataFrame) -> str:
 
 def _panel(rows: pd.DataFrame, groups: Sequence[str], most: float, look: Look, width: Width) -> Any:
     return heat_map(
-        rows, look, width, x="pair", y="group", x_order=list(dict.fromkeys(rows["pair"])), y_order=list(groups), limits=(-most, 0.0, most),
+        rows, look, width, x="across", y="group", x_order=list(dict.fromkeys(rows["across"])), y_order=list(groups), limits=(-most, 0.0, most),
         x_title=None, y_title=None,
         tips={"run": "Run", "group": "Group", "pair": "Modalities", "estimate": "Synergy", "counts": "Samples"},
     )  # fmt: skip

@@ -29,7 +29,7 @@ def cohort_section(document: Mapping[str, Any]) -> Section:
         blocks.append(TableBlock("decision", "Outcome and operating point", operating_points(made)))
     if len(cells):
         caption = "Rows. Positive: the score is at least the threshold."
-        blocks.append(TableBlock("two_by_two", "What was decided: 2 × 2 tables at the operating point", cells, _cells_text(cells), caption))
+        blocks.append(TableBlock("two_by_two", "What was decided: 2 × 2 tables at the operating point", cells, cells_text(cells), caption))
     return Section(contents.WHO, "", tuple(blocks))
 
 
@@ -75,7 +75,8 @@ def cells_table(document: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=pd.Index(CELLS))
 
 
-def _cells_text(cells: pd.DataFrame) -> pd.DataFrame:
+def cells_text(cells: pd.DataFrame, head: str = "model") -> pd.DataFrame:
+    """2 x 2 tables as they are read, a row per group; `head`: what the first column is called where there are several models."""
     where = ["everybody" if a == OVERALL else f"{a} = {g}" for a, g in zip(cells["attribute"], cells["group"], strict=True)]
     heads = {
         "tp": "found (true positive)",
@@ -83,9 +84,9 @@ def _cells_text(cells: pd.DataFrame) -> pd.DataFrame:
         "fp": "false alarm (false positive)",
         "tn": "correctly not flagged (true negative)",
     }
-    shown = pd.DataFrame({"where": where, **{head: [count(int(n)) for n in cells[name]] for name, head in heads.items()}})
+    shown = pd.DataFrame({"where": where, **{title: [count(int(n)) for n in cells[name]] for name, title in heads.items()}})
     if cells["model"].nunique() > 1:
-        shown.insert(0, "model", list(cells["model"]))
+        shown.insert(0, head, list(cells["model"]))
     return shown
 
 

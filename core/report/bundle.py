@@ -111,15 +111,17 @@ def write(report: Report, out: Path, formats: Iterable[str]) -> list[Path]:
     stem = safe_stem(report.name)
     made: list[Path] = []
     refused: list[str] = []
+    page: str | None = None
     try:
         out.mkdir(parents=True, exist_ok=True)
         for kind in formats:
             path = out / f"{stem}.{FORMATS[kind]}"
             try:
-                content = render(report, kind)
+                content = report_zip(report, page) if kind == "zip" and page else render(report, kind)
             except UserError as error:
                 refused.append(f"{kind} is not written: {error}")
                 continue
+            page = str(content) if kind == "html" else page
             write_atomic(path, content)
             made.append(path)
     except OSError as error:

@@ -33,13 +33,13 @@ def by_attribute(attribute: str, real: bool = False) -> str:
     return f"Who is served worse by {attribute}" + (", and is it real?" if real else "?")
 
 
-def runs_contents(attribute: str | None, suppressed: bool = False) -> tuple[str, ...]:
+def runs_contents(attribute: str | None, curves: bool = True) -> tuple[str, ...]:
     """Of `runs_report`.
 
-    attribute : by which the runs are compared, None in a cohort without any. suppressed : without what shows single patients of a group.
+    attribute : by which the runs are compared, None in a cohort without any. curves : whether curves or 2 x 2 tables may be shown.
     """
-    curves = () if suppressed else (CURVES,)
-    compared = () if attribute is None else (by_attribute(attribute, real=True), METHODS, *curves)
+    shown = (CURVES,) if curves else ()
+    compared = () if attribute is None else (by_attribute(attribute, real=True), METHODS, *shown)
     return (SUMMARY, PATIENTS, *compared, MODALITIES, GRADIENTS, TRAINED, LIMITS, CHECKLIST, AGAIN, WORDS)
 
 

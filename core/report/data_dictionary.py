@@ -73,6 +73,7 @@ MEANING: dict[str, tuple[str, str]] = {
     "fp": ("False positives at the operating point", ROWS),
     "fn": ("False negatives at the operating point", ROWS),
     "tn": ("True negatives at the operating point", ROWS),
+    "threshold": ("Score from which on a prediction is positive", ""),
     "declared": ("Whether the plan declared the question", ""),
     "before": ("Value in the earlier audit", NATURAL),
     "now": ("Value in this audit", NATURAL),

@@ -74,9 +74,10 @@ def hidden(document: Mapping[str, Any], limit: int) -> Hidden:
     _protect([Counts(value, value) for value in counted], size, found.groups, frozenset(), limit)
     for model, part in models.items():
         cells = _cells(_groups(part))
-        found.rates[model] = set() if EVERYBODY in cells[0].value else {EVERYBODY}
+        # Everybody's own cells may be small too: a model with a handful of errors.
+        found.rates[model] = {EVERYBODY} if any(cell.small(EVERYBODY, limit) for cell in cells) else set()
         if EVERYBODY in cells[0].value:
-            _protect(list(cells), size, found.rates[model], frozenset(found.groups), limit)
+            _protect(list(cells), size, found.rates[model], frozenset(found.groups) | found.rates[model], limit)
     return found
 
 

@@ -52,6 +52,12 @@ class ChartBlock:
         return cls(name or figure.name, figure.title, drawings, figure.alt, figure.note, columns)
 
 
+def charts(*figures: tuple[str, Figure]) -> list[ChartBlock]:
+    """Blocks of those (name, figure) that have something to draw."""
+    blocks = (ChartBlock.of(figure, name) for name, figure in figures)
+    return [block for block in blocks if block is not None]
+
+
 @dataclass(frozen=True)
 class TableBlock:
     """One table. `frame` is exported as it is; `shown` (default: `frame`) is what is read."""

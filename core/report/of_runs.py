@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
-from core.charts import calibration, contribution, gradients, groups, modality_auc
+from core.charts import contribution, gradients, modality_auc
 from core.charts.audit_forest import metric_forest
-from core.charts.figure import Figure
 from core.charts.gradient_pairs import group_magnitudes
-from core.charts.text import count, interval, listing, missing, p_value, plural, positives
+from core.charts.synergy import synergy
+from core.charts.text import count, decimal, interval, listing, missing, p_value, plural, positives
 from core.charts.theme import method_rank
 from core.cohort.cohort import Cohort, load
-from core.cohort.composition import split_table
 from core.errors import UserError
 from core.metrics.catalogue import short
 from core.report import contents, paper_tables
-from core.report.document import ChartBlock, Report, Section, TableBlock
+from core.report.document import ChartBlock, Report, Section, TableBlock, charts
 from core.report.guidelines import checklist_section
 from core.report.runs_cohort import patients_section
-from core.report.runs_disclosure import Disclosure, disclosure, few_to_validate
+from core.report.runs_curves import curves_section, shown_by
+from core.report.runs_disclosure import disclosure
 from core.report.runs_summary import again_section, limits_section, summary_section
+from core.report.runs_view import View, with_limits
 from core.report.terms import glossary_section
-from core.results import cohort_claims, group_tables
+from core.results import group_tables
 from core.results.answers import gradients_answer, groups_answer, modalities_answer
-from core.results.compare_runs import variants
-from core.results.predictions import group_names
 from core.store import Store
 from core.versions import now
 from core.workspace import read_json
@@ -47,12 +46,15 @@ TERMS = (
     "phi",
     "unimodal",
     "take_away",
+    "synergy",
     "cosine",
     "share_negative",
     "factor",
     "relative_update",
+    "curvature",
 )
 MOST_NAMED = 8
+CURVATURE = "effect.curvature"
 
 
 def runs_report(
@@ -85,87 +87,41 @@ def runs_report(
     sections = [summary_section(cohort.name, names, attribute, verdicts, everybody, groups, methods), patients_section(cohort, attribute, shown)]
     if methods is not None:
         sections += [_groups(view, everybody, groups, verdicts), Section(contents.METHODS, "", (methods,))]
-        sections += [] if shown.limit else [_curves(view)]
+        curves = curves_section(view)
+        sections += [] if curves is None else [curves]
     made = {run_id: _provenance(store, run_id) for run_id in names}
     sections += [
         _modalities(view),
         _gradients(view),
         _settings(runs),
         limits_section(runs, groups, methods, shown),
-        checklist_section(_evidence(cohort, attribute), answers or {}),
+        checklist_section(_evidence(cohort, attribute) | shown_by(sections), answers or {}),
         again_section(runs, cohort.cohort_id, made),
         glossary_section(TERMS),
     ]
-    facts = (
-        ("Cohort", cohort.name),
-        ("Patients", count(cohort.n_patients)),
-        ("Samples", count(cohort.n)),
-        ("Modalities", ", ".join(view.modalities)),
-        ("Compared by", attribute or "no attribute"),
-        ("Runs", count(len(runs))),
-        *((("Not shown", shown.note),) if shown.note else ()),
-    )
     return Report(
         name=name,
         title=f"Comparison of {plural(len(runs), 'run')} on {cohort.name}",
         subtitle=listing(list(names.values()), 8),
         created=(created or now()).strftime("%Y-%m-%d %H:%M"),
-        facts=facts,
+        facts=_facts(view),
         sections=tuple(sections),
         provenance={"cohort_id": cohort.cohort_id, "runs": made},
         data={"answers": dict(answers or {}), "suppressed_below": shown.limit or None},
     )
 
 
-@dataclass(frozen=True)
-class View:
-    """What the sections are about: some runs of one cohort, by one attribute, as far as it may be shown."""
-
-    store: Store
-    runs: pd.DataFrame
-    cohort: Cohort
-    attribute: str | None
-    shown: Disclosure
-
-    @property
-    def names(self) -> dict[str, str]:
-        return dict(zip(self.runs["run_id"], self.runs["name"], strict=True))
-
-    @property
-    def run_ids(self) -> list[str]:
-        return list(self.runs["run_id"])
-
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        return self.cohort.modality_names
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        names = () if self.attribute is None else group_names(self.store, self.cohort.cohort_id, self.attribute)
-        return tuple(name for name in names if name not in self.shown.gone)
-
-    def telemetry(self, names: Sequence[str]) -> pd.DataFrame:
-        return self.shown.visible(self.store.telemetry(self.names, list(names)))
-
-    def contributions(self) -> pd.DataFrame:
-        """Telemetry of the modalities' contributions, which are of validation patients: by group only where the groups' sizes may be known."""
-        rows = self.telemetry(["contribution.ratio", "contribution.phi"])
-        return rows[rows["group"].isna()] if few_to_validate(split_table(self.cohort), self.shown, self.attribute) else rows
-
-    def performance(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-        """Estimates for everybody and by group, and the verdict on each run."""
-        if self.attribute is None:
-            return pd.DataFrame(), pd.DataFrame({"n_pos": [], "n_neg": [], "group": []}), pd.DataFrame({"verdict": [], "p": [], "run_id": [], "reason": []})
-        frame = group_tables.group_performance(self.store, self.names, self.attribute)
-        frame = frame.assign(model=frame["run_id"].map(self.names), estimable=frame["value"].notna())
-        verdicts = cohort_claims.of_runs(self.store, self.cohort.cohort_id, self.names, self.attribute)
-        if self.shown.gone:
-            hidden = [f"{word}; the groups are not shown, to hide counts below {self.shown.limit}" for word in verdicts["verdict"]]
-            verdicts = verdicts.assign(reason=hidden, gap=None, group_low=None, group_high=None, pair=None)
-        elif self.shown.limit:
-            verdicts = verdicts.assign(reason=verdicts["reason"].map(self.shown.words))
-        known = self.shown.visible(frame)
-        return known[known["group"].isna()], known[known["group"].notna()], verdicts
+def _facts(view: View) -> tuple[tuple[str, str], ...]:
+    return (
+        ("Cohort", view.cohort.name),
+        ("Patients", count(view.cohort.n_patients)),
+        ("Samples", count(view.cohort.n)),
+        ("Modalities", ", ".join(view.modalities)),
+        ("Compared by", view.attribute or "no attribute"),
+        ("Runs", count(len(view.runs))),
+        *((("Drawn", view.note),) if view.note else ()),
+        *((("Not shown", view.shown.note),) if view.shown.note else ()),
+    )
 
 
 def _evidence(cohort: Cohort, attribute: str | None) -> dict[str, str]:
@@ -218,11 +174,6 @@ def _attribute(wanted: str | None, runs: pd.DataFrame, known: tuple[str, ...], c
     return max(trained, key=trained.count) if trained else (known[0] if known else None)
 
 
-def _charts(*figures: tuple[str, Figure]) -> list[ChartBlock | TableBlock]:
-    blocks = (ChartBlock.of(figure, name) for name, figure in figures)
-    return [block for block in blocks if block is not None]
-
-
 def _groups(view: View, everybody: pd.DataFrame, by_group: pd.DataFrame, verdicts: pd.DataFrame) -> Section:
     assert view.attribute is not None
     names, shown = view.names, view.shown
@@ -230,7 +181,8 @@ def _groups(view: View, everybody: pd.DataFrame, by_group: pd.DataFrame, verdict
     if shown.gone:
         summaries = summaries[summaries["metric"] == "auc"]
     sentence, word, detail = groups_answer(by_group, verdicts, view)
-    blocks = _charts(("group_auc", metric_forest(by_group, everybody, view.attribute, "auc")))
+    drawn = by_group[by_group["run_id"].isin(list(view.drawn))]
+    blocks: list[ChartBlock | TableBlock] = [*charts(("group_auc", metric_forest(drawn, everybody, view.attribute, "auc")))]
     blocks.append(
         TableBlock(
             "summaries",
@@ -258,28 +210,9 @@ def _groups(view: View, everybody: pd.DataFrame, by_group: pd.DataFrame, verdict
             "why": verdicts["reason"],
         }
     )
-    blocks.append(TableBlock("verdicts", "Is the gap real?", verdicts.drop(columns="pair"), words))
+    blocks.append(TableBlock("verdicts", "Is the gap real?", with_limits(verdicts), words))
     said = (shown.words(sentence), shown.words(detail)) if shown.limit else (sentence, detail)
     return Section(contents.by_attribute(view.attribute, real=True), said[0], tuple(blocks), (said[1],) if said[1] else (), tag=word or "")
-
-
-def _curves(view: View) -> Section:
-    """ROC and calibration by group of one training of each method."""
-    assert view.attribute is not None
-    first = variants(view.runs).drop_duplicates("variant")
-    names = dict(zip(first["run_id"], first["name"], strict=True))
-    roc = group_tables.roc(view.store, names, view.attribute)
-    believed = group_tables.calibration(view.store, names, view.attribute)
-    blocks = _charts(
-        ("roc", groups.roc(roc, names, view.groups, view.attribute)),
-        ("calibration", calibration.curves(believed, names, view.groups, view.attribute)),
-        ("observed_over_expected", calibration.observed_over_expected(believed, names, view.groups, view.attribute)),
-    )
-    note = (
-        "One training of each method, the first. 2 × 2 tables, decision curves and the distribution of risk stand in the report of an audit: "
-        "load_runs(...).audit() in Python, or the Audit page."
-    )
-    return Section(contents.CURVES, "", tuple(blocks), (note,))
 
 
 def _summary_text(summaries: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
@@ -295,27 +228,33 @@ def _summary_text(summaries: pd.DataFrame, names: dict[str, str]) -> pd.DataFram
 
 
 def _modalities(view: View) -> Section:
-    names, modalities, attribute, by = view.names, view.modalities, view.attribute, view.groups
-    telemetry = view.contributions()
+    names, modalities, attribute, by = view.drawn, view.modalities, view.attribute, view.groups
+    telemetry, together = view.contributions(), view.contributions("contribution.synergy")
     figures, performance = [("contribution", contribution.over_epochs(telemetry, names, modalities))], None
     if attribute is not None:
-        last = telemetry[telemetry["epoch"] == telemetry.groupby("run_id")["epoch"].transform("max")]
-        performance = view.shown.visible(group_tables.modality_performance(view.store, names, attribute))
+        performance = view.shown.visible(group_tables.modality_performance(view.store, view.names, attribute))
         alone, without = performance[performance["kind"] == "unimodal"], performance[performance["kind"].isin(["all", "without"])]
         figures += [
-            ("contribution_by_group", contribution.by_group(last, names, modalities, by, attribute)),
+            ("contribution_by_group", contribution.by_group(_last(telemetry), names, modalities, by, attribute)),
             ("unimodal_auc", modality_auc.unimodal(alone, names, modalities, by, attribute)),
             ("take_away", modality_auc.take_away(without, names, modalities, by, attribute)),
         ]
-    blocks = _charts(*figures)
+    figures.append(("synergy", synergy(_last(together), names, by, attribute or "")))
+    blocks: list[ChartBlock | TableBlock] = [*charts(*figures)]
     if len(telemetry):
-        blocks.append(TableBlock("contribution_table", "Contributions, epoch by epoch", telemetry, folded=True))
+        told = pd.concat([telemetry, together], ignore_index=True) if len(together) else telemetry
+        blocks.append(TableBlock("contribution_table", "Contributions, epoch by epoch", told, folded=True))
     sentence, _, detail = modalities_answer(telemetry, view, performance)
     return Section(contents.MODALITIES, view.shown.words(sentence), tuple(blocks), (detail,) if detail else ())
 
 
+def _last(telemetry: pd.DataFrame) -> pd.DataFrame:
+    """The rows of each run's last epoch."""
+    return telemetry[telemetry["epoch"] == telemetry.groupby("run_id")["epoch"].transform("max")]
+
+
 def _gradients(view: View) -> Section:
-    names, attribute = view.names, view.attribute
+    names, attribute = view.drawn, view.attribute
     telemetry = view.telemetry(["conflict.", "magnitude.", "effect.", "method."])
     trained = telemetry.loc[telemetry["epoch"] >= 0, "epoch"]
     if trained.empty:
@@ -323,12 +262,29 @@ def _gradients(view: View) -> Section:
     last = int(trained.max()) + 1
     marked = (max(1, last - 2), last)
     figure = gradients.conflict(telemetry, names, view.modalities, view.groups, marked)
-    blocks = _charts(("conflict", figure), ("magnitude", gradients.magnitudes(telemetry, names, view.modalities)))
+    blocks: list[ChartBlock | TableBlock] = [
+        *charts(("conflict", replace(figure, columns=min(2, figure.columns))), ("magnitude", gradients.magnitudes(telemetry, names, view.modalities)))
+    ]
     if attribute is not None:
-        blocks += _charts(("magnitude_groups", group_magnitudes(gradients.prepared(telemetry, names), names, attribute)))
+        blocks += charts(("magnitude_groups", group_magnitudes(gradients.prepared(telemetry, names), names, attribute)))
+    bend = _last(telemetry[(telemetry["name"] == CURVATURE) & telemetry["value"].notna()])
+    if len(bend):
+        blocks.append(
+            TableBlock("curvature", "How sharply the loss bends along each encoder's own gradient, after training", bend, _bend_text(bend, view.names))
+        )
     blocks.append(TableBlock("gradients_table", "Gradients, epoch by epoch", telemetry, folded=True))
     sentence, _, detail = gradients_answer(telemetry, view, marked)
     return Section(contents.GRADIENTS, sentence, tuple(blocks), (detail,) if detail else ())
+
+
+def _bend_text(bend: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """A row per run, a column per modality."""
+    rows = []
+    for run_id, name in names.items():
+        part = bend[bend["run_id"] == run_id]
+        if len(part):
+            rows.append({"run": name, **{m: decimal(v) for m, v in zip(part["modality"], part["value"], strict=True)}})
+    return pd.DataFrame(rows).fillna("")
 
 
 def _settings(runs: pd.DataFrame) -> Section:

@@ -20,6 +20,7 @@ HIDDEN = "not shown"
 def patients_section(cohort: Cohort, attribute: str | None, disclosure: Disclosure) -> Section:
     """Table 1, rows that are not in the cohort, and what its checks found; no sentence names a patient."""
     table = cells_to_show(_ordered(split_table(cohort)), disclosure, attribute)
+    table = table.assign(prevalence=(table["n_pos"].astype("Float64") / table["n"].astype("Float64").mask(table["n"] == 0)).astype("float64"))
     blocks = [
         TableBlock("table_one", "Patients by split and group", table, _text(table), "Samples and patients of the cohort. The outcome is the positive label."),
         TableBlock("left_out", "Rows that are not in the cohort", *_left_out(cohort, disclosure)),
@@ -44,7 +45,7 @@ def _ordered(table: pd.DataFrame) -> pd.DataFrame:
 def _text(table: pd.DataFrame) -> pd.DataFrame:
     groups = ["everybody" if missing(a) else NO_VALUE if missing(g) else str(g) for a, g in zip(table["attribute"], table["group"], strict=True)]
     counts = {head: [HIDDEN if pd.isna(v) else count(int(v)) for v in table[name]] for head, name in HEADS.items()}
-    share = ["" if pd.isna(p) or not n else percent(p / n, 1) for p, n in zip(table["n_pos"], table["n"].fillna(0), strict=True)]
+    share = ["" if missing(value) else percent(value, 1) for value in table["prevalence"]]
     return pd.DataFrame({"split": table["split"], "attribute": table["attribute"].fillna(""), "group": groups, **counts, "share with it": share})
 
 

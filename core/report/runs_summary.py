@@ -17,6 +17,7 @@ from core.report.audit_cohort import FEW
 from core.report.document import Section, TableBlock
 from core.report.paper_tables import PAIRED
 from core.report.runs_disclosure import Disclosure
+from core.report.runs_view import with_limits
 
 MOST_VERDICTS = 10
 ORDER = {DISPARITY: 0, NONE: 1, UNKNOWN: 2}
@@ -59,7 +60,7 @@ def summary_section(
                 "in words": judged["reason"],
             }
         )
-        blocks.append(TableBlock("summary_verdicts", "Verdicts in order of evidence", judged, shown))
+        blocks.append(TableBlock("summary_verdicts", "Verdicts in order of evidence", with_limits(judged), shown))
     tag = str(found["verdict"].iloc[0]) if len(found) else ""
     return Section(contents.SUMMARY, "", tuple(blocks), tag=tag, first=True)
 

@@ -119,7 +119,11 @@ def _cohort(store: Store, run_ids: Sequence[str]) -> str:
 
 
 def _rows(store: Store, run_id: str, splits: Sequence[str]) -> pd.DataFrame:
-    """Scored rows of the splits in the cohort's row order, indexed by sample."""
+    """Scored rows of the splits in the cohort's row order, indexed by sample; shared, as a comparison of methods asks for each run with every other."""
+    return memoised(store, ("rows", f"{run_id}@{store.predictions_fingerprint(run_id)}", *splits), lambda: _read_rows(store, run_id, splits))
+
+
+def _read_rows(store: Store, run_id: str, splits: Sequence[str]) -> pd.DataFrame:
     frame = store.predictions(run_id, splits[0] if len(splits) == 1 else None)
     frame = frame[frame["split"].isin(list(splits)) & frame["score"].notna() & frame["y"].notna()]
     if "test" in splits and not (frame["split"] == "test").any():

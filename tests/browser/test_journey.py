@@ -66,6 +66,8 @@ def _save_cohort(page: Any, planted: Path) -> None:
     page.get_by_role("button", name="Save cohort").click()
     expect(page.get_by_text(re.compile(f"{PATIENTS} samples of {PATIENTS} patients")).first).to_be_visible(timeout=60_000)
     expect(page.locator(MARKS)).not_to_have_count(0, timeout=30_000)
+    for modality in ("fundus (image)", "oct (image)", "note (text)", "(tabular)"):
+        expect(page.get_by_text(modality).first).to_be_visible(timeout=30_000)
 
 
 def test_from_a_table_and_images_to_a_report(browser: Any, planted: Path, served: tuple[str, Path], tmp_path: Path) -> None:
@@ -80,9 +82,6 @@ def test_from_a_table_and_images_to_a_report(browser: Any, planted: Path, served
     expect(page.get_by_role("button", name="Open the sample cohort")).to_be_visible()
 
     _save_cohort(page, planted)
-    for modality in ("fundus (image)", "oct (image)", "note (text)", "(tabular)"):
-        expect(page.get_by_text(modality).first).to_be_visible(timeout=30_000)
-
     go(page, "Train")
     page.get_by_text("Unimodal", exact=True).first.click()
     settle(page)

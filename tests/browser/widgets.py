@@ -215,6 +215,11 @@ def downloads(page: Any, block: str, folder: Path) -> list[dict[str, str]]:
     """PNG, SVG and CSV of a chart: saved, recognised; returns the rows of the CSV."""
     widget(page, f"get-{block}").get_by_role("button").first.click()
     opened = page.locator("[data-testid=stPopoverBody]")
+    hiding = opened.get_by_text("Hide counts below 11")
+    # One of the two is there as soon as the popover is filled.
+    hiding.or_(opened.get_by_role("button", name="PNG", exact=True)).first.wait_for(timeout=PATIENCE)
+    if hiding.count():
+        hiding.click(timeout=PATIENCE)
     saved = {kind: download(page, kind, folder, opened) for kind in ("PNG", "SVG", "CSV")}
     page.keyboard.press("Escape")
     page.locator("[data-testid=stPopoverBody]").wait_for(state="detached", timeout=PATIENCE)

@@ -14,14 +14,18 @@ from core.audit.comparison.compare_models import with_comparisons
 from core.charts.text import interval
 from core.cli import main
 from core.errors import UserError
+from core.report.audit_cohort import cells_table
 from core.report.bundle import report_json
 from core.report.contents import audit_contents, runs_contents
+from core.report.document import Report
 from core.report.html import render_html
 from core.report.of_audit import audit_report
 from core.report.of_runs import runs_report
+from core.report.runs_view import MOST_DRAWN
 from core.results import group_tables
+from core.results.predictions import from_run
 from core.store import Store
-from tests.factories import FakeWorkspace
+from tests.factories import FakeWorkspace, fake_workspace
 
 
 def document(tmp_path: Path, depth: int = 2) -> dict:
@@ -56,11 +60,48 @@ def test_what_a_report_will_hold_is_told_before(fake: FakeWorkspace, tmp_path: P
         report = runs_report(store, done, "sex")
         hidden = runs_report(store, done, "sex", suppress=11)
     assert runs_contents("sex") == tuple(section.title for section in report.sections)
-    assert runs_contents("sex", suppressed=True) == tuple(section.title for section in hidden.sections)
+    assert runs_contents("sex", curves="two_by_two" in {t.name for t in hidden.tables()}) == tuple(section.title for section in hidden.sections)
     assert runs_contents(None) == (*runs_contents("sex")[:2], *runs_contents("sex")[5:])
     for depth in (1, 2):
         found = document(tmp_path, depth)
         assert audit_contents(found) == tuple(section.title for section in audit_report(found).sections)
+
+
+def test_what_runs_decide_is_what_their_audit_says(fake: FakeWorkspace) -> None:
+    with Store.open(fake.workspace) as store:
+        runs = store.runs(status="done")
+        done = list(runs.loc[runs["method"].str.startswith("multifair"), "run_id"])[:2]
+        report = runs_report(store, done, "sex")
+        found = {run: audit(from_run(store, run, "sex", ("test",)), AuditOptions(bootstrap=0, curves=True)).to_dict() for run in done}
+    shown = next(t.frame for t in report.tables() if t.name == "two_by_two")
+    wanted = [cells_table(document)[["group", "tp", "fp", "fn", "tn"]] for document in found.values()]
+    own = [part[["group", "tp", "fp", "fn", "tn"]].reset_index(drop=True) for _, part in shown.groupby("run", sort=False)]
+    assert len(own) == len(wanted) == 2 and all(any(one.equals(other) for other in wanted) for one in own)
+    names = [block.name for block in report.charts()]
+    assert {"decision_1", "scores_1", "decision_2", "scores_2", "synergy"} <= set(names)
+    first = json.dumps([part.chart.to_dict() for block in report.charts() if block.name.startswith("decision") for part in block.drawings])
+    benefit = found[done[0]]["attributes"]["sex"]["curves"]["decision"]
+    assert all(json.dumps(row["net_benefit"]) in first for row in benefit[:20] if row["net_benefit"] is not None)
+    bend = next(t.frame for t in report.tables() if t.name == "curvature")
+    assert set(bend["name"]) == {"effect.curvature"} and bend.groupby("run_id")["epoch"].nunique().eq(1).all()
+    assert "Drag" not in json.dumps([block.caption for block in report.charts()]), "a file has nothing to drag"
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    made = fake_workspace(tmp_path_factory.mktemp("many"), runs=13, patients=250, epochs=2, unsettled=False)
+    with Store.open(made.workspace) as store:
+        return runs_report(store, made.run_ids, "sex")
+
+
+def test_of_many_runs_one_training_of_each_method_is_drawn_and_all_are_in_the_tables(many: Report) -> None:
+    drawn = {block.name: len(block.drawings) for block in many.charts()}
+    methods = next(t.frame for t in many.tables() if t.name == "methods")["method"].nunique()
+    assert drawn["group_auc"] == drawn["conflict"] == methods < 13
+    assert sum(drawn.values()) <= 20 * MOST_DRAWN
+    tables = {t.name: t.frame for t in many.tables()}
+    assert tables["runs"].shape[0] == tables["two_by_two"]["run"].nunique() == tables["group_auc_table"]["run_id"].nunique() == 13
+    assert ("Drawn", "Figures draw one training of each method, the first; tables hold all 13 runs.") in many.facts
 
 
 def test_runs_that_cannot_be_compared_are_refused(fake: FakeWorkspace) -> None:

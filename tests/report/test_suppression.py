@@ -189,3 +189,18 @@ def test_limits_that_make_no_sense() -> None:
         suppressed(document, 1)
     with pytest.raises(UserError, match="nothing can be shown"):
         suppressed(document, 10_000)
+
+
+def test_a_model_with_few_errors_does_not_tell_how_few() -> None:
+    """Everybody's own 2 x 2 table may hold a small cell, and its rates tell it."""
+    rng = np.random.default_rng(1)
+    y = (rng.random(400) < 0.4).astype(int)
+    score = np.clip(0.35 + 0.3 * y + rng.normal(0, 0.05, 400), 0, 1)
+    made = Predictions.build(y, {"m": score}, {"g": rng.choice(["a", "b"], 400)})
+    document = json.loads(json.dumps(audit(made, AuditOptions(bootstrap=0)).to_dict()))
+    cells = document["overall"]["confusion"]
+    assert 0 < cells["fn"] < 11
+    told = suppressed(document, 11)
+    assert told["overall"]["confusion"] is None and told["overall"]["tpr"] is None and told["overall"]["auc"] == document["overall"]["auc"]
+    left = [g["confusion"]["fn"] for g in told["attributes"]["g"]["groups"].values() if g["confusion"]]
+    assert len(left) < 2 and not any(0 < n < 11 for n in left)
