@@ -23,6 +23,7 @@ from core.charts.text import count, decimal, plural
 from core.metrics.catalogue import short
 from core.report import contents
 from core.report.audit_comparisons import comparison_headline, comparison_text, is_first, seeds_text
+from core.report.audit_headline import Headline, headline
 from core.report.audit_tables import (
     MAIN_METRICS,
     METRICS,
@@ -40,7 +41,7 @@ from core.report.audit_tables import (
     tests_table,
     verdicts_table,
 )
-from core.report.of_audit import group_text, headline, metric_text, pair_text, power_text, rest_text, summary_text, worst_verdict
+from core.report.of_audit import group_text, metric_text, pair_text, power_text, rest_text, summary_text
 from dashboard import address, state
 from dashboard.chart_block import chart_block
 from dashboard.components import answer, finding_tag, how_to_read, section, too_little_data
@@ -66,8 +67,10 @@ def audit_view(document: Mapping[str, Any]) -> None:
         f", {count(document['n_patients'])} patients" if document.get("n_patients") else ""
     )
     detail += f"; tolerance {decimal(document['options']['tolerance'])}. {_point(next(iter(parts.values())))}"
-    word = worst_verdict(verdicts)
-    answer(headline(verdicts), word or None, detail)  # type: ignore[arg-type]
+    said = headline(document)
+    answer(said.sentence, said.word, f"{said.exploratory} {detail}".strip())
+    if said.attribute is not None:
+        st.button("Open its evidence", key="audit-evidence", icon=":material/arrow_downward:", type="tertiary", on_click=_open, args=(said,))
     model = next(iter(parts))
     if len(parts) > 1:
         address.seed("audit-model", "model", list(parts))
@@ -92,6 +95,12 @@ def audit_view(document: Mapping[str, Any]) -> None:
         "chance alone with groups of these sizes.",
         terms=("auc", "interval", "max_gap", "es_auc", "null", "dpd", "deodds", "ece"),
     )
+
+
+def _open(said: Headline) -> None:
+    """The choices below become those of the evidence that the answer quotes."""
+    for key, value in (("audit-model", said.model), ("audit-attribute", said.attribute), ("audit-metric", said.metric)):
+        st.session_state[key] = value
 
 
 def _link_notes(verdicts: pd.DataFrame, names: list[str]) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from core.audit.result import Audit
     from core.charts.figure import Figure
+    from core.report.audit_headline import Headline
 
     Values = Sequence[Any] | np.ndarray | pd.Series
     Data = str | Path | pd.DataFrame
@@ -60,11 +61,16 @@ class AuditResult(Result):
         """Whether a disparity was found in what the audit was declared to look for."""
         return self.audit.has_disparity
 
+    @cached_property
+    def answer(self) -> Headline:
+        """What the audit says first: `sentence` and `word` of what was asked beforehand, `exploratory` of all else."""
+        from core.report.audit_headline import headline
+
+        return headline(self.document)
+
     @property
     def headline(self) -> str:
-        from core.report.of_audit import headline
-
-        return headline(self.table("verdicts"))
+        return self.answer.sentence
 
     def table(self, name: AuditTable = "groups") -> pd.DataFrame:
         """A tidy table.

@@ -150,7 +150,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         from core.audit.output.text import render
 
-        print(render(result.audit))
+        said = result.answer
+        print(render(result.audit, [line for line in (f"{said.word or ''}: {said.sentence}".lstrip(": "), said.exploratory) if line]))
     return 1 if args.fail_on == "disparity" and result.has_disparity else 0
 
 

@@ -50,6 +50,15 @@ def comparison_headline(rows: pd.DataFrame) -> str:
     return " ".join(sentences)
 
 
+def changed_gaps(rows: pd.DataFrame) -> list[str]:
+    """A sentence for each further model that is shown to change the gap in AUC by an attribute, with what that costs; none where nothing is shown."""
+    if rows.empty:
+        return []
+    shown = rows[(rows["attribute"] != OVERALL) & (rows["group"] == OVERALL) & (rows["metric"] == "max_gap") & (rows["p_adjusted"] < ALPHA)]
+    pairs = set(zip(shown["model_a"], shown["model_b"], strict=True))
+    return [comparison_headline(part) for (a, b), part in rows.groupby(["model_a", "model_b"], sort=False) if (a, b) in pairs]
+
+
 def _changed_gap(row: Mapping[Any, Any], against: str) -> str:
     verb = "narrows" if row["difference"] < 0 else "widens"
     change = interval(row["difference"], row["low"], row["high"], signed=True)

@@ -46,16 +46,9 @@ def summary_section(document: Mapping[str, Any], headline: str, tag: str) -> Sec
 def _with_primary(document: Mapping[str, Any]) -> pd.DataFrame:
     """Verdicts as `verdicts_table` orders them, what was asked beforehand first within each kind."""
     table = verdicts_table(document)
-    parts = models(document)
-    primary = [
-        bool(parts[m]["attributes"][a]["verdicts"][metric].get("primary"))
-        for m, a, metric in zip(table["model"], table["attribute"], table["metric"], strict=True)
-    ]
     rank = table["verdict"].map({DISPARITY: 0, NONE: 1, UNKNOWN: 2})
-    table = table.assign(primary=primary, _rank=rank)
-    return table.sort_values(["_rank", "primary", "evidence"], ascending=[True, False, False], kind="stable", na_position="last", ignore_index=True).drop(
-        columns="_rank"
-    )
+    ordered = table.assign(_rank=rank).sort_values(["_rank", "primary", "evidence"], ascending=[True, False, False], kind="stable", na_position="last")
+    return ordered.drop(columns="_rank").reset_index(drop=True)
 
 
 def _question(document: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ METRICS = (*MAIN_METRICS, *MORE_METRICS)
 GROUPS = ["model", "attribute", "group", "n", "n_pos", "n_neg", "metric", "value", "low", "high", "estimable", "reason"]
 TESTS = ["model", "attribute", "depth", "metric", "group_a", "group_b", "difference", "low", "high", "p", "p_adjusted", "method"]
 SUMMARIES = ["model", "attribute", "metric", "value", "low", "high", "p_null", "null_median", "null_q95", "reason"]
-VERDICTS = ["model", "attribute", "depth", "metric", "verdict", "gap", "p", "evidence", "reason"]
+VERDICTS = ["model", "attribute", "depth", "metric", "verdict", "gap", "p", "evidence", "reason", "primary"]
 POWER = ["model", "attribute", "group", "metric", "reference", "detectable", "gap", "more_patients", "to_show_disparity", "to_show_none", "reason"]
 REST = ["model", "attribute", "group", "metric", "n", "difference", "p", "p_adjusted", "method", "worth_a_look"]
 CROSS = ["run_id", "positive", "negative", "value", "low", "high", "n_pos", "n_neg", "reason"]
@@ -99,19 +99,27 @@ def summaries_table(document: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def verdicts_table(document: Mapping[str, Any]) -> pd.DataFrame:
-    """Columns `VERDICTS`, disparities first, then by evidence."""
+    """Columns `VERDICTS`, disparities first, then by evidence; `primary`: asked beforehand, so that the headline speaks of it."""
     rows = []
     for model, part in models(document).items():
         for attribute, values in part["attributes"].items():
             for metric, verdict in (values.get("verdicts") or {}).items():
-                rows.append([model, attribute, _depth(values), metric, verdict["verdict"], *(verdict.get(k) for k in VERDICTS[5:])])
-    frame = _frame(rows, VERDICTS)
+                rows.append(
+                    [model, attribute, _depth(values), metric, verdict["verdict"], *(verdict.get(k) for k in VERDICTS[5:-1]), _primary(verdict, metric, values)]
+                )
+    frame = _frame(rows, VERDICTS).astype({"primary": bool})
     rank = frame["verdict"].map({"disparity": 0, "no disparity found": 1, "not enough data": 2})
     return (
         frame.assign(_rank=rank)
         .sort_values(["_rank", "evidence"], ascending=[True, False], kind="stable", na_position="last", ignore_index=True)
         .drop(columns="_rank")
     )
+
+
+def _primary(verdict: Mapping[str, Any], metric: str, values: Mapping[str, Any]) -> bool:
+    """Documents of before the families were declared asked for the AUC by every single attribute."""
+    known = verdict.get("primary")
+    return bool(known) if known is not None else metric == "auc" and _depth(values) == 1
 
 
 def power_table(document: Mapping[str, Any]) -> pd.DataFrame:

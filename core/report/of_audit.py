@@ -22,6 +22,7 @@ from core.report import contents, paper_tables
 from core.report.audit_cohort import cohort_section, limits_section
 from core.report.audit_comparisons import comparison_section
 from core.report.audit_evidence import audit_evidence
+from core.report.audit_headline import Headline, headline
 from core.report.audit_summary import summary_section
 from core.report.audit_tables import (
     MAIN_METRICS,
@@ -73,7 +74,7 @@ def audit_report(
     tests = tests_table(document)
     several = len(parts) > 1
     source = str(document.get("source", "predictions"))
-    found = _found(verdicts, list(parts))
+    found = _found(verdicts, list(parts), headline(document))
     sections: list[Section | None] = [summary_section(document, found.sentence, found.tag), declared_section(document), cohort_section(document), found]
     singles = [a for a, v in next(iter(parts.values()))["attributes"].items() if len(v.get("attributes") or (1,)) == 1]
     sections += [_attribute(document, a, groups, tests, verdicts, summaries_table(document), parts, several) for a in singles]
@@ -117,7 +118,7 @@ def worst_verdict(verdicts: pd.DataFrame) -> str:
     return max(verdicts["verdict"], key=RANK.__getitem__, default="")
 
 
-def _found(verdicts: pd.DataFrame, names: list[str]) -> Section:
+def _found(verdicts: pd.DataFrame, names: list[str], answer: Headline) -> Section:
     blocks: list[ChartBlock | TableBlock] = []
     for index, model in enumerate(names):
         block = ChartBlock.of(verdict_matrix(verdicts[(verdicts["model"] == model) & (verdicts["depth"] == 1)]), f"verdicts_{index + 1}")
@@ -133,16 +134,7 @@ def _found(verdicts: pd.DataFrame, names: list[str]) -> Section:
         }
     )
     blocks.append(TableBlock("verdicts", "Every verdict with its reason", verdicts.drop(columns="depth"), shown, folded=True))
-    return Section(contents.FOUND, headline(verdicts), tuple(blocks), tag=worst_verdict(verdicts))
-
-
-def headline(verdicts: pd.DataFrame) -> str:
-    """The first thing to say: a disparity in the AUC of one attribute before any other."""
-    real = verdicts[verdicts["verdict"] == DISPARITY]
-    if real.empty:
-        return "No disparity is shown in these predictions."
-    order = real.assign(_first=(real["metric"] != "auc").astype(int)).sort_values(["depth", "_first", "evidence"], ascending=[True, True, False], kind="stable")
-    return sentence_case(f"{order['attribute'].iloc[0]}: {order['reason'].iloc[0]}")
+    return Section(contents.FOUND, answer.sentence, tuple(blocks), (answer.exploratory,) if answer.exploratory else (), tag=answer.word or "")
 
 
 def sentence_case(text: str) -> str:
@@ -177,6 +169,7 @@ def _attribute(
         blocks.append(
             TableBlock(f"{stem}_tests", "Pairs of groups", pairs.drop(columns=["attribute", "depth"]), pair_text(pairs, several), caption, folded=True)
         )
+    judged = judged[judged["primary"]] if judged["primary"].any() else judged
     strongest = judged[judged["verdict"] == worst_verdict(judged)].sort_values("metric", key=lambda m: m != "auc", kind="stable").head(1)
     sentence = sentence_case(str(strongest["reason"].iloc[0])) if len(strongest) else ""
     values = next(iter(parts.values()))["attributes"][attribute]

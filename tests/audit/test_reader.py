@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from core.audit import Mapping, Predictions, read_predictions
+from core.audit.input.class_probabilities import class_probabilities
+from core.audit.input.reader import with_metadata
 from core.errors import UserError
+from core.tables import read as read_table
 
 ROLES = Mapping(label="y", score=("s",), attributes=("sex",))
 
@@ -227,3 +231,22 @@ def test_weights_and_splits(tmp_path: Path) -> None:
         read(tmp_path, text.replace("1.5", "-1"), Mapping(label="y", score=("s",), attributes=("sex",), weights="w"))
     with pytest.raises(UserError, match="holds the split 'fold 3'"):
         read(tmp_path, text.replace("val", "fold 3"), Mapping(label="y", score=("s",), attributes=("sex",), split="fold"))
+
+
+def test_metadata_with_a_row_for_every_id_is_no_finding(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("id,y,s\na,1,.9\nb,0,.2\nc,1,.6\nd,0,.4\n", encoding="utf-8")
+    (tmp_path / "m.csv").write_text("id,sex\na,f\nb,m\nc,f\nd,m\n", encoding="utf-8")
+    table, found = with_metadata(read_table(tmp_path / "p.csv"), read_table(tmp_path / "m.csv"), "id")
+    assert found is None and list(table.frame["sex"]) == ["f", "m", "f", "m"]
+    (tmp_path / "m.csv").write_text("id,sex\na,f\nb,m\nc,f\n", encoding="utf-8")
+    _, found = with_metadata(read_table(tmp_path / "p.csv"), read_table(tmp_path / "m.csv"), "id")
+    assert found is not None and (found.code, found.rows) == ("no_metadata", 1)
+
+
+@pytest.mark.parametrize(("columns", "seen"), [(8, True), (9, False)])
+def test_a_pair_that_adds_up_to_one_is_looked_for_among_up_to_eight_scores(columns: int, seen: bool) -> None:
+    rng = np.random.default_rng(0)
+    scores = {f"m{i}": rng.random(50) for i in range(columns - 1)}
+    scores["other"] = 1 - scores["m3"]
+    found = class_probabilities(Predictions.build(rng.integers(0, 2, 50), scores, {"g": rng.choice(["a", "b"], 50)}))
+    assert [f.code for f in found] == (["class_probabilities"] if seen else [])

@@ -143,6 +143,7 @@ def test_an_interval_leaves_zero_out_exactly_when_p_is_small(d: float, s: float,
     inside = found.interval(np.array([0.9]))
     assert (-bound < inside[0][0] and inside[1][0] < bound) == (found.p_within(bound)[0] < 0.05)
     assert (low[0] > bound or high[0] < -bound) == (found.p_beyond(bound)[0] < 1 - level)
+    assert np.all(found.p_beyond(10 * (1 + np.abs(found.difference))) == 1), "far inside the bound nothing speaks for an excess"
 
 
 def test_levels_may_differ_by_pair_and_are_checked() -> None:

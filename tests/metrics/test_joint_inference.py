@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -161,3 +163,30 @@ def test_influences_of_different_samples_are_refused() -> None:
 def test_a_maximum_that_no_draw_reaches_has_holms_p_and_not_0() -> None:
     found = step_down_max_t([1e-12, 0.4], np.eye(2))
     assert found.adjusted[0] == pytest.approx(2e-12, rel=1e-6, abs=0)
+
+
+def test_variance_that_no_sample_shows_is_shared_with_no_other() -> None:
+    """Two pairs with one group in common: where its limits are k times as wide as its samples show, only 1 / k^2 of its variance goes along."""
+    rng = np.random.default_rng(12)
+    y, group = np.tile([0, 1], 150), np.repeat([0, 1, 2], 100)
+    score = y + rng.normal(size=300)
+    plain = group_auc_estimates(y, score, group, 3)
+
+    @dataclass(frozen=True)
+    class Wider:
+        inner: Any
+        factor: np.ndarray
+
+        def distances(self, quantile: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            below, above = self.inner.distances(quantile, chosen)
+            return below * self.factor[chosen], above * self.factor[chosen]
+
+    for k in (1.0, 3.0):
+        wide = replace(plain, limits=Wider(plain.limits, np.array([k, 1.0, 1.0])))
+        of_two_models = [compare_pairs(e, [(0, 1)]) for e in (wide, replace(wide))]
+        rows = loadings(of_two_models)
+        shown = np.sqrt(np.diagonal(joint_covariance([plain.influence], [3])))
+        share = np.minimum(shown / wide.se, 1.0)
+        variance = np.square(wide.se)
+        expected = (variance[0] * share[0] ** 2 + variance[1] * share[1] ** 2) / (variance[0] + variance[1])
+        assert float(rows[0] @ rows[1]) == pytest.approx(expected), k

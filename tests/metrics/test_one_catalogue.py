@@ -47,3 +47,10 @@ def test_no_other_file_holds_a_table_of_metrics(path: Path) -> None:
 )
 def test_a_table_is_found_and_a_choice_is_not(code: str, found: bool) -> None:
     assert bool(list(tables(code))) is found
+
+
+def test_ranges_are_those_of_the_definitions() -> None:
+    """Shares and areas lie between 0 and 1, differences of shares too, everything else where its formula says."""
+    shares = {name: metric.bounds for name, metric in CATALOGUE.items() if metric.bounds not in ((None, None), (0.0, None), (None, 1.0))}
+    assert {"auc", "tpr", "fpr", "ppv", "brier", "es_auc", "max_gap", "dpd", "dp_ratio"} <= shares.keys()
+    assert set(shares.values()) == {(0.0, 1.0)}

@@ -257,3 +257,15 @@ def test_few_rows_leave_it_open() -> None:
 def test_no_variation_is_no_certainty() -> None:
     found = from_pulls(np.array([0.3, 0.4]), np.array([0.0, 0.0, 0.1, -0.1]), np.array([0, 0, 1, 1]), None, np.ones(2), (None, None))
     assert found.reason == ("no variation to estimate an error from", None) and np.isnan(found.variance[0]) and np.isnan(found.differences().p[0])
+
+
+def test_degrees_of_freedom_are_satterthwaites_with_one_less_in_each_class() -> None:
+    y, score, _ = cohort(60, 1, 23)
+    at = 0.3
+    parts = []
+    for c, share in ((1, at), (0, 1 - at)):
+        errors = ((score - y) ** 2)[y == c]
+        parts.append((share**2 * errors.var(ddof=1) / (errors.size - 2), errors.size))
+    found = standardise("brier", y, score, prevalence=at).standardised.on_scale
+    expected = sum(v for v, _ in parts) ** 2 / sum(v**2 / (n - 1) for v, n in parts)
+    assert found.df[0] == pytest.approx(expected)

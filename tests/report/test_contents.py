@@ -35,7 +35,7 @@ def test_the_sections_are_those_that_were_told_and_the_summary_is_first(document
 
 def test_the_summary_puts_the_strongest_evidence_first(document: dict[str, Any]) -> None:
     summary = audit_report(document).sections[0]
-    assert "Sex: AUC" in summary.sentence and summary.tag == "disparity"
+    assert summary.sentence.startswith("By sex: AUC is ") and summary.tag == "disparity"
     verdicts = next(b for b in summary.blocks if b.name == "summary_verdicts").frame
     first = verdicts.iloc[0]
     assert (first["verdict"], first["metric"], first["primary"]) == ("disparity", "auc", True)

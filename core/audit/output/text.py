@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from core.audit.comparison.compare_models import Comparison
 from core.audit.estimates.group_estimates import MetricTable
@@ -19,9 +20,10 @@ WIDTH = 15
 SHOWN = 10
 
 
-def render(audit: Audit) -> str:
-    """The whole report; every estimate comes with its interval and counts."""
+def render(audit: Audit, answer: Sequence[str] = ()) -> str:
+    """The whole report; every estimate comes with its interval and counts. `answer`: lines that are said first."""
     lines = [f"Audit of {audit.source}: {count(audit.n)} samples" + (f" of {count(audit.n_patients)} patients" if audit.n_patients else "")]
+    lines += [*answer, ""] if answer else []
     lines += [f"  {finding.severity}: {finding.message}" for finding in audit.findings]
     for model in audit.models:
         lines += _model(model, several=len(audit.models) > 1)
