@@ -128,9 +128,9 @@ def test_the_mosaic_sees_missing_values_that_tell_the_label() -> None:
 def test_availability_names_the_widest_difference() -> None:
     frame = pd.DataFrame({"modality": ["image", "image", "note", "note"], "group": ["f", None, "f", None], "n": [10, 10, 10, 10], "present": [10, 10, 9, 3]})
     figure = availability(frame, "sex")
-    assert "note: available for 30%" in figure.title and "without a known sex" in figure.title
+    assert "note: there for 30%" in figure.title and "without a known sex" in figure.title
     drawable(figure)
-    assert availability(frame.assign(present=10), "sex").empty == "Every modality is available for everyone."
+    assert availability(frame.assign(present=10), "sex").empty == "Every modality is there for everyone."
 
 
 @pytest.mark.parametrize("status", ["running", "done"])
