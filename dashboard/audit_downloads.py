@@ -29,7 +29,7 @@ def audit_downloads(document: Mapping[str, Any], name: str) -> None:
     try:
         shown = suppressed(document, USUAL) if hide and not document.get("suppression") else document
     except UserError as error:
-        st.error(md(f"{error}. Switch the hiding off to take away what is shown."), icon=":material/error:")
+        st.error(md(f"{error}. Turn hiding off to download what is shown."), icon=":material/error:")
         return
     report = audit_report(shown, name=name)
     files = (

@@ -85,7 +85,7 @@ def _downloads(figure: Figure, key: str) -> None:
         help="Files leave this machine. Files of reports hide small counts and what would reveal them.",
     ):
         st.caption(
-            f"This chart shows counts below {USUAL}, or steps of single patients, so it is not offered as a file. Switch the hiding off to take it as it is."
+            f"This chart shows counts below {USUAL}, or steps of single patients, so it is not offered as a file. Turn hiding off to download it as it is."
         )
         return
     st.caption("As shown here.")

@@ -199,7 +199,7 @@ def _roles(draft: Draft, table: pd.DataFrame, source: ImageSource) -> Roles | No
     """The editable guess with its preview; None while it does not fit."""
     base = _base(draft, table, source)
     if base["problem"]:
-        st.warning(md(f"One thing is left to say: {on_page(base['problem'])}"), icon=":material/help:")
+        st.warning(md(f"Still needed: {on_page(base['problem'])}"), icon=":material/help:")
     st.caption(f"{count(len(table))} rows, {plural(len(table.columns), 'column')}. Correct what was guessed wrongly; the reason of each guess is beside it.")
     edited = st.data_editor(
         base["frame"],
@@ -269,7 +269,7 @@ def _division(draft: Draft, table: pd.DataFrame, roles: Roles, guessed: Roles | 
         sites = ["none", *few]
         site = st.selectbox(
             "Keep rows together by", sites, index=sites.index(guessed.site) if guessed and guessed.site in sites else 0, key=f"site-{draft.token}", width=320,
-            help="Besides the patient: a hospital or scanner whose rows must lie in one split, so that results speak of new ones.",
+            help="Besides the patient: a hospital or scanner whose rows must lie in one split, so that results hold for new ones.",
         )  # fmt: skip
     weights = _weights(draft, table, roles, guessed)
     fold = how.removeprefix("of the column ") if how.startswith("of the column ") else None

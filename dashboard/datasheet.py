@@ -116,7 +116,9 @@ def _samples(data: Cohort, attribute: str) -> None:
     if not names:
         return
     section("Sample images")
-    if not st.toggle("Show images of patients", key="show-samples", help="Off until asked for: these are patients. They do not leave this machine."):
+    if not st.toggle(
+        "Show images of patients", key="show-samples", help="Hidden until you ask for them, because they show patients. They do not leave this machine."
+    ):
         return
     name = names[0] if len(names) == 1 else st.segmented_control("Modality", names, default=names[0], required=True, key="sample-modality", format_func=md)
     array = data.array(str(name))

@@ -33,7 +33,9 @@ def disagreement_section(view: View) -> None:
     counts = _counts(view, first, second)
     # Long names of groups leave the numbers in sight on a narrow screen.
     widths = {str(counts.data.columns[0]): st.column_config.Column(width=130)}
-    st.dataframe(counts, column_config=widths, hide_index=True, width="stretch", placeholder=NOTHING, alt="Samples decided differently, by group")
+    st.dataframe(
+        counts, column_config=widths, hide_index=True, width="stretch", height="content", placeholder=NOTHING, alt="Samples decided differently, by group"
+    )
     if not st.toggle("Show these patients", value=False, key="show-patients", help="Images and notes of patients. Off unless you ask for them."):
         st.caption("Images and notes of patients stay hidden until you ask for them.")
         return

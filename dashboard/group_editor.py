@@ -26,7 +26,7 @@ def merge_boxes(values: pd.Series, attribute: str, key: str, before: Sequence[st
     chosen = []
     for proposal in propose_groups(values, attribute):
         text = merge_text(attribute, proposal)
-        does = f"count {listing(list(proposal.members))} as missing" if proposal.name is None else f"put them together as {proposal.name}"
+        does = f"count {listing(list(proposal.members))} as missing" if proposal.name is None else f"merge them as {proposal.name}"
         label = f"{md(attribute)}: {md(proposal.reason)} ({plural(proposal.rows, 'row')}): {md(does)}"
         if st.checkbox(label, value=text in before, key=f"merge-{key}-{text}"):
             chosen.append(text)
@@ -40,7 +40,7 @@ def _by_hand(values: pd.Series, attribute: str, key: str) -> str | None:
     free = [str(v) for v in counts.index if not set(str(v)) & set(",:")]
     if not 3 <= len(counts) <= MOST_GROUPS or len(free) < 2:
         return None
-    with st.expander(f"Put groups of {md(attribute)} together", icon=":material/merge:"):
+    with st.expander(f"Merge groups of {md(attribute)}", icon=":material/merge:"):
         together = st.multiselect("Groups", free, key=f"together-{key}-{attribute}", format_func=lambda v: f"{v} ({counts[v]})", select_all=False)
         name = st.text_input("Name of the new group", value=" or ".join(together), key=f"together-name-{key}-{attribute}-{len(together)}", width=320)
     if len(together) < 2 or not name.strip():

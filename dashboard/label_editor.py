@@ -87,5 +87,7 @@ def _classes(present: list[str], key: str) -> tuple[str, ...]:
     """The classes, where all values shall be told apart; () otherwise."""
     if len(present) > MOST or not st.checkbox(f"Tell the {len(present)} values apart as classes", key=f"{key}-classes"):
         return ()
-    first = st.selectbox("The class without disease", present, key=f"{key}-first", width=320, help="Any other class counts as positive where two are needed.")
+    first = st.selectbox(
+        "The class without disease", present, key=f"{key}-first", width=320, help="Where two classes are needed, every other class counts as positive."
+    )
     return (str(first), *(v for v in present if v != first))

@@ -106,11 +106,11 @@ def _pausing(items: Sequence[QueueItem]) -> None:
     """Pause and go on, while something waits or the queue is paused."""
     workspace = state.workspace()
     if queue_settings(workspace).paused:
-        st.caption("Paused: nothing more is started. What runs goes on to its end.")
+        st.caption("Paused: no further run is started. Runs under way are finished.")
         if st.button("Go on", icon=":material/play_arrow:", key="queue-resume"):
             _do(resume)
     elif any(item.position for item in items) and st.button(
-        "Pause", icon=":material/pause:", key="queue-pause", type="tertiary", help="Start nothing more; what runs goes on to its end."
+        "Pause", icon=":material/pause:", key="queue-pause", type="tertiary", help="Start no further runs; runs under way are finished."
     ):
         _do(pause)
 
@@ -201,7 +201,7 @@ def _failed_row(row: Mapping[Hashable, Any]) -> None:
     failed = row["status"] == "failed"
     with st.container(horizontal=True, vertical_alignment="center", key=f"failed-{row['run_id']}"):
         st.badge(str(row["status"]), color="orange" if failed else "gray", icon=":material/error:" if failed else ":material/block:")
-        st.markdown(f"**{md(row['label'])}** · seed {row['seed']} · {md(row['reason'] or 'no reason was left')}", width="stretch")
+        st.markdown(f"**{md(row['label'])}** · seed {row['seed']} · {md(row['reason'] or 'no reason was recorded')}", width="stretch")
         if st.button("Try again", icon=":material/replay:", key=f"retry-{row['run_id']}", type="tertiary"):
             _do(retry, str(row["run_id"]))
 

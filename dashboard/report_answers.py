@@ -19,7 +19,8 @@ def answers_form(folder: Path, kept_with: str, key: str) -> Mapping[str, str]:
     known = saved_answers(folder)
     left = len(QUESTIONS) - len(known)
     with st.expander(
-        f"What only people can say: {plural(left, 'question')} open" if left else "What only people can say: all answered", icon=":material/edit_note:"
+        f"Questions that only people can answer: {plural(left, 'question')} open" if left else "Questions that only people can answer: all answered",
+        icon=":material/edit_note:",
     ):
         st.caption(
             f"The answers are kept with {kept_with} and printed in the report's checklist of reporting guidelines. What is not answered stands there as open."

@@ -43,7 +43,7 @@ def seeds_choice(view: View, of_single: str = "The answer above is") -> Seeds | 
 
     A page opens with the mean; who has chosen runs sees these. `of_single` : what of the page is of single runs nevertheless.
     """
-    seeds = view.memoised("seeds", lambda: _seeds(view))
+    seeds = view.memoised("seeds", lambda: seeds_of(view))
     if len(seeds.method_of) <= len(seeds.names):
         return None
     usual = view.run_ids == run_selection.usual_runs(view.store, view.cohort_id, view.attribute)
@@ -78,7 +78,8 @@ def _which(view: View) -> str:
     return f"seed {found[0]} each" if len(found) == 1 else f"seeds {listing(list(map(str, found)))}"
 
 
-def _seeds(view: View) -> Seeds:
+def seeds_of(view: View) -> Seeds:
+    """The methods of the chosen runs with all their finished seeds."""
     finished = variants(view.finished)
     own = finished.loc[finished["run_id"].isin(view.run_ids)]
     kinds = own[["variant", "attribute"]].fillna("").drop_duplicates().itertuples(index=False, name=None)

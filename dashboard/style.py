@@ -49,5 +49,8 @@ proximity; scrollbar-width: thin; }
   .st-key-evidence [role="tablist"] { flex-wrap: wrap; overflow: visible; }
   [class*="st-key-below-"] > :first-child { width: 100% !important; flex: 1 1 100% !important; }
   h1 { font-size: 1.45rem !important; }
+  /* A table of sentences is swiped: five columns of a telephone's width are a word wide each. */
+  [data-testid="stTable"] { overflow-x: auto; }
+  [data-testid="stTable"] table { min-width: 42rem; }
 }
 """

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from core.charts.seeds import over_seeds
 from core.charts.text import listing, plural
 from core.results import cohort_claims, group_tables
 from core.results.answers import gradients_answer, groups_answer, modalities_answer
+from core.results.compare_runs import variants
 from dashboard.components import md
 from dashboard.navigation import go_to
+from dashboard.seeds import methods_view, seeds_of
 from dashboard.selection_bar import View
 
 DONE = "done"
@@ -45,15 +48,21 @@ def _groups(view: View) -> str:
 
 
 def _gradients(view: View) -> str:
-    telemetry = view.store.telemetry(view.run_ids, ["conflict.", "magnitude.", "effect.", "method."])
+    # By the means over seeds, as the Gradients page opens with: a single seed may say the opposite.
+    seeds = seeds_of(view)
+    telemetry = view.store.telemetry(seeds.run_ids, ["conflict.fused", "conflict.groups", "effect.relative_update"])
     trained = telemetry.loc[telemetry["epoch"] >= 0, "epoch"]
     if trained.empty:
         return "These runs recorded no gradients."
-    return gradients_answer(telemetry, view, (1, int(trained.max()) + 1))[0]
+    return gradients_answer(over_seeds(telemetry, seeds.method_of), methods_view(view, seeds), (1, int(trained.max()) + 1))[0]
 
 
 def _methods(view: View) -> str:
-    return f"{plural(len(view.runs), 'method')} to compare here: {listing(list(view.names.values()), 6)}."
+    """What Compare has: all methods that were trained for the attribute, else all, with their seeds."""
+    own = view.finished[view.finished["attribute"] == view.attribute]
+    sizes = variants(own if len(own) else view.finished).groupby("variant", sort=False).size()
+    seeds = plural(int(sizes.min()), "seed") if sizes.nunique() == 1 else f"{sizes.min()} to {plural(int(sizes.max()), 'seed')}"
+    return f"{plural(len(sizes), 'method')} to compare here, {seeds} each: {listing(list(map(str, sizes.index)), 6)}."
 
 
 STEPS = (
@@ -71,8 +80,8 @@ STEPS = (
     ),
     TourStep(
         "Is a group served worse?",
-        "A model that leans on one modality serves those well of whom that modality says much. Whether groups differ, and whether that is "
-        "more than chance, is a question of its own. In this cohort:",
+        "A model that leans on one modality serves those patients best for whom that modality is informative. Whether groups differ, and "
+        "whether by more than chance, is a separate question. In this cohort:",
         _groups,
         "groups",
     ),

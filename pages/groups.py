@@ -30,7 +30,7 @@ view = runs_page("Who is served worse, and is it real?")
 if view.attribute is None:
     empty_state(
         "No sensitive attribute",
-        "This cohort names no sensitive attribute, so there are no groups to compare. Bring the table again and give one a role.",
+        "This cohort names no sensitive attribute, so there are no groups to compare. Bring the table again and mark a column as sensitive.",
         "cohort",
         "Go to Cohort",
     )
@@ -70,7 +70,7 @@ if len(by_class):
     single_runs_note(view, chosen)
     st.caption(
         "Each class against all others, audited as a label of its own; the last row of a method is the mean over its classes (macro). "
-        "Everything above is about any class but the first."
+        "Everything above counts every class but the first as positive."
     )
     full_table(numbers(classes.in_words(by_class, view.names)), "AUC of each class by run and group", key="by-class")
 

@@ -118,7 +118,7 @@ else:
 how_to_read(
     "The **ratio** says how much of what the model gets from its inputs comes from one modality; the **heat map** says for whom. "
     "A modality that leads overall may serve the largest group only: look for a row in which its cell is pale while the other modality's "
-    "own AUC (under **Each modality alone**) is high. **Take it away** is the acid test: a flat slope means that the fused model did not "
+    "own AUC (under **Each modality alone**) is high. **Take it away** is the strictest test: a flat slope means that the fused model did not "
     "use the modality for that group. "
     "**Together** says whether two modalities add to each other or say the same. "
     "Contributions are measured on the validation split while training, the AUCs on the test split afterwards.",

@@ -122,7 +122,7 @@ def show(key: tuple[str, ...], report: Report, html: str, taken: Callable[[], Re
             filed = _filed(str(state.workspace().root), key, taken)
         except UserError as error:
             filed = None
-            error_state("Files without small counts cannot be made", f"{md(str(error))}. Switch the hiding off to download what is shown.")
+            error_state("Files without small counts cannot be made", f"{md(str(error))}. Turn hiding off to download what is shown.")
 
     if filed is not None:
         downloads(filed, html if filed is report else None, of_audit=key[0] == "audit")

@@ -101,11 +101,11 @@ def test_a_port_that_is_taken_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-        with pytest.raises(UserError, match=f"port {port} is taken"):
+        with pytest.raises(UserError, match=f"port {port} is in use"):
             free_port(port)
         monkeypatch.setattr("core.cli.app.FIRST_PORT", port)
         assert free_port(None) > port
-    with pytest.raises(UserError, match="or no port"):
+    with pytest.raises(UserError, match="or not a valid port"):
         free_port(99_999)
 
 

@@ -34,7 +34,7 @@ def write_report(
     folder : where to write; it is made when absent.
     formats : "html", "zip", "json", ...; several with commas or as a list. One that is unknown refuses all before anything is written.
     name : of the files, without ending. attribute : by which runs are compared.
-    suppress : hide counts below this, and what would reveal them, (default 11, as files leave the hospital; 0: nothing).
+    suppress : hide counts below this, and what would reveal them, (default 11, because files may leave the hospital; 0: nothing).
     answers : to the questions of `core.report.answers` by key, or a JSON file of them; they close items of reporting guidelines.
     earlier : an audit of the same model at another date (its document, or a file that holds one, or a report's JSON): the report says what has changed.
 

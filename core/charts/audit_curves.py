@@ -39,7 +39,9 @@ def decision_curves(frame: pd.DataFrame) -> Figure:
     shares = useful.groupby("group", sort=False)["gain"].agg(lambda g: float((g > 0).mean()))
     low, high = str(shares.idxmin()), str(shares.idxmax())
     reach = {group: _range(useful[useful["group"] == group]) for group in (low, high)}
-    title = f"Deciding by the score beats treating everybody or nobody for {high} at {reach[high]}" + (f", for {low} at {reach[low]}." if low != high else ".")
+    title = f"Deciding by the score has more net benefit than treating everybody or nobody for {high} at {reach[high]}" + (
+        f", for {low} at {reach[low]}." if low != high else "."
+    )
     top = float(part["net_benefit"].max()) * 1.15
     long = part.melt(["group", "threshold"], list(LINES), var_name="rule", value_name="benefit").dropna()
     long["rule"] = long["rule"].map(LINES)

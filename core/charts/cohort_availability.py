@@ -48,9 +48,8 @@ def availability(shares: pd.DataFrame, attribute: str) -> Figure:
     else:
         part = frame[frame["modality"] == widest].sort_values("share", kind="stable")
         low, high = part.iloc[0], part.iloc[-1]
-        title = (
-            f"{widest}: there for {percent(low['share'])} of {_who(low['group'], attribute)} and {percent(high['share'])} of {_who(high['group'], attribute)}."
-        )
+        least, most = (f"{percent(end['share'])} of {_who(end['group'], attribute)}" for end in (low, high))
+        title = f"{widest}: there for {least} and {most}."
     cells = zip(frame["modality"], frame["group"], frame["share"], frame["n"], strict=True)
     text = "; ".join(f"{m}, {g}: {percent(s)} of {count(n)}" for m, g, s, n in cells)
     return Figure(

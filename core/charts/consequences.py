@@ -12,7 +12,7 @@ from core.charts import grammar as alt
 from core.charts import text
 from core.charts.figure import Figure, Panel, Width, nothing, panels_per_run, side_by_side
 from core.charts.key import group_key, keyed_panels, present_groups
-from core.charts.parts import ESTIMATE, colored, decimal_axis, heat_map, interval_texts, share_domain, tooltips, with_gutter
+from core.charts.parts import ESTIMATE, colored, decimal_axis, heat_map, interval_texts, share_domain, tooltips, wide_enough, with_gutter
 from core.charts.seeds import OF_SEEDS, over_seeds
 from core.charts.theme import Look
 from core.metrics.catalogue import short
@@ -176,11 +176,11 @@ def cross_group(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[
     if rows.empty or rows["value"].notna().sum() == 0:
         return nothing("cross-group", f"No two groups of {attribute} have enough positives and negatives to be ranked against each other.")
     rows["run"] = rows["run_id"].map(dict(names))
-    rows["shown"] = ["n/e" if text.missing(v) else text.decimal(v) for v in rows["value"]]
+    rows["shown"] = ["—" if text.missing(v) else text.decimal(v) for v in rows["value"]]
     rows["estimate"] = interval_texts(rows)
     rows["counts"] = [text.positives(p, n) for p, n in zip(rows["n_pos"], rows["n_neg"], strict=True)]
     off = rows[(rows["positive"] != rows["negative"]) & rows["value"].notna()].sort_values("value")
-    title = "No ranking between groups can be told"
+    title = "No ranking between groups is estimable"
     if not off.empty:
         low = off.iloc[0]
         title = (
@@ -193,7 +193,7 @@ def cross_group(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[
     hatched = " Hatched: not estimable." if rows["value"].isna().any() else ""
     return Figure(name="cross-group", title=title, alt=f"Matrix of ranking between groups of {attribute}, one panel per run. {title}.",
                   data=rows[list(columns)], table=columns,
-                  panels=panels, columns=side_by_side(panels), terms=("cross_auc",),
+                  panels=panels, columns=wide_enough(groups, max(1, len(panels))), terms=("cross_auc",),
                   note=f"Rows: whose positives. Columns: whose negatives. The diagonal is each group's own AUC.{hatched}")  # fmt: skip
 
 

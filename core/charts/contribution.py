@@ -13,15 +13,18 @@ from core.charts import grammar as alt
 from core.charts import text
 from core.charts.figure import Figure, Panel, Width, nothing, side_by_side
 from core.charts.parts import (
+    LONGEST,
     colored,
     decimal_axis,
     end_labels,
+    end_room,
     epoch_axis,
     heat_map,
     interval_texts,
     reference_line,
     text_colored,
     tooltips,
+    wide_enough,
 )  # fmt: skip
 from core.charts.theme import Look
 from core.results.answers import leaning
@@ -75,7 +78,7 @@ def _epochs_panel(rows: pd.DataFrame, modalities: Sequence[str], last: int, most
     colors = look.modality_colors(modalities)
     limits = [0.0, most]
     labels = end_labels(rows, "trained", "modality", limits, HEIGHT)
-    x = alt.X("trained:Q", axis=epoch_axis(last), scale=alt.Scale(domain=[0, last * 1.28], nice=False))
+    x = alt.X("trained:Q", axis=epoch_axis(last), scale=alt.Scale(domain=[0, last * end_room(labels["modality"])], nice=False))
     y_scale = alt.Scale(domain=limits)
     y = alt.Y("value:Q", axis=decimal_axis("Contribution ratio", tickCount=4), scale=y_scale)
     tips = tooltips({"run": "Run", "modality": "Modality", "trained": "Epochs trained", "shown": "Ratio", "counts": "Samples"})
@@ -85,7 +88,7 @@ def _epochs_panel(rows: pd.DataFrame, modalities: Sequence[str], last: int, most
     points = base.mark_point(size=44).encode(y=y, tooltip=tips)
     names = (
         alt.Chart(labels)
-        .mark_text(align="left", dx=8, fontWeight=600)
+        .mark_text(align="left", dx=8, fontWeight=600, limit=LONGEST)
         .encode(x=x, y=alt.Y("label_y:Q", scale=y_scale), text="modality:N", color=text_colored(look, "modality", colors))
     )
     return (
@@ -121,7 +124,8 @@ def by_group(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence
             panels.append(Panel(partial(_group_panel, own, tuple(modalities), tuple(groups), most), name, alt=f"heat map of Shapley values: {told}."))
     title = group_finding(rows, attribute)
     return Figure(
-        name="shapley-by-group", title=title, data=rows[list(columns)], table=columns, panels=tuple(panels), columns=side_by_side(panels),
+        name="shapley-by-group", title=title, data=rows[list(columns)], table=columns, panels=tuple(panels),
+        columns=wide_enough(modalities, max(1, len(panels))),
         alt=f"Heat map of Shapley values, {text.plural(len(groups), 'group')} of {attribute} by {text.plural(len(modalities), 'modality', 'modalities')}, "
             f"one panel per run. {title}.",
         terms=("phi", "interval"), note="Blue adds to the group's AUC, orange takes from it; hatched: not estimable (a group without positives or without "

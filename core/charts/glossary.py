@@ -26,11 +26,11 @@ def _metric(name: str) -> Term:
 GLOSSARY: dict[str, Term] = {
     "auc": _metric("auc"),
     "group_auc": Term("Group AUC", "The AUC among one group's own positives and negatives.", r"AUC_g"),
-    "interval": Term("Interval", "95 % confidence interval: on this many patients the estimate could as well have been anywhere in it."),
+    "interval": Term("Interval", "95 % confidence interval: the range of true values that agree with what was seen in this many patients."),
     "es_auc": _metric("es_auc"),
     "max_gap": _metric("max_gap"),
     "worst_group": _metric("worst_group_auc"),
-    "null": Term("Chance null", "How large the gap comes out by chance alone if all groups had the same AUC: it is drawn again and again with each group's "
+    "null": Term("Chance null", "How large the gap comes out by chance alone if all groups had the same AUC: it is simulated many times with each group's "
                                 "own uncertainty. Small groups have gaps by chance alone."),
     "p": Term("p value", "How often a difference at least as large as the one observed would come out if there were none, corrected for all comparisons of "
                          "its family."),
@@ -43,14 +43,14 @@ GLOSSARY: dict[str, Term] = {
     "threshold": Term("Threshold", "A sample is predicted positive when the score is at least the threshold.", r"\hat y = [s \ge t]"),
     "ece": _metric("ece"),
     "roc": Term("ROC curve", "True against false positive rate as the threshold moves from high to low."),
-    "calibration": Term("Calibration", "Observed frequency of the outcome where the model predicts a probability of so much. On the diagonal, the "
+    "calibration": Term("Calibration", "Observed frequency of the outcome among samples with about the same predicted probability. On the diagonal, the "
                                        "predicted probabilities are right."),
     "oe_ratio": _metric("oe_ratio"),
     "phi": Term("Shapley value", "What a modality adds to the AUC, averaged over every order in which modalities can be added; it is negative when the model "
                                  "does better without. Absent modalities are replaced by their training mean.",
                                  r"\phi_m = \sum_{S \not\ni m} \tfrac{|S|!(M-|S|-1)!}{M!}\,[v(S \cup m) - v(S)],\ v(S) = AUC(S) - .5"),
     "ratio": Term("Contribution ratio", "A modality's share of what all modalities contribute, by size.", r"\frac{|\phi_m|}{\sum_k |\phi_k|}"),
-    "synergy": Term("Synergy", "What two modalities are worth together beyond what they are worth apart, averaged over the company of the others. "
+    "synergy": Term("Synergy", "What two modalities are worth together beyond what they are worth apart, averaged over all sets of the others. "
                                "Above 0 they add to each other; below 0 they say partly the same.",
                                r"I_{ij} = \sum_{S \not\ni i,j} \tfrac{|S|!(M-|S|-2)!}{(M-1)!}"
                                r"\,[v(S \cup ij) - v(S \cup i) - v(S \cup j) + v(S)]"),
@@ -62,7 +62,7 @@ GLOSSARY: dict[str, Term] = {
     "share_negative": Term("Conflicting steps", "Share of the epoch's steps in which the cosine is negative. Directions without any relation give 50%; "
                                                 "modalities learn in feature spaces of their own, so a share near that is no sign of conflict.",
                                               r"P(\cos < 0)"),
-    "magnitude": Term("Magnitude similarity", "1 when two gradients are equally long, near 0 when one dwarfs the other.", r"\frac{2|a||b|}{|a|^2 + |b|^2}"),
+    "magnitude": Term("Magnitude similarity", "1 when two gradients are equally long, near 0 when one is much longer.", r"\frac{2|a||b|}{|a|^2 + |b|^2}"),
     "factor": Term("Factor applied", "What the method multiplied an encoder's gradient (or update) by, as it reports it."),
     "relative_update": Term("Relative update", "How far the encoder's weights really moved in a step. AdamW divides out a lasting scaling of gradients, so a "
                                                "factor need not show here.", r"\frac{|\Delta\theta_m|}{|\theta_m|}"),

@@ -134,7 +134,7 @@ def marks(points: Sequence[Row], names: Sequence[Row], x: alt.X, scale: alt.Scal
     dots = base.mark_point(aria=False).encode(
         size=alt.Size("dot:Q", scale=None), tooltip=tooltips({"run": "Run", "of": "Line", "trained": "Epoch", "what": "Quantity", "shown": "Value"})
     )
-    texts = alt.Chart(pd.DataFrame(names)).mark_text(aria=False, align="left", baseline="middle", dx=7, fontWeight=600, lineBreak="\n")
+    texts = alt.Chart(pd.DataFrame(names)).mark_text(aria=False, align="left", baseline="middle", dx=7, fontWeight=600, lineBreak="\n", limit=94)
     return [lines, dots, texts.encode(x=x, y=y, text="label:N", color=alt.Color("ink:N", scale=None), size=alt.Size("font:Q", scale=None))]
 
 

@@ -80,7 +80,7 @@ def _figure(name: str, title: str, part: pd.DataFrame, names: Mapping[str, str],
     return Figure(
         name=name, title=title, alt=f"Lines of the magnitude similarity {between} over {text.plural(last, 'epoch')}, one panel per run. {title}.",
         data=part[list(columns)].reset_index(drop=True), table=columns, panels=tuple(panels), columns=side_by_side(panels), terms=("magnitude",),
-        note="1: both push equally hard. Near 0: one gradient dwarfs the other." + more,
+        note="1: both gradients are equally long. Near 0: one is much longer than the other." + more,
     )  # fmt: skip
 
 

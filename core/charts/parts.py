@@ -120,6 +120,16 @@ def end_labels(frame: pd.DataFrame, x: str, name: str, limits: Sequence[float], 
     return last
 
 
+LONGEST = 120
+"""Pixels of a name at the end of a line; a longer one ends in dots."""
+
+
+def end_room(names: Iterable[str], panel: int = 300) -> float:
+    """By how much an axis is longer than its data, so that names of lines fit at their ends in a panel of `panel` pixels."""
+    needed = min(LONGEST, 8 + 7.2 * max(map(len, names), default=0))
+    return max(1.28, panel / (panel - needed))
+
+
 def within(positions: Sequence[float], gap: float, limits: Sequence[float]) -> list[float]:
     """Labels pushed inside `limits`, kept `gap` apart; too many for the room overflow at the bottom."""
     placed = list(positions)
@@ -151,8 +161,28 @@ def reference_line(look: Look, value: float, axis: str = "y", dash: tuple[int, i
     return alt.Chart(data).mark_rule(color=look.faint, strokeDash=list(dash), strokeWidth=1).encode(**{axis: alt.datum(value)})
 
 
+SLANTED = {"labelAngle": -38, "labelAlign": "left", "labelLimit": 100, "labelOverlap": False, "labelExpr": "replace(datum.label, '\\n', ' ')"}
+"""Names over columns that are narrower than the names."""
+
+
+def crowded(columns: Sequence[str]) -> bool:
+    """Whether the names of a heat map's columns would run into each other where three panels stand side by side."""
+    return len(columns) * max((len(line) for name in columns for line in name.split("\n")), default=0) > 40
+
+
+def wide_enough(columns: Sequence[str], panels: int) -> int:
+    """How many heat maps with these columns stand in a row so that their numbers fit into their cells."""
+    return min(panels, 3 if len(columns) <= 5 else 2 if len(columns) <= 7 else 1)
+
+
 LINE = 14
 """Height of a line of an axis' labels, in pixels: those above a plot grow down into it."""
+
+
+def _lines(names: Sequence[str]) -> dict[str, Any]:
+    """Names that stand upright, in as many lines as they have."""
+    lines = max((name.count("\n") for name in names), default=0)
+    return {"labelAngle": 0, "labelLimit": 110, "labelExpr": "split(datum.label, '\\n')", "labelPadding": 4 + LINE * lines}
 
 
 def heat_map(
@@ -169,15 +199,7 @@ def heat_map(
             f"{x}:N",
             sort=list(x_order),
             scale=alt.Scale(domain=list(x_order)),
-            axis=alt.Axis(
-                title=x_title,
-                orient="top",
-                labelAngle=0,
-                domain=False,
-                labelLimit=110,
-                labelExpr="split(datum.label, '\\n')",
-                labelPadding=4 + LINE * max((name.count("\n") for name in x_order), default=0),
-            ),
+            axis=alt.Axis(title=x_title, orient="top", domain=False, **(SLANTED if crowded(x_order) else _lines(x_order))),
         ),
         y=alt.Y(f"{y}:N", sort=list(y_order), scale=alt.Scale(domain=list(y_order)), axis=alt.Axis(title=y_title)),
         tooltip=tooltips(tips),

@@ -11,7 +11,7 @@ import pandas as pd
 
 from core.charts import text
 from core.charts.figure import Figure, Panel, Width, nothing
-from core.charts.parts import heat_map, interval_texts
+from core.charts.parts import heat_map, interval_texts, wide_enough
 from core.charts.theme import Look
 
 EVERYBODY = "Everybody"
@@ -46,9 +46,10 @@ def synergy(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str]
             told = text.listing([f"{row['pair']} for {row['group']} {row['estimate']}" for row in own.to_dict("records")], len(own))
             panels.append(Panel(partial(_panel, own, order, most), name, alt=f"heat map of synergies: {told}."))
     title = finding(rows)
-    columns = {"run": "Run", "group": attribute or "Group", "pair": "Modalities", "value": "Synergy", "low": "Low", "high": "High", "n": "Patients"}
+    columns = {"run": "Run", "group": attribute or "Group", "pair": "Modalities", "value": "Synergy", "low": "Low", "high": "High", "n": "Samples"}
     return Figure(
-        name="synergy", title=title, data=rows[list(columns)], table=columns, panels=tuple(panels), columns=min(3, max(1, len(panels))),
+        name="synergy", title=title, data=rows[list(columns)], table=columns, panels=tuple(panels),
+        columns=wide_enough(list(dict.fromkeys(rows["pair"])), max(1, len(panels))),
         alt=f"Heat map of the synergy of each two modalities, one panel per run. {title}.", terms=("synergy", "phi", "interval"),
         note="Blue: together they add more than apart. Orange: they say the same, and one could stand in for the other. Validation split, last epoch.",
     )  # fmt: skip
@@ -68,5 +69,5 @@ def _panel(rows: pd.DataFrame, groups: Sequence[str], most: float, look: Look, w
     return heat_map(
         rows, look, width, x="across", y="group", x_order=list(dict.fromkeys(rows["across"])), y_order=list(groups), limits=(-most, 0.0, most),
         x_title=None, y_title=None,
-        tips={"run": "Run", "group": "Group", "pair": "Modalities", "estimate": "Synergy", "counts": "Patients"},
+        tips={"run": "Run", "group": "Group", "pair": "Modalities", "estimate": "Synergy", "counts": "Samples"},
     )  # fmt: skip

@@ -34,7 +34,7 @@ def training_curves(epochs: pd.DataFrame, runs: pd.DataFrame) -> Figure:
         return nothing(name, "No epoch is finished yet: the curves begin with the first.")
     best = frame.iloc[int(frame["validation_auc"].fillna(-1.0).to_numpy().argmax())]
     going = int((runs["status"] == "running").sum())
-    state = f"{plural(going, 'run')} under way" if going else "All runs have settled"
+    state = f"{plural(going, 'run')} under way" if going else "All runs have ended"
     title = f"{state}; the best validation AUC so far is {decimal(best['validation_auc'])} ({best['label']}, seed {best['seed']}, epoch {int(best['epoch'])})."
     panels = tuple(
         Panel(partial(_draw, frame, column), heading, alt=_alt(frame, column))

@@ -83,7 +83,7 @@ def free_port(wanted: int | None) -> int:
             except (OSError, OverflowError):
                 continue
             return port
-    where = f"port {wanted} is taken or no port" if wanted is not None else f"no port from {FIRST_PORT} to {FIRST_PORT + PORTS - 1} is free"
+    where = f"port {wanted} is in use or not a valid port" if wanted is not None else f"no port from {FIRST_PORT} to {FIRST_PORT + PORTS - 1} is free"
     raise UserError(f"{where}; choose another with --port")
 
 

@@ -62,7 +62,7 @@ def _columns(parser: argparse.ArgumentParser) -> None:
         metavar="COL=NEW:OLD,OLD",
         action="append",
         default=[],
-        help="put groups together before anything else; nothing before the colon counts them as missing (repeat for more)",
+        help="merge groups before anything else; nothing before the colon counts them as missing (repeat for more)",
     )
     roles.add_argument("--score", metavar="COL[,COL]", action="append", help="score, higher means more likely positive; several columns are several models")
     roles.add_argument("--attributes", "--attribute", metavar="A,B", action="append", required=True, help="sensitive attributes")
@@ -263,7 +263,7 @@ def bands(given: list[str] | None) -> dict[str, tuple[float, ...]]:
         try:
             found[column.strip()] = tuple(float(edge) for edge in edges.split(","))
         except ValueError:
-            raise UserError(f"--bins {text}: '{edges}' is no list of numbers; write for example --bins age=18,40,65") from None
+            raise UserError(f"--bins {text}: '{edges}' is not a list of numbers; write for example --bins age=18,40,65") from None
     return found
 
 

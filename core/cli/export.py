@@ -27,8 +27,8 @@ def add_parser(subparsers: Any) -> None:
     parser.set_defaults(run=run_export)
     parser = subparsers.add_parser(
         "import",
-        help="take over the runs and cohorts of an export",
-        description="Add what an export holds and the workspace lacks; nothing that is there is changed.",
+        help="import the runs and cohorts of an export",
+        description="Add what an export holds and the workspace lacks; nothing that exists already is changed.",
     )
     common(parser)
     parser.add_argument("file", metavar="FILE.zip", type=Path)

@@ -40,7 +40,7 @@ def add_parser(subparsers: Any) -> None:
     for kind, form in (("image", "NAME=COL"), ("volume", "NAME=COL"), ("text", "NAME=COL"), ("tabular", "NAME=COL,COL")):
         parser.add_argument(f"--{kind}", metavar=form, action="append", default=[], help=f"{kind} modality (repeat for more)")
     for option, form, what in (
-        ("--merge", "COL=NEW:OLD,OLD", "put groups together; nothing before the colon counts them as missing"),
+        ("--merge", "COL=NEW:OLD,OLD", "merge groups; nothing before the colon counts them as missing"),
         ("--bins", "COL=X,Y", "bands of a numeric column as a sensitive attribute, for example age=18,40,65"),
         ("--join", "FILE:ID", "another table with facts on the same ID (FILE:HERE=THERE where its name differs), or the same columns for further rows"),
     ):
@@ -121,7 +121,7 @@ def _folder_layout(args: argparse.Namespace) -> int | None:
     if args.layout not in (None, layout):
         raise UserError(f"--layout {args.layout}: {args.table} has the layout of {layout}")
     if args.label or args.positive or args.manifest or args.attribute or args.image or args.volume or args.text or args.tabular:
-        raise UserError(f"{args.table}: the roles of {layout} are known; only --name, --size and --strict can be said")
+        raise UserError(f"{args.table}: the roles of {layout} are known; only --name, --size and --strict can be given")
     more = {"name": args.name, "size": args.size, "strict": args.strict, "progress": progress}
     workspace = Workspace.open(args.workspace)
     cohort = ingest_fairvlmed(workspace, root, **more) if disease is None else ingest_fairvision(workspace, root, disease, **more)

@@ -17,7 +17,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     common(parser)
     parser.add_argument("--measure", action="store_true", help="measure the cost of a step on this machine and store it (minutes)")
-    parser.add_argument("--absent", action="store_true", help="what is not here of the methods known in the field, and why")
+    parser.add_argument("--absent", action="store_true", help="methods known in the field that are not included, and why")
     parser.set_defaults(run=run)
 
 

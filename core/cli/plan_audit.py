@@ -33,7 +33,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--threshold", type=float, metavar="X", help="a prediction is positive from this score on (default .5)")
     parser.add_argument("--target", metavar="KIND=VALUE", help="choose the threshold: sensitivity=.9, specificity=.9, selection_rate=.2 or youden")
     parser.add_argument("--note", default="", metavar="TEXT", help="why these, in words")
-    parser.add_argument("--out", default="plan.json", metavar="FILE.json", help="where to write (default plan.json); a file that is there is not replaced")
+    parser.add_argument("--out", default="plan.json", metavar="FILE.json", help="where to write (default plan.json); an existing file is not replaced")
     parser.set_defaults(run=run)
 
 

@@ -1,4 +1,4 @@
-"""`multifair query`: ask the results cache in SQL."""
+"""`multifair query`: query the results cache in SQL."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ avg(value) from telemetry join runs using (run_id) where name = 'unimodal.auc' g
 
 
 def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("query", help="ask the results cache in SQL", description=DESCRIPTION)
+    parser = subparsers.add_parser("query", help="query the results cache in SQL", description=DESCRIPTION)
     common(parser)
     formats(parser)
     parser.add_argument("sql", metavar="SELECT", nargs="?", help="one SELECT, in quotes")

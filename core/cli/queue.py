@@ -22,7 +22,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--parallel", metavar="N|auto", help="runs at a time, from now on")
     parser.add_argument("--memory", metavar="GB|auto", help="memory that all runs together may take, from now on (auto: what the machine has free)")
     parser.add_argument("--priority", nargs=2, metavar=("RUN", "high|normal|low"), help="start a queued run before or after the others")
-    parser.add_argument("--pause", action="store_true", help="start nothing more; what runs goes on")
+    parser.add_argument("--pause", action="store_true", help="start no further run; runs under way are finished")
     parser.add_argument("--resume", action="store_true", help="go on with what waits")
     parser.add_argument("--start", action="store_true", help="start what is queued, after a restart of the machine for example")
     parser.set_defaults(run=run)

@@ -35,10 +35,12 @@ def add_parser(subparsers: Any) -> None:
         "--suppress",
         type=int,
         metavar="N",
-        help="hide counts below N and what would reveal them (default 11, as files leave the hospital; 0 shows all)",
+        help="hide counts below N and what would reveal them (default 11, because files may leave the hospital; 0 shows all)",
     )
     parser.add_argument("--earlier", metavar="FILE.json", help="with --audit: an audit of the same model at another date; the report says what has changed")
-    parser.add_argument("--answers", metavar="FILE.json", help="answers to what only people can say, by key: they close items of reporting guidelines")
+    parser.add_argument(
+        "--answers", metavar="FILE.json", help="answers to the questions that only people can answer, by key: they close items of reporting guidelines"
+    )
     parser.add_argument("--out", metavar="FOLDER", default=".", help="where to write (default: here)")
     parser.set_defaults(run=run)
 

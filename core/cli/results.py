@@ -21,7 +21,7 @@ def add_parser(subparsers: Any) -> None:
     formats(parser)
     parser.add_argument("table", nargs="?", choices=TABLES, default="summary", help="default: summary")
     parser.add_argument("--cohort", metavar="ID_OR_NAME", help="only runs on this cohort")
-    parser.add_argument("--run", metavar="ID", dest="run_ids", nargs="+", action="extend", help="only these runs (default: all that are done)")
+    parser.add_argument("--run", metavar="ID", dest="run_ids", nargs="+", action="extend", help="only these runs (default: all finished runs)")
     parser.add_argument("--attribute", metavar="NAME", help="groups of this attribute (default: the one each run was trained with)")
     parser.add_argument("--name", metavar="NAME", nargs="+", action="extend", help="telemetry: only these series; a name that ends in a dot is a prefix")
     parser.add_argument("--reference", metavar="METHOD", help="methods: add each method's paired difference to this one, on the same patients and seeds")

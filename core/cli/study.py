@@ -66,7 +66,7 @@ def _add_comparison(studies: argparse._SubParsersAction[argparse.ArgumentParser]
         parser.add_argument("--methods", nargs="+", metavar="NAME", help="default: all; see multifair methods")
         parser.add_argument("--budget", type=int, default=3, metavar="N", help="trainings per method for its tuning, the same for all (default 3)")
         parser.add_argument("--out", metavar="DIR", help="folder for the tables (default: sample_data/results in this directory)")
-        parser.add_argument("--fresh", action="store_true", help="train again what is known already")
+        parser.add_argument("--fresh", action="store_true", help="train again what was trained before")
     planted.add_argument("--scenario", default="default", metavar="NAME", help="see multifair simulate (default: default)")
     planted.add_argument(
         "--draw",

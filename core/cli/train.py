@@ -63,7 +63,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--fresh", action="store_true", help="train again, from the start, what is done or has begun")
     parser.add_argument("--priority", choices=("high", "normal", "low"), default="normal", help="start before or after other runs that wait (default: normal)")
-    parser.add_argument("--detach", action="store_true", help="return at once and leave the runs to themselves")
+    parser.add_argument("--detach", action="store_true", help="return at once; the runs go on in the background")
     parser.set_defaults(run=run)
 
 

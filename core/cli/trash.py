@@ -17,7 +17,7 @@ def add_parser(subparsers: Any) -> None:
         description="List what was deleted and can be restored. Entries are removed for good seven days after they were deleted.",
     )
     common(parser)
-    parser.add_argument("--restore", metavar="ID", help="put back an entry of the trash, or the latest of the cohort, run, audit or upload of this id")
+    parser.add_argument("--restore", metavar="ID", help="restore an entry of the trash, or the latest of the cohort, run, audit or upload of this id")
     parser.add_argument("--empty", action="store_true", help="remove everything in the trash for good")
     parser.set_defaults(run=run)
 

@@ -220,7 +220,7 @@ class Assignment:
             reason = facts.in_words if facts.numbers is not None else f"it has {n} categories"
             leak = column_leak(facts.column, y, groups, numbers=facts.numbers)
             if leak is not None:
-                reason += f"; it may give the label away: {leak.reason}"
+                reason += f"; it may reveal the label: {leak.reason}"
             self.take(facts.name, "tabular", reason)
 
     def text_modalities(self) -> list[Modality]:

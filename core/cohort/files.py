@@ -167,7 +167,7 @@ def _burnt_in(item: FileModality, text: Mapping[int, str]) -> list[Finding]:
         rows = [row for row, value in text.items() if value == said]
         if rows:
             remedy = (
-                "Look at them: burnt-in names and dates identify people, and a model can read the hospital off them. Cover the text before sharing or training."
+                "Look at them: burnt-in names and dates identify people, and a model can recognise the hospital. Cover the text before sharing or training."
             )
             found.append(
                 Finding("burnt-in-text", severity, f"modality {item.name!r}: {counted(len(rows), 'DICOM file')} {words}", len(rows), remedy, (item.column,))

@@ -71,7 +71,7 @@ def guess_roles(table: pd.DataFrame, files: ImageSource | None = None, **said: U
     if guess.question is not None:
         raise UserError(guess.question)
     if not guess.roles.modalities:
-        raise UserError("no modality can be made out: name at least one with --image, --volume, --text or --tabular")
+        raise UserError("no modality was recognised: name at least one with --image, --volume, --text or --tabular")
     return guess
 
 

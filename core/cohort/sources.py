@@ -156,7 +156,7 @@ class ImageSource(ABC):
             return Resolved(name)
         parts = loose_parts(reference)
         if parts is None:
-            return Resolved(None, "path leaves the folder, is hidden, or is no file name", unsafe=True)
+            return Resolved(None, "path leaves the folder, is hidden, or is not a file name", unsafe=True)
         lowered = [p.lower() for p in parts]
         keys = [(self._ends, "/".join(lowered))] if name is not None else []
         keys += [(self._whole, "/".join(lowered[i:])) for i in range(len(lowered))]

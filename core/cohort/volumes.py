@@ -73,7 +73,7 @@ def _plane(data: bytes, key: str | None) -> NDArray[np.uint8]:
     elif values.ndim == 3 and values.shape[-1] == 3:
         values = values.transpose(2, 0, 1)
     if values.ndim != 3 or values.shape[0] not in (1, 3) or 0 in values.shape:
-        raise Unreadable(f"an array of shape {values.shape} is no picture")
+        raise Unreadable(f"an array of shape {values.shape} is not a picture")
     try:
         return np.ascontiguousarray(to_bytes(values))
     except ValueError as error:
@@ -104,7 +104,7 @@ def join_slices(files: Sequence[bytes]) -> bytes:
     try:
         values = [shown_values(read_record(files[i])) for i in in_order(files)] if series else [frames(data)[0] for data in files]
         if len({v.shape for v in values}) != 1 or values[0].ndim != 2:
-            raise Unreadable("its slices differ in size, or are no single grey pictures")
+            raise Unreadable("its slices differ in size, or are not single grey pictures")
         if len(values) * values[0].size > MAX_VALUES:
             raise Unreadable("more pixels than is allowed")
         buffer = io.BytesIO()

@@ -43,7 +43,7 @@ QUESTIONS = (
     Question("involvement", "How were patients and the public involved?", "Or that they were not."),
     Question("ethics", "Which body approved the work?", "Name, number, consent or waiver."),
     Question("funding", "Who paid, and who has an interest?", "Funders and their part; conflicts of interest."),
-    Question("availability", "Where are protocol, data and code?", "Or why they cannot be had."),
+    Question("availability", "Where are protocol, data and code?", "Or why they are not available."),
     Question("developer", "Who made the model?", "Organisation, version, licence."),
     Question("contact", "Who answers questions about it?", "Name or office, address."),
 )
@@ -62,7 +62,7 @@ def checked(value: Any, source: str) -> dict[str, str]:
         raise UserError(f"{source}: answers are one JSON object of key and text; the keys are {', '.join(KEYS)}")
     for key, text in value.items():
         if key not in KEYS:
-            raise UserError(f"{source}: '{key}' is no question; the keys are {', '.join(KEYS)}")
+            raise UserError(f"{source}: '{key}' is not one of the questions; the keys are {', '.join(KEYS)}")
         if not isinstance(text, str):
             raise UserError(f"{source}: the answer to '{key}' is {type(text).__name__}; write a text in quotation marks")
         if len(text) > LONGEST:

@@ -78,7 +78,12 @@ def cells_table(document: Mapping[str, Any]) -> pd.DataFrame:
 def cells_text(cells: pd.DataFrame, head: str = "model") -> pd.DataFrame:
     """2 x 2 tables as they are read, a row per group; `head`: what the first column is called where there are several models."""
     where = ["everybody" if a == OVERALL else f"{a} = {g}" for a, g in zip(cells["attribute"], cells["group"], strict=True)]
-    heads = {"tp": "found (true positive)", "fn": "missed (false negative)", "fp": "false alarm (false positive)", "tn": "rightly left (true negative)"}
+    heads = {
+        "tp": "found (true positive)",
+        "fn": "missed (false negative)",
+        "fp": "false alarm (false positive)",
+        "tn": "correctly not flagged (true negative)",
+    }
     shown = pd.DataFrame({"where": where, **{title: [count(int(n)) for n in cells[name]] for name, title in heads.items()}})
     if cells["model"].nunique() > 1:
         shown.insert(0, head, list(cells["model"]))

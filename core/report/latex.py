@@ -37,7 +37,7 @@ def render_latex(report: Report) -> str:
     """
     tables = [table for table in report.tables() if table.paper]
     if not tables:
-        raise UserError("this report has no table for a paper: its runs are compared by no attribute")
+        raise UserError("this report has no table for a paper: its runs are not compared by an attribute")
     bodies = [latex(t.display, f"{t.title}. {t.caption}".strip(), t.bold, f"tab:{number}") for number, t in enumerate(tables, start=1)]
     whole = escaped(report.title) + "".join(bodies)
     foreign = sorted({letter for letter in whole if ord(letter) > LAST_LATIN})

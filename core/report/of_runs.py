@@ -151,7 +151,7 @@ def _runs(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
     frame = frame[frame["run_id"].isin(wanted)]
     gone = [run for run in wanted if run not in set(frame["run_id"])]
     if gone:
-        raise UserError(f"no run is named {gone[0]!r}; `multifair runs` lists those there are")
+        raise UserError(f"no run is named {gone[0]!r}; `multifair runs` lists them")
     unfinished = frame[frame["status"] != "done"]
     if len(unfinished):
         raise UserError(f"{unfinished['run_id'].iloc[0]} is {unfinished['status'].iloc[0]}: only finished runs can be reported")

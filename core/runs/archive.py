@@ -55,7 +55,7 @@ def export(workspace: Workspace, file: Path, run_ids: Iterable[str] = (), cohort
 
 
 def import_archive(workspace: Workspace, file: Path) -> Archived:
-    """Add what the archive holds and the workspace lacks; nothing that is there is changed.
+    """Add what the archive holds and the workspace lacks; nothing that exists already is changed.
 
     Every file is checked as a stranger's: names, sizes, that a run or cohort is what its
     folder says. Raises UserError for a file that is no archive or does not fit on the disk.
@@ -138,7 +138,7 @@ def _unpack(file: Path, aside: Path) -> None:
     except FileExistsError:
         raise UserError(f"{file}: holds a file twice; it was not made by multifair export") from None
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        raise UserError(f"{file}: no readable archive of multifair export ({error})") from None
+        raise UserError(f"{file}: not a readable archive of multifair export ({error})") from None
 
 
 def _safe(name: str, file: Path) -> PurePosixPath:
@@ -165,7 +165,7 @@ def _unfit(kind: str, folder: Path, workspace: Workspace) -> str | None:
             run.read_spec()
             status = run.read_status() if run.status_file.is_file() else None
             if status is None or status["status"] not in SETTLED:
-                return "is no run that has ended"
+                return "is not a run that has ended"
             if status["status"] == "done" and not run.has_predictions():
                 return "is done but has no readable predictions"
     except UserError as error:

@@ -200,7 +200,7 @@ def cancel(workspace: Workspace, run_id: str) -> str:
 
 
 def pause(workspace: Workspace) -> None:
-    """Start nothing more; what runs goes on to its end."""
+    """Start no further runs; runs under way are finished."""
     change_settings(workspace, paused=True)
 
 

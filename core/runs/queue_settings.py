@@ -45,7 +45,7 @@ def settings_problem(workspace: Workspace) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        return f"the queue's settings are damaged and the defaults hold: {SETTINGS} {error}; multifair queue --parallel auto writes them anew"
+        return f"the queue's settings are damaged, so the defaults are used: {SETTINGS} {error}; multifair queue --parallel auto writes them anew"
     return None
 
 

@@ -23,7 +23,7 @@ def of_death(log: Path, returncode: int | None, oom_before: int | None) -> str:
     elif returncode:
         text = f"ended with exit code {returncode}"
     else:
-        text = "the process ended without a word (killed, or the machine went down)"
+        text = "the process ended without a message (killed, or the machine stopped)"
     return text + _memory_hint(lines, returncode, oom_before) + told
 
 

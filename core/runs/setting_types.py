@@ -40,7 +40,7 @@ def parse_settings(lines: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 
 def _refuse(where: str, word: str) -> Any:
-    raise UserError(f"{where}: {word} is no value for a setting; give a number")
+    raise UserError(f"{where}: {word} is not a value for a setting; give a number")
 
 
 def check_kinds(method: str, settings: Mapping[str, Any]) -> None:

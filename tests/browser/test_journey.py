@@ -1,4 +1,4 @@
-"""The main job in a real browser: bring a cohort, train two methods, read three pages, take the report away."""
+"""The main job in a real browser: bring a cohort of two images, notes and values, train two methods, read three pages, take the report away."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ PATIENTS = 220
 EPOCHS = 2
 TRAINING_MS = 240_000
 MARKS = "[data-testid=stVegaLiteChart] svg [class*=marks] path"
+CHART_WORDS = "[data-testid=stVegaLiteChart] svg"
 
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small planted cohort, its images in a zip beside the table."""
+    """A small planted cohort with two image columns, a column of notes and values; its images in a zip beside the table."""
     folder = tmp_path_factory.mktemp("planted") / "cohort"
     simulate(folder, patients=PATIENTS, seed=3)
     images = folder.parent / "images"
@@ -65,6 +66,8 @@ def _save_cohort(page: Any, planted: Path) -> None:
     page.get_by_role("button", name="Save cohort").click()
     expect(page.get_by_text(re.compile(f"{PATIENTS} samples of {PATIENTS} patients")).first).to_be_visible(timeout=60_000)
     expect(page.locator(MARKS)).not_to_have_count(0, timeout=30_000)
+    for modality in ("fundus (image)", "oct (image)", "note (text)", "(tabular)"):
+        expect(page.get_by_text(modality).first).to_be_visible(timeout=30_000)
 
 
 def test_from_a_table_and_images_to_a_report(browser: Any, planted: Path, served: tuple[str, Path], tmp_path: Path) -> None:
@@ -79,7 +82,6 @@ def test_from_a_table_and_images_to_a_report(browser: Any, planted: Path, served
     expect(page.get_by_role("button", name="Open the sample cohort")).to_be_visible()
 
     _save_cohort(page, planted)
-
     go(page, "Train")
     page.get_by_text("Unimodal", exact=True).first.click()
     settle(page)
@@ -105,6 +107,8 @@ def test_from_a_table_and_images_to_a_report(browser: Any, planted: Path, served
         go(page, name)
         expect(page.locator(MARKS)).not_to_have_count(0, timeout=60_000)
         assert page.locator(MARKS).count() > 10, f"{name} drew hardly anything"
+        if name == "Modalities":
+            expect(page.locator(CHART_WORDS).get_by_text("note", exact=True).first).to_be_visible(timeout=30_000)
 
     go(page, "Reports")
     page.get_by_role("button", name="Write the report").click()

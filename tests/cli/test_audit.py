@@ -233,7 +233,7 @@ def test_bands_primary_and_reference_on_the_command_line(tmp_path: Path, capsys:
     ("choice", "message"),
     [
         (["--bins", "18,40"], "name the column"),
-        (["--bins", "age=18,old"], "no list of numbers"),
+        (["--bins", "age=18,old"], "not a list of numbers"),
         (["--bins", "age=40,18"], "increasing"),
         (["--bins", "sex=18"], "only numbers can be banded"),
         (["--reference", "M"], "say of which attribute"),

@@ -26,7 +26,7 @@ def test_the_sample_is_understood_without_a_word():
     assert {"clinical_record_missing", "lesion_id", "license", "fold"} <= set(roles.dropped)
     assert not {"sex", "age_band"} & set(roles.feature_columns)
     # Nothing is taken away unasked: what gives the label away is said with the column, and by the checks as an error.
-    assert "may give the label away" in guess.reasons["biopsed"]
+    assert "may reveal the label" in guess.reasons["biopsed"]
     assert set(guess.reasons) == set(guess.parts) == set(read_table(sample_folder() / "cohort.csv").columns)
 
 

@@ -87,7 +87,7 @@ def test_the_queue_is_paused_and_goes_on_and_all_failed_runs_are_tried_again(mon
     app = calm(open_page(monkeypatch, workspace.root, "train"))
     button(app, "Pause").click()
     calm(app.run())
-    assert queue_settings(workspace).paused and "Paused: nothing more is started" in words(app)
+    assert queue_settings(workspace).paused and "Paused: no further run is started" in words(app)
     button(app, "Go on").click()
     calm(app.run())
     assert not queue_settings(workspace).paused

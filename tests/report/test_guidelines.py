@@ -62,7 +62,7 @@ def test_without_evidence_everything_is_open() -> None:
 
 @pytest.mark.parametrize(
     ("value", "message"),
-    [([], "one JSON object"), ({"x": "y"}, "'x' is no question"), ({"funding": 3}, "is int"), ({"funding": "a" * (LONGEST + 1)}, "letters")],
+    [([], "one JSON object"), ({"x": "y"}, "'x' is not one of the questions"), ({"funding": 3}, "is int"), ({"funding": "a" * (LONGEST + 1)}, "letters")],
 )
 def test_answers_that_are_none_are_refused(value: Any, message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):

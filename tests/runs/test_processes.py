@@ -70,7 +70,7 @@ def test_reasons_name_the_signal_and_the_last_lines(tmp_path: Path) -> None:
     reason = reasons.of_death(log, -signal.SIGKILL, None)
     assert "signal 9 (SIGKILL)" in reason and "two | three | four" in reason and "one" not in reason
     assert "exit code 3" in reasons.of_death(log, 3, None)
-    assert "without a word" in reasons.of_death(log, None, None)
+    assert "without a message" in reasons.of_death(log, None, None)
     assert "log is empty" in reasons.of_death(tmp_path / "none.txt", None, None)
 
 

@@ -85,7 +85,7 @@ def test_a_run_whose_process_died_is_failed_and_can_be_asked_for_again(tiny: Tin
     folder.journal.write_text('{"event": "start", "time": 1}\n{"event": "ep', encoding="utf-8")
     assert settle_dead_runs(tiny.workspace) == [spec.run_id]
     status = folder.read_status()
-    assert status["status"] == "failed" and "without a word" in status["reason"] and "epoch 1" in status["reason"]
+    assert status["status"] == "failed" and "without a message" in status["reason"] and "epoch 1" in status["reason"]
     assert settle_dead_runs(tiny.workspace) == []
     assert read_part(folder.journal).skipped == 1
     assert '"status": "failed"' in folder.journal.read_text(encoding="utf-8").splitlines()[-1]

@@ -140,7 +140,7 @@ def _crossfit(values: pd.Series, y: NDArray[np.float64], groups: NDArray[np.obje
 
 class LabelLeakage(Check):
     code = "label-leakage"
-    title = "A column gives the label away"
+    title = "A column reveals the label"
     severity = "warning"
     remedy = "Leave it out if it records what was done or known after the diagnosis; nothing is taken away unless you say so."
 

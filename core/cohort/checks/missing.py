@@ -43,9 +43,7 @@ class InformativeMissingness(Check):
     code = "informative-missingness"
     title = "Missing values predict the label"
     severity = "warning"
-    remedy = (
-        "Features are filled from training donors and carry no missing flag. Read results on the complete rows only, and ask why these values were not taken."
-    )
+    remedy = "Features are filled from training donors and carry no missing flag. Read results on complete rows only, and ask why values were not measured."
 
     def find(self, data: CheckInput) -> list[Finding]:
         roles = data.roles
@@ -74,7 +72,7 @@ class ModalityMissingness(Check):
     code = "modality-missingness"
     title = "A missing modality predicts the label"
     severity = "warning"
-    remedy = "The network sees that a modality is absent and can read the label off it. Compare results on rows that have all modalities."
+    remedy = "The network sees that a modality is absent and can infer the label from it. Compare results on rows that have all modalities."
 
     def applies(self, data: CheckInput) -> str | None:
         return None if self._gaps(data) else "every row has every modality"
