@@ -146,7 +146,7 @@ def test_a_bad_setting_is_one_message(monkeypatch: pytest.MonkeyPatch, workspace
     app.text_area(key="settings").set_value("lr 0.1")
     calm(app.run())
     assert [e.value.replace("\\", "") for e in app.error] == ["settings, line 1: write key = value, for example lr = 0.0005"]
-    for text, message in (("lr = NaN", "settings, line 1: NaN is no value"), ("epochs = 2\n\nlr = 1\nlr = 2", "settings, line 4: lr is given twice")):
+    for text, message in (("lr = NaN", "settings, line 1: NaN is not a value"), ("epochs = 2\n\nlr = 1\nlr = 2", "settings, line 4: lr is given twice")):
         app.text_area(key="settings").set_value(text)
         calm(app.run())
         assert message in app.error[0].value.replace("\\", "")
