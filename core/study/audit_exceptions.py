@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.metrics.catalogue import RATE_METRICS
+from core.metrics.catalogue import CATALOGUE, RATE_METRICS
 from core.study.audit_cohorts import CohortSettings
 from core.study.audit_truths import truths
 
@@ -23,7 +23,7 @@ EDGE = "AUC near 1 with few positives: limits of score type at the edge"
 CLUSTERS = f"fewer than {FEW_PATIENTS} patients in a group: the variance of few patients is taken with caution"
 CLASS_CLUSTERS = f"fewer than {FEW_PATIENTS} patients of a class in a group: the variance of few patients is taken with caution"
 JOINED = (
-    "two models on the same patients, fewer than 30 of a class in a group once their unequal rows and weights are allowed for: "
+    "two models on the same patients, who count unequally (weights, unequal rows): their correlation is taken with caution, so that "
     "the joined limits of both are wider than their difference needs"
 )
 ONE_SIDED = "a calibrated model's error has no lower side: its interval starts at 0"
@@ -31,16 +31,16 @@ REASONS = (DISCRETE, EDGE, CLUSTERS, CLASS_CLUSTERS, JOINED, ONE_SIDED)
 
 
 def stated_exception(cohort: CohortSettings, threshold: float, metric: str, paired: bool = False) -> str | None:
-    """Why this metric may be on the careful side in this setting, None where it may not; `paired`: its difference between two models."""
-    return _of_one_model(cohort, threshold, metric) or (JOINED if paired and _few_joined(cohort, metric) else None)
+    """Why this metric may be on the careful side in this setting, None where it may not; `paired`: its difference between two models.
 
-
-def _few_joined(cohort: CohortSettings, metric: str) -> bool:
-    """Whether a group has few patients of a class for two models' limits of score type: Kish's effective number of them, where they count unequally."""
-    if metric not in ("auc", *RATE_METRICS) or (cohort.rows == 1 and not cohort.weighted):
-        return False
-    p = cohort.of_groups(cohort.prevalence)
-    return float((np.asarray(cohort.sizes) * np.minimum(p, 1 - p) / cohort.unequal_share()).min()) < FEW_OF_CLASS
+    A summary over groups may be as careful as the group metrics it is made of.
+    """
+    for part in (metric, *(CATALOGUE[metric].of if metric in CATALOGUE else ())):
+        why = _of_one_model(cohort, threshold, part)
+        if why is not None:
+            return why
+    unequal = cohort.weighted or bool((cohort.unequal_share() > 1).any())
+    return JOINED if paired and unequal and metric in ("auc", *RATE_METRICS) else None
 
 
 def _of_one_model(cohort: CohortSettings, threshold: float, metric: str) -> str | None:

@@ -57,7 +57,9 @@ def test_nan_never_reaches_the_journal(folder: RunFolder) -> None:
 
 def test_predictions_appear_as_a_whole(folder: RunFolder) -> None:
     frame = pd.DataFrame({"sample_id": ["a"], "score": [0.5]})
-    JournalSink(folder).predictions(frame)
+    sink = JournalSink(folder)
+    sink.predictions(frame)
+    sink.close()
     pd.testing.assert_frame_equal(pd.read_parquet(folder.predictions), frame)
     assert not [p for p in folder.path.iterdir() if p.name.startswith(".predictions")]
 

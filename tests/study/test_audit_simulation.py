@@ -123,6 +123,8 @@ def test_a_broken_promise_is_seen_and_an_exception_is_stated() -> None:
     unequal = CohortSettings((120, 90), 0.36, 0.84, rows=(1, 3), weighted=True)
     assert stated_exception(unequal, 0.35, "auc") is None and stated_exception(unequal, 0.35, "auc", paired=True) == JOINED
     assert stated_exception(CohortSettings((120, 90), 0.36, 0.84), 0.35, "auc", paired=True) is None
+    few = CohortSettings((80, 50), 0.36, 0.83, rows=2)
+    assert stated_exception(few, 0.35, "es_auc") == stated_exception(few, 0.35, "auc") is not None
 
 
 def test_unequal_patients_count_as_fewer() -> None:

@@ -92,6 +92,7 @@ class PlantedCohort:
     """The first modality serves group 0 alone, the second both."""
 
     modality_names = ("a", "b")
+    sampling_weights = None
 
     def __init__(self, n: int = 4000) -> None:
         rng = np.random.default_rng(0)

@@ -19,6 +19,7 @@ class FakeCohort:
 
     cohort_id = "planted"
     modality_names = ("a", "b")
+    sampling_weights = None
 
     def __init__(self, n: int = 600) -> None:
         rng = np.random.default_rng(0)

@@ -70,6 +70,7 @@ def test_what_nothing_trains_is_not_kept_twice() -> None:
         training._load_weights(kept)
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol:UserWarning")  # torch, of a damaged byte
 def test_no_damage_to_a_checkpoint_is_more_than_a_line(tmp_path: Path) -> None:
     path, spec = tmp_path / "checkpoint.pt", make_spec("erm")
     checkpoints.save(path, spec, {"epoch": 1, "weights": {"a": torch.arange(20.0)}})
