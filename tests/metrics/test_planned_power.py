@@ -99,3 +99,10 @@ def test_a_group_ranked_without_fault_is_not_known_exactly() -> None:
     plan = PlannedGroups.of(group_auc_estimates(y, score, group, 2), np.array([0, 1]))
     assert plan.value[1] == 1 and abs(plan.common() - plan.value[0]) < 0.02
     assert equivalence_power(plan, [[1.0, 1.0]], 0.05)[0] < 0.05
+
+
+@pytest.mark.parametrize(("centre", "gap", "way"), [(0.3, 0.1, 1.0), (0.7, 0.1, -1.0), (0.97, 0.1, -1.0), (0.03, 0.1, 1.0), (0.6, 0.8, -1.0), (0.4, 0.8, 1.0)])
+def test_a_group_is_planned_to_be_off_the_way_in_which_it_varies_more(centre: float, gap: float, way: float) -> None:
+    """Rates vary most at one half; beyond 0 and 1 there is nothing to be off to."""
+    groups = PlannedGroups(np.array([centre]), np.array([1e9]), (GRID * (1 - GRID))[None])
+    assert groups.unfavourable(0, centre, gap) == way

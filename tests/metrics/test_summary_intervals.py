@@ -76,6 +76,7 @@ def test_corrected_p_and_critical_level_are_two_sides_of_one_test() -> None:
         assert null.adjusted(at * (1 - 1e-9)) <= alpha + 1e-12 and null.adjusted(min(at * 1.01, 1.0)) > alpha * 0.99
     assert null.adjusted(1e-12) == pytest.approx(15e-12) and null.adjusted(1.0) == 1.0
     assert MinPNull(np.zeros(0), 1).adjusted(0.03) == 0.03
+    assert np.isnan(MinPNull(np.linspace(0, 1, 9), 3).adjusted(float("nan")))
 
 
 def test_draws_are_the_same_in_every_call_and_have_their_correlation() -> None:
