@@ -22,8 +22,8 @@ from core.charts.many_groups import MOST_COLOURS, ranking
 from core.charts.text import count, decimal, plural
 from core.metrics.catalogue import short
 from core.report import contents
-from core.report.audit_comparisons import comparison_headline, comparison_text, is_first, seeds_text
-from core.report.audit_headline import Headline, headline
+from core.report.audit_comparisons import comparison_text, is_first, seeds_text
+from core.report.audit_headline import Headline, comparison_headline, headline
 from core.report.audit_tables import (
     MAIN_METRICS,
     METRICS,

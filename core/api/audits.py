@@ -135,7 +135,7 @@ class ModelComparison(AuditResult):
 
     @property
     def headline(self) -> str:
-        from core.report.audit_comparisons import comparison_headline
+        from core.report.audit_headline import comparison_headline
 
         return comparison_headline(self.table("comparisons"))
 

@@ -7,13 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from core.charts.text import count, decimal, interval, listing, missing, p_value
+from core.charts.text import count, decimal, interval, missing, p_value
 from core.metrics.catalogue import short
 from core.report import contents
+from core.report.audit_headline import comparison_headline
 from core.report.audit_tables import OVERALL, comparisons_table, seeds_table
 from core.report.document import Section, TableBlock
-
-ALPHA = 0.05
 
 
 def comparison_section(document: Mapping[str, Any]) -> Section | None:
@@ -34,54 +33,6 @@ def comparison_section(document: Mapping[str, Any]) -> Section | None:
 def is_first(rows: pd.DataFrame) -> pd.Series:
     """What is read first: everybody, and the summaries of each attribute; not single groups."""
     return rows["group"] == OVERALL
-
-
-def comparison_headline(rows: pd.DataFrame) -> str:
-    """What each model changes against the first: the gap between groups first, then what that costs in AUC."""
-    sentences = []
-    for (a, b), part in rows.groupby(["model_a", "model_b"], sort=False):
-        gaps = part[(part["attribute"] != OVERALL) & (part["group"] == OVERALL) & (part["metric"] == "max_gap")]
-        shown = gaps[gaps["p_adjusted"] < ALPHA]
-        said = [_changed_gap(row, str(b)) for row in shown.to_dict("records")]
-        if not said and len(gaps):
-            by = listing([str(name) for name in gaps["attribute"]])
-            said = [f"is not shown to change the gap in AUC by {by}"]
-        sentences.append(f"{a} {'; it '.join([*said, _auc_against(part, str(b))])}.")
-    return " ".join(sentences)
-
-
-def changed_gaps(rows: pd.DataFrame) -> list[str]:
-    """A sentence for each further model that is shown to change the gap in AUC by an attribute, with what that costs; none where nothing is shown."""
-    if rows.empty:
-        return []
-    shown = rows[(rows["attribute"] != OVERALL) & (rows["group"] == OVERALL) & (rows["metric"] == "max_gap") & (rows["p_adjusted"] < ALPHA)]
-    pairs = set(zip(shown["model_a"], shown["model_b"], strict=True))
-    return [comparison_headline(part) for (a, b), part in rows.groupby(["model_a", "model_b"], sort=False) if (a, b) in pairs]
-
-
-def _changed_gap(row: Mapping[Any, Any], against: str) -> str:
-    verb = "narrows" if row["difference"] < 0 else "widens"
-    change = interval(row["difference"], row["low"], row["high"], signed=True)
-    return (
-        f"{verb} the gap in AUC by {row['attribute']} from {decimal(row['value_b'])} under {against} to {decimal(row['value_a'])} ({change}, "
-        f"corrected {p_value(row['p_adjusted'])})"
-    )
-
-
-def _auc_against(part: pd.DataFrame, against: str) -> str:
-    whole = part[(part["attribute"] == OVERALL) & (part["metric"] == "auc")]
-    if not len(whole) or missing(whole["difference"].iloc[0]):
-        return f"cannot be compared with {against} in AUC"
-    one = whole.iloc[0]
-    shown = not missing(one["p_adjusted"]) and one["p_adjusted"] < ALPHA
-    change = f"{interval(one['difference'], one['low'], one['high'], signed=True)}" + (
-        f", corrected {p_value(one['p_adjusted'])}" if not missing(one["p_adjusted"]) else ""
-    )
-    return (
-        f"has {'a higher' if one['difference'] > 0 else 'a lower'} AUC than {against} ({change})"
-        if shown
-        else f"is not shown to differ from {against} in AUC ({change})"
-    )
 
 
 def comparison_text(rows: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from core.charts.text import interval, missing
 from core.metrics.catalogue import lower_is_better, short
-from core.report.audit_comparisons import ALPHA
+from core.report.audit_headline import ALPHA
 from core.report.audit_tables import OVERALL, comparisons_table, models
 from core.report.document import TableBlock
 from core.report.method_table import NOTHING, mean_sd

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -16,10 +18,10 @@ PLAIN = AuditOptions(bootstrap=0)
 
 
 @pytest.fixture
-def store(fake: FakeWorkspace) -> Store:
-    store = Store.open(fake.workspace)
-    store.refresh()
-    return store
+def store(fake: FakeWorkspace) -> Iterator[Store]:
+    with Store.open(fake.workspace) as opened:
+        opened.refresh()
+        yield opened
 
 
 @pytest.fixture
