@@ -225,7 +225,7 @@ def downloads(page: Any, block: str, folder: Path) -> list[dict[str, str]]:
     page.locator("[data-testid=stPopoverBody]").wait_for(state="detached", timeout=PATIENCE)
     assert saved["PNG"].read_bytes().startswith(b"\x89PNG")
     assert saved["SVG"].read_text(encoding="utf-8").startswith("<svg")
-    return list(csv.DictReader(saved["CSV"].open(encoding="utf-8")))
+    return list(csv.DictReader(saved["CSV"].read_text(encoding="utf-8").splitlines()))
 
 
 def download(page: Any, name: str, folder: Path, within: Any = None) -> Path:
