@@ -201,13 +201,15 @@ def _mapping(chosen: dict[str, Any]) -> Mapping:
 
 
 def _options() -> AuditOptions:
+    """The choices of the form; as it opens they are the command's, so that both give the same numbers."""
+    usual = AuditOptions()
     left, middle, right = st.columns(3, gap="large")
     with left:
         tolerance = st.number_input(
             "Tolerance",
             0.005,
             0.5,
-            0.05,
+            usual.tolerance,
             0.005,
             format="%.3f",
             key="audit-tolerance",
@@ -225,10 +227,19 @@ def _options() -> AuditOptions:
         each = kind is not None and st.checkbox("A threshold for each group", key="audit-each")
     with right:
         depth = st.number_input(
-            "Intersections up to", 1, 3, 2, key="audit-depth", help="1: single attributes. 2: pairs, such as sex and race together. 3: triples."
+            "Intersections up to",
+            1,
+            3,
+            usual.intersections,
+            key="audit-depth",
+            help="1: single attributes. 2: pairs, such as sex and race together. 3: triples.",
         )
         draws = st.select_slider(
-            "Bootstrap replicates", [0, 200, 500, 1000, 2000], 500, key="audit-draws", format_func=lambda n: "none" if n == 0 else plural(n, "replicate")
+            "Bootstrap replicates",
+            [0, 200, 500, 1000, 2000],
+            usual.bootstrap,
+            key="audit-draws",
+            format_func=lambda n: "none" if n == 0 else plural(n, "replicate"),
         )
         gap = st.number_input(
             "Plan for a gap of",

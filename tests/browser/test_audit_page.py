@@ -179,8 +179,9 @@ def _choose_options(page: Any) -> None:
     settle(page, PATIENCE)
     flip(page, "audit-each")
     draws = widget(page, "audit-draws").get_by_role("slider").first
-    draws.press("ArrowLeft")
-    settle(page, PATIENCE)
+    for _ in range(2):  # from 1,000 to 200
+        draws.press("ArrowLeft")
+        settle(page, PATIENCE)
 
 
 def _add_score(page: Any) -> None:

@@ -57,6 +57,9 @@ def test_an_upload_becomes_an_audit_that_says_what_core_says(monkeypatch: pytest
     app = open_page(monkeypatch, workspace.root, "audit")
     upload(app, "predictions.csv", file.read_bytes())
     assert [m.value for m in app.multiselect] == [["score"], ["race", "sex"]]
+    usual = AuditOptions()
+    assert (app.select_slider(key="audit-draws").value, app.number_input(key="audit-depth").value) == (usual.bootstrap, usual.intersections)
+    assert (app.number_input(key="audit-tolerance").value, app.selectbox(key="audit-missing").value) == (usual.tolerance, usual.missing)
     quick(app)
     start(app)
 
