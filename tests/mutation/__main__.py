@@ -47,9 +47,10 @@ ENOUGH = 12.0
 PATIENCE, AT_LEAST = 10.0, 120.0
 WANTED = 0.9
 KILLED, SURVIVED, UNCOVERED = "killed", "survived", "no test"
-# What pytest answers to arguments that it cannot use, and where there is no test.
-UNUSABLE = ("4", "5")
-QUIET = ["-q", "--no-header", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=line", "--disable-warnings"]
+# What pytest answers to an error of its own, to arguments that it cannot use, and where there is no test.
+UNUSABLE = ("3", "4", "5")
+# Warnings are let be: that a module is imported already, as it is in a forked child, would be an error of every run.
+QUIET = ["-o", "filterwarnings=ignore", "-q", "--no-header", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=line", "--disable-warnings"]
 
 
 @dataclass(frozen=True)
