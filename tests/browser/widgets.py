@@ -46,10 +46,18 @@ def choose(page: Any, key: str, option: str) -> None:
 
 
 def add(page: Any, key: str, option: str) -> None:
-    """One more option of a multiselect; a long list draws only what is in sight, so the name is typed."""
+    """One more option of a multiselect; a long list draws only what is in sight, so the name is typed.
+
+    A rerun may drop a choice just made: it is made again.
+    """
     box = widget(page, key).get_by_role("combobox")
-    _option(page, box, option, typed=True)
-    box.press("Escape")
+    chosen = widget(page, key).get_by_role("button", name=f"Remove {option}", exact=True)
+    for _ in range(TRIES):
+        _option(page, box, option, typed=True)
+        box.press("Escape")
+        settle(page, PATIENCE)
+        if chosen.count():
+            break
     page.locator("h1").click()
     page.get_by_role("listbox").wait_for(state="detached", timeout=PATIENCE)
     settle(page, PATIENCE)
