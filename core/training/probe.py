@@ -6,6 +6,8 @@ steps, in evaluation mode, and leaves gradients and random numbers as they were.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -82,13 +84,13 @@ class ConflictProbe:
             cosines = []
             for m, block in enumerate(blocks):
                 own = own_losses[self.with_modality[m], m]
-                gradient = _gradients(own.mean(), [block])[0] if len(own) and block else None
+                gradient = block_gradients(own.mean(), [block])[0] if len(own) and block else None
                 cosines.append(torch.stack([cosine_of(gradient, group[m], (), batch.y.device) for group in of_groups]))
         network.train(training)
         return torch.stack(cosines).detach()
 
     def _group_gradients(self, losses: Tensor, blocks: list[list[torch.nn.Parameter]]) -> list[Tensor | None]:
-        return _gradients(losses.mean(), blocks) if len(losses) else [None] * len(blocks)
+        return block_gradients(losses.mean(), blocks) if len(losses) else [None] * len(blocks)
 
     def rows(self) -> list[Row]:
         """Mean cosine per modality and group since the last call; none where nothing was measured."""
@@ -110,16 +112,16 @@ def selected(mask: Tensor) -> Tensor:
     return mask.nonzero().squeeze(1)
 
 
-def _gradients(loss: Tensor, blocks: list[list[torch.nn.Parameter]]) -> list[Tensor | None]:
-    """The gradient of `loss` in each block, flattened; None for a block that it does not reach."""
+def block_gradients(loss: Tensor, blocks: Sequence[Sequence[Tensor]], stacked: int = 0) -> list[Tensor | None]:
+    """The gradient of `loss` in each block, flattened behind the first `stacked` dimensions (of networks); None for a block that it does not reach."""
     flat = [p for block in blocks for p in block]
     if not flat or not loss.requires_grad:
         return [None] * len(blocks)
     gradients = iter(torch.autograd.grad(loss, flat, retain_graph=True, allow_unused=True))
     result: list[Tensor | None] = []
     for block in blocks:
-        parts = [g.reshape(-1) for g in (next(gradients) for _ in block) if g is not None]
-        result.append(torch.cat(parts) if parts else None)
+        parts = [g.flatten(stacked) for g in (next(gradients) for _ in block) if g is not None]
+        result.append(torch.cat(parts, stacked) if parts else None)
     return result
 
 

@@ -13,7 +13,7 @@ from core.models.batch import Batch, Fused, cross_entropy
 from core.training.curvature import BlockGradient
 from core.training.data import Data
 from core.training.evaluate import Evaluator, Outputs
-from core.training.probe import ConflictProbe, cosine_of
+from core.training.probe import ConflictProbe, block_gradients, cosine_of
 from core.training.questions import Fuse, Question, Run
 from core.training.stacked import Inputs, StackedNetwork
 
@@ -99,26 +99,13 @@ class StackedEvaluator:
             losses = _cross_entropy(network.fuse(self._transformed(raw, batch), batch.present).logits, batch.y)
             own = _cross_entropy(network.classify(raw, detach_weights=True), batch.y[:, :, None].expand(batch.present.shape))
             blocks = [self._block(m) for m in range(len(self._blocks))]
-            of_groups = [self._gradients((losses * share).sum(), blocks) for share in of_group]
+            of_groups = [block_gradients((losses * share).sum(), blocks, 1) for share in of_group]
             cosines = []
             for m, block in enumerate(blocks):
                 share = torch.stack([probe.share(probe.with_modality[m]) for probe in probes])
-                (mine,) = self._gradients((own[:, :, m] * share).sum(), [block])
+                (mine,) = block_gradients((own[:, :, m] * share).sum(), [block], 1)
                 cosines.append(torch.stack([cosine_of(mine, group[m], (len(probes),), batch.y.device) for group in of_groups], -1))
         return list(torch.stack(cosines, 1).detach().unbind(0))
-
-    @staticmethod
-    def _gradients(loss: Tensor, blocks: Sequence[Sequence[Tensor]]) -> list[Tensor | None]:
-        """Gradients (S, P) of `loss` in each block; None for a block that it does not reach."""
-        flat = [weight for block in blocks for weight in block]
-        if not flat or not loss.requires_grad:
-            return [None] * len(blocks)
-        gradients = iter(torch.autograd.grad(loss, flat, retain_graph=True, allow_unused=True))
-        result: list[Tensor | None] = []
-        for block in blocks:
-            parts = [g.flatten(1) for g in (next(gradients) for _ in block) if g is not None]
-            result.append(torch.cat(parts, 1) if parts else None)
-        return result
 
     def _block(self, m: int) -> list[nn.Parameter]:
         return [self._network.weights[name] for name in self._blocks[m]]
