@@ -3,7 +3,7 @@
 Two groups are calibrated alike when the model is wrong in the same way in both: the same ratio of observed to expected
 events, and the same slope. Both are 1 for a calibrated model however its scores are spread, which calibration errors such
 as the ECE are not, so the verdict rests on these two. The intercept says on the logit scale what O:E says as a ratio of
-risks: it is shown and not judged a second time (`core.audit.inference.calibration_verdict`).
+risks: it is shown and not judged a second time (`core.audit.inference.claims`).
 
 Size of the tests of no difference at 5 % in slope and log O:E, 1,000 cohorts each with 5 events or more in both groups (python
 -m tests.benchmarks.measure_calibration; patients at prevalence, spread of the logits): 2,000 at .04 against 120 at .45, 2.2

@@ -132,6 +132,8 @@ _METRICS = (
 )  # fmt: skip
 
 CATALOGUE: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
+# What calibration is judged by: whether risks are right on average, and whether they spread as far as the true ones.
+CALIBRATION = ("oe_ratio", "calibration_slope")
 RATE_METRICS = ("tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy")
 AUC_SUMMARIES = ("es_auc", "worst_group_auc", "max_gap")
 RATE_SUMMARIES = ("dpd", "dp_ratio", "deodds", "eodds_ratio", "equal_opportunity_difference", "equal_opportunity_ratio")
@@ -150,6 +152,15 @@ def title(name: str) -> str:
 def short(name: str) -> str:
     """The metric at the head of a column or axis; a name that is not in the catalogue stands for itself."""
     return CATALOGUE[name].short if name in CATALOGUE else name
+
+
+def asked(name: str) -> str:
+    """A declared metric as the question that it asks: `ece` declares calibration, which is judged by `CALIBRATION` and not by the error.
+
+    >>> asked("ece"), asked("auc")
+    ('calibration', 'AUC')
+    """
+    return "calibration" if name == "ece" else short(name)
 
 
 def lower_is_better(name: str) -> bool:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from core.charts.text import count, decimal, missing, percent
 from core.report import contents
-from core.report.audit_tables import OVERALL, models
+from core.report.audit_tables import OVERALL, models, verdicts_table
 from core.report.document import Section, TableBlock
 from core.report.provenance import operating_points, row_flow
 
@@ -135,12 +135,12 @@ def _of_decision(part: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _of_statistics(document: Mapping[str, Any], part: Mapping[str, Any]) -> list[tuple[str, str]]:
     said = []
     options = document.get("options") or {}
-    questions = sum(len(v.get("verdicts") or ()) for v in part["attributes"].values())
-    primary = sum(bool(one.get("primary")) for v in part["attributes"].values() for one in (v.get("verdicts") or {}).values())
+    verdicts = verdicts_table({**document, "models": {"": part}})
     said.append(
         (
             "Many questions",
-            f"{primary} of {questions} verdicts answer what was asked beforehand; the others are exploratory and need new patients to confirm them.",
+            f"{int(verdicts['primary'].sum())} of {len(verdicts)} verdicts answer what was asked beforehand; "
+            "the others are exploratory and need new patients to confirm them.",
         )
     )
     why = part["overall"].get("reasons", {}).get("ece")

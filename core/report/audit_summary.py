@@ -9,7 +9,7 @@ import pandas as pd
 
 from core.charts.audit_matrix import DISPARITY, NONE, UNKNOWN
 from core.charts.text import count, decimal, listing, missing, p_value, plural
-from core.metrics.catalogue import short
+from core.metrics.catalogue import asked, short
 from core.report import contents
 from core.report.audit_tables import models, power_table, verdicts_table
 from core.report.document import Section, TableBlock
@@ -57,8 +57,8 @@ def _question(document: Mapping[str, Any]) -> str:
     names = [name for name, part in first["attributes"].items() if len(part.get("attributes") or (1,)) == 1]
     limit = options.get("tolerance")
     beyond = f" by more than {decimal(limit, 2)}" if limit is not None else ""
-    asked = [short(metric) for metric in options.get("primary_metrics") or ("auc",)]
-    return f"Does the model serve groups of {listing(names)} differently{beyond}? Asked beforehand of {listing(asked)}; all other metrics are exploratory."
+    questions = [asked(metric) for metric in options.get("primary_metrics") or ("auc",)]
+    return f"Does the model serve groups of {listing(names)} differently{beyond}? Asked beforehand of {listing(questions)}; all other metrics are exploratory."
 
 
 def _cohort(document: Mapping[str, Any]) -> str:

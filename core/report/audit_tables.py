@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from core.errors import UserError
+from core.metrics.catalogue import CALIBRATION
 
 MAIN_METRICS = ("auc", "tpr", "fpr", "ppv", "npv", "selection_rate", "accuracy", "brier", "ece")
 MORE_METRICS = ("average_precision", "auprg", "balanced_brier", "ece_debiased", "calibration_intercept", "calibration_slope", "oe_ratio", "net_benefit")
@@ -99,11 +100,17 @@ def summaries_table(document: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def verdicts_table(document: Mapping[str, Any]) -> pd.DataFrame:
-    """Columns `VERDICTS`, disparities first, then by evidence; `primary`: asked beforehand, so that the headline speaks of it."""
+    """Columns `VERDICTS`, disparities first, then by evidence; `primary`: asked beforehand, so that the headline speaks of it.
+
+    Calibration stands there once, as the two parts that it is judged by: each with its own difference.
+    """
     rows = []
     for model, part in models(document).items():
         for attribute, values in part["attributes"].items():
-            for metric, verdict in (values.get("verdicts") or {}).items():
+            verdicts = values.get("verdicts") or {}
+            for metric, verdict in verdicts.items():
+                if metric == "ece" and verdicts.keys() >= set(CALIBRATION):
+                    continue
                 rows.append(
                     [model, attribute, _depth(values), metric, verdict["verdict"], *(verdict.get(k) for k in VERDICTS[5:-1]), _primary(verdict, metric, values)]
                 )

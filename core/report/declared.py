@@ -9,7 +9,7 @@ import pandas as pd
 
 from core.audit.plan import HASH, AuditPlan, checked_plan
 from core.charts.text import decimal, plural
-from core.metrics.catalogue import short
+from core.metrics.catalogue import CALIBRATION, asked, short
 from core.report import contents
 from core.report.audit_tables import verdicts_table
 from core.report.document import Section, TableBlock
@@ -28,7 +28,8 @@ def declared_section(document: Mapping[str, Any]) -> Section | None:
     if plan is None:
         return None
     verdicts = verdicts_table(document)
-    declared = [a in plan.attributes and m in plan.metrics for a, m in zip(verdicts["attribute"], verdicts["metric"], strict=True)]
+    metrics = {*plan.metrics, *(CALIBRATION if "ece" in plan.metrics else ())}
+    declared = [a in plan.attributes and m in metrics for a, m in zip(verdicts["attribute"], verdicts["metric"], strict=True)]
     table = verdicts[["model", "attribute", "metric", "verdict"]].assign(declared=declared)
     shown = table.assign(metric=table["metric"].map(short)).sort_values("declared", ascending=False, kind="stable", ignore_index=True)
     departs = departures(document, plan)
@@ -38,7 +39,7 @@ def declared_section(document: Mapping[str, Any]) -> Section | None:
     )  # fmt: skip
     facts = [
         ("Declared", plan.declared), ("SHA-256 of the plan", str(document["plan"][HASH])), ("Attributes", ", ".join(plan.attributes)),
-        ("Metrics", ", ".join(plan.metrics)),
+        ("Metrics", ", ".join(asked(metric) for metric in plan.metrics)),
         ("Tolerance", decimal(plan.tolerance, 2)),
         ("Operating point", plan.target or (f"threshold {plan.threshold:g}" if plan.threshold is not None else "threshold .5")),
         *([("In words", plan.note)] if plan.note else []), *(("Departs from the plan", text) for text in departs),

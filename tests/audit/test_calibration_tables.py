@@ -17,7 +17,10 @@ from core.audit.options import AuditOptions
 from core.audit.result import Tables
 from core.metrics.calibration import debiased_ece, ece, reliability
 from core.metrics.calibration_fit import calibration_fit
+from core.metrics.catalogue import CALIBRATION
 from core.metrics.prevalence import STANDARDISED, Standardised, standardise
+from core.report.audit_summary import summary_section
+from core.report.audit_tables import verdicts_table
 
 OPTIONS = AuditOptions(bootstrap=0)
 
@@ -78,6 +81,27 @@ def test_errors_of_calibrated_groups_of_different_spread_are_not_called_differen
         apart.append(np.ptp(attribute.tables["ece"].value))
         found.append(attribute.verdict("ece").verdict)
     assert np.median(apart) > 0.05 and found.count("disparity") <= 5
+
+
+def test_the_gap_of_the_calibration_error_is_its_own_and_not_that_of_the_part_which_decides() -> None:
+    """It was the slope's: .425 where the groups' errors differ by .052."""
+    data, group = cohort(7, (900, 700), (-1.0, -1.0), (0.0, 0.4))
+    attribute = audit(Predictions.build(data.y, data.score, {"g": group}), OPTIONS).models[0].attributes[0]
+    error, slope = attribute.tables["ece"].value, attribute.tables["calibration_slope"].value
+    found = attribute.verdict("ece")
+    assert found.gap == pytest.approx(np.ptp(error)) and abs(np.ptp(error) - np.ptp(slope)) > 0.01
+    assert (found.group_low, found.group_high) == tuple(attribute.groups[int(i)] for i in (np.argmin(error), np.argmax(error)))
+    assert [attribute.verdict(part).gap for part in CALIBRATION] == pytest.approx([np.ptp(attribute.tables[part].value) for part in CALIBRATION])
+
+
+def test_calibration_is_listed_once_as_the_parts_that_it_is_judged_by() -> None:
+    data, group = cohort(7, (900, 700), (-1.0, -1.0), (0.0, 0.4))
+    document = audit(Predictions.build(data.y, data.score, {"g": group}), replace(OPTIONS, primary_metrics=("ece",))).to_dict()
+    table = verdicts_table(document)
+    assert "ece" in document["attributes"]["g"]["verdicts"] and "ece" not in set(table["metric"])
+    assert set(table.loc[table["primary"], "metric"]) == set(CALIBRATION), "who declares calibration declares its parts"
+    rows = dict(summary_section(document, "", "").blocks[0].display.to_numpy().tolist())
+    assert "Asked beforehand of calibration;" in rows["Question"]
 
 
 def test_raw_metrics_are_those_of_the_audit_and_prevalence_is_the_whole_sets() -> None:

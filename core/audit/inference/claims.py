@@ -18,18 +18,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.audit.inference.one_vs_rest import RestTest, against_rest, correct_all
-from core.audit.inference.pairwise import CALIBRATED, TESTED, Comparisons, PairTest, comparisons
+from core.audit.inference.pairwise import TESTED, Comparisons, PairTest, comparisons
 from core.audit.inference.tolerances import Bound, tolerance_bound
 from core.audit.inference.verdicts import Verdict, calibration_verdict, judge, not_comparable
 from core.audit.options import AuditOptions
+from core.metrics.catalogue import CALIBRATION
 from core.metrics.joint_inference import loadings
 from core.metrics.multiple_testing import MaxT, benjamini_hochberg, step_down_max_t
 
 if TYPE_CHECKING:
     from core.audit.result import AttributeAudit, ModelAudit
 
-VERDICT_METRICS = (*(metric for metric in TESTED if metric not in CALIBRATED), "ece", *CALIBRATED)
-"""`ece` stands for calibration as a whole: its verdict is that of O:E and slope together."""
+VERDICT_METRICS = (*(metric for metric in TESTED if metric not in CALIBRATION), "ece", *CALIBRATION)
+"""`ece` stands for calibration as a whole: its verdict is that of O:E and slope together, its gap that of the error itself."""
 Key = tuple[str, str, str]  # model, attribute, metric
 
 
@@ -51,7 +52,7 @@ class Claims:
     def primary(self, attribute: AttributeAudit, metric: str) -> bool:
         """Whether the tests of this metric by this attribute were declared."""
         declared = self.options.primary_metrics
-        if attribute.grouping.depth > 1 or not (metric in declared or (metric in CALIBRATED and "ece" in declared)):
+        if attribute.grouping.depth > 1 or not (metric in declared or (metric in CALIBRATION and "ece" in declared)):
             return False
         return not self.options.primary_attributes or attribute.name in self.options.primary_attributes
 
@@ -75,7 +76,7 @@ class Claims:
         if not attribute.groups:
             return not_comparable(metric, primary)
         if metric == "ece":
-            return calibration_verdict([self.verdict(attribute, part) for part in CALIBRATED], primary)
+            return calibration_verdict(attribute, [self.verdict(attribute, part) for part in CALIBRATION], primary)
         return judge(attribute, metric, self.of(attribute, metric), self._bound(attribute, metric), primary)
 
     def against_rest(self, model: str) -> tuple[RestTest, ...]:

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from core.audit.estimates.group_estimates import MetricTable
 from core.metrics.calibration_comparison import calibration_comparisons
 from core.metrics.calibration_fit import calibration_fit
-from core.metrics.catalogue import RATE_METRICS, lower_is_better
+from core.metrics.catalogue import CALIBRATION, RATE_METRICS, lower_is_better
 from core.metrics.comparisons import METHOD, PairComparisons, compare_pairs
 from core.metrics.estimate import finite_or_none
 from core.metrics.linear_estimates import PairDifferences
@@ -32,8 +32,7 @@ Ints = NDArray[np.int64]
 Limits = tuple[Floats, Floats]
 
 ESTIMATED = ("auc", *RATE_METRICS, "brier", "net_benefit")
-CALIBRATED = ("oe_ratio", "calibration_slope")
-TESTED = (*ESTIMATED, *CALIBRATED)
+TESTED = (*ESTIMATED, *CALIBRATION)
 """Metrics whose differences between groups are tested."""
 MAX_PAIRED_GROUPS = 12
 OF_COEFFICIENTS = "jackknife over patients, Welch's t"
@@ -103,7 +102,7 @@ def comparisons(attribute: AttributeAudit, metric: str) -> Comparisons | None:
 
 
 def _compared(attribute: AttributeAudit, metric: str, pairs: Ints, shown: NDArray[np.bool_]) -> Comparisons | None:
-    if metric in CALIBRATED:
+    if metric in CALIBRATION:
         return _of_coefficients(attribute, metric, pairs, shown)
     estimates = attribute.tables[metric].estimates
     if estimates is None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -80,10 +81,7 @@ def judge(attribute: AttributeAudit, metric: str, tests: Sequence[PairTest], tol
     known = sorted((t for t in tests if t.p_adjusted is not None and t.p is not None), key=lambda t: (t.p_adjusted, t.p, -abs(t.difference)))
     first = known[0] if known else None
     judged = np.flatnonzero(table.judged)
-    gap, lowest, highest = None, None, None
-    if judged.size >= 2:
-        worst, best = judged[np.argmin(table.value[judged])], judged[np.argmax(table.value[judged])]
-        gap, lowest, highest = float(table.value[best] - table.value[worst]), attribute.groups[worst], attribute.groups[best]
+    gap, lowest, highest = _observed(attribute, metric)
 
     def verdict(word: Word, reason: str, pair: PairTest | None = first, exceeds: bool | None = None) -> Verdict:
         return Verdict(metric, word, f"{'' if primary else EXPLORATORY}{reason}", primary, pair, exceeds, gap, lowest, highest)
@@ -117,16 +115,26 @@ def judge(attribute: AttributeAudit, metric: str, tests: Sequence[PairTest], tol
     return verdict(NONE_FOUND, _equivalent(metric, groups, tests, shown, tolerance, attribute.options.alpha))
 
 
-def calibration_verdict(parts: Sequence[Verdict], primary: bool) -> Verdict:
-    """Calibration as a whole, from the verdicts on O:E and on the slope: a disparity of either is one."""
+def _observed(attribute: AttributeAudit, metric: str) -> tuple[float | None, str | None, str | None]:
+    """(gap, lowest group, highest group) among the groups that are judged."""
+    table = attribute.tables[metric]
+    judged = np.flatnonzero(table.judged)
+    if judged.size < 2:
+        return None, None, None
+    lowest, highest = judged[np.argmin(table.value[judged])], judged[np.argmax(table.value[judged])]
+    return float(table.value[highest] - table.value[lowest]), attribute.groups[lowest], attribute.groups[highest]
+
+
+def calibration_verdict(attribute: AttributeAudit, parts: Sequence[Verdict], primary: bool) -> Verdict:
+    """Calibration as a whole, from the verdicts on O:E and on the slope: a disparity of either is one. Its gap is that of the calibration error."""
+    gap, lowest, highest = _observed(attribute, "ece")
+    whole = partial(replace, metric="ece", primary=primary, gap=gap, group_low=lowest, group_high=highest)
     for word in (DISPARITY, NOT_ENOUGH):
         found = [part for part in parts if part.verdict == word]
         if found:
             first = min(found, key=lambda part: 2.0 if part.p is None else part.p)
-            return replace(first, metric="ece", reason=_of_calibration(first.reason), primary=primary)
-    return replace(
-        parts[0], metric="ece", reason=_of_calibration(" ".join(part.reason.removeprefix(EXPLORATORY) for part in parts), not primary), primary=primary
-    )
+            return whole(first, reason=_of_calibration(first.reason))
+    return whole(parts[0], reason=_of_calibration(" ".join(part.reason.removeprefix(EXPLORATORY) for part in parts), not primary))
 
 
 EXPLORATORY = "Exploratory: "

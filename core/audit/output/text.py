@@ -83,7 +83,7 @@ def _power(attribute: AttributeAudit) -> list[str]:
 def _attribute(attribute: AttributeAudit) -> list[str]:
     grouping = attribute.grouping
     lines = ["", f"== {attribute.name} =="]
-    lines += [f"  {SIGNS[v.verdict]} {v.verdict}: {v.reason}" for v in attribute.verdicts]
+    lines += [f"  {SIGNS[v.verdict]} {v.verdict}: {v.reason}" for v in attribute.verdicts if v.metric != "ece"]
     if not grouping.groups:
         return [*lines, f"  no group is large enough ({grouping.left_out_groups} groups with {count(grouping.left_out_rows)} rows left out)"]
     width = max(12, *(len(name) for name in grouping.groups))
