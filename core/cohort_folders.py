@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from core.errors import DamagedFile, UserError, command
-from core.workspace import Workspace, is_whole_parquet, read_json, write_json
+from core.workspace import Workspace, is_whole_parquet, read_json, read_json_remembered, write_json
 
 ALIASES = "names.json"
 MANIFEST = "manifest.json"
 TABLE = "table.parquet"
+FILE_KINDS = ("image", "volume")
+"""Kinds of modality whose pixels lie in files of their own."""
 SHORTEST_START = 4
 """Letters of a cohort's id that may stand for the whole."""
 
@@ -44,15 +48,22 @@ def list_cohorts(workspace: Workspace) -> list[CohortSummary]:
 
 def damaged_cohorts(workspace: Workspace) -> list[DamagedFile]:
     """Cohorts whose manifest or table is damaged, each with the file, what is wrong with it and what to do."""
-    found = []
-    for folder in _folders(workspace):
-        try:
-            read_manifest(folder)
-            if not is_whole_parquet(folder / TABLE):
-                found.append(damaged_file(folder, TABLE, "is missing or cut off"))
-        except DamagedFile as error:
-            found.append(error)
-    return found
+    return list(damage_by_cohort(workspace).values())
+
+
+def damage_by_cohort(workspace: Workspace) -> dict[str, DamagedFile]:
+    """`damaged_cohorts` by the cohort's id."""
+    found = {folder.name: damage_of(folder) for folder in _folders(workspace)}
+    return {cohort_id: error for cohort_id, error in found.items() if error is not None}
+
+
+def damage_of(folder: Path) -> DamagedFile | None:
+    """What is wrong with a cohort's manifest or table; None for a whole one."""
+    try:
+        read_manifest(folder)
+    except DamagedFile as error:
+        return error
+    return None if is_whole_parquet(folder / TABLE) else damaged_file(folder, TABLE, "is missing or cut off")
 
 
 def find_cohort(workspace: Workspace, id_or_name: str) -> Path:
@@ -73,13 +84,11 @@ def find_cohort(workspace: Workspace, id_or_name: str) -> Path:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The folder's manifest with every part that a cohort is built from. Raises DamagedFile."""
+    """The folder's manifest with every part that a cohort is built from; nobody may write into it. Raises DamagedFile."""
     try:
-        return _checked(read_json(folder / MANIFEST), folder)
+        return read_json_remembered(folder / MANIFEST, partial(checked_manifest, folder=folder))
     except (OSError, ValueError) as error:
         raise damaged_file(folder, MANIFEST, in_short(error)) from None
-    except (KeyError, TypeError, AttributeError):
-        raise damaged_file(folder, MANIFEST, "has unusable roles") from None
 
 
 def summary_of(manifest: Mapping[str, Any]) -> CohortSummary:
@@ -93,7 +102,7 @@ def summary_of(manifest: Mapping[str, Any]) -> CohortSummary:
 
 def damaged_file(folder: Path, file: str, why: str) -> DamagedFile:
     """The error for a file of a cohort's folder that cannot be used, with what to do about it."""
-    return DamagedFile(f"cohort {folder.name}", file, why, f"delete it with {command('delete', 'cohort', folder.name)} and bring its table again")
+    return DamagedFile(f"cohort {folder.name}", file, why, f"delete it with {command('delete', 'cohort', name=folder.name)} and bring its table again")
 
 
 def in_short(error: Exception) -> str:
@@ -136,22 +145,60 @@ def _folders(workspace: Workspace) -> list[Path]:
     return [f for f in workspace.entries(workspace.cohorts) if not f.name.startswith(".") and (f / MANIFEST).exists()]
 
 
-def _checked(value: Any, folder: Path) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError("holds no object")
-    wanted = {"cohort_id": str, "name": str, "created": str, "n": int, "n_patients": int, "roles": dict, "files": dict}
-    for key, kind in wanted.items():
-        if not isinstance(value.get(key), kind):
-            raise ValueError(f"has no {key}")
+def checked_manifest(value: Any, folder: Path) -> dict[str, Any]:
+    """`value` if it is the manifest of the cohort in this folder; ValueError says what is wrong."""
+    _fields(value, {"cohort_id": str, "name": str, "created": str, "n": int, "n_patients": int, "roles": dict, "files": dict}, "")
     if value["cohort_id"] != folder.name:
         raise ValueError(f"belongs to another cohort ({value['cohort_id'][:40]!r})")
+    try:
+        datetime.fromisoformat(value["created"])
+    except ValueError:
+        raise ValueError("has no time as created") from None
     roles = value["roles"]
-    texts = [
-        roles["label"],
-        *roles.get("attributes", ()),
-        *(item["name"] for item in roles["modalities"]),
-        *(column for item in roles["modalities"] for column in item["columns"]),
-    ]
-    if not all(isinstance(text, str) for text in texts):
-        raise ValueError("has roles that are not text")
-    return value
+    _fields(roles, {"label": str, "positive": (str, int, float), "modalities": list}, "roles.")
+    for name in ("sample_id", "patient_id", "split", "fold", "site", "weights"):
+        if not isinstance(roles.get(name), (str, type(None))):
+            raise ValueError(f"has no usable roles.{name}")
+    for name in ("attributes", "dropped", "merge", "bins", "classes", "cross"):
+        _texts(roles.get(name, []), f"roles.{name}")
+    titles = roles.get("titles", {})
+    _texts(list(titles.values()) if isinstance(titles, dict) else titles, "roles.titles")
+    if not _is(roles.get("folds", 0), int) or not _is(value.get("folds", 0), int):
+        raise ValueError("has no usable folds")
+    _modalities(roles["modalities"], value["files"])
+    columns = value.get("columns")
+    if not isinstance(columns, (list, type(None))):
+        raise ValueError("has no usable columns")
+    for item in columns or ():
+        _fields(item, {"column": str, "role": str, "why": str}, "columns.")
+    return dict(value)
+
+
+def _modalities(items: list[Any], files: dict[str, Any]) -> None:
+    if not items:
+        raise ValueError("has no modality")
+    for item in items:
+        _fields(item, {"name": str, "kind": str, "columns": list}, "roles.modalities.")
+        _texts(item["columns"], "roles.modalities.columns")
+        if item["kind"] in FILE_KINDS:
+            if item["name"] not in files:
+                raise ValueError(f"has no files of {item['name']!r}")
+            _fields(files[item["name"]], {"kind": str, "size": int, "native": int, "source": dict}, "files.")
+
+
+def _fields(value: Any, wanted: Mapping[str, type | tuple[type, ...]], path: str) -> None:
+    if not isinstance(value, dict):
+        raise ValueError(f"holds no object{f' as {path[:-1]}' if path else ''}")
+    for key, kind in wanted.items():
+        if not _is(value.get(key), kind):
+            raise ValueError(f"has no {path}{key}")
+
+
+def _texts(value: Any, path: str) -> None:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError(f"has no usable {path}")
+
+
+def _is(value: Any, kind: type | tuple[type, ...]) -> bool:
+    # True and False are whole numbers to Python, and to nobody else.
+    return isinstance(value, kind) and not isinstance(value, bool)

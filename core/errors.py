@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import shlex
 from pathlib import Path
 
@@ -32,9 +33,26 @@ def storage_problem(error: BaseException) -> str | None:
     return f"{f'{name}: ' if name else ''}{_STORAGE[number]}"
 
 
-def command(*words: str) -> str:
-    """A multifair command as a remedy to print: words that came from users are quoted for the shell."""
-    return shlex.join(("multifair", *words))
+_PLAIN = re.compile(r"\w[\w.]*", re.ASCII)
+
+
+def command(*words: str, name: str | None = None) -> str:
+    """A multifair command as a remedy to print: words that came from users are quoted for the shell.
+
+    `name`: what it is done to; one that begins as an option does is marked as a name.
+    """
+    named = () if name is None else ("--", name) if name.startswith("-") else (name,)
+    return shlex.join(("multifair", *words, *named))
+
+
+def option(flag: str, value: object) -> str:
+    """A flag with a value that holds words of a user's data, as a remedy to print: quoted for the shell unless it is one plain word."""
+    text = str(value)
+    if _PLAIN.fullmatch(text):
+        return f"{flag} {text}"
+    quoted = shlex.quote(text)
+    # A value that begins as a flag does would be taken for one.
+    return f"{flag}{'=' if text.startswith('-') else ' '}{quoted if quoted != text else repr(text)}"
 
 
 class UserError(Exception):

@@ -18,17 +18,19 @@ CONTROLS = {
     "weights": "'Sampling weights'",
 }  # fmt: skip
 """Flag -> the control that does the same."""
-_ARGUMENT = r"(?:[ =](?:'[^']*'|\"[^\"]*\"|[A-Z][A-Z_|=,]+\b|\S+=\S+|(?:exclude|negative|positive)(?:, negative)?(?: or (?:negative|positive))?))?"
+_ARGUMENT = r"(?:[ =](?:'(?:[^']|'\"'\"')*'|\"[^\"]*\"|[A-Z][A-Z_|=,]+\b|\S+=\S+|(?:exclude|negative|positive)(?:, negative)?(?: or (?:negative|positive))?))?"
+_WORD = r"(?:'(?:[^']|'\"'\"')*'|[^\s']+?)"
+"""A value as `core.errors.option` prints it."""
 _SENTENCES: tuple[tuple[str, str], ...] = (
     (r"Say so with --label COL; the table has: .*", "Give its column the role 'label'."),
     (
-        r"[Ss]ay(?: so)?(?: for example)?(?: from which on)? with --positive " + r"(?:'[^']*'|\S+)(?:, or name one value \([^)]*\))?(?: \([^)]*\))?",
+        r"[Ss]ay(?: so)?(?: for example)?(?: from which on)? with --positive[ =]" + _WORD + r"(?:, or name one value \([^)]*\))?(?: \([^)]*\))?",
         "Choose it below",
     ),
-    (r"For example --merge '[^']*'\.", "They can be merged below the roles."),
-    (r"cut it into bands with --bins '[^']*', or at other edges", "tick it as sensitive: its bands are chosen below the roles"),
-    (r"--merge '[^']*' (makes them one|gives the group its name back|counts them as missing)", r"Ticking it below the roles \1"),
-    (r"--(drop|split) (?=[\w'])(?!COL\b)('[^']*'|\S+?)(?=[\s);,.]|$)", r"--\1"),
+    (rf"For example --merge[ =]{_WORD}\.(?=\s|$)", "They can be merged below the roles."),
+    (rf"cut it into bands with --bins[ =]{_WORD}, or at other edges", "tick it as sensitive: its bands are chosen below the roles"),
+    (rf"--merge[ =]{_WORD} (makes them one|gives the group its name back|counts them as missing)", r"Ticking it below the roles \1"),
+    (rf"--(drop|split)[ =](?=[\w'])(?!COL\b){_WORD}(?=[\s);,.]|$)", r"--\1"),
     (r"; with --strict such a cohort is refused", ""),
 )
 

@@ -47,7 +47,19 @@ def test_a_file_that_is_gone_is_gone(tmp_path: Path) -> None:
         read_json_remembered(path, dict)
 
 
-@pytest.mark.parametrize(("text", "why"), [("", "is empty"), ("{", "is no JSON"), ('{"a": NaN}', "holds NaN"), ("[" * 50_000, "is nested too deeply")])
+NO_JSON = [
+    ("", "is empty"),
+    ("{", "is no JSON"),
+    ('{"a": NaN}', "holds NaN"),
+    ("[" * 50_000, "is nested too deeply"),
+    ("9" * 30, "a number beyond"),
+    ("9" * 6000, "a number beyond"),
+    ("-1e999", "too large"),
+    ('["\\ud800"]', "cannot be written"),
+]
+
+
+@pytest.mark.parametrize(("text", "why"), NO_JSON)
 def test_what_is_no_json_is_said_in_a_few_words(tmp_path: Path, text: str, why: str) -> None:
     (tmp_path / "status.json").write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=why):

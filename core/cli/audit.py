@@ -7,7 +7,7 @@ import csv
 from typing import TYPE_CHECKING
 
 from core.cli import common, emit, progress
-from core.errors import UserError
+from core.errors import UserError, option
 
 if TYPE_CHECKING:
     from core.audit import AuditOptions, Mapping
@@ -277,5 +277,5 @@ def references(given: list[str] | None, attributes: tuple[str, ...]) -> dict[str
         elif len(attributes) == 1:
             found[attributes[0]] = text.strip()
         else:
-            raise UserError(f"--reference {text}: say of which attribute, for example --reference {attributes[0]}={text}")
+            raise UserError(f"--reference {text}: say of which attribute, for example {option('--reference', f'{attributes[0]}={text}')}")
     return found

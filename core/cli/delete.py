@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from core.cli import common, emit
+from core.errors import command
 from core.workspace import DAYS_IN_TRASH
 
 
@@ -35,6 +36,6 @@ def run(args: argparse.Namespace) -> int:
         emit([asdict(entry) for entry in answer])
     for entry in answer if not args.json else []:
         runs = f" with {len(entry.paths) - 1} runs" if len(entry.paths) > 1 else ""
-        where = "removed for good" if args.now else f"in the trash for {DAYS_IN_TRASH} days; multifair trash --restore {entry.entry_id} brings it back"
+        where = "removed for good" if args.now else f"in the trash for {DAYS_IN_TRASH} days; {command('trash', '--restore', entry.entry_id)} brings it back"
         print(f"{entry.kind} {entry.identifier}{runs} ({bytes_in_words(entry.bytes)}): {where}")
     return 0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from core.cli import common, emit, progress
+from core.errors import command
 
 
 def add_parser(subparsers: Any) -> None:
@@ -32,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         emit({"folder": args.out, "truth": truth})
         return 0
-    progress(f"{args.patients} patients written to {args.out}; next: multifair ingest {args.out}/cohort.csv")
+    progress(f"{args.patients} patients written to {args.out}; next: {command('ingest', name=str(Path(args.out) / 'cohort.csv'))}")
     for name, table in truth["best_auc"]["modalities"].items():
         groups = ", ".join(f"{g} {v:.3f}" for g, v in table["by_group"].items())
         print(f"best AUC of {name} alone: {groups}")

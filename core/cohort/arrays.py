@@ -17,6 +17,7 @@ from core.cohort.images import decode_image, resize
 from core.cohort.sources import ImageSource, reopen
 from core.cohort.volumes import SUFFIXES as ARRAY_SUFFIXES
 from core.cohort.volumes import decode_plane, decode_volume, join_slices, split_key
+from core.cohort_folders import damaged_file, in_short
 from core.errors import UserError
 from core.locks import holding
 from core.workspace import read_json
@@ -59,8 +60,21 @@ def array_shape(files: Mapping[str, Any], size: int) -> tuple[int, int, int]:
     return (files["channels"] if files["kind"] == "image" else files["slices"], size, size)
 
 
-def file_array(folder: Path, files: Mapping[str, Any], modality: str, size: int | None) -> NDArray[np.uint8]:
-    """uint8 (n, C|S, size, size), memory-mapped read-only; made once per size.
+def load_array(folder: Path, path: Path, shape: tuple[int, ...], **options: Any) -> NDArray[Any]:
+    """An array of a cohort's folder. Raises DamagedFile when it is missing, cut off, or of another shape."""
+    name = path.relative_to(folder).as_posix()
+    try:
+        array: NDArray[Any] = np.load(path, allow_pickle=False, **options)
+    except (OSError, ValueError, EOFError) as error:
+        raise damaged_file(folder, name, f"cannot be read ({in_short(error)})") from None
+    # A file that is a ZIP of arrays is read as a mapping.
+    if getattr(array, "shape", None) != shape or array.dtype.kind not in "bui":
+        raise damaged_file(folder, name, "is not the array that ingestion has written")
+    return array
+
+
+def file_array(folder: Path, files: Mapping[str, Any], modality: str, size: int | None, n: int) -> NDArray[np.uint8]:
+    """uint8 (n, C|S, size, size), memory-mapped read-only; made once per size. `n`: samples of the cohort.
 
     Smaller sizes come from the array kept at ingestion. Larger ones go back to
     the files when these hold more detail. Raises UserError when they are gone.
@@ -73,12 +87,13 @@ def file_array(folder: Path, files: Mapping[str, Any], modality: str, size: int 
         # Two runs that begin together must not decode into one file.
         with _lock, holding(path.with_suffix(".lock")):
             if not path.is_file():
-                _make(path, folder, files, modality, size)
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+                _make(path, folder, files, modality, size, n)
+    return load_array(folder, path, (n, *array_shape(files, size)), mmap_mode="r")
 
 
-def _make(path: Path, folder: Path, files: Mapping[str, Any], modality: str, size: int) -> None:
-    kept = np.load(array_path(folder, modality, int(files["size"])), mmap_mode="r", allow_pickle=False)
+def _make(path: Path, folder: Path, files: Mapping[str, Any], modality: str, size: int, n: int) -> None:
+    whole = int(files["size"])
+    kept = load_array(folder, array_path(folder, modality, whole), (n, *array_shape(files, whole)), mmap_mode="r")
     if size <= files["size"] or files["size"] >= files["native"]:
         rows: list[str | None] = [str(i) for i in range(len(kept))]
         decode_all(path, rows, array_shape(files, size), lambda row: resize(kept[int(row)], size), label=modality)

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.cohort import tabular, text
-from core.cohort.arrays import MIN_SIZE, file_array
+from core.cohort.arrays import MIN_SIZE, file_array, load_array
 from core.cohort.folds import split_of_fold
 from core.cohort.guess import column_roles
 from core.cohort.schema import RESERVED, Finding, Modality, Roles, stored_name
@@ -68,12 +68,12 @@ class Cohort:
 
     @cached_property
     def findings(self) -> list[Finding]:
-        return [Finding.from_dict(f) for f in read_json(self.folder / "findings.json")["findings"]]
+        return self._said[0]
 
     @cached_property
     def checks(self) -> list[dict[str, Any]]:
         """Every check that was made: code, title, outcome (passed, failed, not applicable), reason."""
-        return read_json(self.folder / "findings.json")["checks"]
+        return self._said[1]
 
     @cached_property
     def columns(self) -> list[dict[str, str]]:
@@ -96,7 +96,21 @@ class Cohort:
     @cached_property
     def set_aside(self) -> list[dict[str, Any]]:
         """Rows of the user's table that are not in the cohort: row (1-based, below the header), sample_id, reason."""
-        return read_json(self.folder / "findings.json")["set_aside"]
+        return self._said[2]
+
+    @cached_property
+    def _said(self) -> tuple[list[Finding], list[dict[str, Any]], list[dict[str, Any]]]:
+        """Findings, checks and rows set aside, as the cohort was saved with them."""
+        try:
+            value = read_json(self.folder / "findings.json")
+            checks, aside = list(value["checks"]), list(value["set_aside"])
+            if not all(isinstance(item, dict) for item in (*checks, *aside)) or not all(isinstance(item.get("code"), str) for item in checks):
+                raise ValueError("holds no list of checks")
+            return [Finding.from_dict(f) for f in value["findings"]], checks, aside
+        except (OSError, ValueError) as error:
+            raise damaged_file(self.folder, "findings.json", in_short(error)) from None
+        except (KeyError, TypeError, AttributeError):
+            raise damaged_file(self.folder, "findings.json", "is not what ingestion has written") from None
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -132,7 +146,7 @@ class Cohort:
     @cached_property
     def present(self) -> NDArray[np.bool_]:
         """(n, M): which modalities each sample has."""
-        return np.load(self.folder / "arrays" / "present.npy", allow_pickle=False)
+        return load_array(self.folder, self.folder / "arrays" / "present.npy", (self.n, len(self.roles.modalities)))
 
     @property
     def n_folds(self) -> int:
@@ -142,7 +156,7 @@ class Cohort:
     @cached_property
     def fold(self) -> NDArray[np.int8]:
         """(n,) fold of each sample, from 0; -1 for those of a locked test set."""
-        return np.load(self.folder / "arrays" / "fold.npy", allow_pickle=False)
+        return load_array(self.folder, self.folder / "arrays" / "fold.npy", (self.n,))
 
     def at_fold(self, fold: str | None) -> Cohort:
         """The cohort with the splits of one fold of its cross-validation: itself where None. Raises UserError for a fold that it does not have."""
@@ -202,7 +216,7 @@ class Cohort:
         """One modality of `arrays`."""
         modality = self.modality(name)
         if modality.kind in ("image", "volume"):
-            return file_array(self.folder, self.manifest["files"][name], name, size)
+            return file_array(self.folder, self.manifest["files"][name], name, size, self.n)
         if modality.kind == "text":
             return self._tokenized(name)[1]
         encoded = self._tabular(name)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from core.cohort import images, volumes
 from core.cohort.matching import is_web_address, unread_format
+from core.errors import option
 from core.tables import column_names as usual
 from core.tables.identifiers import numbers_rows
 from core.tables.numbers import WORDS, NumberColumn, parse_numbers, why_no_numbers
@@ -126,8 +127,8 @@ class ColumnFacts:
         if not numbered or len(numbered) <= 2:
             return ""
         return (
-            f" into folds {numbered[0]} to {numbered[-1]}; name it with --fold {self.name} for cross-validation, or with --split {self.name} to use the last "
-            f"one as test set"
+            f" into folds {numbered[0]} to {numbered[-1]}; name it with {option('--fold', self.name)} for cross-validation, or with "
+            f"{option('--split', self.name)} to use the last one as test set"
         )
 
     def _of_a_body(self) -> bool:

@@ -23,7 +23,7 @@ _STATUS: Mapping[str, Any] = {
     "status": str, "created": NUMBER, "started": NUMBER_OR_NONE, "finished": NUMBER_OR_NONE, "reason": TEXT_OR_NONE, "device": TEXT_OR_NONE,
     "attempt": int, "order": NUMBER, "pid": (int, type(None)), "pid_created": NUMBER_OR_NONE, "progress": dict,
 }  # fmt: skip
-_PROGRESS: Mapping[str, Any] = {"epoch": NUMBER_OR_NONE, "epochs": NUMBER_OR_NONE, "seconds_left": NUMBER_OR_NONE}
+_PROGRESS: Mapping[str, Any] = {"epoch": (int, type(None)), "epochs": (int, type(None)), "seconds_left": NUMBER_OR_NONE}
 LATEST = 4_102_444_800
 """Unix seconds of the year 2100: a later time is a mistake that no calendar could show."""
 

@@ -76,7 +76,7 @@ class RunFolder:
         try:
             return read_json_remembered(self.spec_file, self._checked_spec)
         except (OSError, ValueError) as error:
-            raise DamagedFile(f"run {self.run_id}", "spec.json", _why(error), f"delete the run with {command('delete', 'run', self.run_id)}") from None
+            raise DamagedFile(f"run {self.run_id}", "spec.json", _why(error), f"delete the run with {command('delete', 'run', name=self.run_id)}") from None
 
     def _checked_spec(self, value: Any) -> dict[str, Any]:
         spec = checked_spec_file(value)
@@ -101,7 +101,7 @@ class RunFolder:
 
     def remedy(self) -> str:
         """What makes a run with a damaged file whole again, as a command."""
-        return f"train it again with {command('retry', '--fresh', self.run_id)}"
+        return f"train it again with {command('retry', '--fresh', name=self.run_id)}"
 
     def write_status(self, status: dict[str, Any]) -> None:
         write_json(self.status_file, status)

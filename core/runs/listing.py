@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from core.cohort_folders import damage_by_cohort
 from core.runs.folder import described
 from core.workspace import Workspace
 
@@ -14,13 +15,15 @@ from core.workspace import Workspace
 def list_runs(workspace: Workspace) -> list[dict[str, Any]]:
     """One row per readable run, in the order in which they were asked for; fields as in `run_row`.
 
-    A done run whose predictions are missing or cut off is shown as failed, with the remedy.
+    A done run whose predictions are missing or cut off, or whose cohort is damaged, is shown as failed, with the remedy.
     """
-    rows = []
+    rows, cohorts = [], damage_by_cohort(workspace)
     for folder, named in described(workspace):
         row = run_row(named, folder.read_status())
         if row["status"] == "done" and not folder.has_predictions():
             row |= {"status": "failed", "reason": f"damaged: predictions.parquet is missing or cut off; {folder.remedy()}"}
+        elif row["status"] == "done" and row["cohort_id"] in cohorts:
+            row |= {"status": "failed", "reason": str(cohorts[row["cohort_id"]])}
         rows.append(row)
     return sorted(rows, key=lambda row: (row["created"], row["run_id"]))
 

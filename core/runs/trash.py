@@ -155,7 +155,7 @@ def _claim(held: ExitStack, folder: RunFolder) -> None:
     status = folder.read_status()["status"] if folder.status_file.exists() else "failed"
     if not got or status in ("queued", "running"):
         word = status if status in ("queued", "running") else "in use"
-        raise UserError(f"{folder.run_id} is {word}; cancel it first: {command('cancel', folder.run_id)}")
+        raise UserError(f"{folder.run_id} is {word}; cancel it first: {command('cancel', name=folder.run_id)}")
 
 
 def _title(kind: Kind, target: Path) -> str:

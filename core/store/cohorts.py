@@ -14,7 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.cohort.schema import stored_name
-from core.workspace import Workspace, read_json
+from core.cohort_folders import MANIFEST, TABLE, damage_of, damaged_file, in_short, read_manifest
+from core.errors import DamagedFile
+from core.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +24,9 @@ log = logging.getLogger(__name__)
 def refresh_cohorts(cursor: duckdb.DuckDBPyConnection, workspace: Workspace) -> bool:
     """Add new cohorts and drop those whose folder is gone; says whether there were any."""
     known = {row[0] for row in cursor.execute("SELECT cohort_id FROM cohorts").fetchall()}
-    there = {path.name: path for path in workspace.entries(workspace.cohorts) if not path.name.startswith(".") and (path / "manifest.json").exists()}
+    folders = [path for path in workspace.entries(workspace.cohorts) if not path.name.startswith(".") and (path / MANIFEST).exists()]
+    # One that was damaged since is dropped, and comes back when it is whole again.
+    there = {path.name: path for path in folders if damage_of(path) is None}
     gone = sorted(known - set(there))
     if gone:
         cursor.execute("BEGIN")
@@ -36,12 +40,15 @@ def refresh_cohorts(cursor: duckdb.DuckDBPyConnection, workspace: Workspace) -> 
 
 def sampling_weights(folder: Path) -> pd.Series | None:
     """Sampling weights by sample id of one cohort folder; None where its roles name no column of them, or the folder is gone."""
-    if not (folder / "manifest.json").is_file():
+    if not (folder / MANIFEST).is_file():
         return None
-    column = read_json(folder / "manifest.json")["roles"].get("weights")
+    column = read_manifest(folder)["roles"].get("weights")
     if column is None:
         return None
-    table = pd.read_parquet(folder / "table.parquet", columns=["sample_id", stored_name(column)])
+    try:
+        table = pd.read_parquet(folder / TABLE, columns=["sample_id", stored_name(column)])
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise damaged_file(folder, TABLE, f"cannot be read ({in_short(error)})") from None
     return pd.Series(table[stored_name(column)].to_numpy(dtype=np.float64), index=table["sample_id"].astype(str), name=column)
 
 
@@ -49,7 +56,7 @@ def _added(cursor: duckdb.DuckDBPyConnection, cohort_id: str, folder: Path) -> b
     """False when the cohort is damaged: that must not hide the others. `core.cohort` says what is wrong with it."""
     try:
         _add(cursor, cohort_id, folder)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (DamagedFile, OSError, ValueError, pa.ArrowException) as error:
         log.warning("The cohort folder %s cannot be read and is passed over: %s: %s", folder, type(error).__name__, error)
         return False
     return True
@@ -61,10 +68,10 @@ def _created(value: str) -> datetime:
 
 
 def _add(cursor: duckdb.DuckDBPyConnection, cohort_id: str, folder: Path) -> None:
-    manifest = read_json(folder / "manifest.json")
+    manifest = read_manifest(folder)
     roles = manifest["roles"]
     attributes = list(roles["attributes"])
-    table = pq.ParquetFile(folder / "table.parquet").read(columns=["sample_id", *attributes])
+    table = pq.ParquetFile(folder / TABLE).read(columns=["sample_id", *attributes])
     sample_id = table["sample_id"].cast(pa.string())
     cursor.execute("BEGIN")
     try:

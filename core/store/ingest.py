@@ -38,7 +38,7 @@ _PREDICTIONS = pa.schema(
 
 
 Fingerprints = tuple[str | None, str | None, str | None]
-"""Of a run's status, journal and predictions; unchanged fingerprints mean that nothing has changed, to the next process too."""
+"""Of a run's status and specification, journal and predictions; unchanged fingerprints mean that nothing has changed, to the next process too."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,10 @@ def file_fingerprint(path: Path | str) -> str | None:
 
 
 def fingerprints_of(folder: RunFolder) -> Fingerprints:
-    """Of the folder's status, journal and predictions; None for what is not there."""
-    return file_fingerprint(folder.status_file), file_fingerprint(folder.journal), file_fingerprint(folder.predictions)
+    """Of the folder's status (with its specification), journal and predictions; None for what is not there."""
+    # A specification is written once; that it has changed says that somebody has damaged or mended it.
+    told = f"{file_fingerprint(folder.status_file)} {file_fingerprint(folder.spec_file)}"
+    return told, file_fingerprint(folder.journal), file_fingerprint(folder.predictions)
 
 
 @dataclass
@@ -117,7 +119,7 @@ class Batch:
         try:
             if changed and predictions_fingerprint:
                 predictions = _read_predictions(folder.run_id, folder.predictions)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
             readable = False
             row |= {"status": "failed", "reason": f"damaged: predictions.parquet {_why(error)}; {folder.remedy()}"}
         # From here on nothing can fail: the batch gets all of the run or nothing.

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from core.workspace import whole_lines
+from core.workspace import whole_lines, writable_texts
 
 EPOCH_COLUMNS = ("epoch", "train_loss", "validation_loss", "validation_auc", "seconds")
 TELEMETRY_KEY = ("epoch", "name", "modality", "modality_b", "group", "group_b", "stat")
@@ -16,7 +19,10 @@ TELEMETRY_VALUES = ("value", "low", "high", "n")
 ALERT_KEY = ("epoch", "code", "modality", "group")
 ALERT_VALUES = ("value", "n", "message")
 
+EXACT = 2**53
+"""Up to here every whole number is a number of a column."""
 _NUMBER = frozenset({int, float, type(None)})
+_COUNT = frozenset({int, type(None)})
 _TEXT = frozenset({str, type(None)})
 
 
@@ -49,10 +55,36 @@ def read_part(path: Path, offset: int = 0) -> JournalPart:
     for after, line in whole_lines(path, offset):
         part.offset = after
         try:
-            _take(json.loads(line), part)
+            _take(_event(line), part)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             part.skipped += 1
     return part
+
+
+def _event(line: bytes) -> Any:
+    """What a line tells; ValueError for what JSON can spell and no table can hold."""
+    event = json.loads(line, parse_constant=_refuse)
+    if b"\\u" in line and not writable_texts(event):
+        raise ValueError("holds characters that cannot be written")
+    return event
+
+
+def _refuse(word: str) -> Any:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _check_size(values: Collection[tuple[Any, ...]]) -> None:
+    """ValueError for numbers that no column holds: whole ones beyond 2^53, infinite ones."""
+    largest = max(map(abs, filter(None, chain.from_iterable(values))), default=0)
+    # Rarely true, so the numbers are looked at one by one only then: journals are read by the million rows.
+    if largest >= EXACT and any(abs(value) >= (EXACT if type(value) is int else math.inf) for row in values for value in row if value):
+        raise ValueError("a number that is too large")
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or abs(value) >= EXACT:
+        raise TypeError("an epoch is a whole number")
+    return value
 
 
 def _take(event: Any, part: JournalPart) -> None:
@@ -62,25 +94,28 @@ def _take(event: Any, part: JournalPart) -> None:
         values = tuple(event.get(name) for name in EPOCH_COLUMNS[1:])
         if not _NUMBER.issuperset(map(type, values)):
             raise TypeError("an epoch holds no numbers")
-        part.epochs[int(event["epoch"])] = values
+        _check_size([values])
+        part.epochs[_whole(event["epoch"])] = values
     elif kind == "telemetry":
-        epoch, rows = int(event["epoch"]), {}
+        epoch, rows = _whole(event["epoch"]), {}
         for row in event["rows"]:
             get = row.get
             key = (epoch, get("name"), get("modality"), get("modality_b"), get("group"), get("group_b"), get("stat") or "mean")
             rows[key] = values = (get("value"), get("low"), get("high"), get("n"))
-            if not (_TEXT.issuperset(map(type, key[1:])) and _NUMBER.issuperset(map(type, values))):
+            if not (_TEXT.issuperset(map(type, key[1:])) and _NUMBER.issuperset(map(type, values)) and type(values[-1]) in _COUNT):
                 raise TypeError("telemetry is named by texts and holds numbers")
+        _check_size(rows.values())
         part.telemetry.update(rows)
     elif kind == "alert":
         _take_alert(event, part)
 
 
 def _take_alert(event: Any, part: JournalPart) -> None:
-    key = (int(event["epoch"]), *(event.get(name) for name in ALERT_KEY[1:]))
+    key = (_whole(event["epoch"]), *(event.get(name) for name in ALERT_KEY[1:]))
     value, n, message = (event.get(name) for name in ALERT_VALUES)
-    if not (_TEXT.issuperset(map(type, (*key[1:], message))) and _NUMBER.issuperset((type(value), type(n)))):
+    if not (_TEXT.issuperset(map(type, (*key[1:], message))) and type(value) in _NUMBER and type(n) in _COUNT):
         raise TypeError("an alert is named by texts and holds numbers")
+    _check_size([(value, n)])
     part.alerts[key] = (value, n, message)
 
 

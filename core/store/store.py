@@ -12,6 +12,8 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from core.cohort_folders import damage_by_cohort
+from core.errors import DamagedFile
 from core.runs.dead_runs import settle_dead_runs
 from core.runs.folder import RunFolder, folders
 from core.runs.spec import ALL_FOLDS
@@ -37,6 +39,7 @@ class Store:
         self._writing = threading.RLock()
         self._sources: dict[str, ingest.Source] = {}
         self._revision = 0
+        self._damaged: dict[str, DamagedFile] = {}
         self._load_sources()
 
     @classmethod
@@ -91,7 +94,8 @@ class Store:
         with self._writing:
             cursor = self._connection.cursor()
             cohorts = refresh_cohorts(cursor, self.workspace)
-            batch, there, changed = ingest.Batch(), set(), 0
+            self._damaged = damage_by_cohort(self.workspace)
+            batch, there, changed, unusable = ingest.Batch(), set(), 0, set()
             for folder in folders(self.workspace):
                 there.add(folder.run_id)
                 fingerprints = ingest.fingerprints_of(folder)
@@ -99,13 +103,15 @@ class Store:
                 if known is not None and known.fingerprints == fingerprints:
                     continue
                 if not batch.add(folder, known, fingerprints):
+                    # What was read before goes with it, or every page would stumble over a run that cannot be opened.
+                    unusable.add(folder.run_id)
                     continue
                 changed += 1
                 if batch.rows > ingest.ROWS_PER_TRANSACTION:
                     self._write(batch, cursor)
                     batch = ingest.Batch()
             self._write(batch, cursor)
-            gone = sorted(set(self._sources) - there)
+            gone = sorted(set(self._sources) - (there - unusable))
             if gone:
                 ingest.forget(cursor, gone)
                 for run_id in gone:
@@ -132,6 +138,15 @@ class Store:
         `whole`: without runs of a single fold of a cross-validation, whose pooled run speaks for them.
         """
         statuses = [status] if isinstance(status, str) else None if status is None else list(status)
+        frame = self._runs(cohort_id, None if self._damaged else statuses, whole)
+        # Nothing can be said about groups of a cohort that cannot be read; its runs must not stop what looks at all runs.
+        unusable = frame["cohort_id"].isin(list(self._damaged)) & (frame["status"] == "done")
+        if unusable.any():
+            frame.loc[unusable, "reason"] = [str(self._damaged[name]) for name in frame.loc[unusable, "cohort_id"]]
+            frame.loc[unusable, "status"] = "failed"
+        return frame[frame["status"].isin(statuses)].reset_index(drop=True) if self._damaged and statuses is not None else frame
+
+    def _runs(self, cohort_id: str | None, statuses: list[str] | None, whole: bool) -> pd.DataFrame:
         return self._frame(
             "SELECT * FROM runs WHERE (?::VARCHAR IS NULL OR cohort_id = ?) AND (? OR status IN (SELECT unnest(?::VARCHAR[])))"
             " AND (NOT ? OR fold IS NULL OR fold = ?) ORDER BY created, run_id",

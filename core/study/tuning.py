@@ -16,6 +16,7 @@ import pandas as pd
 
 from core.cohort import Cohort
 from core.errors import UserError
+from core.errors import command as shell_command
 from core.methods import get
 from core.runs.spec import source_of
 from core.training.presets import PRESETS, make_spec
@@ -230,5 +231,7 @@ def _plain(one: Best, given: Search) -> dict[str, Any]:
 
 def command(one: Best, given: Search) -> str:
     """How the best trial's settings are trained."""
-    chosen = " ".join(f"--set {key}={value:.6g}" if isinstance(value, float) else f"--set '{key}={value}'" for key, value in one.settings.items())
-    return f"multifair train --cohort {given.cohort.cohort_id} --method {one.method} --attribute {given.attribute} --preset {given.preset} {chosen}".rstrip()
+    words = ["train", "--cohort", given.cohort.cohort_id, "--method", one.method, "--attribute", given.attribute, "--preset", given.preset]
+    for key, value in one.settings.items():
+        words += ["--set", f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}"]
+    return shell_command(*words)

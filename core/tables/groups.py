@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from core.errors import UserError
+from core.errors import UserError, option
 from core.tables.finding import Finding, counted, listed
 from core.tables.group_words import FAMILIES, UNKNOWN_CODES, is_unknown, meaning, plain, repaired
 from core.tables.numbers import parse_numbers
@@ -99,15 +99,15 @@ def group_findings(values: pd.Series | Mapping[str, int], column: str) -> list[F
                 f"{column}: numbers ({listed(codes)}) stand beside words ({listed(words)}) ({counted(rows, 'row')}); until it is said what they mean "
                 f"they are groups of their own",
                 rows,
-                f"Say which word each number means, for example --merge '{column}={words[0]}:{codes[0]}'.",
+                f"Say which word each number means, for example {option('--merge', f'{column}={words[0]}:{codes[0]}')}.",
                 (column,),
             )
         )
     for proposal in propose_groups(values, column):
-        merge = merge_text(column, proposal)
+        merge = option("--merge", merge_text(column, proposal))
         if proposal.name is None:
             message = f"{column}: {proposal.reason} ({counted(proposal.rows, 'row')}); until that is said they are groups of their own"
-            found.append(Finding("unknown-as-group", "warning", message, proposal.rows, f"--merge '{merge}' counts them as missing.", (column,)))
+            found.append(Finding("unknown-as-group", "warning", message, proposal.rows, f"{merge} counts them as missing.", (column,)))
         elif len(proposal.members) == 1:
             found.append(
                 Finding(
@@ -115,7 +115,7 @@ def group_findings(values: pd.Series | Mapping[str, int], column: str) -> list[F
                     "warning",
                     f"{column}: {proposal.reason} ({counted(proposal.rows, 'row')})",
                     proposal.rows,
-                    f"--merge '{merge}' gives the group its name back.",
+                    f"{merge} gives the group its name back.",
                     (column,),
                 )
             )
@@ -126,7 +126,7 @@ def group_findings(values: pd.Series | Mapping[str, int], column: str) -> list[F
                     "warning",
                     f"{column}: {proposal.reason} ({counted(proposal.rows, 'row')}); until that is said they are different groups",
                     proposal.rows,
-                    f"--merge '{merge}' makes them one.",
+                    f"{merge} makes them one.",
                     (column,),
                 )
             )
@@ -142,14 +142,14 @@ def _codes_among_numbers(counts: Mapping[str, int], column: str) -> list[Finding
         return []
     unread = sorted({texts[c] for c in codes[np.isnan(read.values)].tolist()})
     rows = int(np.isnan(read.values).sum())
-    merge = f"{column}=:{','.join(unread)}"
+    merge = option("--merge", f"{column}=:{','.join(unread)}")
     return [
         Finding(
             "unknown-as-group",
             "warning",
             f"{column}: {listed(unread)} cannot be one of its numbers ({counted(rows, 'row')})",
             rows,
-            f"--merge '{merge}' counts them as missing.",
+            f"{merge} counts them as missing.",
             (column,),
         )
     ]

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.errors import UserError
+from core.errors import UserError, option
 from core.tables.finding import Finding, counted, listed
 from core.tables.group_words import is_unknown, plain
 
@@ -177,10 +177,10 @@ def question(values: Sequence[str], column: str) -> str:
     ask = f"column '{column}' holds {shown}; which value is positive?"
     joined = joined_findings(values)
     if joined:
-        return f"{ask} Its cells list several findings: say for example --positive 'contains {joined[0]}'"
+        return f"{ask} Its cells list several findings: say for example {option('--positive', f'contains {joined[0]}')}"
     graded = grades(values)
     if graded is not None:
-        return f"{ask} It is a grade: say from which on with --positive '>={graded[1]:g}', or name one value (--positive {values[-1]})"
+        return f"{ask} It is a grade: say from which on with --positive '>={graded[1]:g}', or name one value ({option('--positive', values[-1])})"
     return f"{ask} Say so with --positive VALUE (several values: --positive 'A|B')"
 
 
@@ -249,7 +249,7 @@ def label_findings(values: pd.Series | Sequence[str | None], rule: LabelRule, co
                 f"{column} lists several findings in a cell; only cells that are exactly {listed(rule.positive)} count as positive "
                 f"({counted(int(np.nansum(y)), 'row')})",
                 int(np.nansum(y)),
-                f"If every row with it should count, say --positive 'contains {finding}'.",
+                f"If every row with it should count, say {option('--positive', f'contains {finding}')}.",
                 (column,),
             )
         )

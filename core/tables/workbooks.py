@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from core.errors import UserError
+from core.errors import UserError, option
 from core.tables.finding import Finding, listed
 
 SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
@@ -78,7 +78,7 @@ def read_spreadsheet(path: Path, source: str, sheet: str | None) -> tuple[pd.Dat
                 "warning",
                 f"the workbook has several sheets; '{name}' is read, not {listed(others)}",
                 0,
-                f"Choose another with --sheet '{others[0]}'.",
+                f"Choose another with {option('--sheet', others[0])}.",
             ),
         ),
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from core.models.encoders import build_backbone, pretrained
 from core.models.encoders.volume import Volume
@@ -40,8 +41,9 @@ def prepare(cohort: CohortLike, spec: NetworkSpec, modalities: tuple[str, ...], 
         path = None
         if choice.frozen and cache is not None:
             path = features_file(cache, cohort.cohort_id, name, choice, spec.image_size)
-            if path.is_file():
-                result[name] = np.load(path, mmap_mode="r", allow_pickle=False)
+            kept = _kept(path)
+            if kept is not None and len(kept) == len(cohort.table):
+                result[name] = kept
                 continue
         # Enlarged pixels cost time and hold nothing new; pretrained encoders want their own size.
         native = cohort.native_size(name) if choice.name == "small" else None
@@ -54,6 +56,15 @@ def prepare(cohort: CohortLike, spec: NetworkSpec, modalities: tuple[str, ...], 
                 _save(path, array)
         result[name] = array
     return result
+
+
+def _kept(path: Path) -> NDArray[Any] | None:
+    """Features that were kept; None where there are none, or the file was cut off: then they are made again."""
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return array if getattr(array, "ndim", 0) > 1 and array.dtype.kind == "f" else None
 
 
 def features_file(cache: Path, cohort_id: str, modality: str, choice: EncoderChoice, image_size: int) -> Path:

@@ -6,6 +6,8 @@ import json
 import os
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from core import cohort as cohorts
@@ -54,6 +56,74 @@ def test_the_other_runs_are_shown_and_this_one_says_what_is_wrong(fake: FakeWork
         assert f"run {bad} is damaged: spec.json" in err and f"multifair delete run {bad}" in err
         delete(fake.workspace, "run", bad)
         assert bad not in {f.run_id for f in folders(fake.workspace)}
+
+
+@pytest.mark.parametrize("changes", [{"attempt": 10**30}, {"order": float("inf")}, {"progress": {"epoch": 1.5, "epochs": 1e308, "seconds_left": None}},
+                                     {"device": "\ud800"}, {"attempt": True}, {"progress": {"epoch": 10**19, "epochs": 2, "seconds_left": 0}}])  # fmt: skip
+def test_values_that_no_table_holds_cost_one_run(fake: FakeWorkspace, changes: dict[str, object]) -> None:
+    bad, *others = fake.run_ids
+    path = fake.workspace.runs / bad / "status.json"
+    text = json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes).replace("Infinity", "1e999")
+    damage(path, text)
+    with Store.open(fake.workspace) as store:
+        runs = store.runs().set_index("run_id")
+    assert set(others) < set(runs.index) and runs.loc[bad, "status"] == "failed" and str(runs.loc[bad, "reason"]).startswith("damaged: status.json ")
+    assert main(["runs", "--workspace", str(fake.workspace.root), "--json"]) == 0
+
+
+@pytest.mark.parametrize("row", [{"n": 10**30}, {"n": 2.5}, {"value": float("nan")}, {"value": 10**300}, {"name": "\ud800"}, {"name": None, "n": True}])
+def test_a_line_of_a_journal_that_no_table_holds_is_passed_over(fake: FakeWorkspace, row: dict[str, object]) -> None:
+    path = fake.workspace.runs / fake.run_ids[0] / "journal.jsonl"
+    whole = {"name": "x", "modality": None, "modality_b": None, "group": None, "group_b": None, "stat": "mean", "value": 0.5, "low": None, "high": None, "n": 3}
+    events = [
+        {"event": "telemetry", "epoch": 0, "rows": [whole | row]},
+        {"event": "epoch", "epoch": 10**30},
+        {"event": "telemetry", "epoch": 1, "rows": [whole]},
+    ]
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(event) + "\n" for event in events)
+    with Store.open(fake.workspace) as store:
+        assert store.telemetry(fake.run_ids, ["x"])["epoch"].tolist() == [1]
+
+
+def test_a_run_whose_specification_is_damaged_later_hides_no_other(fake: FakeWorkspace, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = fake.run_ids[0]
+    path = fake.workspace.runs / bad / "spec.json"
+    whole = path.read_text(encoding="utf-8")
+    with Store.open(fake.workspace) as store:
+        known = set(store.runs()["run_id"])
+        damage(path, "{}")
+        store.refresh()
+        assert set(store.runs()["run_id"]) == known - {bad}
+        assert main(["results", "--json", "--workspace", str(fake.workspace.root)]) == 0
+        damage(path, whole)
+        store.refresh()
+        assert set(store.runs()["run_id"]) == known and len(store.predictions(bad)) == 60
+
+
+@pytest.mark.parametrize("file", ["manifest.json", "table.parquet"])
+def test_a_cohort_that_is_damaged_later_is_dropped_until_it_is_whole(fake: FakeWorkspace, file: str) -> None:
+    path = fake.workspace.cohorts / fake.cohort.cohort_id / file
+    whole = path.read_bytes()
+    with Store.open(fake.workspace) as store:
+        damage(path, "{}")
+        store.refresh()
+        assert store.cohorts().empty
+        path.write_bytes(whole)
+        store.refresh()
+        assert store.cohorts()["cohort_id"].tolist() == [fake.cohort.cohort_id]
+
+
+@pytest.mark.parametrize("column", ["score", "y", "sample_id", "split"])
+def test_predictions_of_another_type_cost_one_run(fake: FakeWorkspace, column: str) -> None:
+    bad = fake.run_ids[0]
+    path = fake.workspace.runs / bad / "predictions.parquet"
+    table = pq.read_table(path)
+    table = table.set_column(table.column_names.index(column), column, pa.array([[1.0]] * table.num_rows))
+    pq.write_table(table, path)
+    with Store.open(fake.workspace) as store:
+        runs = store.runs().set_index("run_id")
+        assert runs.loc[bad, "status"] == "failed" and "predictions.parquet cannot be read" in str(runs.loc[bad, "reason"])
 
 
 def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(fake: FakeWorkspace) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.audit.input.predictions import Attribute, AuditFinding, Predictions
 from core.audit.options import AuditOptions
-from core.errors import UserError
+from core.errors import UserError, option
 from core.tables.numbers import parse_numbers
 
 MAX_SINGLE_VALUES = 10
@@ -79,7 +79,8 @@ def _at(name: str, attribute: Attribute, values: Floats, edges: Sequence[float],
     code = np.append(np.searchsorted(np.asarray(edges), values, side="right"), -1)
     result = Attribute(labels, code[attribute.codes], tuple(float(edge) for edge in edges)).take(slice(None))
     message = f"{name} is a number with {len(attribute.names)} different values: it is compared in bands ({', '.join(result.names)}), {cut}"
-    remedy = f"choose other edges, for example --bins {name}={','.join(_short(edge) for edge in edges)}"
+    edges_text = ",".join(_short(edge) for edge in edges)
+    remedy = f"choose other edges, for example {option('--bins', f'{name}={edges_text}')}"
     found = [AuditFinding("banded", "info", message, int(np.count_nonzero(attribute.codes >= 0)), remedy)]
     if len(attribute.names) == int(np.count_nonzero(attribute.codes >= 0)) and _whole(values):
         message = f"{name} has another whole number in every row: if it is an identifier, its bands mean nothing"

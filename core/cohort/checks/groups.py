@@ -6,6 +6,7 @@ import numpy as np
 
 from core.cohort.checks.base import Check, CheckInput, counted, listed
 from core.cohort.schema import Finding
+from core.errors import option
 from core.tables import column_names as usual
 from core.tables.group_names import group_label, group_order
 from core.tables.groups import group_findings
@@ -53,7 +54,8 @@ class TinyGroups(_NeedsAttribute):
         """The remedy, with the merge of several small groups as it is written."""
         if len(groups) < 2 or any(set(g) & set(",:") for g in groups):
             return self.remedy
-        return f"{self.remedy} For example --merge '{attribute}=other:{','.join(groups)}'."
+        joined = ",".join(groups)
+        return f"{self.remedy} For example {option('--merge', f'{attribute}=other:{joined}')}."
 
 
 class ManyGroups(_NeedsAttribute):
@@ -76,7 +78,7 @@ class ManyGroups(_NeedsAttribute):
             return self.remedy
         edges = quantile_edges(read.dropna().to_numpy(dtype=float))
         text = f"{attribute}={','.join(f'{edge:g}' for edge in edges)}"
-        return f"It is a number: cut it into bands with --bins '{text}', or at other edges."
+        return f"It is a number: cut it into bands with {option('--bins', text)}, or at other edges."
 
 
 class SimilarGroups(_NeedsAttribute):

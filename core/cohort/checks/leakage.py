@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from core.cohort.checks.base import Check, CheckInput, counted
 from core.cohort.schema import Finding
+from core.errors import option
 from core.metrics.auc import auc
 from core.tables.column_names import names_matched
 from core.tables.identifiers import numbers_rows
@@ -167,7 +168,7 @@ class LabelLeakage(Check):
                         leak.rows,
                         [column],
                         severity="error",
-                        remedy=f"Drop it (--drop {column}) unless it is truly known before the diagnosis.",
+                        remedy=f"Drop it ({option('--drop', column)}) unless it is truly known before the diagnosis.",
                     )
                 )
             else:

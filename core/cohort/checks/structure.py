@@ -13,7 +13,7 @@ from core.cohort.matching import unread_format
 from core.cohort.patients import PATH_PATIENT, persons_of_sides, shared_beginnings
 from core.cohort.schema import Finding
 from core.cohort.splits import parse_split
-from core.errors import UserError
+from core.errors import UserError, option
 from core.tables.column_names import words_of
 from core.tables.identifiers import loosely_alike
 from core.tables.splits import MOST_FOLDS, folds, split_word
@@ -276,7 +276,7 @@ class SplitNotUsed(Check):
                         f"{column} divides the data, and is not used; {why}",
                         len(values),
                         [column],
-                        remedy=f"Name it (--split {column}) to keep it{_for_folds(column, values)}; else new splits are made.",
+                        remedy=f"Name it ({option('--split', column)}) to keep it{_for_folds(column, values)}; else new splits are made.",
                     )
                 )
             except UserError as error:
@@ -285,7 +285,7 @@ class SplitNotUsed(Check):
 
 
 def _for_folds(column: str, values: pd.Series) -> str:
-    return f", or --fold {column} for cross-validation" if folds(values.dropna().unique()) is not None else ""
+    return f", or {option('--fold', column)} for cross-validation" if folds(values.dropna().unique()) is not None else ""
 
 
 def divides(column: str, values: pd.Series) -> bool:
