@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,15 +17,14 @@ from core.cohort_folders import MANIFEST, TABLE, damage_of, damaged_file, in_sho
 from core.errors import DamagedFile
 from core.workspace import Workspace
 
-log = logging.getLogger(__name__)
 
-
-def refresh_cohorts(cursor: duckdb.DuckDBPyConnection, workspace: Workspace) -> bool:
-    """Add new cohorts and drop those whose folder is gone; says whether there were any."""
+def refresh_cohorts(cursor: duckdb.DuckDBPyConnection, workspace: Workspace) -> tuple[bool, dict[str, DamagedFile]]:
+    """Add new cohorts and drop those whose folder is gone: whether there were any, and what is wrong with each that cannot be read."""
     known = {row[0] for row in cursor.execute("SELECT cohort_id FROM cohorts").fetchall()}
     folders = [path for path in workspace.entries(workspace.cohorts) if not path.name.startswith(".") and (path / MANIFEST).exists()]
     # One that was damaged since is dropped, and comes back when it is whole again.
-    there = {path.name: path for path in folders if damage_of(path) is None}
+    damage = {path.name: damage_of(path) for path in folders}
+    there = {path.name: path for path in folders if damage[path.name] is None}
     gone = sorted(known - set(there))
     if gone:
         cursor.execute("BEGIN")
@@ -34,8 +32,9 @@ def refresh_cohorts(cursor: duckdb.DuckDBPyConnection, workspace: Workspace) -> 
         cursor.execute("DELETE FROM attributes WHERE cohort_id IN (SELECT unnest(?))", [gone])
         cursor.execute("COMMIT")
     new = sorted(set(there) - known)
-    added = [cohort_id for cohort_id in new if _added(cursor, cohort_id, there[cohort_id])]
-    return bool(gone or added)
+    damage |= {cohort_id: _added(cursor, there[cohort_id]) for cohort_id in new}
+    added = [cohort_id for cohort_id in new if damage[cohort_id] is None]
+    return bool(gone or added), {cohort_id: error for cohort_id, error in damage.items() if error is not None}
 
 
 def sampling_weights(folder: Path) -> pd.Series | None:
@@ -52,14 +51,15 @@ def sampling_weights(folder: Path) -> pd.Series | None:
     return pd.Series(table[stored_name(column)].to_numpy(dtype=np.float64), index=table["sample_id"].astype(str), name=column)
 
 
-def _added(cursor: duckdb.DuckDBPyConnection, cohort_id: str, folder: Path) -> bool:
-    """False when the cohort is damaged: that must not hide the others. `core.cohort` says what is wrong with it."""
+def _added(cursor: duckdb.DuckDBPyConnection, folder: Path) -> DamagedFile | None:
+    """What is wrong with a cohort that cannot be read: that must not hide the others."""
     try:
-        _add(cursor, cohort_id, folder)
-    except (DamagedFile, OSError, ValueError, pa.ArrowException) as error:
-        log.warning("The cohort folder %s cannot be read and is passed over: %s: %s", folder, type(error).__name__, error)
-        return False
-    return True
+        _add(cursor, folder.name, folder)
+    except DamagedFile as error:
+        return error
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        return damaged_file(folder, TABLE, f"cannot be read ({in_short(error)})")
+    return None
 
 
 def _created(value: str) -> datetime:

@@ -12,7 +12,6 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from core.cohort_folders import damage_by_cohort
 from core.errors import DamagedFile
 from core.runs.dead_runs import settle_dead_runs
 from core.runs.folder import RunFolder, folders
@@ -93,8 +92,7 @@ class Store:
         settle_dead_runs(self.workspace)
         with self._writing:
             cursor = self._connection.cursor()
-            cohorts = refresh_cohorts(cursor, self.workspace)
-            self._damaged = damage_by_cohort(self.workspace)
+            cohorts, self._damaged = refresh_cohorts(cursor, self.workspace)
             batch, there, changed, unusable = ingest.Batch(), set(), 0, set()
             for folder in folders(self.workspace):
                 there.add(folder.run_id)

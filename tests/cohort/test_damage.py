@@ -100,6 +100,17 @@ def test_arrays(made: Path, how: str, tmp_path: Path) -> None:
     restored(made / "arrays" / "present.npy", content, missing)
 
 
+def test_a_table_of_which_only_the_ends_are_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fake = fake_workspace(tmp_path / "workspace", runs=2, patients=60, epochs=2, unsettled=False)
+    other = fake_workspace(fake.workspace.root, runs=1, patients=50, epochs=2, unsettled=False, seed=5)
+    path = fake.workspace.cohorts / fake.cohort.cohort_id / "table.parquet"
+    path.write_bytes(b"PAR1" + bytes(500) + b"PAR1")
+    assert main(["results", "--json", "--workspace", str(fake.workspace.root)]) == 0
+    assert {run["run_id"] for run in json.loads(capsys.readouterr().out)} == set(other.run_ids)
+    with Store.open(fake.workspace) as store:
+        assert all("table.parquet cannot be read" in reason for reason in store.runs(status="failed")["reason"])
+
+
 @pytest.mark.parametrize("file", ["manifest.json", "table.parquet"])
 def test_runs_on_a_damaged_cohort_are_shown_as_failed_and_hide_no_other(tmp_path: Path, file: str, capsys: pytest.CaptureFixture[str]) -> None:
     fake = fake_workspace(tmp_path / "workspace", runs=2, patients=60, epochs=2, unsettled=False)
