@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -9,11 +10,13 @@ from typing import Any, Literal
 import pandas as pd
 import streamlit as st
 
+from core.api.class_audits import CAVEAT, class_mappings, matched_scores
 from core.api.saved_audits import SavedAudit, find
 from core.audit import AuditOptions, Mapping, Target
 from core.audit.input.guess_columns import guess_columns
 from core.charts.text import percent, plural, sentence
 from core.errors import UserError, known_as
+from core.tables.labels import distinct
 from dashboard import audit_job, state
 from dashboard.draft import Draft
 from dashboard.escape import md
@@ -79,13 +82,13 @@ def audit_form() -> SavedAudit | None:
             st.error(md(job.error), icon=":material/error:")
         try:
             options = replace(_options(), bands=_edges(bands))
-            mapping = _mapping(chosen)
+            mappings = _mappings(chosen, head)
         except UserError as error:
             st.error(md(on_page(str(error))), icon=":material/error:")
             return None
         if st.button("Audit", type="primary", icon=":material/fact_check:", key="start-audit"):
-            work = (state.workspace(), draft.folder, draft.table, str(draft.state["table_name"]), mapping, options)
-            if audit_job.is_short(len(head), mapping, options):
+            work = (state.workspace(), draft.folder, draft.table, str(draft.state["table_name"]), mappings, options)
+            if audit_job.is_short(len(head), next(iter(mappings.values())), options, len(mappings)):
                 with st.spinner("Auditing"):
                     audit_job.make_at_once(*work)
             else:
@@ -146,8 +149,9 @@ def _columns(draft: Draft, head: pd.DataFrame) -> dict[str, Any]:
         label = one("True label", guess.label, needed=True)
         meaning = LabelChoice()
         if label is not None:
-            meaning = label_editor(head[label], "Value that means positive", f"map-positive-{key}-{label}")
-        score = st.multiselect("Score (several columns: several models)", columns, default=list(guess.score), key=f"map-score-{key}", select_all=False)
+            meaning = label_editor(head[label], "Value that means positive", f"map-positive-{key}-{label}", first=False)
+        of_class = _class_scores(meaning.classes, columns, key)
+        score = [] if meaning.classes else _scores(columns, guess.score, key)
         attributes = st.multiselect("Sensitive attributes", columns, default=list(guess.attributes), key=f"map-attributes-{key}", select_all=False)
     with right:
         identity = one("Sample id", guess.id)
@@ -162,8 +166,28 @@ def _columns(draft: Draft, head: pd.DataFrame) -> dict[str, Any]:
         st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", alt="What each column was taken for, and why")
     return {
         "label": label, "unclear": meaning.unclear, "positive": meaning.positive, "uncertain": meaning.uncertain, "blank": meaning.blank, "score": tuple(score),
+        "classes": meaning.classes, "of_class": of_class,
         "attributes": tuple(attributes), "id": identity, "patient": patient,
         "prediction": (prediction,) if prediction else (), "model": model, "split": split, "weights": weights,
+    }  # fmt: skip
+
+
+def _scores(columns: list[str], usual: Sequence[str], key: str) -> list[str]:
+    return st.multiselect("Score (several columns: several models)", columns, default=list(usual), key=f"map-score-{key}", select_all=False)
+
+
+def _class_scores(classes: Sequence[str], columns: list[str], key: str) -> dict[str, str | None]:
+    """The column of each class's score, where the label's values are told apart."""
+    if not classes:
+        return {}
+    st.caption(f"Each class is audited against all others, by its own score. {CAVEAT.format(n=len(classes))}")
+    matched = matched_scores(classes, columns)
+    return {
+        name: st.selectbox(
+            f"Score of {md(name)}", columns, index=columns.index(matched[name]) if name in matched else None, key=f"map-class-{key}-{name}",
+            placeholder="Choose a column",
+        )
+        for name in classes
     }  # fmt: skip
 
 
@@ -190,14 +214,21 @@ def _edges(bands: dict[str, tuple[float, ...] | UserError]) -> dict[str, tuple[f
     return {name: edges for name, edges in bands.items() if not isinstance(edges, UserError)}
 
 
-def _mapping(chosen: dict[str, Any]) -> Mapping:
+def _mappings(chosen: dict[str, Any], head: pd.DataFrame) -> dict[str, Mapping]:
+    """The roles; where classes are told apart, of the audit of each. Raises UserError for what has not been chosen."""
     if chosen["label"] is None:
         raise UserError("choose the column that holds the true label")
+    classes, of_class = chosen.pop("classes"), chosen.pop("of_class")
     if chosen.pop("unclear"):
         raise UserError("choose the value that means positive: the label's values do not say it")
     if not chosen["attributes"]:
         raise UserError("choose at least one sensitive attribute: groups are compared by it")
-    return Mapping(**chosen)
+    if not classes:
+        return {"": Mapping(**chosen)}
+    lacking = [name for name, column in of_class.items() if column is None]
+    if lacking:
+        raise UserError(f"choose the column that holds the score of {lacking[0]}")
+    return class_mappings(Mapping(**chosen | {"score": (of_class[classes[0]],)}), classes, distinct(head[chosen["label"]].unique()), of_class)
 
 
 def _options() -> AuditOptions:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from core.api.saved_audits import make
+from core.api.saved_audits import SavedAudit, make, make_classes
 from core.audit import AuditOptions, Mapping, Target
 from core.errors import UserError
 from core.runs import processes
@@ -51,28 +52,33 @@ class Job:
         return None if self.share < TELLING else self.seconds * (1 - self.share) / self.share
 
 
-def is_short(rows: int, mapping: Mapping, options: AuditOptions) -> bool:
+def is_short(rows: int, mapping: Mapping, options: AuditOptions, times: int = 1) -> bool:
     """Whether an audit takes less time than a process takes to start (a second or two, measured): it is made at once."""
     draws = max(options.bootstrap, 100) / 100
     attributes = len(mapping.attributes) + (len(mapping.attributes) ** 2 if options.intersections > 1 else 0)
-    return options.intersections <= 2 and rows <= SHORT_ROWS and max(len(mapping.score), 1) * attributes * draws <= SHORT_WORK
+    return options.intersections <= 2 and rows <= SHORT_ROWS and max(len(mapping.score), 1) * attributes * draws * times <= SHORT_WORK
 
 
-def make_at_once(workspace: Workspace, folder: Path, table: Path, name: str, mapping: Mapping, options: AuditOptions) -> None:
+Roles = dict[str, Mapping]
+"""Class -> roles of its audit against the rest; "" -> the roles, where positive and negative are all there is."""
+
+
+def make_at_once(workspace: Workspace, folder: Path, table: Path, name: str, mappings: Roles, options: AuditOptions) -> None:
     """As `start`, in this process: `look` then says that it is done, or why it failed."""
     cancel(folder)
     try:
-        made = make(workspace, table, name, mapping, options)
+        made = _make(workspace, table, name, mappings, options)
     except UserError as error:
         write_json(folder / STATUS, {"error": str(error)})
         return
     write_json(folder / STATUS, {"audit_id": made.audit_id})
 
 
-def start(workspace: Workspace, folder: Path, table: Path, name: str, mapping: Mapping, options: AuditOptions) -> None:
+def start(workspace: Workspace, folder: Path, table: Path, name: str, mappings: Roles, options: AuditOptions) -> None:
     """Begin the audit of `table`, which its user knows as `name`, in the upload's `folder`."""
     cancel(folder)
-    write_json(folder / CHOICES, {"table": str(table), "name": name, "mapping": mapping.to_dict(), "options": asdict(options)})
+    roles = {of: mapping.to_dict() for of, mapping in mappings.items()}
+    write_json(folder / CHOICES, {"table": str(table), "name": name, "mappings": roles, "options": asdict(options)})
     process = processes.start(MODULE, [str(workspace.root), str(folder)], folder / LOG)
     if not (folder / STATUS).exists():
         write_json(folder / STATUS, {"pid": process.pid, "created": processes.started_at(process.pid), "begun": time.time(), "share": 0.0, "doing": "starting"})
@@ -124,12 +130,21 @@ def main(root: str, folder: str) -> int:
         **{name: _frozen(value) for name, value in choices["options"].items() if name != "target"}, target=_target(choices["options"]["target"])
     )
     try:
-        made = make(Workspace.open(root), Path(choices["table"]), str(choices["name"]), Mapping.from_dict(choices["mapping"]), options, progress)
+        mappings = {of: Mapping.from_dict(mapping) for of, mapping in choices["mappings"].items()}
+        made = _make(Workspace.open(root), Path(choices["table"]), str(choices["name"]), mappings, options, progress)
     except UserError as error:
         write_json(place / STATUS, {**status, "error": str(error)})
         return 2
     write_json(place / STATUS, {**status, "audit_id": made.audit_id})
     return 0
+
+
+def _make(
+    workspace: Workspace, table: Path, name: str, mappings: Roles, options: AuditOptions, progress: Callable[[float, str], None] | None = None
+) -> SavedAudit:
+    if "" in mappings:
+        return make(workspace, table, name, mappings[""], options, progress)
+    return make_classes(workspace, table, name, mappings, options, progress)
 
 
 def _target(value: dict[str, Any] | None) -> Target | None:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.cohort.classes import MOST, any_but_first
 from core.errors import UserError
-from core.tables.labels import distinct, is_uncertain, joined_findings, known_positive, positive_choices, stated_rule
+from core.tables.labels import certain_values, distinct, is_uncertain, joined_findings, known_positive, positive_choices, stated_rule
 from dashboard.escape import md
 
 MOST_VALUES = 60
@@ -29,12 +29,12 @@ class LabelChoice:
     """Three or more values that are told apart, the one without disease first; only where they were asked for."""
 
 
-def label_editor(values: pd.Series, title: str, key: str, usual: str | None = None, *, always: bool = False) -> LabelChoice:
+def label_editor(values: pd.Series, title: str, key: str, usual: str | None = None, *, always: bool = False, first: bool = True) -> LabelChoice:
     """Draw the controls for a label column and return what they say.
 
     `usual`: what is chosen at first, else the known word among the values. Nothing is chosen where the
-    values do not say it. Columns of zeros and ones need no control unless `always`. Raises UserError for
-    a column with too many values to be a label.
+    values do not say it. Columns of zeros and ones need no control unless `always`. `first`: of classes, the
+    one without disease is asked for. Raises UserError for a column with too many values to be a label.
     """
     present = distinct(values.unique())
     usual = usual or known_positive(present)
@@ -55,7 +55,7 @@ def label_editor(values: pd.Series, title: str, key: str, usual: str | None = No
         help="A value, a grade from which on (>=), or a finding that the cell must contain. All other values are negative.",
     )
     if len(present) > 2 and not joined_findings(present):
-        classes = _classes(present, key) if always else ()
+        classes = _classes(certain_values(present), key, first=first)
         if classes:
             return LabelChoice(any_but_first(classes), classes=classes)
         chosen = _several(present, chosen, key)
@@ -83,11 +83,13 @@ def _several(present: list[str], chosen: str | None, key: str) -> str | None:
     return "|".join([str(chosen), *more]) if more and chosen in single else chosen
 
 
-def _classes(present: list[str], key: str) -> tuple[str, ...]:
+def _classes(present: list[str], key: str, *, first: bool) -> tuple[str, ...]:
     """The classes, where all values shall be told apart; () otherwise."""
-    if len(present) > MOST or not st.checkbox(f"Tell the {len(present)} values apart as classes", key=f"{key}-classes"):
+    if not 3 <= len(present) <= MOST or not st.checkbox(f"Tell the {len(present)} values apart as classes", key=f"{key}-classes"):
         return ()
-    first = st.selectbox(
+    if not first:
+        return tuple(present)
+    healthy = st.selectbox(
         "The class without disease", present, key=f"{key}-first", width=320, help="Where two classes are needed, every other class counts as positive."
     )
-    return (str(first), *(v for v in present if v != first))
+    return (str(healthy), *(v for v in present if v != healthy))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.api.class_audits import CAVEAT
 from core.api.saved_audits import find, saved
 from core.errors import UserError
 from dashboard import state
@@ -49,6 +50,14 @@ with st.container(horizontal=True, vertical_alignment="center", key="audit-bar")
     with st.popover("Download", icon=":material/download:", on_change="rerun", key="audit-downloads") as downloads:
         if downloads.open:
             audit_downloads(document, f"audit-{current.audit_id}")
+of_class = current.about.get("classes") or {}
+if len(of_class) > 1:
+    shown = next((name for name, audit in of_class.items() if audit == current.audit_id), None)
+    chosen = st.segmented_control("Class, against all others", list(of_class), default=shown, format_func=md, key=f"audit-class-{current.audit_id}")
+    st.caption(CAVEAT.format(n=len(of_class)))
+    if chosen is not None and chosen != shown and find(workspace, of_class[chosen]) is not None:
+        st.query_params["audit"] = of_class[chosen]
+        st.rerun()
 try:
     audit_view(document)
 except UserError as error:

@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ class SavedAudit:
 
     @property
     def about(self) -> dict[str, Any]:
-        """name, created, mapping, options."""
+        """name, created, mapping, options; of one class against the rest also `classes`, class -> id of its audit."""
         return dict(read_json(self.folder / "mapping.json"))
 
     @property
@@ -43,10 +44,12 @@ class SavedAudit:
         return read_document(self.folder / "audit.json")
 
 
-def make(workspace: Workspace, file: Path, name: str, mapping: Mapping, options: AuditOptions, progress: Progress | None = None) -> SavedAudit:
+def make(
+    workspace: Workspace, file: Path, name: str, mapping: Mapping, options: AuditOptions, progress: Progress | None = None, *, view: str = ""
+) -> SavedAudit:
     """Audit `file`, which its user calls `name`, and keep it; the same file, mapping and options answer at once.
 
-    `progress` is told the share done and what comes next.
+    `progress` is told the share done and what comes next. `view`: what is said behind the name, such as "mel against the rest".
 
     Raises
     ------
@@ -61,10 +64,35 @@ def make(workspace: Workspace, file: Path, name: str, mapping: Mapping, options:
         except UserError as error:
             raise known_as(error, file, name) from error
         folder.mkdir(exist_ok=True)
+        if view:
+            result["source"] = name = f"{name}: {view}"
         shutil.copyfile(file, folder / f"predictions{file.suffix.lower()}")
         write_json(folder / "mapping.json", {"name": name, "created": now().isoformat(timespec="minutes"), **chosen})
         write_json(folder / "audit.json", result)
     return SavedAudit(folder)
+
+
+def make_classes(
+    workspace: Workspace, file: Path, name: str, mappings: Dictionary[str, Mapping], options: AuditOptions, progress: Progress | None = None
+) -> SavedAudit:
+    """`make` for every class (name -> roles), each against the rest; returns the first, and each names the others.
+
+    Raises
+    ------
+    UserError
+        As `make`.
+    """
+    made: dict[str, SavedAudit] = {}
+    for place, (of, mapping) in enumerate(mappings.items()):
+        tell = None if progress is None else partial(_part_done, progress, place, len(mappings), of)
+        made[of] = make(workspace, file, name, mapping, options, tell, view=f"{of} against all other classes")
+    for audit in made.values():
+        write_json(audit.folder / "mapping.json", {**audit.about, "classes": {of: other.audit_id for of, other in made.items()}})
+    return next(iter(made.values()))
+
+
+def _part_done(progress: Progress, place: int, of: int, name: str, share: float, what: str) -> None:
+    progress((place + share) / of, f"{name}: {what}")
 
 
 def adopt(workspace: Workspace, text: bytes, name: str) -> SavedAudit:

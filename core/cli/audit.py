@@ -10,6 +10,7 @@ from core.cli import common, emit, progress
 from core.errors import UserError, option
 
 if TYPE_CHECKING:
+    from core.api.audits import AuditResult
     from core.audit import AuditOptions, Mapping
     from core.audit.plan import AuditPlan
 
@@ -47,6 +48,11 @@ def _columns(parser: argparse.ArgumentParser) -> None:
         "--positive",
         metavar="VALUE",
         help="what is positive, where the values do not say it: a value, several as 'A|B', a grade as '>=2', or 'contains FINDING'",
+    )
+    roles.add_argument(
+        "--classes",
+        metavar="A,B,C",
+        help="three or more values of the label to be told apart, or all: one audit for each, against all others; name one --score column for each class",
     )
     roles.add_argument(
         "--uncertain",
@@ -142,17 +148,44 @@ def run(args: argparse.Namespace) -> int:
 
     plan = plan_of(args)
     options = options_of(args) if plan is None else by_plan(options_of(args), plan, args)
+    if args.classes is not None:
+        return by_class(args, options)
     result = audit_predictions(args.file, columns=mapping_of(args), metadata=args.metadata, on=args.on, options=options)
     models = len(result.audit.models)
     progress(f"{args.file}: {result.audit.n} samples, {models} model{'s' if models > 1 else ''}")
     if args.json:
         emit({**result.to_dict(), **({} if plan is None else {"plan": plan.to_dict()})})
     else:
-        from core.audit.output.text import render
-
-        said = result.answer
-        print(render(result.audit, [line for line in (f"{said.word or ''}: {said.sentence}".lstrip(": "), said.exploratory) if line]))
+        print(in_words(result))
     return 1 if args.fail_on == "disparity" and result.has_disparity else 0
+
+
+def in_words(result: AuditResult) -> str:
+    """An audit for a terminal, what it says first at its head."""
+    from core.audit.output.text import render
+
+    said = result.answer
+    return render(result.audit, [line for line in (f"{said.word or ''}: {said.sentence}".lstrip(": "), said.exploratory) if line])
+
+
+def by_class(args: argparse.Namespace, options: AuditOptions) -> int:
+    """An audit for each class of the label, one below the other."""
+    from core.api.class_audits import CAVEAT, audit_classes
+
+    if args.positive is not None or args.plan:
+        raise UserError("--classes goes without --positive and --plan: every class is positive in an audit of its own")
+    scores = names(args.score)
+    if not scores:
+        raise UserError("--classes needs scores: name one --score column for each class")
+    results = audit_classes(args.file, args.classes, scores, mapping_of(args, scores[:1]), metadata=args.metadata, on=args.on, options=options)
+    caveat = CAVEAT.format(n=len(results))
+    progress(f"{args.file}: {len(results)} classes. {caveat}")
+    if args.json:
+        emit({"note": caveat, "classes": {name: result.to_dict() for name, result in results.items()}})
+    else:
+        for name, result in results.items():
+            print(f"##### {name} against all other classes, score: {result.audit.models[0].model}\n{in_words(result)}\n")
+    return 1 if args.fail_on == "disparity" and any(result.has_disparity for result in results.values()) else 0
 
 
 def plan_of(args: argparse.Namespace) -> AuditPlan | None:
@@ -178,14 +211,14 @@ def by_plan(options: AuditOptions, plan: AuditPlan, args: argparse.Namespace) ->
     return replace(options, **{name: getattr(planned, name) for name in (*fixed, "tolerances")})
 
 
-def mapping_of(args: argparse.Namespace) -> Mapping:
-    """The roles of the columns as given."""
+def mapping_of(args: argparse.Namespace, score: tuple[str, ...] | None = None) -> Mapping:
+    """The roles of the columns as given; `score` in place of the columns named."""
     from core.audit import Mapping
 
     return Mapping(
         label=args.label,
         # A predicted label alone is audited as it is; a finding says what its two values cannot tell.
-        score=names(args.score) or names(args.prediction),
+        score=score or names(args.score) or names(args.prediction),
         attributes=names(args.attributes),
         id=args.id,
         patient=args.patient,

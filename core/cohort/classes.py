@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.errors import UserError
-from core.tables.labels import distinct, same_value
+from core.tables.labels import certain_values, distinct, same_value
 
 EVERY = "all"
 MOST = 100
@@ -17,11 +17,11 @@ MOST = 100
 
 
 def parse_classes(text: str, values: Sequence[str], column: str) -> tuple[str, ...]:
-    """`none,mild,severe`, or `all` for the label's `values` in their order. Raises UserError.
+    """`none,mild,severe`, or `all` for the label's `values` in their order, without those that say "not known". Raises UserError.
 
     The first class is the one without disease; see `any_but_first`.
     """
-    wanted = list(values) if text.strip() == EVERY else [part.strip() for part in text.split(",") if part.strip()]
+    wanted = certain_values(values) if text.strip() == EVERY else [part.strip() for part in text.split(",") if part.strip()]
     classes = [next((v for v in values if same_value(v, name)), name) for name in wanted]
     absent = [name for name in classes if name not in values]
     if absent:

@@ -14,6 +14,7 @@ from core.errors import UserError, option
 from core.tables.finding import Finding, counted, listed
 from core.tables.group_words import FAMILIES, UNKNOWN_CODES, is_unknown, meaning, plain, repaired
 from core.tables.numbers import parse_numbers
+from core.tables.sex_words import COLUMNS, letter_meanings
 
 MOST_NUMBER_GROUPS = 12
 MOST_GROUPS = 200
@@ -79,7 +80,18 @@ def codes_beside_words(counts: Mapping[str, int]) -> tuple[list[str], list[str]]
         return None
     codes = [v for v in rest if re.fullmatch(r"\d{1,2}(\.0)?", v)]
     words = [v for v in rest if re.fullmatch(r"[^\W\d_][^\d]*", v) and _numeral(v) is None]
+    codes += unclear_letters(counts)
+    words = [v for v in words if v not in codes]
     return (codes, words) if codes and words and len(codes) + len(words) == len(rest) else None
+
+
+def unclear_letters(counts: Mapping[str, int]) -> list[str]:
+    """Single letters beside words of a sex of which nobody can tell which they are (F beside nő and férfi)."""
+    values = [v for v in counts if not is_unknown(v)]
+    if family_of(values, "") != "sex":
+        return []
+    letters = _letters(values, "sex")
+    return [v for v in values if plain(v) in letters and letters[plain(v)] is None]
 
 
 def group_findings(values: pd.Series | Mapping[str, int], column: str) -> list[Finding]:
@@ -91,15 +103,15 @@ def group_findings(values: pd.Series | Mapping[str, int], column: str) -> list[F
     mixed = codes_beside_words(counts)
     if mixed is not None:
         codes, words = mixed
-        rows = sum(counts[c] for c in codes)
+        rows, kind = sum(counts[c] for c in codes), "numbers" if re.match(r"\d", codes[0]) else "letters"
         found.append(
             Finding(
                 "codes-beside-words",
                 "warning",
-                f"{column}: numbers ({listed(codes)}) stand beside words ({listed(words)}) ({counted(rows, 'row')}); until it is said what they mean "
+                f"{column}: {kind} ({listed(codes)}) stand beside words ({listed(words)}) ({counted(rows, 'row')}); until it is said what they mean "
                 f"they are groups of their own",
                 rows,
-                f"Say which word each number means, for example {option('--merge', f'{column}={words[0]}:{codes[0]}')}.",
+                f"Say which word each of them means, for example {option('--merge', f'{column}={words[0]}:{codes[0]}')}.",
                 (column,),
             )
         )
@@ -190,32 +202,13 @@ def merged(values: pd.Series, changes: Mapping[str, str | None]) -> pd.Series:
 def family_of(values: Sequence[str], column: str) -> str | None:
     """Which family of words the column speaks: by its name, else by two values that only that family has."""
     words = set(re.sub(r"([a-z])([A-Z])", r"\1_\2", column).lower().replace("-", "_").replace(" ", "_").split("_"))
-    if words & {
-        "sex",
-        "gender",
-        "geschlecht",
-        "sexe",
-        "sexo",
-        "sesso",
-        "genre",
-        "género",
-        "genero",
-        "kön",
-        "køn",
-        "pohlaví",
-        "geslacht",
-        "płeć",
-        "cinsiyet",
-        "性别",
-        "性別",
-        "성별",
-        "пол",
-    }:
+    if words & COLUMNS:
         return "sex"
-    if words & {"race", "ethnicity", "ethnic", "ethnie", "raza", "raça", "ancestry"}:
+    if words & {"race", "ethnicity", "ethnic", "ethnie", "raza", "raça", "ancestry", "etnia", "etnicity", "rasse", "ethnizität", "razza", "cor"}:
         return "race"
     best = max(FAMILIES, key=lambda family: sum(meaning(v, family) is not None for v in values))
-    meant = [meaning(v, best) for v in values]
+    # A single letter may be one of the words beside it.
+    meant = [meaning(v, best) for v in values if len(plain(v)) > 1] or [meaning(v, best) for v in values]
     return best if all(m is not None for m in meant) and len(values) > 1 else None
 
 
@@ -235,22 +228,27 @@ def _unknown(counts: Mapping[str, int]) -> list[str]:
     # Numbers are groups only when they are few; 98 and 99 among ages are ages.
     if len(plain_numbers) < 2 or len(plain_numbers) > 10 or plain_numbers[-1] > 12:
         return words
-    return words + [v for v in codes if v not in words and (float(v) < 0 or float(v) > plain_numbers[-1] + 1)]
+    # 7, 8 and 9 after a gap mean "don't know", "refused" and "missing" in questionnaires.
+    low = [n for n in sorted(n for n in numbers if n >= 0) if n < 7]
+    tail = [v for v in counts if plain(v) in ("7", "8", "9") and v not in words]
+    asked = len(low) >= 2 and low[-1] < 6 and any(plain(v) == "9" for v in tail) and len(low) + len(tail) == len([n for n in numbers if n >= 0])
+    gone = {v for v in codes if float(v) < 0 or float(v) > plain_numbers[-1] + 1} | (set(tail) if asked else set())
+    return words + [v for v in counts if v in gone and v not in words]
 
 
 def _same_name(counts: Mapping[str, int], column: str) -> list[GroupProposal]:
     family = family_of(list(counts), column)
-    # H and M are homme or hombre and mujer; H beside F is homme.
-    spanish = family == "sex" and {"h", "m"} <= {plain(v) for v in counts}
+    letters = _letters(list(counts), family)
     numerals = all(_numeral(v) is not None for v in counts)
     alike: dict[object, list[str]] = {}
     for value in counts:
         meant = meaning(value, family) if family else None
-        if family == "sex" and plain(value) in ("h", "m") and (spanish or plain(value) == "h"):
-            meant = meaning("male" if plain(value) == "h" else "female", "sex")
-        key: object = ("number", _numeral(value)) if numerals else (family, meant) if meant is not None else plain(value)
+        if plain(value) in letters:
+            meant = letters[plain(value)]
+        band = _band_key(value)
+        key: object = ("number", _numeral(value)) if numerals else (family, meant) if meant is not None else band if band is not None else _spaced(value)
         alike.setdefault(key, []).append(value)
-    alike = _with_misspelt(alike, counts)
+    alike = _with_initials(_with_misspelt(alike, counts)) if family != "sex" else _with_misspelt(alike, counts)
     found = []
     for members in alike.values():
         if len(members) > 1:
@@ -263,6 +261,52 @@ def _same_name(counts: Mapping[str, int], column: str) -> list[GroupProposal]:
                 )
             )
     return found
+
+
+def _letters(values: Sequence[str], family: str | None) -> dict[str, int | None]:
+    """Of a column of sexes what each single letter means beside its words (see `letter_meanings`)."""
+    if family != "sex":
+        return {}
+    found = [plain(v) for v in values]
+    return letter_meanings([v for v in found if len(v) == 1 and v.isalpha()], [v for v in found if len(v) > 1])
+
+
+def _spaced(value: str) -> str:
+    """`Site 1` and `site1` as one."""
+    return re.sub(r"(?<=[^\W\d])\s+(?=\d)", "", plain(value))
+
+
+_AND_UP = re.compile(
+    r"(?:≥|>=|at least|from)\s*(\d+)|(\d+)\s*(?:\+|plus|(?:and|or|&) (?:over|older|above|more|up)|(?:und|oder) (?:älter|mehr|darüber)|et plus|ou plus"
+    r"|y más|o más)"
+)
+_BELOW = re.compile(r"(?:<|under|below|less than|younger than|unter|moins de|menos de)\s*(\d+)")
+_BETWEEN = re.compile(r"(\d+)\s*(?:-|–|—|~|to|bis|à|a|al|up to|until)\s*(\d+)")
+
+
+def _band_key(value: str) -> tuple[str, int, int] | None:
+    """A band of whole numbers however it is written: `20-29`, `20 to 29`, `20–29 years`; `65+`, `≥65`; `<18`, `under 18`. None for anything else."""
+    text = re.sub(r"\s*(years?( old)?|yrs?|y|jahre?|ans|años)\.?$", "", re.sub(r"\s+", " ", value.strip().lower()))
+    text = re.sub(r"^(aged?|ages)\s+", "", text)
+    for kind, pattern in (("up", _AND_UP), ("below", _BELOW), ("between", _BETWEEN)):
+        match = pattern.fullmatch(text)
+        if match:
+            numbers = [int(n) for n in match.groups() if n is not None]
+            return (kind, numbers[0], numbers[-1])
+    return None
+
+
+def _with_initials(alike: dict[object, list[str]]) -> dict[object, list[str]]:
+    """Groups with a single letter put to the one other group whose names begin with it (`W` beside White); a letter of two groups, or of none, stays."""
+    letters = [key for key, members in alike.items() if all(len(plain(v)) == 1 and plain(v).isalpha() for v in members)]
+    if not letters or len(letters) == len(alike):
+        return alike
+    joined = {key: list(members) for key, members in alike.items() if key not in letters}
+    for key in letters:
+        letter = plain(alike[key][0])
+        begun = [k for k, members in joined.items() if any(len(plain(v)) > 1 and plain(v).startswith(letter) and not re.search(r"\d", v) for v in members)]
+        joined.setdefault(begun[0] if len(begun) == 1 else key, []).extend(alike[key])
+    return joined
 
 
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10}

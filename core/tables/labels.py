@@ -179,9 +179,10 @@ def question(values: Sequence[str], column: str) -> str:
     if joined:
         return f"{ask} Its cells list several findings: say for example {option('--positive', f'contains {joined[0]}')}"
     graded = grades(values)
+    apart = ", or tell all values apart with --classes all" if len(certain_values(values)) > 2 else ""
     if graded is not None:
-        return f"{ask} It is a grade: say from which on with --positive '>={graded[1]:g}', or name one value ({option('--positive', values[-1])})"
-    return f"{ask} Say so with --positive VALUE (several values: --positive 'A|B')"
+        return f"{ask} It is a grade: say from which on with --positive '>={graded[1]:g}', or name one value ({option('--positive', values[-1])}){apart}"
+    return f"{ask} Say so with --positive VALUE (several values: --positive 'A|B'){apart}"
 
 
 def apply_rule(values: pd.Series | Sequence[str | None], rule: LabelRule) -> NDArray[np.float64]:
@@ -300,6 +301,12 @@ def counts_blank(value: str, present: Sequence[str], rule: LabelRule) -> bool:
     """Whether this word says that the label is not known, beside two values that are labels."""
     named = rule.contains is not None or any(same_value(value, p) for p in rule.positive)
     return not named and len(present) > 2 and is_unknown(value) and plain(value) not in _NO_FINDING
+
+
+def certain_values(present: Sequence[str]) -> list[str]:
+    """Values of a label without the words and marks that say that it is uncertain or not known."""
+    nothing = LabelRule()
+    return [v for v in present if not counts_uncertain(v, present, nothing) and not counts_blank(v, present, nothing)]
 
 
 def grades(values: Sequence[str]) -> list[float] | None:

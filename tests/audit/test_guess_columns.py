@@ -35,7 +35,7 @@ def test_columns_are_guessed_by_name_and_content() -> None:
 
 def test_a_label_with_uncertain_values_is_still_the_label() -> None:
     assert guess_columns(table(outcome=[(1, 0, -1)[i % 3] for i in range(N)])).label == "outcome"
-    assert guess_columns(table(outcome=[i % 5 for i in range(N)])).label is None
+    assert guess_columns(table(outcome=[i % 5 for i in range(N)])).label == "outcome", "which grade is positive is asked"
 
 
 def test_a_column_of_probabilities_is_a_score_whatever_its_name() -> None:

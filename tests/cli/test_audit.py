@@ -284,3 +284,43 @@ def test_metadata_that_does_not_fit(tmp_path: Path, pid: list[int], sex: list[st
     metadata = save(tmp_path / "m.csv", pid=pid, **({} if sex is None else {"sex": sex}))
     assert main(["audit", path, "--label", "y", "--score", "s", "--attributes", "sex", *FAST, "--metadata", metadata, "--on", "pid"]) == 2
     assert message in capsys.readouterr().err
+
+
+def lesions(path: Path, n: int = 600) -> str:
+    """Three classes with a score each, and a few rows whose class is not known."""
+    rng = np.random.default_rng(0)
+    truth = rng.choice(["nv", "mel", "bkl"], n)
+    columns = {f"p_{c}": (0.6 * (truth == c) + rng.random(n)).round(4) for c in ("bkl", "mel", "nv")}
+    truth[:5] = "unk"
+    return save(path, dx=truth, sex=rng.choice(["f", "m"], n), guess=truth, **columns)
+
+
+def test_every_class_is_audited_against_all_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = lesions(tmp_path / "dx.csv")
+    table = pd.read_csv(file)
+    usual = [file, "--label", "dx", "--attributes", "sex", *FAST]
+    found = run(capsys, *usual, "--classes", "all", "--score", "p_nv,p_mel,p_bkl")
+    assert list(found["classes"]) == ["bkl", "mel", "nv"] and "false findings add up" in found["note"]
+    for name, document in found["classes"].items():
+        assert document["model"] == f"p_{name}" and document["overall"]["n_pos"] == int((table["dx"] == name).sum()) and document["overall"]["n"] == 595
+        alone = run(capsys, *usual, "--positive", name, "--score", f"p_{name}")
+        assert alone["overall"] == document["overall"] and alone["attributes"] == document["attributes"]
+    decided = run(capsys, *usual, "--classes", "nv,mel,bkl", "--score", "nv=p_nv,mel=p_mel,bkl=p_bkl", "--prediction", "guess")
+    assert {d["overall"]["accuracy"] for d in decided["classes"].values()} == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--classes", "all", "--score", "p_nv,p_mel"], "3 classes (bkl, mel, nv) but 2 score columns"),
+        (["--classes", "all", "--score", "p_nv,p_mel,guess"], "the class 'bkl' is not clear"),
+        (["--classes", "nv,mel,unk", "--score", "nv=p_nv,mel=p_mel,unk=p_bkl"], "holds 'bkl', which is none of the classes"),
+        (["--classes", "nv,mel,bcc", "--score", "p_nv,p_mel,p_bkl"], "never holds 'bcc'"),
+        (["--classes", "all", "--positive", "nv", "--score", "p_nv"], "goes without --positive"),
+        (["--classes", "all"], "name one --score column for each class"),
+        (["--score", "p_nv"], "tell all values apart with --classes all"),
+    ],
+)
+def test_classes_that_do_not_fit_are_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
+    assert main(["audit", lesions(tmp_path / "dx.csv"), "--label", "dx", "--attributes", "sex", *FAST, *arguments]) == 2
+    assert message in capsys.readouterr().err

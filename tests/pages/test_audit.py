@@ -252,3 +252,29 @@ def test_values_that_look_alike_are_one_group_when_ticked(monkeypatch: pytest.Mo
         calm(app.run())
     start(app)
     assert set(document_of(app, workspace)["attributes"]["sex"]["groups"]) == groups
+
+
+def test_classes_are_told_apart_and_each_is_audited_against_the_others(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    rng = np.random.default_rng(0)
+    grade = rng.choice(["none", "mild", "severe"], 600)
+    columns = {f"prob_{c}": (0.6 * (grade == c) + rng.random(600)).round(4) for c in ("severe", "none", "mild")}
+    frame = pd.DataFrame({"diagnosis": grade, "sex": rng.choice(["f", "m"], 600), **columns})
+    app = open_page(monkeypatch, workspace.root, "audit")
+    upload(app, "grades.csv", frame.to_csv(index=False).encode())
+    assert chosen(app)["True label"] == "diagnosis" and chosen(app)["Value that means positive"] is None
+    assert "choose the value that means positive" in app.error[0].value
+    next(c for c in app.checkbox if c.label.startswith("Tell the 3 values apart")).check()
+    calm(app.run())
+    assert {k: v for k, v in chosen(app).items() if k.startswith("Score of")} == {f"Score of {c}": f"prob_{c}" for c in ("mild", "none", "severe")}
+    quick(app)
+    start(app)
+    made = {a.about["name"]: a for a in saved(workspace)}
+    assert set(made) == {f"grades.csv: {c} against all other classes" for c in ("mild", "none", "severe")}
+    for name, audit_made in made.items():
+        of = name.removeprefix("grades.csv: ").split()[0]
+        assert audit_made.document["source"] == name and audit_made.document["overall"]["n_pos"] == int((grade == of).sum())
+        assert audit_made.document["model"] == f"prob_{of}"
+    assert "mild against all other classes" in words(app) and "false findings add up" in words(app)
+    app.segmented_control[0].set_value("severe")
+    calm(app.run())
+    assert document_of(app, workspace)["model"] == "prob_severe"

@@ -47,7 +47,7 @@ def test_an_audit_says_how_far_it_is(workspace: Workspace, tmp_path: Path) -> No
 def test_the_process_makes_the_audit_that_make_makes(workspace: Workspace, tmp_path: Path) -> None:
     folder, table = _upload(workspace), _table(tmp_path)
     options = AuditOptions(target=Target("sensitivity", 0.8), tolerances={"auc": 0.1}, bootstrap=0)
-    audit_job.start(workspace, folder, table, "two models.csv", MAPPING, options)
+    audit_job.start(workspace, folder, table, "two models.csv", {"": MAPPING}, options)
     job = audit_job.look(folder)
     assert job is not None and job.state == "running" and job.share == 0
     psutil.Process(read_json(folder / audit_job.STATUS)["pid"]).wait(90)
@@ -60,7 +60,7 @@ def test_the_process_makes_the_audit_that_make_makes(workspace: Workspace, tmp_p
 
 def test_cancelling_ends_the_process_and_leaves_no_audit(workspace: Workspace, tmp_path: Path) -> None:
     folder = _upload(workspace)
-    audit_job.start(workspace, folder, _table(tmp_path, 20_000), "p.csv", MAPPING, AuditOptions(bootstrap=2000))
+    audit_job.start(workspace, folder, _table(tmp_path, 20_000), "p.csv", {"": MAPPING}, AuditOptions(bootstrap=2000))
     process = psutil.Process(read_json(folder / audit_job.STATUS)["pid"])
     audit_job.cancel(folder)
     psutil.wait_procs([process], timeout=30)
@@ -74,7 +74,7 @@ def test_a_file_that_does_not_fit_is_named_as_its_user_knows_it(workspace: Works
     table.write_text("y,score,other,sex,race\n1,high,.1,f,a\n", encoding="utf-8")
     write_json(
         folder / audit_job.CHOICES,
-        {"table": str(table), "name": "my scores (2).csv", "mapping": MAPPING.to_dict(), "options": {**AuditOptions().__dict__, "tolerances": {}}},
+        {"table": str(table), "name": "my scores (2).csv", "mappings": {"": MAPPING.to_dict()}, "options": {**AuditOptions().__dict__, "tolerances": {}}},
     )
     assert audit_job.main(str(workspace.root), str(folder)) == 2
     job = audit_job.look(folder)

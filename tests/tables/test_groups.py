@@ -116,3 +116,50 @@ def test_what_is_unknown_is_looked_for_once_however_many_values_there_are(monkey
     known = groups._unknown
     monkeypatch.setattr(groups, "_unknown", lambda counts: calls.append(len(counts)) or known(counts))
     assert groups.codes_beside_words({f"{value}.5": 1 for value in range(300)}) is None and calls == [300]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "together"),
+    [
+        ("nem", ["nő", "férfi", "N", "F"], [{"nő", "N"}, {"férfi", "F"}]),
+        ("sex", ["nő", "férfi", "F", "M"], [{"nő", "F"}, {"férfi", "M"}]),
+        ("Pohlaví", ["žena", "muž", "Z", "M"], [{"žena", "Z"}, {"muž", "M"}]),
+        ("lytis", ["moteris", "vyras", "M", "V"], [{"moteris", "M"}, {"vyras", "V"}]),
+        ("jenis_kelamin", ["perempuan", "laki-laki", "P", "L"], [{"perempuan", "P"}, {"laki-laki", "L"}]),
+        ("sukupuoli", ["nainen", "mies", "N", "M"], [{"nainen", "N"}, {"mies", "M"}]),
+        ("sex", ["femeie", "bărbat", "female"], [{"femeie", "female"}]),
+        ("sex", ["महिला", "पुरुष", "male"], [{"पुरुष", "male"}]),
+        ("smoker", ["igen", "nem", "yes", "no"], [{"igen", "yes"}, {"nem", "no"}]),
+        ("race", ["White", "Black", "W", "B", "A"], [{"White", "W"}, {"Black", "B"}]),
+        ("race", ["White", "Wai", "W"], []),
+        ("site", ["Site 1", "site1", "Site 2"], [{"Site 1", "site1"}]),
+        ("age_band", ["20-29", "20 to 29", "20–29 years", "30-39"], [{"20-29", "20 to 29", "20–29 years"}]),
+        ("age_band", ["65+", "≥65", "65 and over", "<65"], [{"65+", "≥65", "65 and over"}]),
+        ("age_band", ["<18", "under 18", "18-39"], [{"<18", "under 18"}]),
+    ],
+)
+def test_one_group_in_many_languages_and_ways_of_writing(column: str, values: list[str], together: list[set[str]]) -> None:
+    found = [set(p.members) for p in propose_groups(dict.fromkeys(values, 10), column) if len(p.members) > 1]
+    assert sorted(map(sorted, found)) == sorted(map(sorted, together))
+
+
+def test_a_letter_of_two_readings_is_asked_about_and_never_taken() -> None:
+    counts = {"nő": 9, "férfi": 9, "F": 5}
+    assert propose_groups(counts, "sex") == []
+    (finding,) = group_findings(counts, "sex")
+    assert finding.code == "codes-beside-words" and "letters ('F') stand beside words" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("values", "unknown"),
+    [
+        (["1", "2", "3", "7", "9"], {"7", "9"}),
+        (["1", "2", "3", "8", "9"], {"8", "9"}),
+        (["1", "2", "3", "4", "5", "6", "7"], set()),
+        (["F", "M", "Prefer not to disclose", "don’t know", "Not asked", "#N/A"], {"Prefer not to disclose", "don’t know", "Not asked", "#N/A"}),
+        (["White", "Black", "Patient Declined", "nem ismert", "okänd"], {"Patient Declined", "nem ismert", "okänd"}),
+        (["no known disease", "missing tooth", "refused treatment"], set()),
+    ],
+)
+def test_codes_and_sentences_that_say_that_nothing_is_known(values: list[str], unknown: set[str]) -> None:
+    assert {m for p in propose_groups(dict.fromkeys(values, 10), "answers") if p.name is None for m in p.members} == unknown

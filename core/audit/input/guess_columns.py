@@ -42,6 +42,9 @@ def guess_columns(table: pd.DataFrame) -> ColumnGuess:
     label = guess.named(
         usual.LABEL, lambda c: c.nunique() == 2 or known_positive(c.unique()) is not None, "its name says label and its values are a known pair, or two"
     )
+    if label is None:
+        # Which of its values is positive, or whether they are told apart, is asked.
+        label = guess.named(usual.LABEL, lambda c: 3 <= c.nunique() <= MOST_GROUPS and c.nunique() < 0.5 * len(c), "its name says label and it has few values")
     patient = guess.named(usual.PATIENT, None, "its name says patient")
     identity = guess.named(usual.SAMPLE, lambda c: c.nunique() > 0.2 * len(c), "its name says id")
     model = guess.named(usual.MODEL, lambda c: c.nunique() <= MOST_GROUPS, "its name says model")
