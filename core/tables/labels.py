@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from core.errors import UserError, option
 from core.tables.finding import Finding, counted, listed
-from core.tables.group_words import is_unknown, plain
+from core.tables.group_words import ANSWERS, is_unknown, plain
 
 Meaning = Literal["exclude", "negative", "positive"]
 MEANINGS: tuple[str, ...] = get_args(Meaning)
@@ -38,7 +38,10 @@ PAIRS: tuple[tuple[str, str], ...] = (
     ("nein", "ja"), ("negativ", "positiv"), ("gesund", "krank"), ("gutartig", "bösartig"), ("non", "oui"), ("négatif", "positif"), ("sain", "malade"),
     ("bénin", "malin"), ("no", "sí"), ("no", "si"),
     ("negativo", "positivo"), ("sano", "enfermo"), ("benigno", "maligno"), ("não", "sim"), ("nao", "sim"), ("nie", "tak"), ("нет", "да"), ("hayır", "evet"),
-    ("否", "是"), ("无", "有"), ("阴性", "阳性"), ("良性", "恶性"), ("陰性", "陽性"),
+    ("否", "是"), ("无", "有"), ("阴性", "阳性"), ("良性", "恶性"), ("陰性", "陽性"), ("음성", "양성"), ("negatív", "pozitív"), ("negativní", "pozitivní"),
+    ("ujemny", "dodatni"), ("отрицательный", "положительный"), ("αρνητικό", "θετικό"), ("negatif", "pozitif"), ("jóindulatú", "rosszindulatú"),
+    ("łagodny", "złośliwy"), ("доброкачественный", "злокачественный"), ("goedaardig", "kwaadaardig"), ("godartad", "elakartad"), ("benigna", "maligna"),
+    ("nenhum", "algum"), *ANSWERS,
 )  # fmt: skip
 """(negative, positive); the only pairs that are understood without asking."""
 NEGATIVE = (
@@ -46,6 +49,8 @@ NEGATIVE = (
     "benign", "absent", "disease free", "well", "alive", "unaffected",
     "gesund", "kontrolle", "unauffällig", "lebend", "lebt", "keine", "sain", "témoin", "normale", "vivant", "aucun", "sano", "sana", "vivo", "viva",
     "ninguno", "saudável", "controle", "nenhum", "sano/a", "gezond", "zdrowy", "здоров", "норма", "健康", "正常", "対照", "정상",
+    "ctrl", "ctl", "healthy volunteer", "healthy volunteers", "egészséges", "zdravý", "zdravá", "zdrav", "frisk", "rask", "terve",
+    "sağlıklı", "здоровый", "здорова", "здоровий", "sănătos", "υγιής", "sehat", "khỏe mạnh", "健常", "未患病", "건강", "sem doença", "sin enfermedad",
 )  # fmt: skip
 """Words that say by themselves that there is no disease or event; the other one of two values is then positive."""
 UNCERTAIN = (
@@ -55,8 +60,8 @@ UNCERTAIN = (
     "dubbio", "不确定", "可疑", "疑い",
 )  # fmt: skip
 """Values that say that the label is not certain; -1 only beside both 0 and 1."""
-SEPARATORS = "|;,\n+/"
-_IN_NAMES = "+/"
+SEPARATORS = "|;,\n、，；+/&\\#"
+_IN_NAMES = "+/&\\#"
 _FRAME = " []'\""
 _READING = {"exclude": "the rows are set aside", "negative": "they count as negative", "positive": "they count as positive"}
 _NO_FINDING = ("no finding", "no findings", "normal", "none", "healthy", "nofinding")
@@ -148,18 +153,38 @@ def known_positive(values: Iterable[Any]) -> str | None:
     return between.pop() if len(between) == 1 else None
 
 
-_NOT = ("no", "without", "ohne", "kein", "keine", "sin", "sans", "sem", "senza", "geen", "bez", "без")
+_NOT = (
+    "no", "non", "not", "without", "absence of", "absent", "ohne", "kein", "keine", "nicht", "sin", "sans", "sem", "senza", "geen", "niet", "nie", "ne", "nem",
+    "bez", "без", "не", "utan", "uten", "uden", "ei", "не",
+)  # fmt: skip
+_NOT_BEFORE = ("non", "未", "无", "非", "無", "不", "비")
+"""Signs of "no" that are written together with the word (NonGlaucoma, 未患病)."""
+_GOOD = frozenset(
+    {
+        "recovered", "recovery", "cured", "cure", "controlled", "stable", "intact", "survived", "survivor", "survival", "improved", "improvement", "discharged",
+        "responder", "response", "responded", "remission", "compliant", "adherent", "adherence", "eligible", "viable", "successful", "success", "resolved",
+        "clear", "progression free", "event free", "pcr", "complete response", "vaccinated", "independent",
+    }
+)  # fmt: skip
+"""What one hopes for: whether it, or its absence, is the outcome is asked."""
 
 
 def _opposite(values: Sequence[str]) -> str | None:
-    """X among `X` and `no X`, `with X` among `with X` and `without X`, `X positive` among `X positive` and `X negative`; None for others."""
+    """X among `X` and `no X`, `with X` among `with X` and `without X`, `X positive` among `X positive` and `X negative`; None for others.
+
+    Of `normal` and `not normal` the second; of what one hopes for (remission) neither.
+    """
     if len(values) != 2:
         return None
     for first, second in itertools.permutations(values):
         high, low = plain(first), plain(second)
         bare = high.removeprefix("with ")
-        if low in {f"{word} {bare}" for word in _NOT} or (high.endswith((" positive", " present")) and low in (f"{high[:-9]} negative", f"{high[:-8]} absent")):
-            return first
+        if low not in {*(f"{word} {bare}" for word in _NOT), *(f"{word}{bare}" for word in _NOT_BEFORE)}:
+            if high.endswith((" positive", " present")) and low in (f"{high[:-9]} negative", f"{high[:-8]} absent"):
+                return first
+            continue
+        known = {plain(word) for word in NEGATIVE}
+        return None if bare in _GOOD else second if bare in known else first
     return None
 
 

@@ -175,3 +175,28 @@ def test_a_suspect_is_uncertain_and_a_grade_from_one_is_asked_from_two_on() -> N
     rule = rule_for(["healthy", "suspect", "glaucoma"], "y", "t")
     assert np.isnan(apply_rule(pd.Series(["suspect", "healthy", "glaucoma"]), rule)[0])
     assert ">=2" in question(["1", "2", "3"], "y")
+
+
+@pytest.mark.parametrize(
+    ("values", "positive"),
+    [
+        (("nem", "igen"), "igen"), (("ne", "ano"), "ano"), (("nej", "ja"), "ja"), (("なし", "あり"), "あり"), (("음성", "양성"), "양성"),
+        (("NonGlaucoma", "Glaucoma"), "Glaucoma"), (("non-COVID-19", "COVID-19"), "COVID-19"), (("not detected", "detected"), "detected"),
+        (("未患病", "患病"), "患病"), (("egészséges", "beteg"), "beteg"), (("normal", "not normal"), "not normal"), (("frisk", "sjuk"), "sjuk"),
+        (("response", "no response"), None), (("non-responder", "responder"), None), (("stable", "unstable"), None), (("uncontrolled", "controlled"), None),
+        (("High", "Low"), None), (("AD", "CN"), None), (("양성", "악성"), None),
+    ],
+)  # fmt: skip
+def test_pairs_in_other_languages_are_known_or_asked_and_never_by_the_alphabet(values: tuple[str, ...], positive: str | None) -> None:
+    assert known_positive(values) == positive == known_positive(values[::-1])
+
+
+@pytest.mark.parametrize(
+    "cell", ["Effusion&Edema", "Effusion、Edema", "Effusion，Edema", "Effusion；Edema", "Effusion\\Edema", "Effusion#Edema", "Effusion+Edema"]
+)
+def test_findings_joined_by_other_signs_are_lists(cell: str) -> None:
+    values = [cell, "Effusion", "Edema", "No Finding", cell.replace("Edema", "Mass"), "Mass"]
+    rule = rule_for(values, "findings", "the table", "Edema")
+    assert rule.contains == "Edema" and apply_rule(values, rule).tolist() == [1, 0, 1, 0, 0, 0]
+    with pytest.raises(UserError, match="list several findings"):
+        rule_for(values, "findings", "the table")
