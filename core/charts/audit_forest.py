@@ -18,6 +18,8 @@ from core.charts.theme import Look
 from core.metrics.catalogue import CATALOGUE, short
 
 ROW = 40
+HALF_A_LABEL = 0.18
+"""Of the width of a panel in a report: a label that would stand over the edge, on the names, stands this far inside it."""
 MISSING_GROUPS = ("missing", "(missing)")
 
 
@@ -98,7 +100,9 @@ def _draw(part: pd.DataFrame, whole: pd.DataFrame, line: float | None, limits: l
     order = list(part["label"])
     colors = group_palette(look, whole["group"])
     axis = alt.Axis(title=None, labelExpr="split(datum.label, '\\n')", labelLineHeight=15, labelLimit=170, labelOffset=-7)
-    base = alt.Chart(part.assign(color=[colors[str(g)] for g in part["group"]])).encode(
+    room = HALF_A_LABEL * (limits[1] - limits[0])
+    inside = part["value"].clip(limits[0] + room, limits[1] - room)
+    base = alt.Chart(part.assign(color=[colors[str(g)] for g in part["group"]], words_at=inside)).encode(
         y=alt.Y("label:N", sort=order, scale=alt.Scale(domain=order), axis=axis),
         color=alt.Color("color:N", scale=None),
         tooltip=tooltips({"group": "group", "shown": short(metric), "counts": "positives / negatives", "reason": "note"}),
@@ -106,6 +110,7 @@ def _draw(part: pd.DataFrame, whole: pd.DataFrame, line: float | None, limits: l
     scale = alt.Scale(domain=limits, nice=False)
     known = base.transform_filter(alt.datum.known)
     x = alt.X("value:Q", scale=scale, axis=decimal_axis(short(metric), grid=True, gridColor=look.grid, values=[t for t in with_gutter(limits)[1] if t <= 1]))
+    beside = alt.X("words_at:Q", scale=scale)
     layers: list[Any] = []
     if line is not None:
         layers.append(alt.Chart(pd.DataFrame({"line": [line]})).mark_rule(strokeDash=[4, 4], color=look.muted).encode(x=alt.X("line:Q", scale=scale)))
@@ -113,12 +118,12 @@ def _draw(part: pd.DataFrame, whole: pd.DataFrame, line: float | None, limits: l
     # A word may stand on the dashed line: its ground is cleared first.
     layers.append(
         known.mark_text(dy=-13, fontSize=11.5, stroke=look.background, strokeWidth=4, strokeJoin="round").encode(
-            x=x, text="shown:N", color=alt.value(look.background)
+            x=beside, text="shown:N", color=alt.value(look.background)
         )
     )
     layers.append(known.mark_rule(strokeWidth=2.4).encode(x=alt.X("low:Q", scale=scale), x2="high:Q"))
     layers.append(known.mark_point(size=95).encode(x=x))
-    layers.append(words.encode(x=x, text="shown:N", color=alt.value(look.text)))
+    layers.append(words.encode(x=beside, text="shown:N", color=alt.value(look.text)))
     unknown = base.transform_filter(~alt.datum.known)
     middle = (limits[0] + limits[1]) / 2
     layers.append(unknown.mark_point(shape=HATCH, size=260, filled=False, strokeWidth=1).encode(x=alt.datum(middle), color=alt.value(look.no_estimate)))

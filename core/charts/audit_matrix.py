@@ -50,7 +50,7 @@ def verdict_matrix(verdicts: pd.DataFrame) -> Figure:
         data=frame[["attribute", "metric", "verdict", "gap", "evidence", "p", "reason"]],
         panels=(Panel(partial(_draw, frame, attributes, [short(m) for m in metrics])),),
         terms=("max_gap",),
-        note="Orange: disparity. Blue: none found. Hatched: not enough data. Numbers: largest observed gap between groups. "
+        note="Orange with a dark edge: disparity. Blue: none found. Hatched: not enough data. Numbers: largest observed gap between groups. "
         f"Attributes with the strongest evidence first.{asked}",
     )
 
@@ -113,10 +113,12 @@ def _draw(frame: pd.DataFrame, attributes: list[str], metrics: list[str], look: 
     unknown = base.transform_filter(alt.datum.verdict == UNKNOWN)
     look_up = alt.Scale(domain=[DISPARITY, NONE], range=[look.worse, look.better])
     cells = known.mark_rect(cornerRadius=4, stroke=look.background, strokeWidth=3).encode(color=alt.Color("verdict:N", scale=look_up, legend=None))
+    # In black and white both colours are the same grey.
+    edges = base.transform_filter(alt.datum.verdict == DISPARITY).mark_rect(cornerRadius=4, filled=False, stroke=look.text, strokeWidth=2)
     numbers = known.mark_text(fontSize=12, fontWeight=600, color=ink).encode(text="shown:N")
     blank = unknown.mark_rect(cornerRadius=4, stroke=look.background, strokeWidth=3, color=look.neutral)
     hatched = unknown.mark_point(shape=HATCH, size=380, filled=False, stroke=look.no_estimate, strokeWidth=1)
     # What was observed stands there as well: without a verdict it is an estimate all the same.
     halo = unknown.mark_text(fontSize=11, stroke=look.neutral, strokeWidth=5, strokeJoin="round").encode(text="shown:N", color=alt.value(look.neutral))
     observed = unknown.mark_text(fontSize=11).encode(text="shown:N", color=alt.value(look.text))
-    return alt.layer(blank, hatched, halo, observed, cells, numbers).properties(width=width, height=alt.Step(CELL))
+    return alt.layer(blank, hatched, halo, observed, cells, edges, numbers).properties(width=width, height=alt.Step(CELL))

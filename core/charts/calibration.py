@@ -183,7 +183,11 @@ def _ratio_panel(rows: pd.DataFrame, groups: Sequence[str], reach: tuple[float, 
     rule = base.mark_rule(strokeWidth=2.5).encode(x=alt.X("oe_low_drawn:Q", scale=x_scale), x2="oe_high_drawn:Q")
     dots = base.mark_point(size=110).encode(x=alt.X("oe_drawn:Q", scale=x_scale, axis=axis), tooltip=tips)
     words = base.mark_text(fontSize=11, dy=14).encode(x=alt.X("oe_drawn:Q", scale=x_scale), text="shown:N", color=alt.value(look.muted))
-    layers = [reference_line(look, 1.0, "x"), rule, dots, words]
+    # A number may stand on the dashed line: its ground is cleared first.
+    ground = base.mark_text(fontSize=11, dy=14, stroke=look.background, strokeWidth=4, strokeJoin="round").encode(
+        x=alt.X("oe_drawn:Q", scale=x_scale), text="shown:N", color=alt.value(look.background)
+    )
+    layers = [reference_line(look, 1.0, "x"), ground, rule, dots, words]
     for end, symbol, beyond in (("oe_low", "triangle-left", rows["oe_low"] < reach[0]), ("oe_high", "triangle-right", rows["oe_high"] > reach[1])):
         if beyond.any():
             part = alt.Chart(rows[beyond]).encode(y=y, color=colored("group", look.group_colors(groups)))

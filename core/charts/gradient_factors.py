@@ -66,9 +66,14 @@ def factor_lines(part: Sequence[Row], modalities: Sequence[str], limits: Sequenc
 
 
 def dash_key(part: Sequence[Row]) -> str:
-    """Which dash is which series."""
+    """Which dash is which series; a word that all of them begin with is said once, as the line is short."""
     styles = _styles(part)
-    return " · ".join(f"{style} {STYLES[i % len(STYLES)][1]}" for i, style in enumerate(styles)) if len(styles) > 1 else "".join(styles)
+    if len(styles) <= 1:
+        return "".join(styles)
+    first = styles[0].split(" ")[0]
+    together = all(style.split(" ")[0] == first for style in styles)
+    names = [style.removeprefix(first).strip() or "all" for style in styles] if together else styles
+    return (f"{first}: " if together else "") + " · ".join(f"{name} {STYLES[i % len(STYLES)][1]}" for i, name in enumerate(names))
 
 
 def _styles(part: Sequence[Row]) -> list[str]:

@@ -138,7 +138,7 @@ def drawing(
     layers += _rules(rules, scale, look)
     if heat is not None:
         layers += _heat(heat, last, brushed, scale, look)
-        words.append((HEAD - 6, "Group by modality, mean cosine over the marked epochs", 12))
+        words.append((HEAD - 6, "Group by modality, mean cosine, marked epochs", 12))
     if points:
         layers += marks(points, names, x, scale, None)
     layers.append(_words(words, scale, look))

@@ -14,8 +14,10 @@ import pandas as pd
 
 from core.charts.text import count
 from core.report import contents
+from core.report.answers import QUESTIONS
 from core.report.document import Section, TableBlock
 
+LABELS = {question.key: question.label for question in QUESTIONS}
 COMPUTED, ANSWERED, OPEN = "computed", "answered", "open"
 TRIPOD, STARD, STANDING, FDA, EU, CHAI = "TRIPOD+AI", "STARD-AI", "STANDING Together", "FDA draft 2025", "EU AI Act", "CHAI"
 
@@ -97,7 +99,7 @@ def checklist_table(evidence: Mapping[str, str], answers: Mapping[str, str]) -> 
     for one in ITEMS:
         computed, answered = evidence.get(one.evidence, ""), answers.get(one.question, "")
         state = COMPUTED if computed else ANSWERED if answered else OPEN
-        missing = f"not answered: {one.question}" if one.question else "not in this report"
+        missing = f"not answered: {LABELS[one.question]}" if one.question else "not in this report"
         rows.append([one.guideline, one.item, one.topic, state, " — ".join(text for text in (computed, answered) if text) or missing])
     return pd.DataFrame(rows, columns=pd.Index(["guideline", "item", "topic", "state", "where"]))
 

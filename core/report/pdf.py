@@ -53,9 +53,18 @@ def render_pdf(report: Report) -> bytes:
     return bytes(typst.compile(files, format="pdf", pdf_standards="ua-1"))
 
 
+LONG_WORD = re.compile(r"\S{25,}")
+PIECE = re.compile(r"[^_\-./\\:;,&=|\u27e9]{0,11}(?:[_\-./\\:;,&=|\u27e9]|$)|.{1,8}")
+"""Of a long word: up to its next joint where that is near, else eight letters."""
+
+
 def breakable(text: str) -> str:
-    """Words of more than 24 letters may be broken after every eighth: they would run over the edge of their column."""
-    return re.sub(r"\S{25,}", lambda found: "\u200b".join(re.findall(r".{1,8}", found.group())), text)
+    r"""Words of more than 24 letters may be broken: they would run over the edge of their column.
+
+    >>> breakable("model_B_with_an_extremely_long_name").split("\u200b")
+    ['model_', 'B_', 'with_', 'an_', 'extremely_', 'long_', 'name']
+    """
+    return LONG_WORD.sub(lambda found: "\u200b".join(piece for piece in PIECE.findall(found.group()) if piece), text)
 
 
 def _missing_note(missing: set[str]) -> str:
@@ -85,7 +94,8 @@ def _chart(block: ChartBlock, text: Any, missing: set[str]) -> dict[str, Any]:
     column = (TEXT_WIDTH - GUTTER * (block.columns - 1)) / block.columns
     drawn = []
     for part in block.drawings:
-        svg = glyphs.with_fallback(chart_svg(part.chart), missing)
+        # Replaced before names are measured: afterwards they would be longer than their room.
+        svg = chart_svg(part.chart, letters=lambda spec: glyphs.with_fallback(spec, missing))
         alt = f"{block.alt_text} {part.heading}".strip()
         drawn.append({"svg": svg, "heading": text(part.heading), "width": drawing_width(svg, column), "alt": readable(alt) or "A chart"})
     return {"kind": "chart", "title": text(block.title), "caption": text(block.caption), "columns": block.columns, "parts": drawn}

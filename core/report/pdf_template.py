@@ -17,6 +17,7 @@ PAGE = r"""
 #show heading.where(level: 1): it => block(above: 1.8em, below: 0.7em, sticky: true, width: 100%)[#line(length: 100%,
   stroke: 0.5pt + line-colour) #v(0.35em) #text(13pt, weight: "bold", it.body)]
 #show heading.where(level: 2): it => block(above: 1.2em, below: 0.6em, sticky: true, text(9.5pt, weight: "bold", it.body))
+#set table.cell(breakable: false)
 #set table(stroke: (x, y) => (bottom: 0.4pt + line-colour), inset: (x: 3pt, y: 2.6pt))
 
 #let drawing(part) = {
@@ -42,15 +43,16 @@ PAGE = r"""
 
 #let tabular(b) = {
   heading(level: 2, outlined: false, b.title)
-  if b.caption != "" { par(text(8pt, fill: soft, b.caption)) }
+  if b.caption != "" { block(sticky: true, text(8pt, fill: soft, b.caption)) }
   for p in b.parts { block(below: 0.9em, cells(p)) }
   if b.more != "" { par(text(8pt, fill: soft, b.more)) }
 }
 
 #let written(s) = {
   heading(level: 1, s.title)
-  if s.tag != "" { block(above: 0.2em, below: 0.6em, box(stroke: 0.6pt + soft, radius: 6pt, inset: (x: 5pt, y: 2.4pt), text(8pt, weight: "bold", s.tag))) }
-  if s.sentence != "" { par(text(10pt, s.sentence)) }
+  if s.tag != "" { block(above: 0.2em, below: 0.6em, sticky: true,
+    box(stroke: 0.6pt + soft, radius: 6pt, inset: (x: 5pt, y: 2.4pt), text(8pt, weight: "bold", s.tag))) }
+  if s.sentence != "" { block(sticky: s.blocks.len() > 0, text(10pt, s.sentence)) }
   for b in s.blocks { if b.kind == "chart" { chart(b) } else { tabular(b) } }
   for n in s.notes { par(text(fill: soft, n)) }
 }

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Protocol
 
 import vl_convert
+from markupsafe import escape
 
 from core.charts.grammar import SCHEMA
+from core.charts.theme import FONT
 from core.report.readable import readable
 
 VERSION = SCHEMA.rpartition("/v")[2].rpartition(".json")[0].rpartition(".")[0]
@@ -25,9 +28,29 @@ _LONG = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
 _EMPTY = re.compile(r'<path d="(?:M0,0h0v0h0Z)?"(?: display="none")?/>')
 
 
+MEASURED = "Liberation Sans"
+"""The renderer measures texts in this font, which it brings; for the theme's list of fonts it took letters to be a quarter too wide, and cut names."""
+PRIVATE = range(0xE000, 0xF900)
+"""Letters that Unicode gives no meaning."""
+
+
 @lru_cache(maxsize=KEPT)
 def _drawn(spec: str) -> str:
-    return str(vl_convert.vegalite_to_svg(json.loads(spec), vl_version=VERSION, allowed_base_urls=[]))
+    stand_ins = _stand_ins(spec)
+    measured = spec.translate(stand_ins).replace(json.dumps(FONT), json.dumps(MEASURED))
+    svg = str(vl_convert.vegalite_to_svg(json.loads(measured), vl_version=VERSION, allowed_base_urls=[]))
+    svg = svg.replace(f'font-family="{MEASURED}"', f'font-family="{escape(FONT)}"')
+    return svg.translate({number: letter for letter, number in stand_ins.items()})
+
+
+def _stand_ins(spec: str) -> dict[int, int]:
+    """For each letter of two halves in UTF-16 (emoji, rare Chinese) one of a single half that the chart does not hold.
+
+    The renderer shortens long names half by half, and fails on half a letter.
+    """
+    wide = sorted({letter for letter in spec if ord(letter) > 0xFFFF}) if not spec.isascii() else []
+    free = (number for number in PRIVATE if chr(number) not in spec)
+    return {ord(letter): next(free, ord("\ufffd")) for letter in wide}
 
 
 def _readable(value: Any) -> Any:
@@ -73,7 +96,7 @@ def readable_spec(chart: Chart) -> str:
     return text
 
 
-def chart_svg(chart: Chart, prefix: str = "") -> str:
+def chart_svg(chart: Chart, prefix: str = "", letters: Callable[[str], str] | None = None) -> str:
     """The chart as one `<svg>` element; the same chart gives the same text.
 
     Parameters
@@ -82,13 +105,16 @@ def chart_svg(chart: Chart, prefix: str = "") -> str:
         With its data inside; a few thousand rows at most (aggregate first).
     prefix : str
         Put before every id, so that two drawings in one page do not clip each other.
+    letters : function of text
+        Replaces letters that will not be seen, before anything is measured.
 
     Notes
     -----
     No base address is allowed to the renderer: a chart that names a remote file fails
     instead of fetching it.
     """
-    svg = compact(_drawn(readable_spec(chart)))
+    spec = readable_spec(chart)
+    svg = compact(_drawn(letters(spec) if letters else spec))
     # The renderer numbers ids on from its last drawing; count from zero in each instead.
     ids = {name: f"{prefix}i{index}" for index, name in enumerate(dict.fromkeys(_DEFINED.findall(svg)))}
     return _NAMED.sub(lambda found: found.group(1) + ids.get(found.group(2), found.group(2)), svg)

@@ -32,6 +32,9 @@ HOSTILE = (
     "\u202egnp.exe \u2066 العربية 中文 😀",
     "a\n---\nb: !!python/object/apply:os.system ['id']\n# c | d",
     "{{ 7*7 }} {% for x in y %} ${7*7}",
+    "A name that is far too long for its place in any drawing 👩🏽‍⚕️ 👩🏽‍⚕️ 👩🏽‍⚕️ 👩🏽‍⚕️ 👩🏽‍⚕️ 👩🏽‍⚕️ 👩🏽‍⚕️ 👩🏽‍⚕️ 👩🏽‍⚕️ 👩🏽‍⚕️",
+    "模型一二三四五六七八九十一二三四五六七八九十一二三四五六七八九十",
+    "𠀀𠀁𠀂𠀃𠀄𠀅𠀆𠀇𠀈𠀉𠀊𠀋" * 4,
 )
 
 

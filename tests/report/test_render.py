@@ -15,6 +15,7 @@ import pytest
 import vl_convert
 from PIL import Image, ImageChops
 
+from core.charts.theme import FONT
 from core.errors import UserError
 from core.report.bundle import json_text, parse_formats, report_zip, tables_zip, write
 from core.report.cells import cell_text
@@ -160,3 +161,21 @@ def test_a_compact_drawing_looks_the_same_and_keeps_the_words() -> None:
     pictures = [Image.open(io.BytesIO(vl_convert.svg_to_png(svg))).convert("L") for svg in (full, small)]
     assert pictures[0].size == pictures[1].size
     assert sum(ImageChops.difference(*pictures).histogram()[20:]) < 0.002 * pictures[0].width * pictures[0].height
+
+
+def test_half_an_emoji_is_never_measured() -> None:
+    """Names are shortened to their room half by half of UTF-16; the renderer failed on half a letter."""
+    long = "A group of doctors and nurses whose name is too long for the room that it has " + "👩🏽‍⚕️" * 12
+    for name in (long, "👩🏽‍⚕️ \ue000 " + "😀" * 60, "𠀀" * 80):
+        svg = chart_svg(dots(name))
+        assert "…" in svg and ("👩🏽" in svg or "😀" in svg or "𠀀" in svg or name is long)
+        assert not any(0xE000 <= ord(letter) < 0xF900 for letter in svg)
+
+
+def test_names_have_the_room_that_they_need() -> None:
+    """Texts are measured in a font of their own width: with the theme's list they were cut after three quarters of their room."""
+    words = "Group by modality, mean cosine, marked epochs"
+    spec = {"data": {"values": [{}]}, "mark": {"type": "text", "limit": 270, "fontSize": 12, "text": words}, "config": {"font": FONT}}
+    svg = chart_svg(alt.Chart.from_dict(spec))
+    assert words in svg
+    assert "Liberation Sans&" in svg and 'font-family="Liberation Sans"' not in svg
