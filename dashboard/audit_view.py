@@ -19,6 +19,7 @@ from core.charts.consequences import cross_group
 from core.charts.grammar import selection_point
 from core.charts.group_names import group_label, group_order, labelled, labelled_rows
 from core.charts.many_groups import MOST_COLOURS, ranking
+from core.charts.parts import least_width
 from core.charts.text import count, decimal, plural
 from core.metrics.catalogue import short
 from core.report import contents
@@ -39,11 +40,12 @@ from core.report.audit_tables import (
     seeds_table,
     summaries_table,
     tests_table,
+    too_small,
     verdicts_table,
 )
 from core.report.of_audit import group_text, metric_text, pair_text, power_text, rest_text, summary_text
 from dashboard import address, state
-from dashboard.chart_block import chart_block
+from dashboard.chart_block import chart_block, roomy
 from dashboard.components import answer, finding_tag, how_to_read, section, too_little_data
 from dashboard.escape import md
 from dashboard.findings import show_findings
@@ -133,7 +135,10 @@ def _matrix(verdicts: pd.DataFrame) -> None:
         look = state.look()
         cell = selection_point("cell", fields=["attribute", "metric"], on="click")
         chart = figure.panels[0].draw(look, "container").add_params(cell)
-        picked: Any = st.vega_lite_chart(spec=drawing_spec(chart, look), theme=None, width="stretch", key="verdict-matrix", on_select="rerun", alt=figure.alt)
+        with roomy(replace(figure, least=least_width(list(dict.fromkeys(figure.data["metric"])))), "verdicts"):
+            picked: Any = st.vega_lite_chart(
+                spec=drawing_spec(chart, look), theme=None, width="stretch", key="verdict-matrix", on_select="rerun", alt=figure.alt
+            )
         st.caption(md(figure.note) + " Click a cell to see its evidence.")
     chosen = (picked or {}).get("selection", {}).get("cell") or []
     if chosen and st.session_state.get("_cell") != chosen[0]:
@@ -173,7 +178,8 @@ def _attribute(document: Mapping[str, Any], singles: list[str], model: str, verd
             key="audit-reliability",
         ),
         "Net benefit": lambda: chart_block(
-            decision_curves(shown.of(labelled(curve_table(document, model, attribute, "decision"), attribute))), key="audit-decision"
+            decision_curves(shown.of(labelled(curve_table(document, model, attribute, "decision"), attribute)), _too_small(document, model, attribute)),
+            key="audit-decision",
         ),
     }
     lazy_tabs(
@@ -244,7 +250,21 @@ def _power(document: Mapping[str, Any], model: str, attribute: str) -> None:
 
 
 def _table(frame: pd.DataFrame, alt_text: str) -> None:
+    """A table without its empty columns; its notes, which are sentences, stand below it under their numbers."""
+    frame = frame[[name for name in frame.columns if frame[name].astype(str).str.strip().any()]]
+    notes = [note for note in dict.fromkeys(frame["note"]) if note] if "note" in frame else []
+    if notes:
+        numbers = {note: str(place) for place, note in enumerate(notes, 1)}
+        last = [name for name in frame.columns[1:] if name in ("note", "method")]
+        frame = frame.assign(note=frame["note"].map(numbers).fillna(""))[[*(name for name in frame.columns if name not in last), *reversed(last)]]
     full_table(frame, alt_text, pinned=str(frame.columns[0]))
+    if notes:
+        st.caption(md("Notes: " + "; ".join(f"{place}: {note}" for place, note in enumerate(notes, 1)) + "."))
+
+
+def _too_small(document: Mapping[str, Any], model: str, attribute: str) -> dict[str, str]:
+    """Groups, by their labels, whose curves are not drawn, with the reason."""
+    return {group_label(attribute, group): reason for group, reason in too_small(document, model, attribute).items()}
 
 
 @st.fragment
@@ -252,14 +272,15 @@ def _sliding(document: Mapping[str, Any], model: str, attribute: str, groups: Sh
     """What a threshold does to each group, as the reader slides it."""
     curve = groups.of(labelled(curve_table(document, model, attribute, "sliding"), attribute))
     point = models(document)[model]["attributes"][attribute].get("operating_point") or {}
-    if curve.empty:
-        chart_block(sliding(curve, attribute, None), key="audit-sliding")
+    gone = _too_small(document, model, attribute)
+    if curve.empty or set(curve["group"]) <= set(gone):
+        chart_block(sliding(curve, attribute, None, gone), key="audit-sliding")
         return
     cuts = sorted(map(float, curve["threshold"].unique()))
     usual = float(cuts[len(cuts) // 2] if point.get("threshold") is None else point["threshold"])
     chosen = threshold_control(f"audit-slide-{model}-{attribute}", (cuts[0], cuts[-1]), usual)
-    chart_block(sliding(curve, attribute, chosen), key="audit-sliding")
-    here = at_threshold(curve, chosen)
+    chart_block(sliding(curve, attribute, chosen, gone), key="audit-sliding")
+    here = at_threshold(curve[~curve["group"].isin(list(gone))], chosen)
     shown = pd.DataFrame(
         {
             "group": here["group"],

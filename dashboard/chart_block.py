@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from html import escape
 from typing import Any
 
@@ -22,6 +23,7 @@ from dashboard import state
 from dashboard.escape import md
 from dashboard.number_table import NOTHING, numbers
 from dashboard.specs import spec_of
+from dashboard.style import NARROWEST, least_step
 
 PNG_SCALE = 2.0
 
@@ -46,8 +48,14 @@ def chart_block(figure: Figure, key: str | None = None) -> None:
                 with place:
                     if panel.heading:
                         st.markdown(f":gray[**{md(panel.heading)}**]")
-                    st.vega_lite_chart(spec=spec_of(panel, look), theme=None, width="stretch", key=f"chart-{key}-{start + offset}", alt=_alt(figure, panel))
+                    with roomy(figure, f"{key}-{start + offset}"):
+                        st.vega_lite_chart(spec=spec_of(panel, look), theme=None, width="stretch", key=f"chart-{key}-{start + offset}", alt=_alt(figure, panel))
         _below(figure, key)
+
+
+def roomy(figure: Figure, key: str) -> AbstractContextManager[Any]:
+    """Where a drawing goes: a telephone scrolls one that needs more than its width sideways, instead of squeezing its numbers."""
+    return st.container(key=f"least-{least_step(figure.least)}-{key}") if figure.least > NARROWEST else nullcontext()
 
 
 def _key(colors: Mapping[str, str]) -> None:

@@ -191,7 +191,7 @@ def _progress() -> None:
         st.rerun(scope="app")
     for item in items[:4]:
         done = 0.0 if item.position or not item.epochs else min(1.0, ((item.epoch if item.epoch is not None else -1) + 1) / item.epochs)
-        left = f" · {duration(item.seconds_left)} left" if item.seconds_left is not None else ""
-        st.progress(done, text=f"**{md(item.label)}** · {'waiting' if item.position else 'running'}{md(left)}")
+        left = f" · {md(duration(item.seconds_left))} left" if item.seconds_left is not None and not item.position else ""
+        st.progress(done, text=f"**{md(item.label)}** · {'waiting' if item.position else 'running'}{left}")
     if len(items) > 4:
         st.caption(f"and {plural(len(items) - 4, 'more run')} waiting")

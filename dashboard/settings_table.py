@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.charts.text import plural
 from core.results.setting_titles import setting_title
-from dashboard.number_table import full_table
+from dashboard.escape import md
 
 
 def settings_section(table: pd.DataFrame) -> None:
@@ -19,7 +19,8 @@ def settings_section(table: pd.DataFrame) -> None:
     if differing.empty:
         st.caption("The chosen runs share every setting.")
     else:
-        full_table(differing.rename(columns={"setting": "Setting"}), "Settings in which the chosen runs differ", pinned="Setting")
+        # A table of words: a title that does not fit into its column goes on in a second line.
+        st.table(differing.rename(columns={"setting": "Setting"}).map(md).set_index("Setting"))
     if len(same):
         with st.expander(f"{plural(len(same), 'setting')} that all share"):
             st.dataframe(

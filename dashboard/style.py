@@ -1,6 +1,19 @@
 """The little style sheet on top of the theme in .streamlit/config.toml. Static text only."""
 
-STYLE = """
+NARROWEST, STEP, WIDEST = 300, 100, 1200
+"""Pixels that a panel has on a telephone, and the widths to which a drawing that needs more is stretched there."""
+
+
+def least_step(pixels: int) -> int:
+    """The next of these widths."""
+    return min(WIDEST, -(-pixels // STEP) * STEP)
+
+
+LEAST = "".join(
+    f'[class*="st-key-least-{wide}-"] [data-testid="stVegaLiteChart"] {{ min-width: {wide}px; }}\n' for wide in range(NARROWEST + STEP, WIDEST + 1, STEP)
+)
+STYLE = (
+    """
 .stMainBlockContainer { max-width: 1240px; padding-top: 2.4rem; }
 /* The bar that holds the menu would keep an empty strip over every page. */
 [data-testid="stHeader"] { background: transparent; pointer-events: none; }
@@ -21,6 +34,8 @@ STYLE = """
 [class*="st-key-block-"] h2, [class*="st-key-block-"] h3, .st-key-tour h2, .st-key-report-contents h2 { padding: .9rem 0 .15rem 0; font-size: 1.12rem; \
 line-height: 1.35; }
 [class*="st-key-block-"] [data-testid="stVegaLiteChart"] { overflow: visible; }
+/* The words that stand where no chart is: what follows would else begin on their last line. */
+[class*="st-key-block-"]:not(:has([data-testid="stVegaLiteChart"])) { padding-bottom: 1rem; }
 /* The slider's track, which begins half a thumb inside, from end to end of the plot below it: 40 pixels are the axis's. */
 [class*="audit-slide"][class*="-over-chart"] { box-sizing: border-box; padding-left: 34px; overflow: visible; }
 [class*="audit-slide"][class*="-over-chart"] [data-testid="stSlider"] { width: calc(100% + 5px) !important; max-width: none !important; }
@@ -37,8 +52,12 @@ line-height: 1.35; }
 button[data-selected="true"][role="radio"] p, button[data-selected="true"][data-variant] p, [data-testid="stTab"][aria-selected="true"] p, \
 [data-testid="stSliderThumbValue"] { color: light-dark(#3549B8, #9AA8F2) !important; }
 [class*="st-key-state-"] { padding-top: 1rem; }
-@media (min-width: 641px) { [class*="st-key-below-"] { flex-wrap: nowrap !important; } }
+@media (min-width: 641px) { [class*="st-key-below-"], [class*="st-key-failed-"] { flex-wrap: nowrap !important; } }
 @media (max-width: 640px) {
+  [class*="st-key-least-"] { overflow-x: auto; scrollbar-width: thin; }
+"""
+    + LEAST
+    + """
   /* Panels of several runs are swiped: one below the other they are ten screens. The next one looks in at the edge. */
   [class*="st-key-block-"] [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) { flex-wrap: nowrap; overflow-x: auto; scroll-snap-type: x \
 proximity; scrollbar-width: thin; }
@@ -54,3 +73,4 @@ proximity; scrollbar-width: thin; }
   [data-testid="stTable"] table { min-width: 42rem; }
 }
 """
+)

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from core.charts import gradients
+from core.charts import curvature, gradients
 from core.charts.figure import nothing
 from core.charts.gradient_pairs import group_magnitudes
 from core.charts.seeds import over_seeds
@@ -100,7 +100,18 @@ def between_groups() -> None:
     chart_block(view.memoised("group-magnitudes", lambda: group_magnitudes(ready, view.names, view.trained_for)))
 
 
-lazy_tabs({"Size beside the fused gradient": with_the_fused, **({"Size between groups": between_groups} if groups else {})})
+def how_it_bends() -> None:
+    """How sharply the loss bends along each encoder's own gradient."""
+    chart_block(view.memoised("curvature", lambda: curvature.over_epochs(ready, view.names, view.modalities)))
+
+
+lazy_tabs(
+    {
+        "Size beside the fused gradient": with_the_fused,
+        **({"Size between groups": between_groups} if groups else {}),
+        **({"Curvature": how_it_bends} if curvature.recorded(telemetry) else {}),
+    }
+)
 
 how_to_read(
     "**Heat map**: for which group a modality's gradient works against the group's, over the epochs that the slider or your own brush marks. "
@@ -109,6 +120,7 @@ how_to_read(
     "**between groups**: a falling line means that what helps one begins to harm the other; "
     "of more than three pairs the lowest is in colour. **The last two strips** belong together: a factor far from 1 with an unchanged "
     "relative update never reached the weights, because AdamW "
-    "divides out a lasting scaling of gradients. **Sizes**, below: two gradients may point the same way while one is too long for the other to count.",
-    terms=("cosine", "p10", "share_negative", "factor", "relative_update", "conflict_heat", "magnitude"),
+    "divides out a lasting scaling of gradients. **Sizes**, below: two gradients may point the same way while one is too long for the other to count. "
+    "**Curvature** belongs to the relative update: where it is high, a step of the same length is more likely to be too long.",
+    terms=("cosine", "p10", "share_negative", "factor", "relative_update", "conflict_heat", "magnitude", "curvature"),
 )

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 MINUS = "\u2212"
 THIN_SPACE = "\u2009"
-UNDEFINED = "n/e"
 NOT_ESTIMABLE = "not estimable"
+UNDEFINED = NOT_ESTIMABLE
 
 
 def decimal(value: float | None, digits: int = 3, signed: bool = False) -> str:
-    """A number near one without its leading zero and with a true minus: .842, −.031, 1.000; "n/e" when undefined.
+    """A number near one without its leading zero and with a true minus: .842, −.031, 1.000; "not estimable" when undefined.
 
     >>> decimal(-0.0481), decimal(-0.0001), decimal(0.2, 2, signed=True)
     ('−.048', '.000', '+.20')

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
 from core.charts import grammar as alt
 from core.charts.audit_forest import group_palette
+from core.charts.audit_threshold import without
 from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.parts import agreement_square, decimal_axis, smooth_curve, tooltips
 from core.charts.text import decimal, interval, listing
@@ -21,27 +24,32 @@ LINES = {"net_benefit": "by the score", "treat_all": "treat everybody", "treat_n
 FEW = 10
 
 
-def decision_curves(frame: pd.DataFrame) -> Figure:
+def decision_curves(frame: pd.DataFrame, too_small: Mapping[str, str] = MappingProxyType({})) -> Figure:
     """Net benefit over thresholds against treating everybody and nobody, a panel per group.
 
     Parameters
     ----------
     frame : columns group, threshold, net_benefit, treat_all, treat_none; one model and attribute.
+    too_small : groups that cannot be judged, with the reason: they are not drawn, and said to be left out.
     """
     name = "decision_curves"
     part = frame[frame["threshold"] <= HIGHEST] if len(frame) else frame
     if part.empty or part["net_benefit"].notna().sum() == 0:
         return nothing(name, "Net benefit needs scores that are probabilities.")
+    part, gone = without(part, too_small)
+    if part.empty:
+        return nothing(name, f"No group is large enough for its net benefit.{gone}")
     groups = list(dict.fromkeys(part["group"]))[:MOST_GROUPS]
     part = part[part["group"].isin(groups)]
     best = part[["treat_all", "treat_none"]].max(axis=1)
     useful = part.assign(gain=part["net_benefit"] - best)
     shares = useful.groupby("group", sort=False)["gain"].agg(lambda g: float((g > 0).mean()))
     low, high = str(shares.idxmin()), str(shares.idxmax())
-    reach = {group: _range(useful[useful["group"] == group]) for group in (low, high)}
-    title = f"Deciding by the score has more net benefit than treating everybody or nobody for {high} at {reach[high]}" + (
-        f", for {low} at {reach[low]}." if low != high else "."
-    )
+    reach = {str(group): _range(useful[useful["group"] == group]) for group in groups}
+    where = f"for {high} at {reach[high]}, for {low} at {reach[low]}"
+    if len(set(reach.values())) == 1:
+        where = f"for {'every group' if len(groups) > 1 else high} at {reach[high]}"
+    title = f"Deciding by the score has more net benefit than treating everybody or nobody {where}."
     top = float(part["net_benefit"].max()) * 1.15
     long = part.melt(["group", "threshold"], list(LINES), var_name="rule", value_name="benefit").dropna()
     long["rule"] = long["rule"].map(LINES)
@@ -50,7 +58,7 @@ def decision_curves(frame: pd.DataFrame) -> Figure:
     panels = tuple(Panel(partial(_decision, long[long["group"] == g], g, groups, top), str(g)) for g in groups)
     return Figure(
         name=name, title=title, alt=title, data=part[["group", "threshold", "net_benefit", "treat_all", "treat_none"]], panels=panels, columns=2,
-        note="Solid: by the score. Dashed: everybody. Line at zero: nobody. Net benefit counts a false alarm as threshold / (1 − threshold) of a hit.",
+        note="Solid: by the score. Dashed: everybody. Line at zero: nobody. Net benefit counts a false alarm as threshold / (1 − threshold) of a hit." + gone,
     )  # fmt: skip
 
 
@@ -86,9 +94,12 @@ def reliability(frame: pd.DataFrame, smooth: pd.DataFrame | None = None) -> Figu
     """
     name = "reliability"
     part = frame[frame["n"] > 0] if len(frame) else frame
-    if part.empty:
-        return nothing(name, "Calibration needs scores that are probabilities.")
-    groups = list(dict.fromkeys(part["group"]))[:MOST_GROUPS]
+    fitted = pd.DataFrame(columns=["group", "predicted", "observed", "low", "high"]) if smooth is None or smooth.empty else smooth.dropna(subset=["observed"])
+    if part.empty and fitted.empty:
+        return nothing(name, "Calibration needs scores that are probabilities, and ten samples of a group with about the same score.")
+    every = list(dict.fromkeys([*part["group"], *([] if smooth is None or smooth.empty else smooth["group"])]))
+    drawn = [group for group in every if group in {*part["group"], *fitted["group"]}]
+    groups, bare = drawn[:MOST_GROUPS], [str(group) for group in every if group not in drawn]
     part = part[part["group"].isin(groups)].copy()
     part["shown"] = [interval(v, lo, hi) for v, lo, hi in zip(part["observed"], part["low"], part["high"], strict=True)]
     part["mean"] = part["predicted"].map(decimal)
@@ -99,13 +110,13 @@ def reliability(frame: pd.DataFrame, smooth: pd.DataFrame | None = None) -> Figu
         if names
         else "No group's predicted probabilities are shown to differ from the observed frequencies."
     )
-    fitted = pd.DataFrame(columns=["group", "predicted", "observed", "low", "high"]) if smooth is None or smooth.empty else smooth.dropna(subset=["observed"])
     panels = tuple(Panel(partial(_reliability, part[part["group"] == g], fitted[fitted["group"] == g], g, groups), str(g)) for g in groups)
     return Figure(
         name=name, title=title, alt=title, data=part[["group", "n", "predicted", "observed", "low", "high"]], panels=panels, columns=2,
         terms=("calibration", "ece"),
         note="On the dashed diagonal, the score is the frequency. Dots: bins of equal width, as large as their samples, with 95 % intervals."
-             + (" Line and band: smooth fit, 95 % at each point." if len(fitted) else ""),
+             + (" Line and band: smooth fit, 95 % at each point." if len(fitted) else "")
+             + (f" Not drawn: {listing(bare)}, with fewer than {FEW} samples in every bin." if bare else ""),
     )  # fmt: skip
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -13,7 +15,7 @@ from core.charts.figure import Figure, Width, nothing
 from core.charts.group_names import group_order
 from core.charts.key import keyed_panel
 from core.charts.parts import colored, decimal_axis, tooltips
-from core.charts.text import decimal, percent
+from core.charts.text import decimal, listing, percent
 from core.charts.theme import Look
 from core.metrics.catalogue import short
 
@@ -21,17 +23,21 @@ RATES = ("tpr", "fpr", "ppv", "selection_rate")
 STRIP, AXIS_PIXELS = 96, 40
 
 
-def sliding(frame: pd.DataFrame, attribute: str, threshold: float | None) -> Figure:
+def sliding(frame: pd.DataFrame, attribute: str, threshold: float | None, too_small: Mapping[str, str] = MappingProxyType({})) -> Figure:
     """TPR, FPR, PPV and share selected of each group over all thresholds, a panel per rate.
 
     Parameters
     ----------
     frame : columns group, threshold, tpr, fpr, ppv, selection_rate; one model and attribute.
     threshold : where a line is drawn and the finding is read; None for neither.
+    too_small : groups that cannot be judged, with the reason: they are not drawn, and said to be left out.
     """
     name = "sliding_threshold"
     if frame.empty:
         return nothing(name, "Rates over thresholds were not asked for.")
+    frame, gone = without(frame, too_small)
+    if frame.empty:
+        return nothing(name, f"No group by {attribute} is large enough for its rates over thresholds.{gone}")
     groups = list(group_order(set(frame["group"])))
     long = frame.melt(["group", "threshold"], list(RATES), var_name="rate", value_name="value").dropna(subset=["value"])
     long["value"] = long["value"].astype(float)
@@ -42,8 +48,15 @@ def sliding(frame: pd.DataFrame, attribute: str, threshold: float | None) -> Fig
     return Figure(
         name=name, title=title, alt=title, data=frame[["group", "threshold", *RATES]], panels=panels, columns=1, key=partial(_key, groups),
         terms=("threshold", "tpr", "fpr", "ppv", "selected"),
-        note="Rates at each threshold as they are in this data; their intervals are those of the estimates at the operating point.",
+        note="Rates at each threshold as they are in this data; their intervals are those of the estimates at the operating point." + gone,
     )  # fmt: skip
+
+
+def without(frame: pd.DataFrame, too_small: Mapping[str, str]) -> tuple[pd.DataFrame, str]:
+    """The rows of the other groups, and what to say of these."""
+    gone = [group for group in dict.fromkeys(frame["group"]) if group in too_small]
+    said = f" Not drawn: {listing([f'{group} ({too_small[group]})' for group in gone])}." if gone else ""
+    return frame[~frame["group"].isin(gone)], said
 
 
 def at_threshold(frame: pd.DataFrame, threshold: float) -> pd.DataFrame:
@@ -65,6 +78,8 @@ def _finding(frame: pd.DataFrame, attribute: str, threshold: float | None) -> st
         return f"At a threshold of {decimal(threshold, 2)} the sensitivity of fewer than two groups by {attribute} is known."
     ordered = here.sort_values("tpr", kind="stable")
     group, tpr = list(ordered["group"]), [float(v) for v in ordered["tpr"]]
+    if percent(tpr[0]) == percent(tpr[-1]):
+        return f"At a threshold of {decimal(threshold, 2)}, {percent(tpr[0])} of the positives of every group are found."
     return (
         f"At a threshold of {decimal(threshold, 2)}, {percent(tpr[0])} of the positives of {group[0]} are found and {percent(tpr[-1])} of those of {group[-1]}."
     )

@@ -25,7 +25,7 @@ MOST_REACH = 0.1
 """... and at most from a tenth to tenfold: an interval beyond is cut there, with a mark."""
 NOTES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 TABLE = {"run": "Run", "group": "", "oe": "Observed / expected events", "oe_low": "Low", "oe_high": "High", "n_pos": "Positive", "n_neg": "Negative"}
-MOST_GROUPS = 8
+MOST_GROUPS, FEW_BANDS = 8, 4
 SHARE_OFF = 0.1
 """Share of a curve whose band must miss the diagonal before the group is named; a pointwise band misses some points by chance."""
 NO_PROBABILITIES = "The scores of these runs are not probabilities, so calibration cannot be judged."
@@ -79,7 +79,9 @@ def _curve_panel(rows: pd.DataFrame, groups: Sequence[str], keyed: bool, look: L
     color = colored("group", look.group_colors(groups), legend)
     x, y, diagonal = agreement_square(look, ("predicted", "Predicted risk"), ("value", "Observed risk"), grid=True)
     tips = tooltips({"run": "Run", "group": "Group", "expected": "Predicted risk", "shown": "Observed risk"})
-    return alt.layer(diagonal, *smooth_curve(alt.Chart(rows).encode(x=x, color=color), y, tips)).properties(width=width, height=SQUARE)
+    # Bands of many groups lie on each other: fainter, the lines stay to be told apart.
+    band = 0.16 if len(present_groups(rows, groups)) <= FEW_BANDS else 0.06
+    return alt.layer(diagonal, *smooth_curve(alt.Chart(rows).encode(x=x, color=color), y, tips, band)).properties(width=width, height=SQUARE)
 
 
 def smooth_calibration(frame: pd.DataFrame, ratios: Mapping[str, str] | None = None) -> Figure:

@@ -42,14 +42,14 @@ def availability(shares: pd.DataFrame, attribute: str) -> Figure:
     spread = {name: float(np.ptp(frame.loc[frame["modality"] == name, "share"])) for name in modalities}
     widest = max(spread, key=spread.__getitem__)
     if float(frame["share"].min()) == 1.0:
-        return nothing(name, "Every modality is there for everyone.")
+        return nothing(name, "Every modality is available for everybody.")
     if spread[widest] < 0.005:
         title = f"Modalities are missing about equally in all groups by {attribute}."
     else:
         part = frame[frame["modality"] == widest].sort_values("share", kind="stable")
         low, high = part.iloc[0], part.iloc[-1]
         least, most = (f"{percent(end['share'])} of {_who(end['group'], attribute)}" for end in (low, high))
-        title = f"{widest}: there for {least} and {most}."
+        title = f"{widest} is available for {least} and {most}."
     cells = zip(frame["modality"], frame["group"], frame["share"], frame["n"], strict=True)
     text = "; ".join(f"{m}, {g}: {percent(s)} of {count(n)}" for m, g, s, n in cells)
     return Figure(

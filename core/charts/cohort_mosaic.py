@@ -18,6 +18,8 @@ STEP = 46
 THICKEST = 36
 MISSING = "not recorded"
 FEW = 5
+THIN = 20
+"""Pixels of a bar that is less high than the number beside it."""
 
 
 def group_label_mosaic(counts: pd.DataFrame, attribute: str, unit: str = "samples") -> Figure:
@@ -99,9 +101,10 @@ def _draw(frame: pd.DataFrame, unit: str, look: Look, width: Width) -> Any:
     x = alt.X("share:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", title="share with the outcome", values=[0, 0.25, 0.5, 0.75, 1]))
     rest = base.mark_bar(opacity=0.22).encode(x=x, x2=alt.datum(1))
     part = base.mark_bar().encode(x=x, x2=alt.datum(0))
-    label = (
-        alt.Chart(data)
-        .mark_text(align="left", dx=7, color=look.text, fontWeight=600)
-        .encode(x=x, y=alt.Y("label:N", sort=order), text=alt.Text("share:Q", format=".0%"))
-    )
-    return alt.layer(rest, part, label).properties(width=width, height=alt.Step(STEP))
+    words = alt.Chart(data).encode(x=x, y=alt.Y("label:N", sort=order), text=alt.Text("share:Q", format=".0%"))
+    style: dict[str, Any] = {"align": "left", "dx": 7, "fontWeight": 600}
+    # A thin bar runs through the number: its ground is cleared first.
+    thin = alt.datum.thickness < THIN
+    halo = words.transform_filter(thin).mark_text(**style, stroke=look.background, strokeWidth=5, strokeJoin="round").encode(color=alt.value(look.background))
+    label = words.mark_text(**style, color=look.text)
+    return alt.layer(rest, part, halo, label).properties(width=width, height=alt.Step(STEP))

@@ -27,6 +27,8 @@ SIGNED = "datum.value == 0 ? '0' : replace(replace(format(datum.value, '+.2f'), 
 MOST_SEEDS = 1500
 USUAL_WIDTH = 820.0
 """Of the plot, in pixels, for which names are placed."""
+LEAST_WIDTH = 600
+"""A narrower drawing has no room for the names."""
 LABEL_PIXELS = 230
 """A longer name ends in dots; the tooltip and the table have it whole."""
 
@@ -80,7 +82,7 @@ def scatter(seeds: pd.DataFrame, methods: pd.DataFrame, measure: str, attribute:
     direction = "Lower is better." if lower_is_better(measure) else "Up and right is better."
     return Figure(
         name="accuracy-fairness", title=title, data=rows[list(columns)], table=columns,
-        panels=(Panel(partial(_scatter_panel, rows.reset_index(drop=True), dots, measure)),),
+        panels=(Panel(partial(_scatter_panel, rows.reset_index(drop=True), dots, measure)),), least=LEAST_WIDTH,
         alt=f"Scatter plot of {text.plural(len(rows), 'method')}: AUC against {what} by {attribute}. {title}. On the Pareto front of the means: {front}.",
         terms=("pareto", "auc", *(("es_auc",) if measure == "es_auc" else ("worst_group",) if measure == "worst_group_auc" else ("max_gap",)), "seed"),
         note=f"{_whose(rows, what, attribute)} Dots: means over seeds; faint: each seed. Crosshairs: 95 % over {meaning}. {front_note}{direction}",
@@ -189,7 +191,7 @@ def _labels(
             continue
         label = alt.Chart(part).encode(x=x, y=alt.Y("label_y:Q", scale=scale_y), text="variant:N")
         style: dict[str, Any] = {"align": align, "dx": CLEAR * side, "baseline": "middle", "fontWeight": 600, "limit": LABEL_PIXELS}
-        drawn += [label.mark_text(**style, stroke=look.background, strokeWidth=3, strokeJoin="round"), label.mark_text(**style).encode(color=words)]
+        drawn += [label.mark_text(**style, stroke=look.background, strokeWidth=5, strokeJoin="round"), label.mark_text(**style).encode(color=words)]
     return drawn
 
 
@@ -335,6 +337,6 @@ def _paired_panel(rows: pd.DataFrame, dots: pd.DataFrame, order: list[str], what
         if len(part):
             words = alt.Chart(part).encode(y=y, x=alt.X("value:Q", scale=scale), text="shown:N")
             style: dict[str, Any] = {"align": align, "dx": dx, "dy": -14, "fontSize": 11}
-            whole += words.mark_text(**style, stroke=look.background, strokeWidth=3, strokeJoin="round")
+            whole += words.mark_text(**style, stroke=look.background, strokeWidth=5, strokeJoin="round")
             whole += words.mark_text(**style, color=look.muted)
     return whole.properties(width=width, height=44 * len(order))

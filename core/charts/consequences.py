@@ -12,7 +12,7 @@ from core.charts import grammar as alt
 from core.charts import text
 from core.charts.figure import Figure, Panel, Width, nothing, panels_per_run, side_by_side
 from core.charts.key import group_key, keyed_panels, present_groups
-from core.charts.parts import ESTIMATE, colored, decimal_axis, heat_map, interval_texts, share_domain, tooltips, wide_enough, with_gutter
+from core.charts.parts import ESTIMATE, colored, decimal_axis, heat_map, interval_texts, least_width, share_domain, tooltips, wide_enough, with_gutter
 from core.charts.seeds import OF_SEEDS, over_seeds
 from core.charts.theme import Look
 from core.metrics.catalogue import short
@@ -138,7 +138,8 @@ def equity(frame: pd.DataFrame, names: Mapping[str, str], attribute: str, seeds:
     note = "Test split, 95 % intervals. " if seeds is None else f"Test split. {OF_SEEDS} "
     note += "Read it with the group AUCs and the gap: ES-AUC falls with every further group and counts ranking between groups as unfairness."
     if left_out:
-        note = f"{text.listing(left_out)} cannot be judged and {'is' if len(left_out) == 1 else 'are'} left out, so ES-AUC may look better than it is. " + note
+        better = "" if best.empty else ", so ES-AUC may look better than it is"
+        note = f"{text.listing(left_out)} cannot be judged and {'is' if len(left_out) == 1 else 'are'} left out{better}. " + note
     columns = {"run": "Run" if seeds is None else "Method", "what": "Measure", "value": "Value", "low": "Low", "high": "High", "excluded": "Left out"}
     return Figure(name="equity", title=title, alt=f"Dots with intervals of AUC, ES-AUC and worst-group AUC, a row per run. {title}.", data=rows[list(columns)],
                   table=columns,
@@ -193,7 +194,7 @@ def cross_group(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[
     hatched = " Hatched: not estimable." if rows["value"].isna().any() else ""
     return Figure(name="cross-group", title=title, alt=f"Matrix of ranking between groups of {attribute}, one panel per run. {title}.",
                   data=rows[list(columns)], table=columns,
-                  panels=panels, columns=wide_enough(groups, max(1, len(panels))), terms=("cross_auc",),
+                  panels=panels, columns=wide_enough(groups, max(1, len(panels))), least=least_width(groups), terms=("cross_auc",),
                   note=f"Rows: whose positives. Columns: whose negatives. The diagonal is each group's own AUC.{hatched}")  # fmt: skip
 
 

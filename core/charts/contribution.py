@@ -21,6 +21,7 @@ from core.charts.parts import (
     epoch_axis,
     heat_map,
     interval_texts,
+    least_width,
     reference_line,
     text_colored,
     tooltips,
@@ -125,7 +126,7 @@ def by_group(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence
     title = group_finding(rows, attribute)
     return Figure(
         name="shapley-by-group", title=title, data=rows[list(columns)], table=columns, panels=tuple(panels),
-        columns=wide_enough(modalities, max(1, len(panels))),
+        columns=wide_enough(modalities, max(1, len(panels))), least=least_width(modalities),
         alt=f"Heat map of Shapley values, {text.plural(len(groups), 'group')} of {attribute} by {text.plural(len(modalities), 'modality', 'modalities')}, "
             f"one panel per run. {title}.",
         terms=("phi", "interval"), note="Blue adds to the group's AUC, orange takes from it; hatched: not estimable (a group without positives or without "

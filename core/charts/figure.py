@@ -65,6 +65,8 @@ class Figure:
     """Set when there is nothing to draw: the reason, as a sentence. `panels` is then empty."""
     table: dict[str, str] = field(default_factory=dict)
     """Column of `data` -> heading in the table on demand; empty: all columns as they are."""
+    least: int = 0
+    """Pixels that a panel needs so that its numbers stay apart: a narrower page scrolls it sideways."""
     key: Callable[[Look], Mapping[str, str]] | None = None
     """What the colours of all panels mean, name -> colour, which a page says once above them. A drawing that leaves
     the page alone (a file, a report) says it itself."""

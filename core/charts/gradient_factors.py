@@ -12,14 +12,16 @@ SYMBOLS = {"balance": "B", "factor": "f", "gate": "gate"}
 """What a method calls its series -> the paper's symbol. Other series keep their own name."""
 MEASUREMENTS = ("_loss", "_auc", "_accuracy", "gap", "reference", "distance")
 """Ends of the names of series that a method reports but multiplies nothing by."""
-STYLES: tuple[tuple[Any, str], ...] = (
-    ([1, 0], "solid"),
-    ([6, 3], "dashed"),
-    ([2, 3], "dotted"),
-    ([8, 3, 2, 3], "dash-dot"),
-    ([10, 4], "long dashes"),
-    ([1, 5], "sparse dots"),
+STYLES: tuple[tuple[Any, str, str], ...] = (
+    ([1, 0], "solid", "—"),
+    ([6, 3], "dashed", "– –"),
+    ([2, 3], "dotted", "· · ·"),
+    ([8, 3, 2, 3], "dash-dot", "– ·"),
+    ([10, 4], "long dashes", "— —"),
+    ([1, 5], "sparse dots", "·  ·"),
 )
+"""A dash, its name, and its picture for keys that would be longer than a heading's line."""
+LONGEST_KEY = 58
 ALL = "all"
 
 
@@ -73,7 +75,11 @@ def dash_key(part: Sequence[Row]) -> str:
     first = styles[0].split(" ")[0]
     together = all(style.split(" ")[0] == first for style in styles)
     names = [style.removeprefix(first).strip() or "all" for style in styles] if together else styles
-    return (f"{first}: " if together else "") + " · ".join(f"{name} {STYLES[i % len(STYLES)][1]}" for i, name in enumerate(names))
+    words, pictures = (
+        (f"{first}: " if together else "") + mark.join(f"{name} {STYLES[i % len(STYLES)][kind]}" for i, name in enumerate(names))
+        for kind, mark in ((1, " · "), (2, ", "))
+    )
+    return words if len(words) <= LONGEST_KEY else pictures
 
 
 def _styles(part: Sequence[Row]) -> list[str]:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from core.charts import grammar as alt
 from core.charts.figure import Width
-from core.charts.parts import decimal_axis, epoch_axis, spread, tooltips, within
+from core.charts.parts import LONGEST, decimal_axis, end_room, epoch_axis, spread, tooltips, within
 from core.charts.theme import Look
 
 Row = dict[str, Any]
@@ -112,14 +112,19 @@ def _broken(pair: str) -> str:
     return pair.replace(" / ", " /\n") if len(pair) > LONG else pair
 
 
-def epochs_x(last: int, title: str | None = "Epochs trained", field: str = "trained", grid: bool = False) -> alt.X:
+def epochs_x(last: int, title: str | None = "Epochs trained", field: str = "trained", grid: bool = False, room: float = ROOM) -> alt.X:
     """The epoch axis, with room at both sides."""
-    return alt.X(f"{field}:Q", scale=alt.Scale(domain=list(span(last)), nice=False), axis=epoch_axis(last, title, first=1, grid=grid))
+    return alt.X(f"{field}:Q", scale=alt.Scale(domain=list(span(last, room)), nice=False), axis=epoch_axis(last, title, first=1, grid=grid))
 
 
-def span(last: int) -> tuple[float, float]:
-    """Ends of the epoch axis."""
-    return 0.5 - LEFT * last, 0.5 + last * ROOM
+def span(last: int, room: float = ROOM) -> tuple[float, float]:
+    """Ends of the epoch axis; `room` times the epochs is its right end."""
+    return 0.5 - LEFT * last, 0.5 + last * room
+
+
+def room_for(names: Sequence[Row]) -> float:
+    """How long the epoch axis of a panel of its own must be for these names at the ends of its lines."""
+    return max(ROOM, end_room(line for row in names for line in row["label"].split("\n")))
 
 
 def marks(points: Sequence[Row], names: Sequence[Row], x: alt.X, scale: alt.Scale, axis: alt.Axis | None) -> list[Any]:
@@ -134,13 +139,13 @@ def marks(points: Sequence[Row], names: Sequence[Row], x: alt.X, scale: alt.Scal
     dots = base.mark_point(aria=False).encode(
         size=alt.Size("dot:Q", scale=None), tooltip=tooltips({"run": "Run", "of": "Line", "trained": "Epoch", "what": "Quantity", "shown": "Value"})
     )
-    texts = alt.Chart(pd.DataFrame(names)).mark_text(aria=False, align="left", baseline="middle", dx=7, fontWeight=600, lineBreak="\n", limit=94)
+    texts = alt.Chart(pd.DataFrame(names)).mark_text(aria=False, align="left", baseline="middle", dx=7, fontWeight=600, lineBreak="\n", limit=LONGEST)
     return [lines, dots, texts.encode(x=x, y=y, text="label:N", color=alt.Color("ink:N", scale=None), size=alt.Size("font:Q", scale=None))]
 
 
 def similarity(lines: Lines, last: int, width: Width) -> Any:
     """A panel of magnitude similarities."""
-    drawn = marks(lines.points, lines.names, epochs_x(last), alt.Scale(domain=SIMILARITY, nice=False), _similarity_axis())
+    drawn = marks(lines.points, lines.names, epochs_x(last, room=room_for(lines.names)), alt.Scale(domain=SIMILARITY, nice=False), _similarity_axis())
     return alt.layer(*drawn).properties(width=width, height=HEIGHT)
 
 

@@ -8,7 +8,7 @@ strip of two runs at different heights.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,7 @@ MOST = 0.5
 """Cosine at which the colours of the heat map end."""
 SHOWN = (
     "datum.known ? replace(replace(format(abs(datum.value) < 0.005 ? 0 : datum.value, abs(datum.value) < 0.005 ? '.2f' : '+.2f'), '0.', '.'), "
-    "'-', '\u2212') : 'n/e'"
+    "'-', '\u2212') : 'not measured'"
 )
 
 
@@ -211,6 +211,7 @@ def _means(placed: pd.DataFrame, chosen: Any, wide: float) -> Any:
         .transform_calculate(shown=SHOWN)
         .transform_calculate(
             told="datum.group + ', ' + datum.modality + ': ' + datum.shown",
+            word="datum.known ? datum.shown : ''",
             to=f"datum.x + {wide}",
             down=f"datum.y + {CELL}",
             middle=f"datum.x + {wide / 2}",
@@ -250,10 +251,10 @@ def _heat(heat: Heat, last: int, brushed: tuple[int, int] | None, scale: alt.Sca
         color=alt.condition("datum.known > 0", alt.Color("value:Q", scale=colours, legend=None), alt.value(look.neutral)),
     )  # fmt: skip
     usual = look.ink_on(0.0, (-1.0, 0.0, 1.0))
-    strong = f"datum.known > 0 && (datum.value > {look.strong_from(2) * MOST} || datum.value < {-look.strong_from(0) * MOST})"
+    strong = f"datum.value > {look.strong_from(2) * MOST} || datum.value < {-look.strong_from(0) * MOST}"
     numbers = base.mark_text(fontSize=12).encode(
         **middle,
-        text="shown:N",
+        text="word:N",
         description=alt.Description("told:N"),
         color=alt.condition(strong, alt.value(next(ink for ink in INKS if ink != usual)), alt.value(usual)),
     )
@@ -262,15 +263,25 @@ def _heat(heat: Heat, last: int, brushed: tuple[int, int] | None, scale: alt.Sca
         .mark_point(aria=False, shape=HATCH, size=320, filled=False, stroke=look.no_estimate, strokeWidth=1)
         .encode(**middle)
     )
-    # Many names side by side would run into each other: every second one stands higher.
-    rise = [10.0 * (i % 2) if len(columns) > FEW else 0.0 for i in range(len(columns))]
-    heads = pd.DataFrame({"x": [at + wide / 2 for at in columns.values()], "y": [2 * HEAD - 10.0 - up for up in rise], "name": list(columns)})
-    sides = pd.DataFrame({"y": [at + CELL / 2 for at in rows.values()], "name": list(rows)})
     words: dict[str, Any] = {"aria": False, "color": look.muted, "fontSize": 11}
-    layers += [cells, hatched, numbers]
-    layers.append(alt.Chart(heads).mark_text(limit=74 if len(columns) <= FEW else 66, **words).encode(x=x, y=_y(scale), text="name:N"))
+    sides = pd.DataFrame({"y": [at + CELL / 2 for at in rows.values()], "name": list(rows)})
+    layers += [cells, hatched, numbers, *_heads(columns, wide, x, scale, words)]
     layers.append(alt.Chart(sides).mark_text(align="left", limit=72, **{**words, "color": look.text}).encode(x=alt.value(0), y=_y(scale), text="name:N"))
     return layers
+
+
+def _heads(columns: Mapping[str, float], wide: float, x: alt.X, scale: alt.Scale, words: Mapping[str, Any]) -> list[Any]:
+    """Names over the columns of the heat map. Of many every second one stands higher, and the last ends with its column."""
+    many = len(columns) > FEW
+    places = pd.DataFrame(
+        [
+            {"x": at + (wide if many and i == len(columns) - 1 else wide / 2), "y": 2 * HEAD - (6.0 + 10.0 * (i % 2) if many else 10.0), "name": name}
+            for i, (name, at) in enumerate(columns.items())
+        ]
+    )
+    style = {**words, "fontSize": 10, "limit": 80} if many else {**words, "limit": 74}
+    parts = [(places[:-1], "center"), (places[-1:], "right")] if many else [(places, "center")]
+    return [alt.Chart(part).mark_text(align=align, **style).encode(x=x, y=_y(scale), text="name:N") for part, align in parts]
 
 
 def thousandths(value: float) -> str:

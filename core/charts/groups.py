@@ -157,7 +157,11 @@ def _forest_panel(rows: pd.DataFrame, single: pd.DataFrame, drawn: Sequence[str]
     tips = tooltips({"run": "Run", "who": "Group", "shown": "AUC", "counts": "Positive / negative", "why": "Note"})
     rule = estimated.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", scale=x_scale), x2="high:Q")
     dots = estimated.mark_point(size=110).encode(x=alt.X("value:Q", scale=x_scale, axis=decimal_axis("AUC", values=ticks, grid=True)), tooltip=tips)
-    missing = unknown.mark_text(align="left", text="╱╱ not estimable", color=look.muted, fontSize=12).encode(x=alt.value(6), tooltip=tips)
+    style: dict[str, Any] = {"align": "left", "text": "╱╱ not estimable", "fontSize": 12}
+    missing = [
+        unknown.mark_text(**style, stroke=look.background, strokeWidth=4, strokeJoin="round").encode(x=alt.value(6), color=alt.value(look.background)),
+        unknown.mark_text(**style, color=look.muted).encode(x=alt.value(6), tooltip=tips),
+    ]
     counts = alt.Chart(rows).mark_text(align="right", fontSize=12, color=look.muted).encode(y=y, x=alt.value("width"), text="counts:N", tooltip=tips)
     at = alt.X("value:Q", scale=x_scale)
     numbers = estimated.mark_text(fontSize=11, dy=13, color=look.muted).encode(x=at, text="number:N", color=alt.value(look.muted))
@@ -168,7 +172,7 @@ def _forest_panel(rows: pd.DataFrame, single: pd.DataFrame, drawn: Sequence[str]
     whole = rows[rows["group"].isna() & rows["value"].notna()]
     layers = [reference_line(look, float(whole["value"].iloc[0]), "x")] if not whole.empty else []
     if rows["value"].isna().any():
-        layers.append(missing)
+        layers += missing
     if len(single):
         layers.append(alt.Chart(single[["who", "value"]]).mark_point(size=28, opacity=0.35, aria=False).encode(y=y, x=at, color=colored("who", colors)))
     return alt.layer(*layers, halo, rule, dots, numbers, counts).properties(width=width, height=(ROW + 8) * len(order))
@@ -267,13 +271,18 @@ def _null_panel(ridges: pd.DataFrame, observed: pd.DataFrame, singles: pd.DataFr
     tips = tooltips({"run": "Run", "gap": "Observed gap", "chance": "95 % of chance gaps below"})
     floor = known.mark_rule(color=look.faint, strokeWidth=1).encode(y=y("base"))
     edge = known.mark_rule(color=look.muted, strokeDash=[3, 3], strokeWidth=1).encode(x=alt.X("q95:Q", scale=x_scale), y=y("top"), y2="base:Q")
-    edge_word = known.mark_text(align="left", baseline="top", dx=4, fontSize=11, text="95 %", color=look.muted).encode(
-        x=alt.X("q95:Q", scale=x_scale), y=y("top")
-    )
+    # Beside its dashed line, on the side where the observed gap is not.
+    edge_words = [
+        alt.Chart(part)
+        .mark_text(align=align, baseline="top", dx=dx, fontSize=11, text="95 %", color=look.muted)
+        .encode(x=alt.X("q95:Q", scale=x_scale), y=y("top"))
+        for align, dx, part in (("left", 4, observed[observed["observed"] <= observed["q95"]]), ("right", -4, observed[observed["observed"] > observed["q95"]]))
+        if len(part)
+    ]
     line = known.mark_rule(strokeWidth=2.5).encode(x=at, y=y("top"), y2="base:Q", color=color)
     dot = known.mark_point(size=110).encode(x=at, y=y("base"), color=color, tooltip=tips)
     spread = known.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", scale=x_scale), x2="high:Q", y=y("base"), color=color)
-    layers = [chance, floor, edge, edge_word, line, spread, dot]
+    layers = [chance, floor, edge, *edge_words, line, spread, dot]
     if len(singles):
         layers.append(alt.Chart(singles).mark_point(size=30, opacity=0.5, aria=False).encode(x=alt.X("gap:Q", scale=x_scale), y=y("base"), color=color))
     name = known.mark_text(align="left", fontSize=13, fontWeight=600, limit=215, color=look.text).encode(x=alt.value(0), y=y("head"), text="run:N")

@@ -12,13 +12,14 @@ import pandas as pd
 from core.charts import grammar as alt
 from core.charts import text
 from core.charts.figure import Figure, Panel, Width, nothing, side_by_side
-from core.charts.parts import ESTIMATE, decimal_axis, domain, end_labels, interval_texts, reference_line, tooltips, with_gutter
+from core.charts.parts import ESTIMATE, SLANTED, crowded, decimal_axis, domain, end_labels, interval_texts, reference_line, tooltips, with_gutter
 from core.charts.theme import Look
 
 HEAD, ROW = 28, 20
 """Pixels of a group's heading and of a modality's row below it."""
-GUTTER = 0.42
-"""Room for the names of the modalities, as a share of the range of AUCs."""
+GUTTER, WIDE_GUTTER = 0.42, 0.62
+"""Room for the names of the modalities, as a share of the range of AUCs: up to LONG letters, and beyond."""
+LONG = 12
 SLOPE_HEIGHT = 230
 BEFORE, AFTER = 0.18, 0.82
 """Where in its place on the axis a slope begins and ends."""
@@ -103,7 +104,8 @@ def _unimodal_panel(rows: pd.DataFrame, modalities: Sequence[str], groups: Seque
             height += ROW
     scale = alt.Scale(domain=[height, 0], nice=False, zero=False)
     y = alt.Y("y:Q", scale=scale, axis=None)
-    across, ticks = with_gutter(limits, left=GUTTER)
+    long = max(map(len, modalities), default=0) > LONG
+    across, ticks = with_gutter(limits, left=WIDE_GUTTER if long else GUTTER)
     x_scale = alt.Scale(domain=across, nice=False, zero=False)
     ink = alt.Color("ink:N", scale=None)
     base = alt.Chart(pd.DataFrame(dots)).encode(y=y, color=ink)
@@ -112,13 +114,21 @@ def _unimodal_panel(rows: pd.DataFrame, modalities: Sequence[str], groups: Seque
         x=alt.X("value:Q", scale=x_scale, axis=decimal_axis("AUC of the modality alone", values=ticks, grid=True)),
         tooltip=tooltips({"run": "Run", "modality": "Modality", "group": "Group", "shown": "AUC", "counts": "Positive / negative"}),
     )
-    why = alt.Chart(pd.DataFrame([dot for dot in dots if dot["why"]] or dots[:1])).mark_text(align="left", color=look.muted, fontStyle="italic", fontSize=11)
-    words = why.encode(x=alt.X("left:Q", scale=x_scale), y=y, text="why:N").transform_calculate(left=str(limits[0]))
-    of_modality = alt.Chart(pd.DataFrame(sides)).mark_text(align="left", dx=10, fontWeight=600, limit=84).encode(x=alt.value(0), y=y, text="name:N", color=ink)
+    why = alt.Chart(pd.DataFrame([dot for dot in dots if dot["why"]] or dots[:1])).transform_calculate(left=str(limits[0]))
+    why = why.encode(x=alt.X("left:Q", scale=x_scale), y=y, text="why:N")
+    style: dict[str, Any] = {"align": "left", "fontStyle": "italic", "fontSize": 11}
+    # The words may stand on the line of chance: their ground is cleared first.
+    halo = why.mark_text(**style, stroke=look.background, strokeWidth=4, strokeJoin="round").encode(color=alt.value(look.background))
+    words = why.mark_text(**style, color=look.muted)
+    of_modality = (
+        alt.Chart(pd.DataFrame(sides))
+        .mark_text(align="left", dx=10, fontWeight=600, limit=112 if long else 84)
+        .encode(x=alt.value(0), y=y, text="name:N", color=ink)
+    )
     of_group = alt.Chart(pd.DataFrame(heads)).encode(y=y)
     title = of_group.mark_text(align="left", fontWeight=600, color=look.text).encode(x=alt.value(0), text="name:N")
     counts = of_group.mark_text(align="right", fontSize=11, color=look.muted).encode(x=alt.value("width"), text="counts:N")
-    return alt.layer(reference_line(look, 0.5, "x"), rule, points, words, of_modality, title, counts).properties(width=width, height=height)
+    return alt.layer(reference_line(look, 0.5, "x"), halo, rule, points, words, of_modality, title, counts).properties(width=width, height=height)
 
 
 def take_away(frame: pd.DataFrame, names: Mapping[str, str], modalities: Sequence[str], groups: Sequence[str], attribute: str) -> Figure:
@@ -184,7 +194,8 @@ def _slopes(rows: pd.DataFrame, modalities: Sequence[str], groups: Sequence[str]
     names = end_labels(frame[frame["x"] > len(modalities) - 1], "x", "group", limits, SLOPE_HEIGHT)
     # Names of modalities may be anything: as JSON they are a list of texts to the expression, and nothing else.
     said = f"{json.dumps([f'−{modality}' for modality in modalities])}[floor(datum.value)]"
-    axis = alt.Axis(title=None, values=[place + 0.5 for place in range(len(modalities))], labelExpr=said, labelAngle=0, labelLimit=90, grid=False)
+    upright: dict[str, Any] = {"labelAngle": 0, "labelLimit": 90} if not crowded(modalities) else {**SLANTED, "labelAlign": "right", "labelLimit": 130}
+    axis = alt.Axis(title=None, values=[place + 0.5 for place in range(len(modalities))], grid=False, **{**upright, "labelExpr": said})
     x = alt.X("x:Q", scale=alt.Scale(domain=[0, len(modalities) * 1.22], nice=False), axis=axis)
     y_scale = alt.Scale(domain=list(limits), nice=False, zero=False)
     base = alt.Chart(frame).encode(x=x, color=alt.Color("ink:N", scale=None))

@@ -161,7 +161,7 @@ def reference_line(look: Look, value: float, axis: str = "y", dash: tuple[int, i
     return alt.Chart(data).mark_rule(color=look.faint, strokeDash=list(dash), strokeWidth=1).encode(**{axis: alt.datum(value)})
 
 
-SLANTED = {"labelAngle": -38, "labelAlign": "left", "labelLimit": 100, "labelOverlap": False, "labelExpr": "replace(datum.label, '\\n', ' ')"}
+SLANTED = {"labelAngle": -38, "labelAlign": "left", "labelLimit": 190, "labelOverlap": False, "labelExpr": "replace(datum.label, '\\n', ' ')"}
 """Names over columns that are narrower than the names."""
 
 
@@ -173,6 +173,11 @@ def crowded(columns: Sequence[str]) -> bool:
 def wide_enough(columns: Sequence[str], panels: int) -> int:
     """How many heat maps with these columns stand in a row so that their numbers fit into their cells."""
     return min(panels, 3 if len(columns) <= 5 else 2 if len(columns) <= 7 else 1)
+
+
+def least_width(columns: Sequence[str]) -> int:
+    """Pixels of a heat map with these columns below which its numbers run into each other."""
+    return 100 + 40 * len(columns)
 
 
 LINE = 14
@@ -228,8 +233,8 @@ def agreement_square(look: Look, x: tuple[str, str], y: tuple[str, str], **axis:
     return across, up, diagonal.encode(x=across, y=up)
 
 
-def smooth_curve(base: Any, y: alt.Y, tips: list[alt.Tooltip] | None = None, **mark: Any) -> list[Any]:
-    """Band and line of a smooth calibration curve over `predicted`; its limits are in `low` and `high`."""
-    band = base.mark_area(opacity=0.16, aria=False, **mark).encode(y=alt.Y("low:Q", scale=alt.Scale(domain=[0, 1])), y2="high:Q")
+def smooth_curve(base: Any, y: alt.Y, tips: list[alt.Tooltip] | None = None, band: float = 0.16, **mark: Any) -> list[Any]:
+    """Band (how opaque) and line of a smooth calibration curve over `predicted`; the band's limits are in `low` and `high`."""
+    shade = base.mark_area(opacity=band, aria=False, **mark).encode(y=alt.Y("low:Q", scale=alt.Scale(domain=[0, 1])), y2="high:Q")
     line = base.mark_line(strokeWidth=2.2, **mark).encode(y=y, order="predicted:Q", **({"tooltip": tips} if tips else {}))
-    return [band, line]
+    return [shade, line]

@@ -11,7 +11,7 @@ import pandas as pd
 
 from core.charts import text
 from core.charts.figure import Figure, Panel, Width, nothing
-from core.charts.parts import heat_map, interval_texts, wide_enough
+from core.charts.parts import heat_map, interval_texts, least_width, wide_enough
 from core.charts.theme import Look
 
 EVERYBODY = "Everybody"
@@ -45,11 +45,11 @@ def synergy(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[str]
         if len(own):
             told = text.listing([f"{row['pair']} for {row['group']} {row['estimate']}" for row in own.to_dict("records")], len(own))
             panels.append(Panel(partial(_panel, own, order, most), name, alt=f"heat map of synergies: {told}."))
-    title = finding(rows)
+    title, pairs = finding(rows), list(dict.fromkeys(rows["pair"]))
     columns = {"run": "Run", "group": attribute or "Group", "pair": "Modalities", "value": "Synergy", "low": "Low", "high": "High", "n": "Samples"}
     return Figure(
         name="synergy", title=title, data=rows[list(columns)], table=columns, panels=tuple(panels),
-        columns=wide_enough(list(dict.fromkeys(rows["pair"])), max(1, len(panels))),
+        columns=wide_enough(pairs, max(1, len(panels))), least=least_width(pairs),
         alt=f"Heat map of the synergy of each two modalities, one panel per run. {title}.", terms=("synergy", "phi", "interval"),
         note="Blue: together they add more than apart. Orange: they say the same, and one could stand in for the other. Validation split, last epoch.",
     )  # fmt: skip

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from math import dist
 from typing import Any
 
 from core.charts import grammar as alt
@@ -40,7 +42,8 @@ FAMILY_NAMES: Mapping[str, str] = {
 
 CONTRAST = 4.5
 """Least contrast of text with its ground (WCAG 2.2, success criterion 1.4.3)."""
-INKS = ("#FFFFFF", "#0C0F14")
+INKS = ("#FFFFFF", "#000000")
+"""Black itself: with anything lighter neither ink reaches CONTRAST on a ground between the two."""
 
 
 def rgb(color: str) -> tuple[float, ...]:
@@ -57,6 +60,20 @@ def contrast(first: Sequence[float], second: Sequence[float]) -> float:
 
     light, dark = sorted((luminance(first), luminance(second)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
+
+
+APART = 0.125
+"""Least distance in OKLab of a method's colour from those of better and worse."""
+_TO_CONES = ((0.4122214708, 0.5363325363, 0.0514459929), (0.2119034982, 0.6806995451, 0.1073969566), (0.0883024619, 0.2817188376, 0.6299787005))
+_TO_LAB = ((0.2104542553, 0.7936177850, -0.0040720468), (1.9779984951, -2.4285922050, 0.4505937099), (0.0259040371, 0.7827717662, -0.8086757660))
+
+
+@cache
+def oklab(color: tuple[float, ...]) -> tuple[float, ...]:
+    """Red, green and blue in OKLab, in which equal distances look alike (Ottosson 2020)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in color)]
+    cones = [sum(m * c for m, c in zip(row, linear, strict=True)) ** (1 / 3) for row in _TO_CONES]
+    return tuple(sum(m * c for m, c in zip(row, cones, strict=True)) for row in _TO_LAB)
 
 
 @dataclass(frozen=True)
@@ -120,9 +137,18 @@ class Look:
         light = self.mode == "light"
         card = cards().get(method)
         if card is not None and card.colour is not None:
-            return card.colour[0 if light else 1]
+            return self.apart(card.colour[0 if light else 1])
         spare = SPARE_LIGHT if light else SPARE_DARK
-        return spare[sum(map(ord, method)) % len(spare)]
+        return self.apart(spare[sum(map(ord, method)) % len(spare)])
+
+    def apart(self, color: str) -> str:
+        """`color`, mixed with the text's where it is near those of better and worse: blue and orange mean nothing else."""
+        marks = [oklab(rgb(meaning)) for meaning in (self.better, self.worse)]
+        for step in range(21):
+            mixed = tuple(round(c + (t - c) * step / 20) for c, t in zip(rgb(color), rgb(self.text), strict=True))
+            if all(dist(oklab(mixed), mark) >= APART for mark in marks):
+                return color if step == 0 else "#{:02X}{:02X}{:02X}".format(*mixed)
+        return color
 
 
 LIGHT = Look(
@@ -135,7 +161,7 @@ DARK = Look(
     mode="dark", background="#12151B", text="#E8EBF0", muted="#A3ACBA", faint="#6C7685", grid="#252B36",
     accent="#93A6FF", better="#62AEEA", worse="#F0A04B", neutral="#232935", no_estimate="#59626F",
     groups=GROUPS_DARK, modalities=MODALITY_DARK, 
-    diverging=("#E08A2E", "#262C38", "#4C9FE0"), sequential=("#1E2736", "#7FA6F5"),
+    diverging=("#AA5F10", "#262C38", "#2B77B8"), sequential=("#1E2736", "#7FA6F5"),
 )  # fmt: skip
 LOOKS: Mapping[str, Look] = {"light": LIGHT, "dark": DARK}
 

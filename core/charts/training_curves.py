@@ -9,12 +9,14 @@ import pandas as pd
 
 from core.charts import grammar as alt
 from core.charts.figure import Figure, Panel, Width, nothing
-from core.charts.parts import colored, decimal_axis, domain, end_labels, text_colored
+from core.charts.parts import colored, decimal_axis, domain, end_labels, end_room, text_colored
 from core.charts.text import decimal, plural
 from core.charts.theme import Look
 
 AUC, LOSS = "validation_auc", "validation_loss"
 HEIGHT = 220
+NAME_PIXELS, LONG, LEAST_WIDTH = 170, 14, 400
+"""Room for a name at the end of a line; names beyond LONG letters need a panel of LEAST_WIDTH."""
 MOST_NAMED = 8
 """Methods beyond this cannot be named at the ends of their lines; the tooltip names them."""
 
@@ -35,13 +37,15 @@ def training_curves(epochs: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     best = frame.iloc[int(frame["validation_auc"].fillna(-1.0).to_numpy().argmax())]
     going = int((runs["status"] == "running").sum())
     state = f"{plural(going, 'run')} under way" if going else "All runs have ended"
-    title = f"{state}; the best validation AUC so far is {decimal(best['validation_auc'])} ({best['label']}, seed {best['seed']}, epoch {int(best['epoch'])})."
+    best_is = "the best validation AUC so far is" if going else "the best validation AUC was"
+    title = f"{state}; {best_is} {decimal(best['validation_auc'])} ({best['label']}, seed {best['seed']}, epoch {int(best['epoch'])})."
     panels = tuple(
         Panel(partial(_draw, frame, column), heading, alt=_alt(frame, column))
         for column, heading in ((AUC, "Validation AUC"), (LOSS, "Validation loss (solid) and training loss (dashed)"))
     )
     columns = ["run_id", "label", "seed", "epoch", "train_loss", "validation_loss", "validation_auc"]
-    return Figure(name=name, title=title, alt=title, data=frame[columns], panels=panels, columns=2, terms=("auc",))
+    long = frame["label"].str.len().max() > LONG
+    return Figure(name=name, title=title, alt=title, data=frame[columns], panels=panels, columns=2, terms=("auc",), least=LEAST_WIDTH if long else 0)
 
 
 def _alt(frame: pd.DataFrame, column: str) -> str:
@@ -59,7 +63,7 @@ def _draw(frame: pd.DataFrame, column: str, look: Look, width: Width) -> Any:
     last = int(frame["epoch"].max())
     named = column == AUC and len(methods) <= MOST_NAMED
     # Room at the right end for the names of the methods.
-    end = max(last, 2) * (1.45 if named else 1.0)
+    end = max(last, 2) * (max(1.45, end_room(methods)) if named else 1.0)
     scale = alt.Scale(domain=[1 - 0.02 * end, end], nice=False)
     step = max(1, -(-last // 6))
     x = alt.X("epoch:Q", scale=scale, axis=alt.Axis(title="epoch", values=list(range(1, last + 1, step)), format="d", grid=False))
@@ -85,7 +89,7 @@ def _draw(frame: pd.DataFrame, column: str, look: Look, width: Width) -> Any:
         ends = end_labels(frame.assign(value=frame[AUC]), "epoch", "label", limits, HEIGHT)
         layers.append(
             alt.Chart(ends)
-            .mark_text(align="left", dx=9, fontWeight=600, fontSize=12)
+            .mark_text(align="left", dx=9, fontWeight=600, fontSize=12, limit=NAME_PIXELS)
             .encode(x=x, y=alt.Y("label_y:Q", scale=alt.Scale(domain=limits, nice=False)), text="label:N", color=named_colors)
         )
     return alt.layer(*layers).resolve_scale(color="independent").properties(width=width, height=HEIGHT)

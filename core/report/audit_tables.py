@@ -174,6 +174,12 @@ def curve_table(document: Mapping[str, Any], model: str, attribute: str, curve: 
     return pd.DataFrame(curves.get(curve) or [])
 
 
+def too_small(document: Mapping[str, Any], model: str, attribute: str) -> dict[str, str]:
+    """Groups that are too small to be judged, with the reason: whoever draws their curves says so instead."""
+    groups = models(document)[model]["attributes"][attribute]["groups"]
+    return {group: str(values["reason"]) for group, values in groups.items() if values.get("reason")}
+
+
 def _depth(values: Mapping[str, Any]) -> int:
     return len(values.get("attributes") or (1,))
 

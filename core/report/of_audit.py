@@ -36,6 +36,7 @@ from core.report.audit_tables import (
     rest_table,
     summaries_table,
     tests_table,
+    too_small,
     verdicts_table,
 )
 from core.report.declared import declared_section
@@ -218,10 +219,11 @@ def _curves(document: Mapping[str, Any], attribute: str, own: pd.DataFrame, part
     calibrated = smooth_calibration(fitted, _ratios(own))
     if calibrated.empty:
         calibrated = reliability(curve_table(document, model, attribute, "reliability"), fitted)
-    useful = decision_curves(curve_table(document, model, attribute, "decision"))
+    gone = too_small(document, model, attribute)
+    useful = decision_curves(curve_table(document, model, attribute, "decision"), gone)
     point = parts[model]["attributes"][attribute].get("operating_point") or {}
     spread = score_distribution(curve_table(document, model, attribute, "scores"), point.get("threshold"))
-    slid = sliding(curve_table(document, model, attribute, "sliding"), attribute, point.get("threshold"))
+    slid = sliding(curve_table(document, model, attribute, "sliding"), attribute, point.get("threshold"), gone)
     between = cross_group(cross_group_table(document, attribute), {m: m for m in parts}, list(parts[model]["attributes"][attribute]["groups"]), attribute)
     drawn = (
         ChartBlock.of(figure, f"{stem}_{name}")

@@ -28,13 +28,13 @@ def of_death(log: Path, returncode: int | None, oom_before: int | None) -> str:
 
 
 def last_lines(log: Path, count: int = LOG_LINES) -> list[str]:
-    """The last lines of the log that say something."""
+    """The last lines of the log that say something: not those that only point at a place in the one above."""
     if not log.exists():
         return []
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - LOG_BYTES))
         text = file.read().decode("utf-8", errors="replace")
-    return [line.strip() for line in text.splitlines() if line.strip()][-count:]
+    return [line.strip() for line in text.splitlines() if line.strip(" \t~^")][-count:]
 
 
 def out_of_memory_kills() -> int | None:

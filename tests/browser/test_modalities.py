@@ -80,7 +80,7 @@ def test_every_tab_shows_the_audits_numbers_and_is_in_the_link(page: Any, served
     in_address(page, "evidence=Who+has+which+modality")
     present = load(fake.workspace, fake.cohort.cohort_id).present
     if present.all():
-        title(page, "availability", "Every modality is there for everyone")
+        title(page, "availability", "Every modality is available for everybody")
     else:
         shares = {(row[0], row[1]): int(row[3].replace("\u2009", "")) for row in table_of(page, "availability")}
         group = fake.cohort.table["sex"].to_numpy(dtype=object)

@@ -54,6 +54,15 @@ def test_what_was_asked_beforehand_is_counted_apart() -> None:
     assert verdict_matrix(table.assign(primary=True)).title.startswith("1 disparity (race)")
 
 
+def test_calibration_has_no_gap_of_its_own() -> None:
+    """Under ECE stood 2.099, the gap of the slope: no calibration error is above 1."""
+    table = verdicts("disparity", "disparity").assign(metric=["ece", "calibration_slope"], gap=[2.099, 2.099])
+    figure = verdict_matrix(table)
+    assert figure.data["gap"].tolist()[1] == 2.099 and pd.isna(figure.data["gap"].tolist()[0])
+    assert "race, calibration: disparity" in figure.alt and "ECE" not in figure.alt and "judged by O:E and slope" in figure.note
+    drawable(figure)
+
+
 def forest_rows() -> pd.DataFrame:
     return pd.DataFrame(
         {"model": "m", "group": ["a", "b", "missing"], "n_pos": [40, 30, 2], "n_neg": [60, 70, 5], "value": [0.9, 0.7, 0.99], "low": [0.85, 0.6, 0.9],
@@ -136,9 +145,9 @@ def test_the_mosaic_sees_missing_values_that_tell_the_label() -> None:
 def test_availability_names_the_widest_difference() -> None:
     frame = pd.DataFrame({"modality": ["image", "image", "note", "note"], "group": ["f", None, "f", None], "n": [10, 10, 10, 10], "present": [10, 10, 9, 3]})
     figure = availability(frame, "sex")
-    assert "note: there for 30%" in figure.title and "without a known sex" in figure.title
+    assert "note is available for 30%" in figure.title and "without a known sex" in figure.title
     drawable(figure)
-    assert availability(frame.assign(present=10), "sex").empty == "Every modality is there for everyone."
+    assert availability(frame.assign(present=10), "sex").empty == "Every modality is available for everybody."
 
 
 @pytest.mark.parametrize("status", ["running", "done"])
@@ -148,7 +157,8 @@ def test_training_curves_name_the_best(status: str) -> None:
         [{"run_id": r, "epoch": e, "train_loss": 0.6, "validation_loss": 0.5, "validation_auc": v} for r, v in (("a", 0.7), ("b", 0.8)) for e in (-1, 0, 1)]
     )
     figure = training_curves(epochs, runs)
-    assert "best validation AUC so far is .800 (MultiFair, seed 1, epoch 1)" in figure.title
+    said = "so far is" if status == "running" else "was"
+    assert f"best validation AUC {said} .800 (MultiFair, seed 1, epoch 1)" in figure.title
     assert ("under way" in figure.title) == (status == "running")
     assert figure.data["epoch"].min() == 1
     drawable(figure)
@@ -182,3 +192,44 @@ def test_scores_lie_above_and_below_the_line() -> None:
         drawable(figure)
         assert ("Dashed" in figure.note) == (threshold is not None)
     assert score_distribution(frame.head(0)).empty
+
+
+def _rates(**tpr: float) -> pd.DataFrame:
+    return pd.DataFrame(
+        [{"group": g, "threshold": t, "tpr": v, "fpr": 0.1, "ppv": 0.5, "selection_rate": 0.3, "selected": 9} for g, v in tpr.items() for t in (0.4, 0.5)]
+    )
+
+
+def test_a_threshold_says_nothing_of_groups_that_cannot_be_judged() -> None:
+    """Four positives of a clinic, not estimable in every table, were "100% of those of Lille clinic"."""
+    frame = _rates(a=0.6, b=0.9, small=1.0)
+    figure = sliding(frame, "clinic", 0.5, {"small": "4 positives, 5 are needed"})
+    drawable(figure)
+    assert figure.title == "At a threshold of .50, 60% of the positives of a are found and 90% of those of b."
+    assert set(figure.data["group"]) == {"a", "b"} and "Not drawn: small (4 positives, 5 are needed)." in figure.note
+    assert sliding(frame.tail(2), "clinic", 0.5, {"small": "4 positives, 5 are needed"}).empty.endswith("Not drawn: small (4 positives, 5 are needed).")
+    assert sliding(_rates(a=1.0, b=1.0), "clinic", 0.5).title == "At a threshold of .50, 100% of the positives of every group are found."
+
+
+def _benefit(**benefit: float) -> pd.DataFrame:
+    rows = [(g, t, b, 0.3 - t, 0.0) for g, b in benefit.items() for t in (0.1, 0.2, 0.3)]
+    return pd.DataFrame(rows, columns=["group", "threshold", "net_benefit", "treat_all", "treat_none"])
+
+
+def test_so_does_net_benefit_and_all_groups_alike_are_said_once() -> None:
+    """Of three groups with the same thresholds the first alone was named."""
+    figure = decision_curves(_benefit(a=0.4, b=0.4))
+    assert figure.title.endswith("nobody for every group at thresholds from .10 to .30.")
+    figure = decision_curves(_benefit(a=0.4, b=0.15, small=-0.1), {"small": "4 positives, 5 are needed"})
+    drawable(figure)
+    assert "small" not in figure.title and figure.note.endswith("Not drawn: small (4 positives, 5 are needed).")
+    assert decision_curves(_benefit(small=0.4), {"small": "too few"}).empty
+
+
+def test_a_group_without_dots_is_drawn_by_its_curve_or_named() -> None:
+    """Groups with no bin of ten samples were left out without a word, those with a curve among them."""
+    bins = pd.DataFrame({"group": ["a"], "n": [20], "predicted": [0.3], "observed": [0.35], "low": [0.2], "high": [0.5]})
+    curve = smooth(0.0).replace({"group": {"a": "c"}})
+    figure = reliability(bins, curve)
+    drawable(figure)
+    assert [panel.heading for panel in figure.panels] == ["a", "c"] and "Not drawn: b, with fewer than 10 samples in every bin." in figure.note

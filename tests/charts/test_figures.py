@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import vl_convert
 
-from core.charts import calibration, comparison, consequences, contribution, gradients, groups, modality_auc, synergy
+from core.charts import calibration, comparison, consequences, contribution, curvature, gradients, groups, modality_auc, synergy
 from core.charts.figure import Figure
 from core.charts.glossary import GLOSSARY, explain
 from core.charts.theme import DARK, LIGHT
@@ -44,6 +44,7 @@ def figures() -> dict[str, Figure]:
             modality_auc.take_away(modal[modal["kind"] != "unimodal"], names, MODALITIES, SKIN, "skin_type"),
             gradients.conflict(telemetry, names, MODALITIES, SEX, (1, 4)),
             gradients.magnitudes(telemetry, names, MODALITIES),
+            curvature.over_epochs(telemetry, names, MODALITIES),
             groups.forest(group_tables.group_performance(store, chosen, "skin_type"), names, SKIN, "skin_type"),
             groups.gap_null(group_tables.gap_null(store, chosen, "skin_type"), names, "skin_type"),
             groups.roc(group_tables.roc(store, chosen, "skin_type"), names, SKIN, "skin_type"),
@@ -60,8 +61,8 @@ def figures() -> dict[str, Figure]:
 
 
 FIGURES = (
-    "contribution-ratio", "shapley-by-group", "synergy", "unimodal-auc", "take-away", "gradient-conflict", "magnitude", "group-auc", "gap-null", "roc",
-    "calibration",     "observed-expected",
+    "contribution-ratio", "shapley-by-group", "synergy", "unimodal-auc", "take-away", "gradient-conflict", "magnitude", "curvature", "group-auc", "gap-null",
+    "roc", "calibration", "observed-expected",
     "equity", "thresholds", "cross-group", "intersections", "accuracy-fairness", "paired-differences",
 )  # fmt: skip
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.charts.parts import domain, spread, with_gutter
+from core.charts.parts import domain, least_width, spread, with_gutter
+from dashboard.style import STYLE, least_step
 
 
 @given(st.lists(st.floats(-100, 100), min_size=1, max_size=12), st.floats(0.01, 5))
@@ -42,3 +43,10 @@ def test_a_domain_stays_when_values_within_it_come_or_go() -> None:
     assert domain([pd.Series([0.712, 0.8, 0.846])]) == domain([pd.Series([0.714, 0.844])]) == whole
     assert domain([pd.Series([-0.31, 0.62])]) == [-0.4, 0.7]
     assert domain([pd.Series([0.0, 0.00041])], least=1e-6) == [-5e-05, 0.00045]
+
+
+def test_a_drawing_of_many_columns_is_scrolled_on_a_telephone() -> None:
+    """Ten columns of pairs on 390 pixels were numbers that ran into each other."""
+    assert least_width(["a"] * 5) == 300 and least_step(least_width(["a"] * 10)) == 500
+    assert f'st-key-least-{least_step(450)}-"] [data-testid="stVegaLiteChart"] {{ min-width: 500px; }}' in STYLE
+    assert least_step(9999) == 1200 and 'st-key-least-1200-"' in STYLE

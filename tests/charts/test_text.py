@@ -15,8 +15,8 @@ from core.charts import text
         (1.0, False, "1.000"),
         (0.05, True, "+.050"),
         (-0.0001, False, ".000"),
-        (None, False, "n/e"),
-        (float("nan"), False, "n/e"),
+        (None, False, "not estimable"),
+        (float("nan"), False, "not estimable"),
     ],
 )
 def test_decimal(value: float | None, signed: bool, expected: str) -> None:

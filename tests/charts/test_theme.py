@@ -94,6 +94,15 @@ def test_no_group_and_no_modality_has_the_colour_of_better_or_worse(look: Look) 
 
 
 @pytest.mark.parametrize("look", [LIGHT, DARK], ids=["light", "dark"])
+def test_no_method_has_the_colour_of_better_or_worse(look: Look) -> None:
+    """MultiFair's blue stood over the blue of what is better, on one page."""
+    for name in (*cards(), "somebody's-new-method"):
+        color = look.method_color(name)
+        assert all(_apart(color, meaning)[0] > 12 for meaning in (look.better, look.worse)), (name, color)
+    assert all(look.apart(color) == color for color in (look.text, look.background)), "what is far away stays as it is"
+
+
+@pytest.mark.parametrize("look", [LIGHT, DARK], ids=["light", "dark"])
 def test_the_theme_of_the_pages_can_be_read(look: Look) -> None:
     """Text of tags, captions and links on the grounds that the theme gives them, in both themes."""
     theme = tomllib.loads((ROOT / "dashboard" / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]

@@ -34,7 +34,7 @@ def open_tab(app: AppTest, label: str) -> AppTest:
 
 def words(app: AppTest) -> str:
     """Everything that the page says in Markdown, with escapes undone."""
-    return "\n".join(part.value.replace("\\", "") for part in [*app.title, *app.markdown, *app.caption])
+    return "\n".join(part.value.replace("\\", "").replace("\u00a0", " ") for part in [*app.title, *app.markdown, *app.caption])
 
 
 def specs(app: AppTest) -> list[dict[str, Any]]:

@@ -22,4 +22,8 @@ def test_lines_become_spaces() -> None:
 
 
 def test_numbers_are_not_torn_apart() -> None:
+    """On a telephone a line ended with "corrected p" and the next began with "= .367"."""
+    held = md("95 % of them, p = .367 and p < .001 (n = 54)").replace("\\", "")
+    assert held == "95\u00a0% of them, p\u00a0=\u00a0.367 and p\u00a0<\u00a0.001 (n\u00a0=\u00a054)"
+    assert md("the group n = none") == "the group n \\= none"
     assert md(f"n\u00a0=\u00a0{count(12345)}") == "n\u00a0\\=\u00a012\u2009345"

@@ -60,7 +60,7 @@ def test_availability_is_the_share_who_have_it(fake: FakeWorkspace, monkeypatch:
     app = open_tab(open_page(monkeypatch, fake.workspace.root, "modalities", runs=_erm(fake), attribute="sex"), "Who has which modality")
     cells = [row for rows in drawn(app) for row in rows if "share" in row]
     if present.all():
-        assert "Every modality is there for everyone" in words(app) and not cells
+        assert "Every modality is available for everybody" in words(app) and not cells
     for row in cells:
         mask = group == row["group"]
         assert row["n"] == mask.sum()
@@ -78,7 +78,7 @@ def test_availability_by_group_counts_and_bounds(fake: FakeWorkspace) -> None:
     assert (female["value"], female["present"], female["n"]) == (0.0, 0, (group == "female").sum())
     assert female["low"] == 0.0 and 0 < female["high"] < 0.1
     assert (rows["low"] <= rows["value"]).all() and (rows["value"] <= rows["high"]).all()
-    assert figure.title == f"{fake.cohort.modalities[0]}: there for 0% of female and 100% of male."
+    assert figure.title == f"{fake.cohort.modalities[0]} is available for 0% of female and 100% of male."
 
 
 def test_unimodal_run_has_nothing_to_share(fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,6 +69,8 @@ def test_reasons_name_the_signal_and_the_last_lines(tmp_path: Path) -> None:
     log.write_text("one\ntwo\n\nthree\nfour\n", encoding="utf-8")
     reason = reasons.of_death(log, -signal.SIGKILL, None)
     assert "signal 9 (SIGKILL)" in reason and "two | three | four" in reason and "one" not in reason
+    log.write_text("one\nnumber(part)\n  ~~~~~~^^^^^^\nTypeError: no\n", encoding="utf-8")
+    assert "one | number(part) | TypeError: no" in reasons.of_death(log, 3, None)
     assert "exit code 3" in reasons.of_death(log, 3, None)
     assert "without a message" in reasons.of_death(log, None, None)
     assert "log is empty" in reasons.of_death(tmp_path / "none.txt", None, None)
