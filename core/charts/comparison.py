@@ -27,7 +27,7 @@ SIGNED = "datum.value == 0 ? '0' : replace(replace(format(datum.value, '+.2f'), 
 MOST_SEEDS = 1500
 USUAL_WIDTH = 820.0
 """Of the plot, in pixels, for which names are placed."""
-LEAST_WIDTH = 600
+LEAST_WIDTH = 500
 """A narrower drawing has no room for the names."""
 LABEL_PIXELS = 230
 """A longer name ends in dots; the tooltip and the table have it whole."""

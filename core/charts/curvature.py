@@ -63,5 +63,5 @@ def _sentence(rows: pd.DataFrame) -> str:
 def _panel(rows: pd.DataFrame, modalities: Sequence[str], last: int, limits: Sequence[float], look: Look, width: Width) -> alt.LayerChart:
     lines = of_modalities(rows_of(rows), modalities, limits, HEIGHT, "Curvature", look)
     axis = alt.Axis(title="Curvature, loss per squared unit of weight", labelExpr=LABELS, tickCount=4)
-    drawn = marks(lines.points, lines.names, epochs_x(last, room=room_for(lines.names)), alt.Scale(domain=list(limits), nice=False), axis)
+    drawn = marks(lines.points, lines.names, epochs_x(last, room=room_for(lines.names)), alt.Scale(domain=list(limits), nice=False), axis, look)
     return alt.layer(reference_line(look, 0.0), *drawn).properties(width=width, height=HEIGHT)

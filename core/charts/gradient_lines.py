@@ -127,8 +127,8 @@ def room_for(names: Sequence[Row]) -> float:
     return max(ROOM, end_room(line for row in names for line in row["label"].split("\n")))
 
 
-def marks(points: Sequence[Row], names: Sequence[Row], x: alt.X, scale: alt.Scale, axis: alt.Axis | None) -> list[Any]:
-    """Lines, dots and names at their `value`s.
+def marks(points: Sequence[Row], names: Sequence[Row], x: alt.X, scale: alt.Scale, axis: alt.Axis | None, look: Look) -> list[Any]:
+    """Lines, dots and names at their `value`s. A name may stand on a line of the grid: its ground is cleared first.
 
     Not for readers who cannot see them: heights may be in pixels, and the chart's own sentence and its table say more
     than hundreds of single marks.
@@ -139,13 +139,15 @@ def marks(points: Sequence[Row], names: Sequence[Row], x: alt.X, scale: alt.Scal
     dots = base.mark_point(aria=False).encode(
         size=alt.Size("dot:Q", scale=None), tooltip=tooltips({"run": "Run", "of": "Line", "trained": "Epoch", "what": "Quantity", "shown": "Value"})
     )
-    texts = alt.Chart(pd.DataFrame(names)).mark_text(aria=False, align="left", baseline="middle", dx=7, fontWeight=600, lineBreak="\n", limit=LONGEST)
-    return [lines, dots, texts.encode(x=x, y=y, text="label:N", color=alt.Color("ink:N", scale=None), size=alt.Size("font:Q", scale=None))]
+    words = alt.Chart(pd.DataFrame(names)).encode(x=x, y=y, text="label:N", size=alt.Size("font:Q", scale=None))
+    style: dict[str, Any] = {"aria": False, "align": "left", "baseline": "middle", "dx": 7, "fontWeight": 600, "lineBreak": "\n", "limit": LONGEST}
+    halo = words.mark_text(**style, stroke=look.background, strokeWidth=4, strokeJoin="round").encode(color=alt.value(look.background))
+    return [halo, lines, dots, words.mark_text(**style).encode(color=alt.Color("ink:N", scale=None))]
 
 
-def similarity(lines: Lines, last: int, width: Width) -> Any:
+def similarity(lines: Lines, last: int, look: Look, width: Width) -> Any:
     """A panel of magnitude similarities."""
-    drawn = marks(lines.points, lines.names, epochs_x(last, room=room_for(lines.names)), alt.Scale(domain=SIMILARITY, nice=False), _similarity_axis())
+    drawn = marks(lines.points, lines.names, epochs_x(last, room=room_for(lines.names)), alt.Scale(domain=SIMILARITY, nice=False), _similarity_axis(), look)
     return alt.layer(*drawn).properties(width=width, height=HEIGHT)
 
 

@@ -85,8 +85,8 @@ def _figure(name: str, title: str, part: pd.DataFrame, names: Mapping[str, str],
 
 
 def _modality_panel(modalities: Sequence[str], rows: pd.DataFrame, last: int, look: Look, width: Width) -> Any:
-    return similarity(of_modalities(rows_of(rows), modalities, SIMILARITY, HEIGHT, "Magnitude similarity", look), last, width)
+    return similarity(of_modalities(rows_of(rows), modalities, SIMILARITY, HEIGHT, "Magnitude similarity", look), last, look, width)
 
 
 def _pair_panel(rows: pd.DataFrame, last: int, look: Look, width: Width) -> Any:
-    return similarity(of_pairs(rows_of(rows), SIMILARITY, HEIGHT, "Magnitude similarity", look), last, width)
+    return similarity(of_pairs(rows_of(rows), SIMILARITY, HEIGHT, "Magnitude similarity", look), last, look, width)

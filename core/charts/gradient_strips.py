@@ -140,7 +140,7 @@ def drawing(
         layers += _heat(heat, last, brushed, scale, look)
         words.append((HEAD - 6, "Group by modality, mean cosine, marked epochs", 12))
     if points:
-        layers += marks(points, names, x, scale, None)
+        layers += marks(points, names, x, scale, None, look)
     layers.append(_words(words, scale, look))
     # The heat map's colours are a scale of their own: shared with it, the lines' inks would be taken for numbers.
     whole = alt.layer(*layers).resolve_scale(color="independent").properties(width=width, height=total)

@@ -142,10 +142,11 @@ class Look:
         return self.apart(spare[sum(map(ord, method)) % len(spare)])
 
     def apart(self, color: str) -> str:
-        """`color`, mixed with the text's where it is near those of better and worse: blue and orange mean nothing else."""
+        """`color`, darker where it is near those of better and worse: blue and orange mean nothing else."""
+        dark = self.text if self.mode == "light" else self.background
         marks = [oklab(rgb(meaning)) for meaning in (self.better, self.worse)]
         for step in range(21):
-            mixed = tuple(round(c + (t - c) * step / 20) for c, t in zip(rgb(color), rgb(self.text), strict=True))
+            mixed = tuple(round(c + (t - c) * step / 20) for c, t in zip(rgb(color), rgb(dark), strict=True))
             if all(dist(oklab(mixed), mark) >= APART for mark in marks):
                 return color if step == 0 else "#{:02X}{:02X}{:02X}".format(*mixed)
         return color

@@ -9,14 +9,14 @@ import pandas as pd
 
 from core.charts import grammar as alt
 from core.charts.figure import Figure, Panel, Width, nothing
-from core.charts.parts import colored, decimal_axis, domain, end_labels, end_room, text_colored
+from core.charts.parts import colored, decimal_axis, domain, end_labels, text_colored
 from core.charts.text import decimal, plural
 from core.charts.theme import Look
 
 AUC, LOSS = "validation_auc", "validation_loss"
 HEIGHT = 220
-NAME_PIXELS, LONG, LEAST_WIDTH = 170, 14, 400
-"""Room for a name at the end of a line; names beyond LONG letters need a panel of LEAST_WIDTH."""
+NAME_PIXELS, LETTER, PANEL = 150, 5.8, 300
+"""Most room for a name at the end of a line, that of a letter, and the width of the narrowest panel."""
 MOST_NAMED = 8
 """Methods beyond this cannot be named at the ends of their lines; the tooltip names them."""
 
@@ -44,8 +44,7 @@ def training_curves(epochs: pd.DataFrame, runs: pd.DataFrame) -> Figure:
         for column, heading in ((AUC, "Validation AUC"), (LOSS, "Validation loss (solid) and training loss (dashed)"))
     )
     columns = ["run_id", "label", "seed", "epoch", "train_loss", "validation_loss", "validation_auc"]
-    long = frame["label"].str.len().max() > LONG
-    return Figure(name=name, title=title, alt=title, data=frame[columns], panels=panels, columns=2, terms=("auc",), least=LEAST_WIDTH if long else 0)
+    return Figure(name=name, title=title, alt=title, data=frame[columns], panels=panels, columns=2, terms=("auc",))
 
 
 def _alt(frame: pd.DataFrame, column: str) -> str:
@@ -63,7 +62,8 @@ def _draw(frame: pd.DataFrame, column: str, look: Look, width: Width) -> Any:
     last = int(frame["epoch"].max())
     named = column == AUC and len(methods) <= MOST_NAMED
     # Room at the right end for the names of the methods.
-    end = max(last, 2) * (max(1.45, end_room(methods)) if named else 1.0)
+    words = min(NAME_PIXELS, 8 + LETTER * max(map(len, methods)))
+    end = max(last, 2) * (max(1.45, PANEL / (PANEL - words)) if named else 1.0)
     scale = alt.Scale(domain=[1 - 0.02 * end, end], nice=False)
     step = max(1, -(-last // 6))
     x = alt.X("epoch:Q", scale=scale, axis=alt.Axis(title="epoch", values=list(range(1, last + 1, step)), format="d", grid=False))

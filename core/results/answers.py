@@ -109,7 +109,9 @@ def gradients_answer(telemetry: pd.DataFrame, view: Shown, epochs: tuple[int, in
     for other, name in view.names.items():
         moved = rows[(rows["name"] == "effect.relative_update") & (rows["run_id"] == other)].groupby("modality", sort=False)["value"].mean()
         if len(moved) > 1 and moved.min() > 0:
-            parts.append(f"{moved.idxmax()} moves {moved.max() / moved.min():.1f} times as far as {moved.idxmin()} under {name}")
+            times = f"{moved.max() / moved.min():.1f}"
+            further = f"{moved.idxmax()} moves {times} times as far as {moved.idxmin()}"
+            parts.append(f"{'all modalities move equally far' if times == '1.0' else further} under {name}")
     reached = f"What reached the weights: {text.listing(parts, 6)}." if parts else ""
     return text.sentence(sentence) + ".", None, f"{text.sentence(_between_groups(rows, view))}{reached}"
 

@@ -54,15 +54,6 @@ def test_what_was_asked_beforehand_is_counted_apart() -> None:
     assert verdict_matrix(table.assign(primary=True)).title.startswith("1 disparity (race)")
 
 
-def test_calibration_has_no_gap_of_its_own() -> None:
-    """Under ECE stood 2.099, the gap of the slope: no calibration error is above 1."""
-    table = verdicts("disparity", "disparity").assign(metric=["ece", "calibration_slope"], gap=[2.099, 2.099])
-    figure = verdict_matrix(table)
-    assert figure.data["gap"].tolist()[1] == 2.099 and pd.isna(figure.data["gap"].tolist()[0])
-    assert "race, calibration: disparity" in figure.alt and "ECE" not in figure.alt and "judged by O:E and slope" in figure.note
-    drawable(figure)
-
-
 def forest_rows() -> pd.DataFrame:
     return pd.DataFrame(
         {"model": "m", "group": ["a", "b", "missing"], "n_pos": [40, 30, 2], "n_neg": [60, 70, 5], "value": [0.9, 0.7, 0.99], "low": [0.85, 0.6, 0.9],
