@@ -61,8 +61,15 @@ def thresholds(frame: pd.DataFrame, names: Mapping[str, str], groups: Sequence[s
         name="thresholds", title=title, key=partial(group_key, present_groups(rows, groups), groups),
         alt=f"Dots with intervals: TPR, FPR, PPV and share selected by {attribute} at one threshold, one panel per run. {title}.",
         data=rows[list(columns)], table=columns, panels=panels, columns=side_by_side(panels), terms=("threshold", "tpr", "fpr", "ppv", "selected"),
-        note="Test split, Wilson 95 % intervals. Rates with a denominator below five are left out.",
+        note=f"Test split, Wilson 95 % intervals.{_unknown_rates(rows)}",
     )  # fmt: skip
+
+
+def _unknown_rates(rows: pd.DataFrame) -> str:
+    """Which rates are not drawn, and why."""
+    gone = rows.loc[rows["value"].isna() & (rows["why"] != ""), ["what", "group", "why"]].drop_duplicates()
+    told = [f"{what} of {group} ({why})" for what, group, why in gone.itertuples(index=False)]
+    return f" Not estimable: {text.listing(told, 3)}." if told else ""
 
 
 def _widest(tpr: pd.DataFrame) -> tuple[str, str, str, str, str] | None:

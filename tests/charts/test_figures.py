@@ -166,3 +166,13 @@ def test_every_term_has_a_line() -> None:
     assert all(term.line.endswith(".") for term in GLOSSARY.values())
     with pytest.raises(KeyError):
         explain(["no such term"])
+
+
+def test_rates_that_are_not_drawn_are_named_with_their_reason() -> None:
+    """The note spoke of denominators below five where eight were too few."""
+    rows = [("tpr", 0.5, 0.2, 0.8, None), ("ppv", None, None, None, "8 rows, 10 are needed")]
+    frame = pd.DataFrame(rows, columns=["metric", "value", "low", "high", "reason"])
+    frame = frame.assign(run_id="a", threshold=0.5, group="male", selected=8, n=28)
+    figure = consequences.thresholds(frame, {"a": "ERM"}, ("male",), "sex", 0.5)
+    assert figure.note == "Test split, Wilson 95 % intervals. Not estimable: PPV of male (8 rows, 10 are needed)."
+    assert consequences.thresholds(frame[:1], {"a": "ERM"}, ("male",), "sex", 0.5).note == "Test split, Wilson 95 % intervals."
