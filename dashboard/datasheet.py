@@ -59,7 +59,7 @@ def datasheet(cohort_id: str, attribute: str | None) -> None:
     """Draw the whole datasheet."""
     data = cohort(cohort_id)
     serious = [f for f in data.findings if f.severity != "info"]
-    detail = f"{plural(len(serious), 'thing')} to look at before training, below." if serious else "The checks found nothing to worry about."
+    detail = f"{plural(len(serious), 'thing')} to look at before training, below." if serious else "The checks found no problem."
     answer(sentence(data), detail=detail)
     if attribute is not None:
         title = data.roles.title(attribute)

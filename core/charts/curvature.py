@@ -35,7 +35,7 @@ def over_epochs(frame: pd.DataFrame, names: Mapping[str, str], modalities: Seque
     if part.empty:
         return nothing("curvature", "These runs recorded no curvature: they were trained by an earlier version, or without telemetry.")
     ends = part[part["trained"] == part.groupby("run_id")["trained"].transform("max")]
-    most = ends.loc[ends["value"].idxmax()]
+    most = ends.sort_values("value", kind="stable").iloc[-1]
     title = f"The loss bends most along the gradient of {most['modality']} at the end of {most['run']}: curvature {text.decimal(most['value'], 2)}"
     if most["value"] <= 0:
         title = f"At the end the loss bends upwards along no encoder's gradient: the highest curvature is {text.decimal(most['value'], 2, True)}"
