@@ -20,6 +20,7 @@ from core.tables.labels import distinct
 from dashboard import audit_job, state
 from dashboard.draft import Draft
 from dashboard.escape import md
+from dashboard.further_table import bring_further, joined_for_audit
 from dashboard.group_editor import band_editor, is_banded, merge_boxes
 from dashboard.label_editor import LabelChoice, label_editor
 from dashboard.page_advice import on_page
@@ -56,6 +57,7 @@ def audit_form() -> SavedAudit | None:
             _keep(draft, upload)
         if draft is not None and draft.table is not None:
             st.markdown(f":material/table: **{md(draft.state['table_name'])}**")
+            bring_further(draft, "Attributes in another file")
     if draft is None or draft.table is None:
         return None
     job = audit_job.look(draft.folder)
@@ -66,12 +68,13 @@ def audit_form() -> SavedAudit | None:
         return None
     try:
         choices = choose_and_read(draft.table, draft.token)
+        table, metadata = joined_for_audit(draft, choices.table)
     except UserError as error:
         st.error(md(on_page(str(known_as(error, draft.table, str(draft.state["table_name"]))))), icon=":material/error:")
         return None
     with st.container(border=True, key="audit-columns"):
         st.markdown("## 2 · Columns")
-        head = choices.table.frame
+        head = table.frame
         chosen = _columns(draft, head) | {"sheet": choices.sheet, "encoding": choices.encoding}
         chosen["merge"], bands = _groups(draft, head, chosen["attributes"])
         with st.expander("First rows", icon=":material/preview:"):
@@ -87,7 +90,8 @@ def audit_form() -> SavedAudit | None:
             st.error(md(on_page(str(error))), icon=":material/error:")
             return None
         if st.button("Audit", type="primary", icon=":material/fact_check:", key="start-audit"):
-            work = (state.workspace(), draft.folder, draft.table, str(draft.state["table_name"]), mappings, options)
+            needed = metadata if any(c not in choices.table.names for m in mappings.values() for c in m.columns) else None
+            work = (state.workspace(), draft.folder, draft.table, str(draft.state["table_name"]), mappings, options, needed)
             if audit_job.is_short(len(head), next(iter(mappings.values())), options, len(mappings)):
                 with st.spinner("Auditing"):
                     audit_job.make_at_once(*work)
@@ -129,12 +133,17 @@ def _keep(draft: Draft | None, upload: Any) -> None:
     st.rerun()
 
 
+def _key(draft: Draft) -> str:
+    """Of the controls: other files have other columns, which are guessed anew."""
+    return f"{draft.token}-{Path(draft.table or '').name}-{draft.further.name if draft.further else ''}"
+
+
 def _columns(draft: Draft, head: pd.DataFrame) -> dict[str, Any]:
     """The mapping, guessed and correctable."""
     guess = guess_columns(head.head(HEAD_ROWS))
     columns = list(map(str, head.columns))
     optional = ["", *columns]
-    key = f"{draft.token}-{Path(draft.table or '').name}"
+    key = _key(draft)
 
     def one(label: str, usual: str | None, needed: bool = False, help_text: str | None = None) -> str | None:
         options = columns if needed else optional
@@ -193,7 +202,7 @@ def _class_scores(classes: Sequence[str], columns: list[str], key: str) -> dict[
 
 def _groups(draft: Draft, head: pd.DataFrame, attributes: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, tuple[float, ...] | UserError]]:
     """Values put together, and the edges of attributes that are numbers (or what is wrong with them, said beside the button)."""
-    key = f"{draft.token}-{Path(draft.table or '').name}"
+    key = _key(draft)
     merges: list[str] = []
     bands: dict[str, tuple[float, ...] | UserError] = {}
     for attribute in attributes:

@@ -61,24 +61,27 @@ def is_short(rows: int, mapping: Mapping, options: AuditOptions, times: int = 1)
 
 Roles = dict[str, Mapping]
 """Class -> roles of its audit against the rest; "" -> the roles, where positive and negative are all there is."""
+Metadata = tuple[Path, str]
+"""Another file that holds attributes, and the id by which it is joined."""
 
 
-def make_at_once(workspace: Workspace, folder: Path, table: Path, name: str, mappings: Roles, options: AuditOptions) -> None:
+def make_at_once(workspace: Workspace, folder: Path, table: Path, name: str, mappings: Roles, options: AuditOptions, metadata: Metadata | None = None) -> None:
     """As `start`, in this process: `look` then says that it is done, or why it failed."""
     cancel(folder)
     try:
-        made = _make(workspace, table, name, mappings, options)
+        made = _make(workspace, table, name, mappings, options, metadata=metadata)
     except UserError as error:
         write_json(folder / STATUS, {"error": str(error)})
         return
     write_json(folder / STATUS, {"audit_id": made.audit_id})
 
 
-def start(workspace: Workspace, folder: Path, table: Path, name: str, mappings: Roles, options: AuditOptions) -> None:
+def start(workspace: Workspace, folder: Path, table: Path, name: str, mappings: Roles, options: AuditOptions, metadata: Metadata | None = None) -> None:
     """Begin the audit of `table`, which its user knows as `name`, in the upload's `folder`."""
     cancel(folder)
     roles = {of: mapping.to_dict() for of, mapping in mappings.items()}
-    write_json(folder / CHOICES, {"table": str(table), "name": name, "mappings": roles, "options": asdict(options)})
+    more = None if metadata is None else [str(metadata[0]), metadata[1]]
+    write_json(folder / CHOICES, {"table": str(table), "name": name, "mappings": roles, "options": asdict(options), "metadata": more})
     process = processes.start(MODULE, [str(workspace.root), str(folder)], folder / LOG)
     if not (folder / STATUS).exists():
         write_json(folder / STATUS, {"pid": process.pid, "created": processes.started_at(process.pid), "begun": time.time(), "share": 0.0, "doing": "starting"})
@@ -131,7 +134,9 @@ def main(root: str, folder: str) -> int:
     )
     try:
         mappings = {of: Mapping.from_dict(mapping) for of, mapping in choices["mappings"].items()}
-        made = _make(Workspace.open(root), Path(choices["table"]), str(choices["name"]), mappings, options, progress)
+        more = choices.get("metadata")
+        metadata = None if more is None else (Path(more[0]), str(more[1]))
+        made = _make(Workspace.open(root), Path(choices["table"]), str(choices["name"]), mappings, options, progress, metadata)
     except UserError as error:
         write_json(place / STATUS, {**status, "error": str(error)})
         return 2
@@ -140,11 +145,17 @@ def main(root: str, folder: str) -> int:
 
 
 def _make(
-    workspace: Workspace, table: Path, name: str, mappings: Roles, options: AuditOptions, progress: Callable[[float, str], None] | None = None
+    workspace: Workspace,
+    table: Path,
+    name: str,
+    mappings: Roles,
+    options: AuditOptions,
+    progress: Callable[[float, str], None] | None = None,
+    metadata: Metadata | None = None,
 ) -> SavedAudit:
     if "" in mappings:
-        return make(workspace, table, name, mappings[""], options, progress)
-    return make_classes(workspace, table, name, mappings, options, progress)
+        return make(workspace, table, name, mappings[""], options, progress, metadata=metadata)
+    return make_classes(workspace, table, name, mappings, options, progress, metadata=metadata)
 
 
 def _target(value: dict[str, Any] | None) -> Target | None:

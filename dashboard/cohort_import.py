@@ -29,6 +29,7 @@ from dashboard import state
 from dashboard.draft import TABLES, Draft, readable_roots
 from dashboard.escape import md
 from dashboard.findings import show_findings
+from dashboard.further_table import bring_further, joined
 from dashboard.group_editor import band_editor, is_banded, merge_boxes
 from dashboard.label_editor import LabelChoice, label_editor
 from dashboard.page_advice import on_page
@@ -53,13 +54,15 @@ def bring() -> str | None:
         return None
     try:
         choices, source = _read(draft)
+        together, join = joined(draft, choices.table)
+        choices = replace(choices, table=replace(together.table, findings=(*together.table.findings, *together.findings)), join=join)
         table = prepared(choices.table.frame, source=source)
     except UserError as error:
         st.error(md(on_page(str(error))), icon=":material/error:")
         return None
     with st.container(border=True, key="step-roles"):
         st.markdown("## 2 · Roles")
-        roles = _roles(draft, table, source)
+        roles = _roles(draft, table, source, together.stacked_by)
     if roles is None:
         return None
     with st.container(border=True, key="step-checks"):
@@ -104,6 +107,8 @@ def _files(draft: Draft | None) -> Draft | None:
         st.error(md(problem), icon=":material/error:")
     if draft is not None:
         _arrived(draft)
+        if draft.table is not None:
+            bring_further(draft, "A further table, joined by an id")
     return draft
 
 
@@ -159,7 +164,7 @@ def _read(draft: Draft) -> tuple[ReadChoices, ImageSource]:
     return choices, open_source(draft.images if draft.images and draft.images.exists() else path.parent)
 
 
-def _base(draft: Draft, table: pd.DataFrame, source: ImageSource) -> dict[str, Any]:
+def _base(draft: Draft, table: pd.DataFrame, source: ImageSource, patient: str | None) -> dict[str, Any]:
     """What the editor starts from: the choices of an earlier visit, a manifest, or a guess.
 
     Kept for the session: the editor holds its changes relative to it.
@@ -177,7 +182,7 @@ def _base(draft: Draft, table: pd.DataFrame, source: ImageSource) -> dict[str, A
                 roles, _ = read_manifest(manifest)
                 reasons = dict.fromkeys(table.columns, "from manifest.toml beside the table")
             else:
-                guess = propose_roles(table, source)
+                guess = propose_roles(table, source, patient_id=patient)
                 roles, reasons, problem = guess.roles, guess.reasons, guess.question or ""
         except UserError as error:
             problem = str(error)
@@ -195,9 +200,9 @@ def _columns_mark(table: pd.DataFrame) -> str:
     return sha256("\n".join([*map(str, table.columns), *map(str, table.iloc[0])]).encode()).hexdigest()[:8]
 
 
-def _roles(draft: Draft, table: pd.DataFrame, source: ImageSource) -> Roles | None:
+def _roles(draft: Draft, table: pd.DataFrame, source: ImageSource, patient: str | None = None) -> Roles | None:
     """The editable guess with its preview; None while it does not fit."""
-    base = _base(draft, table, source)
+    base = _base(draft, table, source, patient)
     if base["problem"]:
         st.warning(md(f"Still needed: {on_page(base['problem'])}"), icon=":material/help:")
     st.caption(f"{count(len(table))} rows, {plural(len(table.columns), 'column')}. Correct what was guessed wrongly; the reason of each guess is beside it.")
@@ -362,6 +367,7 @@ def _checks(draft: Draft, table: pd.DataFrame, roles: Roles, source: ImageSource
             progress=lambda message: _say(place, message),
             sheet=choices.sheet,
             encoding=choices.encoding,
+            join=choices.join,
         )
     except UserError as error:
         place.update(label="The cohort was not saved", state="error")

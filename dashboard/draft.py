@@ -78,16 +78,37 @@ class Draft:
         value = self.state.get("images")
         return Path(value) if value else None
 
+    @property
+    def further(self) -> Path | None:
+        """A table that is joined to the first one."""
+        value = self.state.get("further")
+        return Path(value) if value else None
+
+    def keep_further(self, upload: Upload) -> None:
+        """Copy a table that is to be joined to the first one. UserError names a file that is no table."""
+        (self.folder / "further").mkdir(exist_ok=True)
+        path, _ = self._copied(upload, self.folder / "further")
+        self.remember(further=str(path), further_name=Path(upload.name).name, roles=None)
+
+    def drop_further(self) -> None:
+        """Forget the table that was to be joined."""
+        self.remember(further=None, further_name=None, roles=None)
+
     def keep_table(self, upload: Upload) -> None:
         """Copy an uploaded table to disk. UserError names a file that is no table."""
+        path, stem = self._copied(upload, self.folder)
+        self.remember(table=str(path), table_name=Path(upload.name).name, roles=None, name=self.state.get("name") or stem.replace("_", " "))
+
+    def _copied(self, upload: Upload, folder: Path) -> tuple[Path, str]:
+        """Where the uploaded table lies now, and its name without endings."""
         if not is_table(upload.name):
             raise UserError(f"{upload.name}: not a table; bring one of {', '.join(TABLES)}")
         name = Path(upload.name.replace("\\", "/"))
         suffix = "".join(name.suffixes[-2:] if name.suffix.lower() == ".gz" else name.suffixes[-1:]).lower()
         stem = re.sub(r"[^\w-]+", "-", name.name[: -len(suffix)]).strip("-")[:60] or "cohort"
-        path = self.folder / f"{stem}{suffix}"
+        path = folder / f"{stem}{suffix}"
         copy(upload, path)
-        self.remember(table=str(path), table_name=Path(upload.name).name, roles=None, name=self.state.get("name") or stem.replace("_", " "))
+        return path, stem
 
     def keep_images(self, uploads: Sequence[Upload]) -> None:
         """Copy uploaded files to disk: one zip as it is, others under their cleaned names.

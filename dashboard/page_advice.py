@@ -9,6 +9,7 @@ CONTROLS = {
     "image": "the role 'image file'", "volume": "the role 'volume file'", "text": "the role 'text'", "tabular": "the role 'table value'",
     "attribute": "the box 'sensitive'",
     "positive": "the choice of the positive value", "uncertain": "the choice beside the positive value", "blank": "the choice beside the positive value",
+    "join": "'A further table, joined by an id'", "metadata": "'Attributes in another file'", "on": "'Id that both files have'",
     "classes": "the box for classes",
     "merge": "the groups to merge, below the roles",
     "bins": "the bands below the roles",

@@ -21,6 +21,8 @@ class ReadChoices:
     table: Table
     sheet: str | None = None
     encoding: str | None = None
+    join: tuple[str, ...] = ()
+    """Further tables as `ingest` takes them."""
 
 
 @st.cache_resource(show_spinner="Reading the table", max_entries=3)

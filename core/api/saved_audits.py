@@ -45,11 +45,20 @@ class SavedAudit:
 
 
 def make(
-    workspace: Workspace, file: Path, name: str, mapping: Mapping, options: AuditOptions, progress: Progress | None = None, *, view: str = ""
+    workspace: Workspace,
+    file: Path,
+    name: str,
+    mapping: Mapping,
+    options: AuditOptions,
+    progress: Progress | None = None,
+    *,
+    view: str = "",
+    metadata: tuple[Path, str] | None = None,
 ) -> SavedAudit:
     """Audit `file`, which its user calls `name`, and keep it; the same file, mapping and options answer at once.
 
     `progress` is told the share done and what comes next. `view`: what is said behind the name, such as "mel against the rest".
+    `metadata`: another file that holds attributes, and the id by which it is joined.
 
     Raises
     ------
@@ -57,23 +66,33 @@ def make(
         For a file or choices that do not fit, naming row or column.
     """
     chosen = {"mapping": mapping.to_dict(), "options": options.to_dict()}
-    folder = workspace.audits / _identity(file, chosen)
+    other, on = metadata or (None, None)
+    folder = workspace.audits / _identity(file, chosen if other is None else {**chosen, "metadata": [_identity(other, {}), on]})
     if not (folder / "audit.json").exists():
         try:
-            result = audit_predictions(file, columns=mapping, options=options, source=name, progress=progress).document
+            result = audit_predictions(file, columns=mapping, metadata=other, on=on, options=options, source=name, progress=progress).document
         except UserError as error:
             raise known_as(error, file, name) from error
         folder.mkdir(exist_ok=True)
         if view:
             result["source"] = name = f"{name}: {view}"
         shutil.copyfile(file, folder / f"predictions{file.suffix.lower()}")
+        if other is not None:
+            shutil.copyfile(other, folder / f"metadata{other.suffix.lower()}")
         write_json(folder / "mapping.json", {"name": name, "created": now().isoformat(timespec="minutes"), **chosen})
         write_json(folder / "audit.json", result)
     return SavedAudit(folder)
 
 
 def make_classes(
-    workspace: Workspace, file: Path, name: str, mappings: Dictionary[str, Mapping], options: AuditOptions, progress: Progress | None = None
+    workspace: Workspace,
+    file: Path,
+    name: str,
+    mappings: Dictionary[str, Mapping],
+    options: AuditOptions,
+    progress: Progress | None = None,
+    *,
+    metadata: tuple[Path, str] | None = None,
 ) -> SavedAudit:
     """`make` for every class (name -> roles), each against the rest; returns the first, and each names the others.
 
@@ -85,7 +104,7 @@ def make_classes(
     made: dict[str, SavedAudit] = {}
     for place, (of, mapping) in enumerate(mappings.items()):
         tell = None if progress is None else partial(_part_done, progress, place, len(mappings), of)
-        made[of] = make(workspace, file, name, mapping, options, tell, view=f"{of} against all other classes")
+        made[of] = make(workspace, file, name, mapping, options, tell, view=f"{of} against all other classes", metadata=metadata)
     for audit in made.values():
         write_json(audit.folder / "mapping.json", {**audit.about, "classes": {of: other.audit_id for of, other in made.items()}})
     return next(iter(made.values()))

@@ -72,11 +72,19 @@ class Assignment:
         if self.column("patient id") is None:
             self._by_name("patient id", usual.PATIENT, lambda c: True, "its name says patient")
         if self.column("patient id") is None:
+            named = next((c for c in self.free() if usual.names_patient(c) and table[c].nunique() > 1), None)
+            if named is not None:
+                self.take(named, "patient id", "its name says patient")
+        if self.column("patient id") is None:
             self._by_path_patient()
         if self.column("patient id") is None:
             repeated = [c for c in self.free() if tidy(c) == "lesion_id" and self.table[c].nunique() < len(self.table)]
             if repeated:
                 self.take(repeated[0], "patient id", "no column names patients; rows of one lesion stay together at least")
+        if self.column("patient id") is None:
+            again = next((c for name in usual.REPEATED for c in self.free() if tidy(c) == name and self._repeats(c)), None)
+            if again is not None:
+                self.take(again, "patient id", f"no column names patients; rows of one {again} stay together at least")
         if self.column("sample id") is None:
             self._by_name(
                 "sample id", usual.SAMPLE, lambda c: bool(table[c].nunique() >= 0.9 * len(table)), "its name says id and nearly every value is different"
@@ -95,6 +103,11 @@ class Assignment:
             named = [c for c in words if tidy(c) in usual.SPLIT] or words
             if named:
                 self.take(named[0], "split", "its values say which rows are for training and test")
+
+    def _repeats(self, column: str) -> bool:
+        """Whether an id stands in two rows or a few, as patients' ids do: not in each row another, and not in great groups."""
+        n = self.table[column].nunique()
+        return 5 <= n <= 0.8 * len(self.table) and n >= 0.05 * len(self.table)
 
     def _by_path_patient(self) -> None:
         column = next((c for c in self.free() if c.startswith(PATH_PATIENT)), None)
@@ -153,7 +166,8 @@ class Assignment:
     def _modality(self, column: str, kind: str, reason: str) -> Modality:
         column_name = "" if column.startswith(FILE_OF) else column
         name = re.sub(r"[_ -]*\(?(path|paths|file|files|filename|file_name|name|id|index)\)?$", "", column_name, flags=re.IGNORECASE).strip("_ -([")
-        name = _as_name(name) or kind
+        name = _as_name(name)
+        name = name if len(name) > 2 or (name and name == column_name) else kind
         if self.parts.get(column) in ("sample id", "patient id"):
             self.reasons[column] += f"; {reason}"
         else:

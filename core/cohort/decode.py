@@ -68,8 +68,17 @@ class ArrayFile:
             os.fsync(self._file.fileno())
 
 
-def decode_all(path: Path, names: Sequence[str | None], shape: tuple[int, ...], decode: Decoder, *, label: str, progress: Progress = silent) -> dict[int, str]:
-    """Write uint8 (n, *shape) to `path`; row i is `decode(names[i])`, zeros where the name is None.
+def decode_all(
+    path: Path,
+    names: Sequence[str | None],
+    shape: tuple[int, ...],
+    decode: Decoder,
+    *,
+    label: str,
+    progress: Progress = silent,
+    seen: Callable[[int, NDArray[np.uint8]], None] | None = None,
+) -> dict[int, str]:
+    """Write uint8 (n, *shape) to `path`; row i is `decode(names[i])`, zeros where the name is None. `seen` is given each row that is written now.
 
     Returns the reason per row that could not be decoded (its pixels are zeros).
     Pillow and zlib release the interpreter lock, so threads decode in parallel.
@@ -87,7 +96,10 @@ def decode_all(path: Path, names: Sequence[str | None], shape: tuple[int, ...], 
             name = names[row]
             try:
                 if name is not None:
-                    pixels.write(row, _whole(decode(name), shape))
+                    whole = _whole(decode(name), shape)
+                    pixels.write(row, whole)
+                    if seen is not None:
+                        seen(row, whole)
             except Unreadable as error:
                 problems[row] = str(error)
 

@@ -55,6 +55,8 @@ class FileModality:
     dark: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     """Rows whose pixels are nearly all black, but not all the same."""
     findings: tuple[Finding, ...] = ()
+    seen: dict[int, tuple[str, bool, bool]] = field(default_factory=dict)
+    """Row of the table -> digest of its pixels, whether they are blank, and dark; of the rows decoded in this run."""
     scaled: bool = False
     """Some file holds more than 8 bits a value: how these are scaled is part of what the cohort is."""
 
@@ -76,13 +78,21 @@ class FileModality:
         pixels = np.load(path, mmap_mode="r", allow_pickle=False)
         self.pixel_digests = [None] * len(self.names)
         self.blank, self.dark = np.zeros(len(self.names), bool), np.zeros(len(self.names), bool)
-        for i, name in enumerate(self.names):
-            if name is None:
-                continue
-            row = np.ascontiguousarray(pixels[i])
-            self.pixel_digests[i] = hashlib.blake2b(row.data, digest_size=16).hexdigest()
-            self.blank[i] = int(row.min()) == int(row.max())
-            self.dark[i] = not self.blank[i] and float(np.count_nonzero(row > DARK)) < DARK_SHARE * row.size
+        for i, (row, name) in enumerate(zip(rows.tolist(), self.names, strict=True)):
+            if name is not None:
+                self.pixel_digests[i], self.blank[i], self.dark[i] = self.seen.get(row) or described(pixels[i])
+
+    def look(self, row: int, pixels: NDArray[np.uint8]) -> None:
+        """Describe a row while its pixels are at hand: reading them back from the disk would cost more."""
+        self.seen[row] = described(pixels)
+
+
+def described(pixels: NDArray[np.uint8]) -> tuple[str, bool, bool]:
+    """A digest of a row's pixels, whether they are all the same, and whether nearly all are dark (and not all the same)."""
+    whole = np.ascontiguousarray(pixels)
+    blank = int(whole.min()) == int(whole.max())
+    dark = not blank and float(np.count_nonzero(whole > DARK)) < DARK_SHARE * whole.size
+    return hashlib.blake2b(whole.data, digest_size=16).hexdigest(), blank, dark
 
 
 def collect(table: pd.DataFrame, roles: Roles, source: ImageSource) -> dict[str, FileModality]:
@@ -197,6 +207,7 @@ def decode_modality(folder: Path, item: FileModality, source: ImageSource, size:
         decoder(source, record, item.size),
         label=item.name,
         progress=progress,
+        seen=item.look,
     )
     for row in failed:
         item.names[row] = None

@@ -16,7 +16,9 @@ from core.tables.finding import counted, listed
 
 MEDIA = (*images.SUFFIXES, *volumes.VOLUME_SUFFIXES)
 _ENDING = rf"(?:{'|'.join(re.escape(s) for s in MEDIA)})"
-_SEVERAL = re.compile(rf"{_ENDING}[\"'\]]*(?:\s*[;,|+&]\s*|\s+)[\[\"']*\S.*{_ENDING}", re.IGNORECASE)
+_SEVERAL = re.compile(rf"{_ENDING}[\"'\]]*(?:\s*[;,|+&，、；]\s*|\s+)[\[\"']*\S.*{_ENDING}", re.IGNORECASE)
+_FILE_AS_FOLDER = re.compile(rf"{_ENDING}\s*[/\\]+\s*[^/\\].*{_ENDING}$", re.IGNORECASE)
+"""`front.png//side.png`: a file whose name stands where a folder's would."""
 _WEB = re.compile(r"^(?!file:)\w+://", re.IGNORECASE)
 UNREAD = (
     ".nhdr",
@@ -60,13 +62,14 @@ class Matches:
     findings: tuple[Finding, ...] = ()
 
 
-def match_files(source: ImageSource, references: Sequence[str | None], column: str, *, folders: bool = False) -> Matches:
+def match_files(source: ImageSource, references: Sequence[str | None], column: str, *, folders: bool = False, hints: bool = True) -> Matches:
     """Match every reference of a column to a file of the source.
 
     A file fits when its whole relative path ends the reference, or the reference, whole, ends the
     path of exactly one file. Folders that all references of the column begin with, and that the
     source does not have, say nothing about a row: they are left out, with a finding. A file that
     the references of several rows would fit belongs to the one that names it in full, else to none.
+    `hints`: names that nearly fit are looked for and said.
     """
     files = [Resolved(None) if r is None else _one(source, r) for r in references]
     if folders:
@@ -83,7 +86,7 @@ def match_files(source: ImageSource, references: Sequence[str | None], column: s
             if again.name is not None:
                 files[place], shortened = again, shortened + 1
     files = _unclaimed(references, files)
-    findings = [*_shared(files, column), *_endings_differ(references, files, other, column), *_alike(source, references, files, column)]
+    findings = [*_shared(files, column), *_endings_differ(references, files, other, column), *(_alike(source, references, files, column) if hints else ())]
     if shortened:
         common = "/".join((loose_parts(next(r for r in references if r)) or [])[:prefix])
         findings.append(
@@ -119,7 +122,7 @@ def unread_format(references: Sequence[str]) -> str | None:
 
 def share_found(source: ImageSource, references: Sequence[str]) -> tuple[float, str | None]:
     """The share of the references that mean a file of pictures or volumes, and such a file's name."""
-    found = [r.name for r in match_files(source, references, "").files if r.name and r.name.lower().endswith(MEDIA)]
+    found = [r.name for r in match_files(source, references, "", hints=False).files if r.name and r.name.lower().endswith(MEDIA)]
     return len(found) / max(len(references), 1), found[0] if found else None
 
 
@@ -150,6 +153,8 @@ def _one(source: ImageSource, reference: str) -> Resolved:
     if is_web_address(reference):
         return Resolved(None, "a web address, not a file; nothing is downloaded")
     found = source.resolve(reference)
+    if _FILE_AS_FOLDER.search(reference.strip()) and found.name != safe_name(reference):
+        return Resolved(None, SEVERAL_FILES)
     if found.name is None and (names_several(reference) or _parts_are_files(source, reference)):
         return Resolved(None, SEVERAL_FILES)
     return found
@@ -165,7 +170,7 @@ def _or_folder(source: ImageSource, reference: str | None, found: Resolved) -> R
 
 def _parts_are_files(source: ImageSource, reference: str) -> bool:
     """Whether signs divide the cell into two or more names of files without their endings (`IM001;IM002`)."""
-    parts = [p.strip(" []'\"") for p in re.split(r"[;,|+&\n]", reference)]
+    parts = [p.strip(" []'\"") for p in re.split(r"[;,|+&\n，、；]", reference)]
     return len(parts) > 1 and all(parts) and all(source.resolve(p).name is not None for p in parts)
 
 

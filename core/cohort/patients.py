@@ -24,7 +24,7 @@ def add_path_patients(table: pd.DataFrame) -> pd.DataFrame:
     same depth; of several depths the one with the most different names. Ids that end in a side
     (`RET001OD`, `RET001OS`) name the patient in front of it.
     """
-    if any(tidy(column) in usual.PATIENT for column in table.columns):
+    if any(usual.names_patient(column) for column in table.columns):
         return table
     for column in table.columns:
         values = table[column].dropna()
@@ -40,10 +40,13 @@ def add_path_patients(table: pd.DataFrame) -> pd.DataFrame:
     for column in table.columns:
         values = table[column]
         named = tidy(column) in usual.SAMPLE
-        if not len(values) or not isinstance(values.iloc[0], str) or values.isna().any() or not (named or _FIRST.match(_last_part(values.iloc[0]))):
+        if not len(values) or not isinstance(values.iloc[0], str) or values.isna().any():
+            continue
+        sided = bool(_DIGIT_THEN_SIDE.search(values.iloc[0])) and values.nunique() > 0.9 * len(values)
+        if not (named or sided or _FIRST.match(_last_part(values.iloc[0]))):
             continue
         found = _named_first(values)
-        if found is None and named:
+        if found is None and (named or sided):
             found = persons_of_sides(values)
         if found is not None:
             return _with(table, column, found)
@@ -72,6 +75,15 @@ def shared_beginnings(names: pd.Series) -> pd.Series | None:
     return begin
 
 
+def shared_folders(paths: pd.Series) -> pd.Series | None:
+    """The folders with a number in their names that several paths share (`000/eye1/img.png`): perhaps the patients. None for others."""
+    parts = paths.drop_duplicates().str.replace("\\", "/", regex=False).str.split("/")
+    depth = int(parts.map(len).min()) - 1
+    found = [parts.str[level] for level in range(max(depth, 0))]
+    many = [f for f in found if 5 <= f.nunique() <= 0.8 * len(f) and f.nunique() > 0.02 * len(f) and f.str.contains(r"\d").mean() > 0.9]
+    return max(many, key=lambda f: f.nunique(), default=None)
+
+
 def _with(table: pd.DataFrame, column: str, patients: pd.Series) -> pd.DataFrame:
     filled = patients.reindex(table.index).astype(object)
     return table.assign(**{f"{PATH_PATIENT}{column}": filled.where(filled.notna(), None)})
@@ -81,6 +93,8 @@ def persons_of_sides(names: pd.Series) -> pd.Series | None:
     """The patients of ids that end in an eye, side or visit (`RET001OD`, `17_left`, `17-V2`); None where these do not come in pairs."""
     plain = names.str.replace(r"\.\w{2,5}$", "", regex=True)
     for pattern in (_SIDE, _VISIT):
+        if not len(plain) or pattern.search(plain.iloc[0]) is None:
+            continue
         parts = plain.str.extract(pattern)
         if not parts[0].isna().any() and parts[1].str.lower().nunique() > 1 and parts[0].nunique() <= 0.8 * len(parts):
             return parts[0]
@@ -88,8 +102,17 @@ def persons_of_sides(names: pd.Series) -> pd.Series | None:
 
 
 _FIRST = re.compile(r"^((?:patient|patients|subject|sub|subj|participant|pat|case|person|proband|paciente|p)[-_ ]?\d+)(?=[-_ .]|$)", re.IGNORECASE)
-_VISIT = re.compile(r"^(.+?)[-_ ]((?:v|visit|ses|session|t|tp|exam|fu|visite|besuch)[-_ ]?\d+|bl|baseline|fu)$", re.IGNORECASE)
-_SIDE = re.compile(r"^(.+?)[-_ ]?(od|os|left|right|l|r)$", re.IGNORECASE)
+_VISIT = re.compile(
+    r"^(.+?)[-_ ]((?:v|visit|ses|session|t|tp|exam|fu|visite|besuch|m|mo|month|w|wk|week|d|day|y|yr|year|scan)[-_ ]?\d+|bl|baseline|fu|pre|post)$",
+    re.IGNORECASE,
+)
+_DIGIT_THEN_SIDE = re.compile(
+    r"\d[-_ ]?(?:od|os|left|right|l|r|re|le)(?:\.\w{2,5})?$"
+    r"|\d[-_ ]+(?:(?:v|visit|ses|session|t|tp|fu|m|month|w|week|d|day|y|year)[-_ ]?\d+|bl|baseline|pre|post)(?:\.\w{2,5})?$",
+    re.IGNORECASE,
+)
+"""A number and then a side or visit: an id of a part of a patient, whatever its column is called."""
+_SIDE = re.compile(r"^(.+?)[-_ ]?(od|os|left|right|l|r|re|le)$", re.IGNORECASE)
 
 
 def _patients(paths: pd.Series) -> pd.Series | None:

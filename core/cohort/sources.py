@@ -184,12 +184,26 @@ class FolderSource(ImageSource):
             raise UserError(f"{root}: no such folder")
 
     def names(self) -> list[str]:
+        return list(self._walked)
+
+    @cached_property
+    def _walked(self) -> list[str]:
+        """All names, looked up once: a large folder is asked for them several times while a cohort is brought in."""
         found: list[str] = []
-        for folder, folders, files in os.walk(self.root, followlinks=False):
-            folders[:] = sorted(f for f in folders if not f.startswith(".") and f != "__MACOSX")
-            relative = Path(folder).relative_to(self.root).as_posix()
-            prefix = "" if relative == "." else relative + "/"
-            found += [prefix + f for f in files if not f.startswith(".") and not os.path.islink(os.path.join(folder, f))]
+        waiting = [""]
+        while waiting:
+            prefix = waiting.pop()
+            try:
+                with os.scandir(self._at(prefix)) as entries:
+                    for entry in entries:
+                        if entry.name.startswith(".") or entry.is_symlink():
+                            continue
+                        if entry.is_dir(follow_symlinks=False):
+                            waiting += [f"{prefix}{entry.name}/"] if entry.name != "__MACOSX" else []
+                        else:
+                            found.append(prefix + entry.name)
+            except OSError:
+                continue  # A folder that may not be looked into, or is gone by now, holds nothing for us.
             if len(found) > MAX_ENTRIES:
                 raise UserError(f"{self.root}: more than {MAX_ENTRIES} files; point --images at the cohort's own folder")
         return sorted(found)

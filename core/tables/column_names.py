@@ -78,6 +78,31 @@ def words_of(column: str) -> set[str]:
     return {w for w in name.split("_") if w} | {name}
 
 
+_PERSONS = frozenset(
+    {
+        "patient", "patients", "subject", "subjects", "participant", "participants", "person", "proband", "paciente", "paziente", "patienten", "pacjent",
+        "pacient", "mrn", "patientid", "subjectid", "páciens", "beteg", "hasta", "пациента", "患者", "病人", "환자",
+    }
+)  # fmt: skip
+_IDENTIFYING = frozenset(
+    {
+        "id", "ids", "nr", "no", "num", "number", "code", "key", "hash", "identifier", "anon", "anonymised", "anonymized", "pseudo", "pseudonym", "uid", "deid",
+        "deidentified", "azonosító", "mrn", "pseudonymised", "pseudonymized", "hashed", "encoded", "编号", "番号", "번호",
+    }
+)  # fmt: skip
+REPEATED = (
+    "id", "study_id", "studyid", "exam_id", "case", "case_no", "case_number", "record_id", "accession", "accession_number", "visit_id", "encounter_id",
+    "hadm_id", "stay_id", "icustay_id", "series_id", "session_id", "specimen_id", "slide_id", "nodule_id",
+)  # fmt: skip
+"""Names of ids that are no patient's, but whose rows belong together where they repeat and nothing names patients."""
+
+
+def names_patient(column: str) -> bool:
+    """Whether the name is one that the patient's column has: `Subject ID (anonymised)`, `anon_patient`; not `patient_sex` or `number_of_patients`."""
+    words = words_of(column)
+    return tidy(column) in PATIENT or bool(words & _PERSONS and words & _IDENTIFYING and not words & {"of", "per", "visits", "count"})
+
+
 def names_identifier(column: str) -> bool:
     """Whether the name says that the column identifies something, or when it was."""
     return bool(

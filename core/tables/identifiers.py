@@ -26,17 +26,30 @@ def same_ids(ids: Sequence[str]) -> dict[str, str]:
     return {value: first.setdefault(_plain(value), value) for value in dict.fromkeys(ids)}
 
 
+_GROUPED = re.compile(r"\d{1,3}(,\d{3})+")
+_POWER = re.compile(r"\d\.\d+e\+?\d{1,2}")
+_NUMBER = re.compile(r"\d+(\.0+)?")
+
+
 def _plain(value: str) -> str:
     text = value.strip().casefold()
-    if re.fullmatch(r"\d{1,3}(,\d{3})+", text):
+    if not text[:1].isdigit():
+        return text
+    if _GROUPED.fullmatch(text):
         text = text.replace(",", "")
-    if re.fullmatch(r"\d\.\d+e\+?\d{1,2}", text) and float(text).is_integer():
+    if _POWER.fullmatch(text) and float(text).is_integer():
         text = str(int(float(text)))
-    return str(int(text.split(".")[0])) if re.fullmatch(r"\d+(\.0+)?", text) else text
+    return str(int(text.split(".")[0])) if _NUMBER.fullmatch(text) else text
+
+
+_ANY_DIGIT = str.maketrans("123456789", "000000000")
 
 
 def loosely_alike(ids: Sequence[str]) -> list[list[str]]:
     """Ids that differ only in signs between letters and numbers or in zeros in front of these (`P-0`, `p0`, `P 00`): probably one, and not taken as one."""
+    # Ids of one form (P0001, P0002, ...) differ in their numbers, which are written alike.
+    if len({value.translate(_ANY_DIGIT) for value in ids}) <= 1:
+        return []
     found: dict[str, list[str]] = {}
     prefixes = {re.sub(r"\d+$", "", v.casefold()).strip(" -_") for v in ids}
     # MRN00012 beside 12: numbers with and without one word in front of them.

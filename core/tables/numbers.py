@@ -105,7 +105,7 @@ _UNDETECTED = re.compile(
     re.IGNORECASE,
 )
 _ABOUT = re.compile(rf"(?:~|≈|≃|ca\.?|c\.|approx\.?|approximately|about|around|circa|etwa|env\.?|environ)\s*({_NUMBER})", re.IGNORECASE)
-_LAB_FLAG = re.compile(rf"({_NUMBER})\s*(?:\*+|\(?(?:hh?|ll?|a|c)\)?|!)", re.IGNORECASE)
+_LAB_FLAG = re.compile(rf"({_NUMBER})\s*(?:\*+|hh?|ll?|\((?:hh?|ll?|a|c)\)|!)", re.IGNORECASE)
 _UNIT = re.compile(rf"(?:[€$£¥]\s*)?({_NUMBER})\s*([A-Za-zµμ°%‰Ωω²³/^*·.\d\s-]{{0,20}}|[€$£¥])")
 _GROUPED = re.compile(r"[-+]?\d{1,3}(?:([,.' \u00a0\u202f\u2019])\d{3})+")
 
@@ -148,8 +148,9 @@ def parse_numbers(column: pd.Series | tuple[NDArray[np.int64], list[str]], name:
     read = _Reading(name, [texts[i] for i in odd], counts[odd])
     distinct, rows = len(texts) - len(odd), int(counts.sum())
     if len(odd):
-        if not distinct and all(t.lower() in WORDS for t in texts):
-            plain = np.array([WORDS[t.lower()] for t in texts])
+        if all(texts[i].lower() in WORDS for i in odd) and set(plain[np.isfinite(plain)]) <= {0.0, 1.0}:
+            # true and false, alone or beside 1 and 0.
+            plain[odd] = [WORDS[texts[i].lower()] for i in odd]
         else:
             extra = read.values(texts, plain)
             if extra is None or not read.numeric(distinct, rows):
@@ -226,7 +227,7 @@ class _Reading:
         """Whether the column as a whole is one of numbers, by the plain ones among its values."""
         rows_of = {kind: int(self.counts[places].sum()) for kind, places in self.notes.items()}
         unreadable, absent, words = (rows_of.get(kind, 0) for kind in ("text", "absent", "unknown"))
-        exact = [k for k in ("grouped", "decimal comma", "age", "unit", "mark", "about") if k in self.notes]
+        exact = [k for k in ("sign", "grouped", "decimal comma", "age", "unit", "mark", "about") if k in self.notes]
         distinct += sum(len(self.notes[k]) for k in exact)
         limits = rows_of.get("below", 0) + rows_of.get("above", 0) + rows_of.get("undetected", 0)
         known = rows - absent - words
@@ -265,6 +266,7 @@ class _Reading:
                 "{rows} with thousands apart ({texts}): read as whole thousands",
                 "If the sign is a decimal mark, write decimals with a point.",
             ),
+            "sign": ("info", "{rows} with a dash in place of the minus sign ({texts}): read as negative", "Nothing to do."),
             "decimal comma": ("info", "{rows} with a decimal comma ({texts}): read as decimals", "Nothing to do, unless the comma parts thousands."),
             "absent": ("info", "{rows} with a mark for no value ({texts}): read as missing", "Nothing to do, unless the mark has a meaning."),
             "unknown": ("info", "{rows} saying that the value is not known ({texts}): read as missing", "Nothing to do."),
@@ -293,9 +295,12 @@ class _Reading:
         groups = [n for n in commas if re.fullmatch(r"[-+]?[1-9]\d{0,2}(,\d{3})+", n)]
         # Thousands only where every comma could be one; a single 0,5 settles it the other way.
         self.decimal_comma = bool(commas) and len(groups) < len(commas)
-        self.dots_group = any(n.count(".") > 1 for n in numbers)
+        self.dots_group = any(re.fullmatch(r"[-+]?\d{1,3}(\.\d{3}){2,}", n) for n in numbers)
 
     def _one(self, text: str) -> tuple[str, float, str]:
+        signed = re.sub(r"^\s*[−–‒-]\s*(?=[\d.,])", "-", text)
+        if signed != text and (number := self._number(signed)) is not None:
+            return "sign", number, ""
         lowered = text.lower().strip()
         if lowered in EMPTY_MARKS:
             return "absent", np.nan, ""
@@ -325,7 +330,7 @@ class _Reading:
                 comma = self.decimal_comma and "," in unit[1]
                 return ("decimal comma" if comma else "grouped"), number, ""
             if re.match(r"[A-Za-zµμ°%‰Ω€$£¥]", said) or not said:
-                return "unit", number, said.lower() or text.strip()[0]
+                return "unit", number, re.sub(r"\s+", "", said.lower().replace("μ", "µ")) or text.strip()[0]
         return "text", np.nan, ""
 
     def _number(self, text: str) -> float | None:
@@ -337,7 +342,7 @@ class _Reading:
             if "," in text and not re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?", text):
                 return None
             text = text.replace(",", "")
-            if text.count(".") > 1:
+            if re.fullmatch(r"[-+]?\d{1,3}(\.\d{3}){2,}", text):
                 text = text.replace(".", "")
         try:
             value = float(text)
@@ -367,13 +372,17 @@ def _sentinels(values: NDArray[np.float64], counts: NDArray[np.int64], flagged: 
     # -1 and -9 also occur where differences are measured in small steps: only among whole numbers.
     small = values >= -9
     whole = bool(np.all(values[other] == np.floor(values[other])))
-    return usual & ((negative & (~small | whole | (counts >= 2))) | beyond)
+    # Where measured values have both signs, only what is many times as large as any of them.
+    reach = 10 * max(abs(low), abs(high), 1)
+    far = (np.abs(values) >= 99) & (np.abs(values) > reach) & (low < 0) & ((counts >= 2) | (values < 0))
+    return usual & ((negative & (~small | whole | (counts >= 2))) | beyond | far)
 
 
 def _too_old(values: NDArray[np.float64], name: str) -> NDArray[np.bool_]:
-    """Ages that nobody reaches (411; 300 where a registry hides ages above 89), in a column that is called age and is one of years."""
+    """Ages that nobody has (-3, 411; 300 where a registry hides ages above 89), in a column that is called age and is one of years."""
     known = values[np.isfinite(values)]
-    old = np.isfinite(values) & (values > OLDEST)
+    # No age lies below 0 either.
+    old = np.isfinite(values) & ((values > OLDEST) | (values < 0))
     if not old.any() or not names_age(name) or len(known) < MIN_NUMBERS or float(np.median(known)) > OLDEST or old.sum() > 0.2 * len(known):
         return np.zeros(len(values), bool)
     return old
@@ -383,7 +392,8 @@ def _too_old_finding(name: str, texts: Sequence[str], counts: NDArray[np.int64],
     if not old.any():
         return ()
     rows = int(counts[old].sum())
-    message = f"{name}: {listed([texts[i] for i in np.flatnonzero(old).tolist()])} ({counted(rows, 'value')}), ages above {OLDEST}: read as missing and flagged"
+    shown = listed([texts[i] for i in np.flatnonzero(old).tolist()])
+    message = f"{name}: {shown} ({counted(rows, 'value')}), ages below 0 or above {OLDEST}: read as missing and flagged"
     remedy = "Some registries write 300 for every age above 89: put the limit there (89) if that is meant, otherwise correct these cells."
     return (Finding("read-as-number", "warning", message, rows, remedy, (name,)),)
 

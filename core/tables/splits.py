@@ -29,6 +29,13 @@ WORDS = {
     "验证集": "validation", "测试": "test",
     "测试集": "test",
     "訓練": "train", "学習": "train", "検証": "validation", "テスト": "test", "학습": "train", "훈련": "train", "검증": "validation", "테스트": "test",
+    "tanító": "train", "tanuló": "train", "teszt": "test", "validáló": "validation", "érvényesítő": "validation", "trénovací": "train", "testovací": "test",
+    "validační": "validation", "treningowy": "train", "uczący": "train", "testowy": "test", "walidacyjny": "validation", "trening": "train", "träning": "train",
+    "validering": "validation", "koulutus": "train", "harjoitus": "train", "testi": "test", "validointi": "validation", "eğitim": "train", "egitim": "train",
+    "doğrulama": "validation", "opleiding": "train", "validatie": "validation", "antrenare": "train", "testare": "test", "validare": "validation",
+    "pelatihan": "train", "latih": "train", "uji": "test", "validasi": "validation", "huấn luyện": "train", "kiểm tra": "test", "тренировочная": "train",
+    "трейн": "train", "вал": "validation", "валидационная": "validation", "训练组": "train", "验证组": "validation", "测试组": "test",
+    "calibration": "validation",
     "trainset": "train", "train set": "train", "testset": "test", "test set": "test", "validation set": "validation", "valset": "validation",
     "val set": "validation",
 }  # fmt: skip
@@ -49,18 +56,47 @@ def split_word(value: object, column: str = "") -> str | None:
     text, name = str(value).strip().lower(), re.sub(r"[^a-z]+", "_", column.lower()).strip("_")
     if text in _TRUE | _FALSE and name in TEST_FLAGS | TRAIN_FLAGS:
         return "test" if (text in _TRUE) == (name in TEST_FLAGS) else "train"
-    return WORDS.get(re.sub(r"[\s_]+", " ", str(value).strip().lower()))
+    return _meant(re.sub(r"[\s_]+", " ", str(value).strip().lower()))
+
+
+_SETS = re.compile(r"[ -]*(sets?|data|dataset|split|cohort|group|subset|samples?|cases|patients|partition|part|выборка|集|组|組)$")
+_NUMBERED = re.compile(r"(?<=[^\W\d])[ -]?\d{1,2}$")
+_WHICH = "internal|external|public|private|temporal|independent|final|official"
+_WHICH_TEST = re.compile(rf"^({_WHICH})[ -]|[ -]({_WHICH})$")
+
+
+def _bare(word: str) -> str:
+    """A word without what it is a set of (`training data`) and the number behind it (`train 1`)."""
+    return _NUMBERED.sub("", _SETS.sub("", word)).strip()
+
+
+def _meant(word: str) -> str | None:
+    """A split word, also as the name of a set or of a certain test set."""
+    if word in WORDS:
+        return WORDS[word]
+    bare = _bare(word)
+    if bare in WORDS:
+        return WORDS[bare]
+    parts = {WORDS.get(part.strip()) for part in re.split(r"[/+&]", bare)}
+    if WORDS.get(_WHICH_TEST.sub("", bare)) == "test":
+        return "test"
+    return "train" if len(parts) > 1 and parts == {"train", "validation"} else None
 
 
 def split_meanings(values: Iterable[object], column: str = "") -> dict[str, str | None]:
     """Each distinct value as the split that it means among the others.
 
-    `eval` is the test set where no other value is, `internal` is training beside `external` only.
+    `eval` is the test set where no other value is, and so is the validation of what was developed or derived; `internal` is training beside
+    `external` only.
     """
     meant = {str(value): split_word(value, column) for value in values}
     plain = {text: re.sub(r"[\s_]+", " ", text.strip().lower()) for text in meant}
     if "test" not in meant.values():
         meant |= {text: "test" for text, word in plain.items() if word in ("eval", "evaluation") and "train" in meant.values()}
+    trained = {_bare(word) for text, word in plain.items() if meant[text] == "train"}
+    if "test" not in meant.values() and trained and trained <= {"development", "derivation", "discovery"}:
+        # A model is developed and validated: what is called validation then is the test.
+        meant |= {text: "test" for text, word in plain.items() if _bare(word) in ("validation", "replication")}
     if not any(word.startswith("external") for word in plain.values()):
         meant |= {text: None for text, word in plain.items() if word == "internal"}
     return meant

@@ -149,3 +149,50 @@ def test_a_wrong_folder_in_front_of_every_path_says_what_to_do(tmp_path: Path):
 def _csv(folder: Path, table: pd.DataFrame) -> Path:
     table.to_csv(folder / "t.csv", index=False)
     return folder / "t.csv"
+
+
+@pytest.mark.parametrize("sign", ["//", "/", "、", "，", "；", " / ", "&"])
+def test_two_files_divided_by_any_sign_are_several(sign: str):
+    found = match_files(source(["IM0.png", "IM1.png"]), [f"IM0.png{sign}IM1.png"], "bild").files[0]
+    assert found.name is None and "names several files" in str(found.problem)
+    assert match_files(source(["IM0.png/IM1.png"]), ["IM0.png/IM1.png"], "bild").files[0].name == "IM0.png/IM1.png", "a folder may be called so"
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "patients"),
+    [
+        ("Subject ID (anonymised)", [f"{i // 2}" for i in range(N)], N // 2),
+        ("anon_patient", [f"h{i // 2 * 7919:x}" for i in range(N)], N // 2),
+        ("id", [f"{i // 2}" for i in range(N)], N // 2),
+        ("study_id", [f"{i // 2}" for i in range(N)], N // 2),
+        ("eye_id", [f"{i // 2 + 100}{'RL'[i % 2]}" for i in range(N)], N // 2),
+        ("record", [f"ABC{i // 4:03d}_m{i % 4 * 6:02d}" for i in range(N)], N // 4),
+        ("befund", [f"{i // 2:03d}-{('pre', 'post')[i % 2]}" for i in range(N)], N // 2),
+        ("patient_sex", ["F", "M"] * (N // 2), None),
+        ("number_of_patients", [str(i % 9) for i in range(N)], None),
+        ("ward_id", [f"W{i % 9}" for i in range(N)], None),
+        ("code", [f"1{'RL'[i % 2]}" for i in range(N)], None),
+    ],
+)
+def test_patients_are_known_by_other_names_and_by_what_repeats(column: str, values: list[str], patients: int | None):
+    table = prepared(text_table({column: values, "age": [20 + i * 7 % 50 for i in range(N)], "label": [i // 2 % 2 for i in range(N)]}))
+    found = guess_roles(table, label="label").roles.patient_id
+    assert (found is None) == (patients is None) and (found is None or table[found].nunique() == patients)
+
+
+def test_folders_that_several_paths_share_may_be_patients(tmp_path: Path, workspace: Workspace):
+    names = [f"cohort/{i // 2:03d}/eye{i % 2}/img.png" for i in range(N)]
+    for i, name in enumerate(names):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(png(i, (8, 8)))
+    pd.DataFrame({"bild": names, "label": [i // 2 % 2 for i in range(N)]}).to_csv(tmp_path / "cohort.csv", index=False)
+    said = {f.code: f for f in ingest(workspace, tmp_path / "cohort.csv").findings}
+    assert said["no-patient-id"].severity == "warning" and "20 folders shared by several paths" in said["no-patient-id"].message
+
+
+def test_an_age_by_which_rows_were_matched_is_no_set_and_stays_a_feature():
+    age = [30 + i // 2 % 40 for i in range(400)]
+    case = [1, 0] * 200
+    assert not divides_into_sets(pd.Series(age, name="age").astype(str), np.array(case, dtype=float))
+    table = text_table({"case": case, "age": age, "city": np.random.default_rng(0).choice(["a", "b"], 400).tolist()})
+    assert "age" in guess_roles(table, label="case").roles.feature_columns

@@ -278,3 +278,23 @@ def test_classes_are_told_apart_and_each_is_audited_against_the_others(monkeypat
     app.segmented_control[0].set_value("severe")
     calm(app.run())
     assert document_of(app, workspace)["model"] == "prob_severe"
+
+
+def test_attributes_of_another_file_are_joined_by_the_id_of_both(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, tmp_path) -> None:
+    frame = predictions(400).assign(patient_id=lambda t: "P" + t["id"].astype(str))
+    own, facts = frame[["patient_id", "outcome", "score"]], frame[["patient_id", "race", "sex"]].sample(frac=1, random_state=0)
+    app = open_page(monkeypatch, workspace.root, "audit")
+    upload(app, "p.csv", own.to_csv(index=False).encode())
+    next(u for u in app.file_uploader if u.label.startswith("Table with facts")).set_value(("people.csv", facts.to_csv(index=False).encode(), "text/csv"))
+    calm(app.run())
+    assert chosen(app)["Id that both files have"] == "patient_id"
+    assert [m.value for m in app.multiselect] == [["score"], ["race", "sex"]]
+    quick(app)
+    start(app)
+    document = document_of(app, workspace)
+    assert {g: v["n"] for g, v in document["attributes"]["race"]["groups"].items()} == frame["race"].value_counts().to_dict()
+    file = tmp_path / "whole.csv"
+    frame[["patient_id", "outcome", "score", "race", "sex"]].to_csv(file, index=False)
+    whole = audit(read_predictions(file, Mapping("outcome", ("score",), ("race", "sex"), patient="patient_id")), AuditOptions(threshold=0.5, bootstrap=200))
+    assert document["attributes"]["race"]["groups"]["black"]["auc"] == whole.to_dict()["attributes"]["race"]["groups"]["black"]["auc"]
+    assert [f["name"] for f in document["provenance"]["files"]] == ["p.csv", "people.csv"]

@@ -194,3 +194,23 @@ def test_a_number_ticked_as_sensitive_is_cut_into_bands(monkeypatch: pytest.Monk
     cohort = load(workspace, summary.cohort_id)
     assert cohort.roles.attributes == ("sex", "age band")
     assert cohort.table["age band"].value_counts().to_dict() == {"<40": 80, "40+": 160}
+
+
+def test_a_further_table_is_joined_by_the_id_that_is_chosen(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    rows = [f"V{i},P{i // 2},{i % 50 + 20},{i // 2 % 2}" for i in range(80)]
+    facts = [f"P{i},{('F', 'M')[i % 2]},{('White', 'Black', 'Asian')[i % 3]}" for i in range(40)]
+    app = calm(open_page(monkeypatch, workspace.root, "cohort"))
+    uploader(app, "Table with one row").set_value(("visits.csv", ("visit,patient_id,age,label\n" + "\n".join(rows)).encode(), "text/csv"))
+    calm(app.run())
+    uploader(app, "Table with facts").set_value(("people.csv", ("subject,sex,race\n" + "\n".join(facts)).encode(), "text/csv"))
+    app.run()
+    assert any("choose the column that holds the same ids" in e.value for e in app.error)
+    next(s for s in app.selectbox if s.label == "Id in the table").set_value("patient_id")
+    next(s for s in app.selectbox if s.label.startswith("Id in people")).set_value("subject")
+    calm(app.run())
+    assert {"sex", "race"} <= {c for c, role in roles_of(app).items()}
+    next(b for b in app.button if b.label == "Save cohort").click()
+    calm(app.run())
+    [summary] = list_cohorts(workspace)
+    table = load(workspace, summary.cohort_id).table
+    assert len(table) == 80 and table["sex"].tolist() == [("F", "M")[i // 2 % 2] for i in range(80)]

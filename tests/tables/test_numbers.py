@@ -144,7 +144,7 @@ def test_one_mark_of_the_laboratory_costs_no_column_however_often_it_stands():
 def test_nobody_is_older_than_a_hundred_and_twenty():
     ages = [str(20 + i) for i in range(60)]
     read = parse_numbers(pd.Series([*ages, "411", "300", "300"]), "Patient Age")
-    assert read is not None and np.isnan(read.values[-3:]).all() and "ages above 120" in read.findings[0].message
+    assert read is not None and np.isnan(read.values[-3:]).all() and "ages below 0 or above 120" in read.findings[0].message
     for name in ("age (days)", "crp"):
         other = parse_numbers(pd.Series([*ages, "411"]), name)
         assert other is not None and other.values[-1] == 411
@@ -153,3 +153,40 @@ def test_nobody_is_older_than_a_hundred_and_twenty():
 def test_thousands_among_points_are_said_as_such():
     read = parse_numbers(pd.Series([*PLAIN, "1,234.5"]), "crp")
     assert read is not None and read.values[-1] == 1234.5 and "thousands" in read.findings[0].message
+
+
+PLAIN = [f"{v / 10:.1f}" for v in range(300, 360)]
+
+
+@pytest.mark.parametrize(
+    ("texts", "values"),
+    [
+        (["0,5 mg/L", "3.2 mg/l", "6 MG / L"], [0.5, 3.2, 6.0]),
+        (["−3.2", "– 4.1", "- 4"], [-3.2, -4.1, -4.0]),
+        (["1.5.2"], [np.nan]),
+        (["1.234.567"], [1234567.0]),
+        (["-999", "-999", "-99"], [np.nan] * 3),
+    ],
+)
+def test_odd_cells_among_numbers(texts: list[str], values: list[float]) -> None:
+    read = parse_numbers(pd.Series([*PLAIN, *texts], dtype=object), "crp")
+    assert read is not None and read.findings
+    np.testing.assert_array_equal(read.values[len(PLAIN) :], values)
+
+
+def test_two_units_are_no_numbers() -> None:
+    for texts in (["37.2 C", "98.6 F"], ["37.2C", "98.6F"], ["70 kg", "154 lb"]):
+        assert parse_numbers(pd.Series([*PLAIN, *texts], dtype=object), "temp") is None
+
+
+def test_true_and_false_beside_one_and_zero_are_one_answer() -> None:
+    read = parse_numbers(pd.Series(["1", "0", "TRUE", "false", "yes"], dtype=object), "smoker")
+    assert read is not None and read.values.tolist() == [1, 0, 1, 0, 1]
+    assert parse_numbers(pd.Series(["1", "2", "TRUE"], dtype=object), "smoker") is None
+
+
+def test_no_age_is_negative_and_codes_stand_out_among_numbers_of_both_signs() -> None:
+    ages = parse_numbers(pd.Series([*map(str, range(20, 80)), "-3"], dtype=object), "age")
+    assert ages is not None and np.isnan(ages.values[-1]) and "ages below 0" in ages.findings[0].message
+    lab = parse_numbers(pd.Series([f"{v / 20 - 1.5:.2f}" for v in range(60)] + ["-99", "99", "99", "-9", "9"], dtype=object), "z")
+    assert lab is not None and np.isnan(lab.values[-5:]).tolist() == [True, True, True, False, False]

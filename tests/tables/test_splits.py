@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.tables.splits import are_splits, folds, split_word
+from core.tables.splits import are_splits, folds, split_meanings, split_word
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,27 @@ def test_a_split_has_training_and_test():
 )
 def test_folds(values: list[str], numbers: list[int] | None):
     assert folds(values) == numbers
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["Training Set", "Test Set"], ["train", "test"]),
+        (["training data", "validation data", "test data"], ["train", "validation", "test"]),
+        (["train_1", "train_2", "test_1"], ["train", "train", "test"]),
+        (["train", "internal_test", "test (x)"], ["train", "test", None]),
+        (["train", "val", "test_internal", "test_external"], ["train", "validation", "test", "test"]),
+        (["training/validation", "testing"], ["train", "test"]),
+        (["development", "validation"], ["train", "test"]),
+        (["derivation cohort", "validation cohort"], ["train", "test"]),
+        (["train", "validation"], ["train", "validation"]),
+        (["tanító", "validáló", "teszt"], ["train", "validation", "test"]),
+        (["trénovací", "testovací"], ["train", "test"]),
+        (["trening", "validering", "test"], ["train", "validation", "test"]),
+        (["eğitim", "doğrulama", "test"], ["train", "validation", "test"]),
+        (["untrained", "tested", "attest"], [None, None, None]),
+        (["contrast", "testis"], [None, None]),
+    ],
+)
+def test_splits_in_more_words(words: list[str], meant: list[str | None]) -> None:
+    assert list(split_meanings(words, "part").values()) == meant

@@ -45,7 +45,7 @@ def guess_columns(table: pd.DataFrame) -> ColumnGuess:
     if label is None:
         # Which of its values is positive, or whether they are told apart, is asked.
         label = guess.named(usual.LABEL, lambda c: 3 <= c.nunique() <= MOST_GROUPS and c.nunique() < 0.5 * len(c), "its name says label and it has few values")
-    patient = guess.named(usual.PATIENT, None, "its name says patient")
+    patient = guess.named(usual.PATIENT, None, "its name says patient") or next(iter(guess.all(_is_patient, "its name says patient")), None)
     identity = guess.named(usual.SAMPLE, lambda c: c.nunique() > 0.2 * len(c), "its name says id")
     model = guess.named(usual.MODEL, lambda c: c.nunique() <= MOST_GROUPS, "its name says model")
     split = guess.named(usual.SPLIT, lambda c: are_splits(c.dropna().unique()) or c.nunique() <= 4, "its name says split")
@@ -88,6 +88,10 @@ class _Guess:
         found = [c for c in self.free() if fits(c, self.table[c])]
         self.reasons |= dict.fromkeys(found, reason)
         return found
+
+
+def _is_patient(column: str, values: pd.Series) -> bool:
+    return usual.names_patient(column) and values.nunique() > 1
 
 
 def _is_score(column: str, values: pd.Series) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from core.cohort.checks.base import Check, CheckInput, counted, listed
 from core.cohort.schema import Finding
@@ -163,11 +164,15 @@ class AttributeVaries(_NeedsAttribute):
 
     def find(self, data: CheckInput) -> list[Finding]:
         found = []
+        who, names = pd.factorize(data.patients)
         for attribute in data.roles.attributes:
-            kinds = data.table[attribute].groupby(data.patients).nunique()
-            patients = [str(p) for p in kinds.index[kinds > 1]]
+            value, values = pd.factorize(data.table[attribute])
+            # Each pair of a patient and a value once: a patient of two pairs varies.
+            pairs = np.unique(who[value >= 0].astype(np.int64) * max(len(values), 1) + value[value >= 0])
+            varies = np.bincount(pairs // max(len(values), 1), minlength=len(names)) > 1
+            patients = sorted(str(p) for p in names[varies])
             if patients:
-                rows = int(np.isin(data.patients.astype(str), patients).sum())
+                rows = int(varies[who].sum())
                 found.append(self.finding(f"{attribute} differs between rows of {counted(len(patients), 'patient')}: {listed(patients)}", rows, [attribute]))
         return found
 

@@ -14,7 +14,7 @@ from core.cohort.checks.base import Check, CheckInput, counted
 from core.cohort.schema import Finding
 from core.errors import option
 from core.metrics.auc import auc
-from core.tables.column_names import names_matched
+from core.tables.column_names import names_age, names_matched, names_sensitive, words_of
 from core.tables.identifiers import numbers_rows
 from core.tables.labels import label_findings
 from core.tables.numbers import NumberColumn, parse_numbers
@@ -51,7 +51,12 @@ def matched_column(table: pd.DataFrame, y: NDArray[np.float64] | None = None, sk
 
 
 def divides_into_sets(values: pd.Series, y: NDArray[np.float64]) -> bool:
-    """Whether each value is on a few rows with the same number of cases among them, which no column of facts does by chance."""
+    """Whether each value is on a few rows with the same number of cases among them, which no column of facts does by chance.
+
+    A fact by which rows were matched (their age) does so as well, and is none.
+    """
+    if names_age(str(values.name)) or names_sensitive(str(values.name)) or words_of(str(values.name)) & {"year", "bmi", "weight", "height", "date"}:
+        return False
     if values.isna().any() or np.isnan(y).any():
         return False
     n = values.nunique()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.cohort.checks.base import Check, CheckInput, counted, listed
 from core.cohort.matching import unread_format
-from core.cohort.patients import PATH_PATIENT, persons_of_sides, shared_beginnings
+from core.cohort.patients import PATH_PATIENT, persons_of_sides, shared_beginnings, shared_folders
 from core.cohort.schema import Finding
 from core.cohort.splits import parse_split
 from core.errors import UserError, option
@@ -244,9 +244,12 @@ class NoPatientId(Check):
         for column in dict.fromkeys([*(m.columns[0] for m in data.roles.modalities if m.kind in ("image", "volume")), data.roles.sample_id]):
             values = data.table[column].dropna().astype(str) if column is not None else data.table.iloc[:0, 0]
             begin = shared_beginnings(values) if len(values) else None
-            if begin is not None:
-                example = listed(list(dict.fromkeys(begin)), 2)
-                message += f"; {column} has {counted(begin.nunique(), 'name')} with a common beginning ({example}, ...) that may be patients"
+            folder = shared_folders(values) if begin is None and len(values) else None
+            if begin is not None or folder is not None:
+                shared, what = (begin, "name") if begin is not None else (folder, "folder")
+                example = listed(list(dict.fromkeys(shared)), 2)
+                how = " with a common beginning" if what == "name" else " shared by several paths"
+                message += f"; {column} has {counted(shared.nunique(), what)}{how} ({example}, ...) that may be patients"
                 return [self.finding(message, len(data.table), [str(column)], severity="warning")]
         return [self.finding(message, len(data.table))]
 
