@@ -72,15 +72,16 @@ class Assignment:
         if self.column("patient id") is None:
             self._by_name("patient id", usual.PATIENT, lambda c: True, "its name says patient")
         if self.column("patient id") is None:
-            named = next((c for c in self.free() if usual.names_patient(c) and table[c].nunique() > 1), None)
-            if named is not None:
-                self.take(named, "patient id", "its name says patient")
+            person = next((c for c in self.free() if usual.names_patient(c) and table[c].nunique() > 1), None)
+            person = person or next((c for c in self.free() if tidy(c) in usual.SHORT_PATIENT and table[c].nunique() >= max(5, 0.02 * len(table))), None)
+            if person is not None:
+                self.take(person, "patient id", "its name says patient")
         if self.column("patient id") is None:
             self._by_path_patient()
         if self.column("patient id") is None:
-            repeated = [c for c in self.free() if tidy(c) == "lesion_id" and self.table[c].nunique() < len(self.table)]
-            if repeated:
-                self.take(repeated[0], "patient id", "no column names patients; rows of one lesion stay together at least")
+            lesions = [c for c in self.free() if tidy(c) == "lesion_id" and self.table[c].nunique() < len(self.table)]
+            if lesions:
+                self.take(lesions[0], "patient id", "no column names patients; rows of one lesion stay together at least")
         if self.column("patient id") is None:
             again = next((c for name in usual.REPEATED for c in self.free() if tidy(c) == name and self._repeats(c)), None)
             if again is not None:
@@ -220,7 +221,7 @@ class Assignment:
         if facts.name == PART:
             return "it says which table a row is from"
         if facts.name.startswith((SIDE_IN, VIEW_IN)):
-            return "read from the names of the files; it can be an attribute, or an input of a modality that names it"
+            return "read from the files or their names; it can be an attribute, or an input of a modality that names it"
         return facts.why_no_feature()
 
     def _value(self, facts: ColumnFacts, y: NDArray[np.float64], groups: NDArray[np.object_], *, tabular: bool) -> None:

@@ -110,7 +110,7 @@ class ColumnFacts:
                 return f"its values are names of {unread} files, which are not read"
         if tokens & usual.FILE_FACTS and not (tokens & {"height", "width"} and self._of_a_body()):
             return "it describes the file, not the patient"
-        if tokens & {"fold", "split", "partition"}:
+        if tokens & {"fold", "split", "partition"} or (tokens in ({"set"}, {"subset"}, {"phase"}) and n <= 10):
             return "it divides the data" + self._how_to_use_folds()
         if numbers_rows(self.name, self.values):
             return "it numbers the rows"

@@ -1,12 +1,14 @@
 """DICOM as far as cohorts need it: pixels as they are meant to be shown, and what is said about them; nothing that names a person is kept.
 
 Read tags: pixels and how they are shown; BurnedInAnnotation, Modality and ImageType (text in the picture);
-InstanceNumber and ImagePositionPatient (the order of a series). No other tag is looked at, and none is stored.
+InstanceNumber and ImagePositionPatient (the order of a series); ImageLaterality, Laterality and ViewPosition, which become columns of
+side and view. No other tag is looked at, and none is stored.
 """
 
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +21,10 @@ from core.cohort.sources import Unreadable
 INSTALL = "DICOM: install the package pydicom to read it (pip install 'multifair-dashboard[dicom]')"
 SCREENS = frozenset({"US", "SC", "OT", "XC", "ES", "GM", "IVUS"})
 """Modalities whose pictures often carry text: ultrasound, screenshots, endoscopy, photographs."""
+_SIDE_AND_VIEW = ["ImageLaterality", "Laterality", "ViewPosition"]
+_SIDES = {"R": "right", "L": "left", "B": "both"}
+HEAD = 256 << 10
+"""Bytes at a file's beginning in which its tags nearly always lie."""
 _SAID = ["BurnedInAnnotation", "Modality", "ImageType", "ConversionType"]
 
 
@@ -62,6 +68,24 @@ def burnt_in(data: bytes) -> BurntIn | None:
     kind = str(record.get("Modality", "")).strip().upper()
     secondary = "SECONDARY" in [str(part).upper() for part in _parts(record.get("ImageType", ()))] or "ConversionType" in record
     return BurntIn("perhaps" if kind in SCREENS or secondary else "unsaid")
+
+
+def side_and_view(data: bytes) -> tuple[str | None, str | None]:
+    """The side (right, left, both) and the view (ap, cc, ...) that a file, or its beginning, says in its tags; None for what it does not say."""
+    if not is_dicom(data):
+        return None, None
+    try:
+        import pydicom
+        from pydicom.errors import InvalidDicomError
+    except ImportError:
+        return None, None
+    try:
+        record = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=_SIDE_AND_VIEW)
+        said = str(record.get("ImageLaterality") or record.get("Laterality") or "").strip().upper()
+        view = re.sub(r"[^A-Za-z0-9 ]", "", str(record.get("ViewPosition") or "")).strip().lower()[:16]
+    except (InvalidDicomError, OSError, ValueError, KeyError, AttributeError, TypeError, EOFError, NotImplementedError):
+        return None, None
+    return _SIDES.get(said), view or None
 
 
 def shown_values(record: Any) -> NDArray[Any]:

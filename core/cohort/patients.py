@@ -84,6 +84,18 @@ def shared_folders(paths: pd.Series) -> pd.Series | None:
     return max(many, key=lambda f: f.nunique(), default=None)
 
 
+_CODE = re.compile(r"[A-Za-z]{0,12}[-_ ]?\d{2,}|[0-9a-f]{6,}(?:-[0-9a-f]+)*|[A-Za-z]+[-_ ]?\d+[A-Za-z]?", re.IGNORECASE)
+
+
+def looks_like_patients(values: pd.Series, rows: int) -> bool:
+    """Whether words such as `IP_0012` or hashes stand on a few rows each: ids of something that several rows share."""
+    n = values.nunique()
+    if len(values) < 0.9 * rows or not max(10, 0.02 * rows) < n <= 0.8 * len(values) or values.value_counts().iloc[0] > 0.1 * rows:
+        return False
+    some = values.drop_duplicates().head(200)
+    return bool(some.map(lambda v: _CODE.fullmatch(v) is not None and any(c.isalpha() for c in v)).mean() > 0.9)
+
+
 def _with(table: pd.DataFrame, column: str, patients: pd.Series) -> pd.DataFrame:
     filled = patients.reindex(table.index).astype(object)
     return table.assign(**{f"{PATH_PATIENT}{column}": filled.where(filled.notna(), None)})

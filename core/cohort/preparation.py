@@ -41,7 +41,7 @@ def prepared(
         table = table.assign(**{f"{column}{BAND}": bands(table[column], edges, text)})
     for text in cross:
         table = _crossed(table, text)
-    return add_sides(add_path_patients(table if source is None else add_composed_names(table, source)))
+    return add_sides(add_path_patients(table if source is None else add_composed_names(table, source)), source)
 
 
 def _crossed(table: pd.DataFrame, text: str) -> pd.DataFrame:

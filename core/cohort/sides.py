@@ -1,11 +1,17 @@
-"""Which eye or breast, and which view: columns for what only the names of the files say."""
+"""Which eye or breast, and which view: columns for what only the files say, in their names or in DICOM's tags."""
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 
+from core.cohort.dicom import HEAD, side_and_view
+from core.cohort.sources import ImageSource, Unreadable
+from core.errors import UserError
 from core.tables.column_names import tidy
 
 SIDE_IN, VIEW_IN = "side in ", "view in "
@@ -19,21 +25,71 @@ _OF_SIDE = frozenset({"laterality", "image_laterality", "side", "eye", "exam_eye
 _OF_VIEW = frozenset({"view", "view_position", "viewposition", "projection", "frontal_lateral", "ap_pa"})
 
 
-def add_sides(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with columns of the side and the view that the names of its files say, where no column of its own does.
+DICOM = (".dcm", ".dicom")
+LOOKED_AT = 5
+"""Files that are looked at before all are: where these say nothing, none is asked."""
 
-    `RET001OD.jpg`, `17_left.png` and `view1_frontal.jpg` say one. Every row must name one, and not all the same.
+
+def add_sides(table: pd.DataFrame, source: ImageSource | None = None) -> pd.DataFrame:
+    """The table with columns of the side and the view that its files say, where no column of its own does.
+
+    `RET001OD.jpg`, `17_left.png` and `view1_frontal.jpg` say one in their names: every row must name one, and not all the same.
+    DICOM files of `source` say one in their tags; rows whose file does not are empty.
     """
     there = {tidy(column) for column in table.columns}
-    for begin, words, own in ((SIDE_IN, SIDES, _OF_SIDE), (VIEW_IN, VIEWS, _OF_VIEW)):
+    for place, (begin, words, own) in enumerate(((SIDE_IN, SIDES, _OF_SIDE), (VIEW_IN, VIEWS, _OF_VIEW))):
         if there & own:
             continue
         for column in table.columns:
             found = _said(table[column], words)
+            if found is None and source is not None:
+                found = _tagged(table[column], source, place)
             if found is not None:
                 table = table.assign(**{f"{begin}{column}": found})
                 break
     return table
+
+
+def _tagged(values: pd.Series, source: ImageSource, place: int) -> pd.Series | None:
+    """The side (0) or view (1) that the tags of a column's DICOM files say; None where it names no such files, or all say the same."""
+    names = _dicom_names(values, source)
+    if names is None:
+        return None
+    some = [name for name in names if name is not None][:LOOKED_AT]
+    if all(said[place] is None for said in _tags(source, some)):
+        return None
+    said = dict(zip(names, _tags(source, names), strict=True))
+    found = pd.Series([said[name][place] for name in names], index=values.index, dtype=object)
+    return found.where(found.notna(), None) if found.nunique() > 1 else None
+
+
+def _dicom_names(values: pd.Series, source: ImageSource) -> list[str | None] | None:
+    """The DICOM file of each value; None for a column whose first values name none."""
+    first = values.dropna().astype(str).head(LOOKED_AT)
+    try:
+        if first.empty or not any(name.lower().endswith(DICOM) for name in source.names()):
+            return None
+    except UserError:
+        return None
+    if not any((source.resolve(text).name or "").lower().endswith(DICOM) for text in first):
+        return None
+    known = {text: source.resolve(str(text)).name for text in values.dropna().unique()}
+    return [None if pd.isna(text) else name if (name := known[text]) and name.lower().endswith(DICOM) else None for text in values]
+
+
+def _tags(source: ImageSource, names: Sequence[str | None]) -> list[tuple[str | None, str | None]]:
+    """Side and view of each file; both None where there is no file."""
+
+    def look(name: str | None) -> tuple[str | None, str | None]:
+        if name is None:
+            return None, None
+        try:
+            return side_and_view(source.head(name, HEAD))
+        except Unreadable:
+            return None, None
+
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        return list(pool.map(look, names))
 
 
 def _said(names: pd.Series, words: dict[str, str]) -> pd.Series | None:

@@ -89,6 +89,10 @@ class ImageSource(ABC):
     def read(self, name: str) -> bytes:
         """The file's bytes. Raises Unreadable."""
 
+    def head(self, name: str, length: int) -> bytes:
+        """The first bytes of the file. Raises Unreadable."""
+        return self.read(name)[:length]
+
     @abstractmethod
     def size(self, name: str) -> int:
         """Bytes of the file once read. Raises Unreadable."""
@@ -249,7 +253,13 @@ class FolderSource(ImageSource):
         except OSError as error:
             raise Unreadable(f"cannot be opened ({error.strerror})") from error
 
+    def head(self, name: str, length: int) -> bytes:
+        return self._read(name, length)
+
     def read(self, name: str) -> bytes:
+        return self._read(name, MAX_FILE_BYTES + 1)
+
+    def _read(self, name: str, length: int) -> bytes:
         path = self._at(name)
         try:
             if not self._inside(path):
@@ -260,7 +270,7 @@ class FolderSource(ImageSource):
                     raise Unreadable("not a regular file")
                 if status.st_size > MAX_FILE_BYTES:
                     raise Unreadable(f"larger than {MAX_FILE_BYTES >> 20} MiB")
-                return file.read(MAX_FILE_BYTES + 1)
+                return file.read(length)
         except OSError as error:
             raise Unreadable(f"cannot be opened ({error.strerror})") from error
 

@@ -97,6 +97,13 @@ REPEATED = (
 """Names of ids that are no patient's, but whose rows belong together where they repeat and nothing names patients."""
 
 
+SHORT_PATIENT = (
+    "pat", "pt", "subj", "sub", "sbj", "person", "individual", "individual_id", "iid", "volunteer", "volunteer_id", "member_id", "client_id", "nhs_number",
+    "hn", "pt_id", "pt_no", "pseudo_id", "pseudonym", "person_no", "donor", "donor_id", "animal_id", "beteg", "betegazonosito", "hasta_no",
+)  # fmt: skip
+"""Names that are those of patients where the values are as different as patients are."""
+
+
 def names_patient(column: str) -> bool:
     """Whether the name is one that the patient's column has: `Subject ID (anonymised)`, `anon_patient`; not `patient_sex` or `number_of_patients`."""
     words = words_of(column)

@@ -5,6 +5,7 @@ Languages: those of `core.tables.sex_words`, as far as tables of patients use th
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -178,5 +179,10 @@ def _says_unknown(text: str) -> bool:
 
 
 def is_known_word(value: str) -> bool:
-    """Whether a word beyond ASCII is among the words of any family."""
-    return not value.isascii() and (plain(value) in _unknown() or any(plain(value) in words for words in _meanings().values()))
+    """Whether a word beyond ASCII is among the words of any family, with its accents: `nő` is, and `nõ`, which a wrong encoding makes of it, is not."""
+    return not value.isascii() and value.strip().casefold() in _written()
+
+
+@cache
+def _written() -> frozenset[str]:
+    return frozenset(word.casefold() for words in (UNKNOWN, *itertools.chain.from_iterable(FAMILIES.values())) for word in words)

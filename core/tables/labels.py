@@ -138,7 +138,7 @@ def rule_for(values: Iterable[Any], column: str, source: str, positive: str | No
 def known_positive(values: Iterable[Any]) -> str | None:
     """The positive one among values that hold a known pair, apart from uncertain marks; None where it must be asked."""
     present = distinct(values)
-    certain = [v for v in present if not (_uncertain_among(v, present) or (is_unknown(v) and len(present) > 2))]
+    certain = [v for v in present if not (_uncertain_among(v, present) or ((is_unknown(v) or _code_among(v, present)) and len(present) > 2))]
     found = {plain(v): v for v in certain}
     for low, high in PAIRS:
         a, b = plain(low), plain(high)
@@ -325,7 +325,7 @@ def counts_uncertain(value: str, present: Sequence[str], rule: LabelRule) -> boo
 def counts_blank(value: str, present: Sequence[str], rule: LabelRule) -> bool:
     """Whether this word says that the label is not known, beside two values that are labels."""
     named = rule.contains is not None or any(same_value(value, p) for p in rule.positive)
-    return not named and len(present) > 2 and is_unknown(value) and plain(value) not in _NO_FINDING
+    return not named and len(present) > 2 and (_code_among(value, present) or (is_unknown(value) and plain(value) not in _NO_FINDING))
 
 
 def certain_values(present: Sequence[str]) -> list[str]:
@@ -422,6 +422,15 @@ def _uncertain_among(value: str, present: Sequence[str]) -> bool:
     if _number(value) == -1:
         return {0.0, 1.0} <= {_number(v) for v in present}
     return is_uncertain(value)
+
+
+_CODES = frozenset({9, 99, 999, 9999, 88, 77, 98, 97, -9, -99, -999})
+
+
+def _code_among(value: str, present: Sequence[str]) -> bool:
+    """Whether a number such as 9 or -99 stands for "not known" beside 0 and 1, where nothing else is written."""
+    numbers = {_number(v) for v in present}
+    return _number(value) in _CODES and {0.0, 1.0} <= numbers and numbers <= {0.0, 1.0, -1.0, *map(float, _CODES)}
 
 
 def _as_number(meaning: str) -> float:

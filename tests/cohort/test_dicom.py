@@ -11,10 +11,14 @@ import pytest
 from numpy.typing import NDArray
 
 from core.cohort.dicom import burnt_in
+from core.cohort.guess import guess_roles
 from core.cohort.images import decode_image, inspect_image
 from core.cohort.ingest import ingest
+from core.cohort.preparation import prepared
 from core.cohort.schema import Modality
+from core.cohort.sources import open_source
 from core.cohort.volumes import join_slices, volume_shape
+from core.tables.reader import read_table
 from core.workspace import Workspace
 from tests.cohort.helpers import png, roles
 
@@ -117,3 +121,27 @@ def test_single_files_with_burnt_in_text_are_a_finding(tmp_path: Path, workspace
     (finding,) = [f for f in cohort.findings if f.code == "burnt-in-text"]
     assert (finding.severity, finding.rows) == ("warning", 2) and "2 DICOM files" in finding.message
     assert inspect_image(record(RAMP)).gray
+
+
+def test_side_and_view_are_columns_and_nothing_that_names_a_person_is(tmp_path: Path, workspace: Workspace):
+    n = 24
+    for i in range(n):
+        side = {"ImageLaterality": "RL"[i % 2]} if i < 12 else {"Laterality": "RL"[i % 2]} if i < 20 else {}
+        (tmp_path / f"{i:03d}.dcm").write_bytes(record(RAMP + i, ViewPosition=("CC", "MLO")[i // 2 % 2], **side))
+    table = pd.DataFrame({"image_id": [f"{i:03d}" for i in range(n)], "age": [40 + i * 7 % 30 for i in range(n)], "label": [i // 2 % 2 for i in range(n)]})
+    table.to_csv(tmp_path / "mammograms.csv", index=False)
+    prepared_table = prepared(read_table(tmp_path / "mammograms.csv"), source=open_source(tmp_path))
+    assert prepared_table["side in image_id"].tolist()[:2] == ["right", "left"] and prepared_table["side in image_id"].isna().sum() == 4
+    assert prepared_table["view in image_id"].tolist() == [("cc", "mlo")[i // 2 % 2] for i in range(n)]
+    cohort = ingest(workspace, tmp_path / "mammograms.csv", images=tmp_path)
+    assert {c["column"]: c["role"] for c in cohort.columns}["side in image_id"] == "not used"
+    assert guess_roles(prepared_table, open_source(tmp_path), attributes=["side in image_id"], label="label").roles.attributes == ("side in image_id",)
+    for path in (workspace.cohorts / cohort.cohort_id).rglob("*"):
+        assert path.is_dir() or (WHO.encode() not in path.read_bytes() and b"19600101" not in path.read_bytes())
+
+
+def test_a_table_that_says_the_side_itself_is_not_asked_again(tmp_path: Path):
+    for i in range(6):
+        (tmp_path / f"{i}.dcm").write_bytes(record(RAMP, ImageLaterality="RL"[i % 2]))
+    table = pd.DataFrame({"file": [f"{i}.dcm" for i in range(6)], "laterality": ["R", "L"] * 3})
+    assert list(prepared(table, source=open_source(tmp_path)).columns) == ["file", "laterality"]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.cohort.checks import check
 from core.cohort.checks.leakage import divides_into_sets, matched_column
 from core.cohort.composed_names import FILE_OF, add_composed_names
 from core.cohort.guess import guess_roles
@@ -196,3 +197,14 @@ def test_an_age_by_which_rows_were_matched_is_no_set_and_stays_a_feature():
     assert not divides_into_sets(pd.Series(age, name="age").astype(str), np.array(case, dtype=float))
     table = text_table({"case": case, "age": age, "city": np.random.default_rng(0).choice(["a", "b"], 400).tolist()})
     assert "age" in guess_roles(table, label="case").roles.feature_columns
+
+
+def test_codes_that_several_rows_share_may_be_patients_and_a_column_called_set_is_no_feature():
+    base = {"age": [20 + i * 7 % 50 for i in range(N)], "label": [i // 2 % 2 for i in range(N)]}
+    assert guess_roles(prepared(text_table({"pat": [f"IP_{i // 2}" for i in range(N)]} | base)), label="label").roles.patient_id == "pat"
+    table = text_table({"proben_nr": [f"IP_{i // 2:04d}" for i in range(N)], "Set": ["A", "B"] * (N // 2)} | base)
+    roles = guess_roles(prepared(table), label="label").roles
+    assert roles.patient_id is None and "Set" in roles.dropped
+    said = {f.code: f for f in check(table, roles)}
+    assert said["no-patient-id"].severity == "warning" and "proben_nr has 20 values on several rows each" in said["no-patient-id"].message
+    assert "Set seems to divide the data" in said["split-not-used"].message

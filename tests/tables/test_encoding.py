@@ -62,3 +62,8 @@ def test_a_few_foreign_rows_in_a_utf8_file_are_named():
 def test_what_is_no_text_is_named(raw: bytes, what: str):
     with pytest.raises(UserError, match=what):
         decode(raw, "t.csv")
+
+
+def test_a_word_that_only_one_encoding_knows_decides():
+    found = decode(table(["nő", "férfi"] * 30, "cp1250"), "p.csv")
+    assert found.utf8.decode() == table(["nő", "férfi"] * 30, "utf-8").decode()

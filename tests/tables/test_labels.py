@@ -200,3 +200,13 @@ def test_findings_joined_by_other_signs_are_lists(cell: str) -> None:
     assert rule.contains == "Edema" and apply_rule(values, rule).tolist() == [1, 0, 1, 0, 0, 0]
     with pytest.raises(UserError, match="list several findings"):
         rule_for(values, "findings", "the table")
+
+
+@pytest.mark.parametrize("code", ["9", "-9", "99", "-999", "9.0"])
+def test_codes_beside_zero_and_one_say_that_the_label_is_not_known(code: str) -> None:
+    assert meaning(["0", "1", code, "1"]) == [0, 1, None, 1] == meaning(["0", "1", code, "1"], positive="1")
+    assert meaning(["0", "1", code], blank="negative") == [0, 1, 0]
+    rule = rule_for(["0", "1", code], "y", "the table")
+    assert any(f.code == "label-not-binary" and "not known" in f.message for f in label_findings(["0", "1", code], rule, "y"))
+    with pytest.raises(UserError, match="which value is positive"):
+        rule_for(["0", "1", "2", code], "y", "the table")

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from core.cohort.checks.base import Check, CheckInput, counted, listed
 from core.cohort.matching import unread_format
-from core.cohort.patients import PATH_PATIENT, persons_of_sides, shared_beginnings, shared_folders
+from core.cohort.patients import PATH_PATIENT, looks_like_patients, persons_of_sides, shared_beginnings, shared_folders
 from core.cohort.schema import Finding
 from core.cohort.splits import parse_split
 from core.errors import UserError, option
-from core.tables.column_names import words_of
+from core.tables.column_names import tidy, words_of
 from core.tables.identifiers import loosely_alike
 from core.tables.splits import MOST_FOLDS, folds, split_word
 
@@ -243,14 +243,19 @@ class NoPatientId(Check):
         message = "no patient column: every row counts as a patient of its own"
         for column in dict.fromkeys([*(m.columns[0] for m in data.roles.modalities if m.kind in ("image", "volume")), data.roles.sample_id]):
             values = data.table[column].dropna().astype(str) if column is not None else data.table.iloc[:0, 0]
-            begin = shared_beginnings(values) if len(values) else None
-            folder = shared_folders(values) if begin is None and len(values) else None
-            if begin is not None or folder is not None:
-                shared, what = (begin, "name") if begin is not None else (folder, "folder")
+            what, shared = "name", shared_beginnings(values) if len(values) else None
+            if shared is None and len(values):
+                shared, what = shared_folders(values), "folder"
+            if shared is not None:
                 example = listed(list(dict.fromkeys(shared)), 2)
                 how = " with a common beginning" if what == "name" else " shared by several paths"
                 message += f"; {column} has {counted(shared.nunique(), what)}{how} ({example}, ...) that may be patients"
                 return [self.finding(message, len(data.table), [str(column)], severity="warning")]
+        for column in data.table.columns:
+            values = data.table[column].dropna()
+            if column not in data.roles.attributes and column != data.roles.label and looks_like_patients(values.astype(str), len(data.table)):
+                message += f"; {column} has {counted(values.nunique(), 'value')} on several rows each ({listed(list(values.unique()), 2)}) that may be patients"
+                return [self.finding(message, len(data.table), [column], severity="warning")]
         return [self.finding(message, len(data.table))]
 
 
@@ -298,7 +303,8 @@ def divides(column: str, values: pd.Series) -> bool:
         return False
     words = {split_word(value, column) for value in present}
     return ("train" in words and len(words - {None}) >= 2) or (
-        bool(words_of(column) & {"fold", "folds", "split", "splits", "partition", "subset"}) and values.nunique() < len(values)
+        bool(words_of(column) & {"fold", "folds", "split", "splits", "partition", "subset"} or tidy(column) in ("set", "phase"))
+        and values.nunique() < len(values)
     )
 
 
