@@ -52,7 +52,7 @@ def audit_form() -> SavedAudit | None:
         )  # fmt: skip
         problem = st.session_state.pop("_audit_problem", None)
         if problem:
-            st.error(md(on_page(str(problem))), icon=":material/error:")
+            st.error(md(on_page(str(problem), audit=True)), icon=":material/error:")
         if upload is not None:
             _keep(draft, upload)
         if draft is not None and draft.table is not None:
@@ -70,7 +70,7 @@ def audit_form() -> SavedAudit | None:
         choices = choose_and_read(draft.table, draft.token)
         table, metadata = joined_for_audit(draft, choices.table)
     except UserError as error:
-        st.error(md(on_page(str(known_as(error, draft.table, str(draft.state["table_name"]))))), icon=":material/error:")
+        st.error(md(on_page(str(known_as(error, draft.table, str(draft.state["table_name"]))), audit=True)), icon=":material/error:")
         return None
     with st.container(border=True, key="audit-columns"):
         st.markdown("## 2 · Columns")
@@ -82,12 +82,12 @@ def audit_form() -> SavedAudit | None:
     with st.container(border=True, key="audit-choices"):
         st.markdown("## 3 · Choices")
         if job is not None and job.error:
-            st.error(md(job.error), icon=":material/error:")
+            st.error(md(on_page(job.error, audit=True)), icon=":material/error:")
         try:
             options = replace(_options(), bands=_edges(bands))
             mappings = _mappings(chosen, head)
         except UserError as error:
-            st.error(md(on_page(str(error))), icon=":material/error:")
+            st.error(md(on_page(str(error), audit=True)), icon=":material/error:")
             return None
         if st.button("Audit", type="primary", icon=":material/fact_check:", key="start-audit"):
             needed = metadata if any(c not in choices.table.names for m in mappings.values() for c in m.columns) else None

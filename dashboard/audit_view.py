@@ -88,7 +88,7 @@ def audit_view(document: Mapping[str, Any]) -> None:
         _comparison(document)
     findings = [AuditFinding(**f) for f in document.get("findings") or ()]
     section(contents.BEFORE)
-    show_findings(findings, "No problem was found in this file", key="audit-findings")
+    show_findings(findings, "No problem was found in this file", key="audit-findings", audit=True)
     how_to_read(
         "**Disparity**: a difference between two groups is shown after correction and, as observed, reaches the tolerance; the sentence "
         "says whether it is shown "

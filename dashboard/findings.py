@@ -21,10 +21,10 @@ FIRST = 5
 _ORDER = tuple(GRAVITY)
 
 
-def show_findings(findings: Sequence[Any], none: str, key: str = "findings") -> None:
+def show_findings(findings: Sequence[Any], none: str, key: str = "findings", *, audit: bool = False) -> None:
     """The gravest first; beyond the first few, and what is only good to know, is folded.
 
-    `findings`: objects with severity, message, rows, remedy (a cohort's or an audit's).
+    `findings`: objects with severity, message, rows, remedy (a cohort's, or with `audit` an audit's).
     """
     if not findings:
         st.badge(none, color="blue", icon=":material/check_circle:")
@@ -34,19 +34,19 @@ def show_findings(findings: Sequence[Any], none: str, key: str = "findings") -> 
     rest = [f for f in ordered if f not in open_now]
     with st.container(key=f"findings-{key}", gap="medium"):
         for finding in open_now:
-            _one(finding)
+            _one(finding, audit)
     if rest:
         with st.expander(f"{plural(len(rest), 'further note')}"):
             for finding in rest:
-                _one(finding)
+                _one(finding, audit)
 
 
-def _one(finding: Any) -> None:
+def _one(finding: Any, audit: bool) -> None:
     words, color, icon = GRAVITY[finding.severity]
     with st.container(gap=None):
         tag = f"{words} · {plural(finding.rows, 'row')}" if finding.rows else words
-        said = md(whole_sentence(on_page(finding.message)))
+        said = md(whole_sentence(on_page(finding.message, audit=audit)))
         # In one line of text, so that a long sentence begins beside its tag.
         st.markdown(f":{color}-badge[{icon} {md(tag)}] {f'**{said}**' if finding.severity == 'error' else said}")
         if finding.remedy:
-            st.caption(md(whole_sentence(on_page(finding.remedy))))
+            st.caption(md(whole_sentence(on_page(finding.remedy, audit=audit))))

@@ -10,7 +10,7 @@ CONTROLS = {
     "attribute": "the box 'sensitive'",
     "positive": "the choice of the positive value", "uncertain": "the choice beside the positive value", "blank": "the choice beside the positive value",
     "join": "'A further table, joined by an id'", "metadata": "'Attributes in another file'", "on": "'Id that both files have'",
-    "classes": "the box for classes",
+    "classes": "the box for classes", "cross": "'Compare combinations as well'",
     "merge": "the groups to merge, below the roles",
     "bins": "the bands below the roles",
     "folds": "the folds for cross-validation", "fold": "the folds for cross-validation",
@@ -19,7 +19,15 @@ CONTROLS = {
     "prediction": "'Predicted label'", "score": "'Score'", "model": "'Name of the model'", "attributes": "'Sensitive attributes'",
     "weights": "'Sampling weights'",
 }  # fmt: skip
-"""Flag -> the control that does the same."""
+"""Flag -> the control of the Cohort page that does the same."""
+OF_AUDIT = {
+    "label": "'True label'", "patient": "'Patient id'", "id": "'Sample id'", "split": "'Split'", "drop": "'Sensitive attributes'",
+    "positive": "'Value that means positive'", "attribute": "'Sensitive attributes'", "bins": "the bands below the columns",
+    "merge": "the groups to merge, below the columns", "target": "'Predicted positive at'", "threshold": "'Predicted positive at'",
+    "tolerance": "'Tolerance'", "bootstrap": "'Bootstrap replicates'", "intersections": "'Intersections up to'", "missing": "'Missing attribute values'",
+    "gap": "'Plan for a gap of'",
+}  # fmt: skip
+"""Flag -> the control of the Audit page, where it is another."""
 _ARGUMENT = r"(?:[ =](?:'(?:[^']|'\"'\"')*'|\"[^\"]*\"|[A-Z][A-Z_|=,]+\b|\S+=\S+|(?:exclude|negative|positive)(?:, negative)?(?: or (?:negative|positive))?))?"
 _WORD = r"(?:'(?:[^']|'\"'\"')*'|[^\s']+?)"
 """A value as `core.errors.option` prints it."""
@@ -34,11 +42,15 @@ _SENTENCES: tuple[tuple[str, str], ...] = (
     (rf"--merge[ =]{_WORD} (makes them one|gives the group its name back|counts them as missing)", r"Ticking it below the roles \1"),
     (rf"--(drop|split)[ =](?=[\w'])(?!COL\b){_WORD}(?=[\s);,.]|$)", r"--\1"),
     (r"; with --strict such a cohort is refused", ""),
+    (r"--target sensitivity=\.9 or --target selection_rate=\.1, or --threshold X", "'Predicted positive at': a sensitivity, a share selected, or a threshold"),
+    (r"--threshold X or --target sensitivity=\.9", "'Predicted positive at': a threshold, or a sensitivity"),
 )
 
 
-def on_page(text: str) -> str:
-    """The text with controls of the page in place of flags."""
+def on_page(text: str, *, audit: bool = False) -> str:
+    """The text with controls of the page in place of flags: those of the Cohort page, or with `audit` of the Audit page."""
     for pattern, words in _SENTENCES:
         text = re.sub(pattern, words, text)
-    return re.sub(rf"--({'|'.join(sorted(CONTROLS, key=len, reverse=True))})\b{_ARGUMENT}", lambda m: CONTROLS[m[1]], text)
+    controls = CONTROLS | OF_AUDIT if audit else CONTROLS
+    said = re.sub(rf"--({'|'.join(sorted(controls, key=len, reverse=True))})\b{_ARGUMENT}", lambda m: controls[m[1]], text)
+    return said.replace("below the roles", "below the columns") if audit else said

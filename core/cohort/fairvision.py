@@ -7,6 +7,7 @@ fields in these files; the pictures stay where they are.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +22,7 @@ from core.cohort.schema import Modality, Roles
 from core.cohort.sources import FolderSource, Unreadable
 from core.cohort.volumes import read_fields
 from core.errors import UserError
-from core.tables.group_words import plain
+from core.tables.group_words import HISPANIC, NOT_HISPANIC, is_unknown, meaning, plain
 from core.tables.reader import read_table
 from core.tables.splits import SPLITS, split_word
 from core.workspace import Workspace
@@ -35,20 +36,15 @@ CODES: Mapping[str, Mapping[int, str]] = {
     "maritalstatus": {0: "married", 1: "single", 2: "divorced", 3: "widowed", 4: "legally separated"},
 }
 """What the numbers in the files mean (the data set's README and its loader); any other number is unknown."""
-WORDS: Mapping[str, Mapping[str, str]] = {
-    "race": {"asian": "Asian", "black or african american": "Black", "black": "Black", "white or caucasian": "White", "white": "White"},
-    "maritalstatus": {
-        "married": "married",
-        "single": "single",
-        "divorced": "divorced",
-        "widowed": "widowed",
-        "leg sep": "legally separated",
-        "legally separated": "legally separated",
-    },
-}
-"""Words that stand in some files in place of the numbers, in `group_words.plain` form."""
-_NO_AMD = frozenset({"not.in.icd.table", "no.amd.diagnosis"})
+MARITAL = {
+    "married": "married", "single": "single", "never married": "single", "divorced": "divorced", "widowed": "widowed", "widow": "widowed",
+    "leg sep": "legally separated", "legally separated": "legally separated", "separated": "legally separated",
+}  # fmt: skip
+LANGUAGES = {"english": "English", "eng": "English", "en": "English", "spanish": "Spanish", "español": "Spanish", "es": "Spanish", "others": "other"}
+_NO_AMD = frozenset({"not.in.icd.table", "no.amd.diagnosis", "no.amd"})
+_AMD = re.compile(r"\b(early|intermediate|advanced|late|dry|wet|atrophic|neovascular\w*|exudative|geographic|amd)\b")
 _DR = frozenset({"severe.npdr", "pdr"})
+_NO_DR = frozenset({"not.in.icd.table", "no.dr.diagnosis", "no.dr", "mild.npdr", "moderate.npdr"})
 _FIELDS = ("race", "male", "hispanic", "language", "maritalstatus", "age", "md", "tds", "glaucoma", "amd_condition", "dr_subtype")
 _NOTES = ("gpt-4_summarized_notes.csv", "gpt4_summarized_notes.csv")
 _SUMMARY_FIELDS = {"gender": "male", "ethnicity": "hispanic"}
@@ -178,11 +174,11 @@ def _vision_row(fields: dict[str, Any], disease: str) -> dict[str, Any]:
     values = {k: _scalar(v) for k, v in fields.items() if k != "tds"}
     label: int | None = None
     if disease == "Glaucoma":
-        label = _number(values.get("glaucoma"))
-    elif disease == "AMD" and values.get("amd_condition") is not None:
-        label = int(values["amd_condition"] not in _NO_AMD)
-    elif disease == "DR" and values.get("dr_subtype") is not None:
-        label = int(values["dr_subtype"] in _DR)
+        label = _yes_or_no(values.get("glaucoma"))
+    elif disease == "AMD" and (word := _dotted(values.get("amd_condition"))) is not None:
+        label = 0 if word in _NO_AMD else 1 if _AMD.search(word.replace(".", " ")) else None
+    elif disease == "DR" and (word := _dotted(values.get("dr_subtype"))) is not None:
+        label = 1 if word in _DR else 0 if word in _NO_DR else None
     coded = {k: _decoded(k, values.get(k)) for k in CODES}
     return {
         "label": None if label is None or label not in (0, 1) else str(label),
@@ -198,9 +194,7 @@ def _vision_row(fields: dict[str, Any], disease: str) -> dict[str, Any]:
 
 def _vlmed_row(fields: dict[str, Any]) -> dict[str, Any]:
     values = {k: _scalar(v) for k, v in fields.items()}
-    label = _number(values.get("glaucoma"))
-    if label is None and values.get("glaucoma") is not None:
-        label = {"yes": 1, "no": 0}.get(str(values["glaucoma"]).lower())
+    label = _yes_or_no(values.get("glaucoma"))
     return {
         "label": None if label not in (0, 1) else str(label),
         "race": _decoded("race", values.get("race")),
@@ -251,8 +245,31 @@ def _number(text: str | None) -> int | None:
         return None
 
 
-def _decoded(field: str, text: str | None) -> str | None:
+def _yes_or_no(text: str | None) -> int | None:
     number = _number(text)
-    if number is None:
-        return text if text is None else WORDS.get(field, {}).get(plain(text), text)
-    return CODES[field].get(number)
+    return number if number is not None or text is None else {"yes": 1, "no": 0, "true": 1, "false": 0}.get(text.lower())
+
+
+def _dotted(text: str | None) -> str | None:
+    """`No AMD diagnosis` as `no.amd.diagnosis`; a word that is not known leaves its row without a label, which is said."""
+    return None if text is None else re.sub(r"[^a-z0-9]+", ".", text.lower()).strip(".")
+
+
+def _decoded(field: str, text: str | None) -> str | None:
+    """A group under its one name, from its number or from any of its words; None where it is not known; other words as they are."""
+    number = _number(text)
+    if number is not None:
+        return CODES[field].get(number)
+    if text is None or is_unknown(text):
+        return None
+    word = plain(text)
+    if field == "maritalstatus":
+        return MARITAL.get(word, text)
+    if field == "language":
+        return LANGUAGES.get(word, "other" if word == "other" else text)
+    if field == "hispanic":
+        known = dict.fromkeys(map(plain, NOT_HISPANIC), "not hispanic") | dict.fromkeys(map(plain, HISPANIC), "hispanic")
+        return (known | {"no": "not hispanic", "yes": "hispanic"}).get(word, text)
+    family, names = ("sex", ("female", "male")) if field == "male" else ("race", ("White", "Black", "Asian"))
+    place = meaning(text, family)
+    return names[place] if place is not None and place < len(names) else text

@@ -23,7 +23,7 @@ _COUNT = re.compile(r"\d+(\.0)?")
 def same_ids(ids: Sequence[str]) -> dict[str, str]:
     """Each id -> the first one that is the same in another way of writing: 0007, 7 and 7.0; P1 and p1."""
     first: dict[str, str] = {}
-    return {value: first.setdefault(_plain(value), value) for value in dict.fromkeys(ids)}
+    return {value: first.setdefault(one_form(value), value) for value in dict.fromkeys(ids)}
 
 
 _GROUPED = re.compile(r"\d{1,3}(,\d{3})+")
@@ -31,7 +31,8 @@ _POWER = re.compile(r"\d\.\d+e\+?\d{1,2}")
 _NUMBER = re.compile(r"\d+(\.0+)?")
 
 
-def _plain(value: str) -> str:
+def one_form(value: str) -> str:
+    """An id in one way of writing: 0007, 7 and 7.0; P1 and p1."""
     text = value.strip().casefold()
     if not text[:1].isdigit():
         return text
@@ -57,7 +58,7 @@ def loosely_alike(ids: Sequence[str]) -> list[list[str]]:
     for value in dict.fromkeys(ids):
         parts = re.findall(r"\d+" if bare else r"[^\W\d_]+|\d+", value.casefold())
         found.setdefault("|".join(str(int(p)) if p.isdecimal() else p for p in parts), []).append(value)
-    return [several for key, several in found.items() if key and len({_plain(v) for v in several}) > 1]
+    return [several for key, several in found.items() if key and len({one_form(v) for v in several}) > 1]
 
 
 def numbers_rows(column: str, values: pd.Series) -> bool:

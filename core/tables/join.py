@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from core.errors import UserError
 from core.tables.finding import Finding, counted, listed
+from core.tables.identifiers import one_form
 from core.tables.reader import Table, read
 
 FOUND = 0.9
@@ -119,15 +120,44 @@ def left_join(table: Table, other: Table, on: str) -> tuple[Table, int]:
     ids = table.text(on).combine_chunks()
     place = pc.index_in(ids, value_set=other.text(on).combine_chunks().take(first))
     place = pc.if_else(pc.is_null(ids), None, place)
+    place, loose = _written_otherwise(ids, place, other.text(on).combine_chunks().take(first))
     unmatched = int(place.null_count)
     if unmatched == len(table):
         example = next((text for text in ids.to_pylist() if text is not None), "")
         raise UserError(
             f"{other.source}: none of the ids in column '{on}' of {table.source} (for example '{example}') is found; check that both files use the same ids"
         )
+    if loose:
+        table = replace(table, findings=(*table.findings, _loosely(other, on, loose)))
     rows = first.take(place)
     added = {name: column.take(rows) for name, column in other.columns.items() if name != on}
     return replace(table, columns=table.columns | added, findings=(*table.findings, *other.findings), _texts={}), unmatched
+
+
+def _written_otherwise(ids: pa.Array, place: pa.Array, there: pa.Array) -> tuple[pa.Array, list[str]]:
+    """The places with those filled in of ids that are written in another way (7 and 0007, p1 and P1), where one only can be meant; and examples."""
+    lost = pc.unique(ids.filter(pc.and_(pc.is_valid(ids), pc.is_null(place)))).to_pylist()
+    if not lost:
+        return place, []
+    known: dict[str, int] = {}
+    for at, text in enumerate(there.to_pylist()):
+        known[one_form(text)] = -1 if one_form(text) in known else at
+    # Two ids here that mean one there would give a patient's facts to another.
+    wanted: dict[str, list[str]] = {}
+    for text in lost:
+        wanted.setdefault(one_form(text), []).append(text)
+    taken = set(pc.unique(place.drop_null()).to_pylist())
+    found = {texts[0]: at for form, texts in wanted.items() if len(texts) == 1 and (at := known.get(form, -1)) >= 0 and at not in taken}
+    if not found:
+        return place, []
+    more = pc.index_in(ids, value_set=pa.array(list(found), type=ids.type))
+    filled = pa.array(list(found.values()), type=place.type).take(more)
+    return pc.coalesce(place, filled), [f"{text} = {there[at].as_py()}" for text, at in found.items()]
+
+
+def _loosely(other: Table, on: str, examples: list[str]) -> Finding:
+    message = f"{counted(len(examples), 'id')} of '{on}' are written in another way in {other.source} ({listed(examples, 3)}) and are joined all the same"
+    return Finding("joined-loosely", "warning", message, len(examples), "If they are different, give them ids that differ in more than zeros or case.", (on,))
 
 
 def _beside(before: Joined, other: Table, on: str) -> Joined:
@@ -144,7 +174,8 @@ def _beside(before: Joined, other: Table, on: str) -> Joined:
         message = f"{other.source} has columns of names that the table has already; they are called {listed(both)}"
         findings = (*findings, Finding("joined-twice", "info", message, len(table), "Drop one of each pair.", tuple(both)))
     if unmatched:
-        message = f"{counted(unmatched, 'row')} have an id in column '{on}' that {other.source} does not have; its columns are empty there"
+        have = "has" if unmatched == 1 else "have"
+        message = f"{counted(unmatched, 'row')} {have} an id in column '{on}' that {other.source} does not have; its columns are empty there"
         findings = (*findings, Finding("no-partner", "warning", message, unmatched, f"Add these ids to {other.source}.", (on,)))
     return Joined(table, findings, before.stacked_by)
 

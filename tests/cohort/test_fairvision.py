@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from core.cli import main
-from core.cohort.fairvision import ingest_fairvision, ingest_fairvlmed, recognised_folder
+from core.cohort.fairvision import _decoded, _vision_row, ingest_fairvision, ingest_fairvlmed, recognised_folder
 from core.errors import UserError
 from core.workspace import Workspace
 
@@ -154,3 +154,28 @@ def test_ingest_takes_the_folder_with_and_without_its_layout(tmp_path: Path, wor
     assert ids == [ingest_fairvision(workspace, tmp_path, "AMD").cohort_id] * 2
     assert main(["ingest", str(tmp_path / "AMD"), "--layout", "fairvlmed", "--workspace", str(workspace.root)]) == 2
     assert "has the layout of fairvision" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "group"),
+    [
+        ("race", "BLACK", "Black"), ("race", "Caucasian", "White"), ("race", "2.0", "White"), ("race", "-1", None), ("race", "Unknown", None),
+        ("race", "Declined", None), ("race", "Native American", "Native American"), ("male", "F", "female"), ("male", "Male", "male"), ("male", "1", "male"),
+        ("hispanic", "Non-Hispanic", "not hispanic"), ("hispanic", "Hispanic or Latino", "hispanic"), ("hispanic", "no", "not hispanic"),
+        ("language", "ENGLISH", "English"), ("language", "Other", "other"), ("maritalstatus", "Legally Separated", "legally separated"),
+        ("maritalstatus", "Never married", "single"), ("maritalstatus", "9", None),
+    ],
+)  # fmt: skip
+def test_groups_have_one_name_whatever_word_or_number_stands_for_them(field: str, text: str, group: str | None):
+    assert _decoded(field, text) == group
+
+
+@pytest.mark.parametrize(
+    ("disease", "word", "label"),
+    [
+        ("DR", "PDR", "1"), ("DR", "Severe NPDR", "1"), ("DR", "moderate.npdr", "0"), ("DR", "No DR diagnosis", "0"), ("DR", "ungradable", None),
+        ("AMD", "No AMD diagnosis", "0"), ("AMD", "Not in ICD table", "0"), ("AMD", "early.dry", "1"), ("AMD", "unknown", None),
+    ],
+)  # fmt: skip
+def test_a_disease_is_read_however_it_is_written_and_unknown_words_are_no_disease(disease: str, word: str, label: str | None):
+    assert _vision_row({"amd_condition" if disease == "AMD" else "dr_subtype": np.array(word)}, disease)["label"] == label

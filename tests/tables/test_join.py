@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from core.errors import UserError
 from core.tables import read
-from core.tables.join import join_files
+from core.tables.join import join_files, left_join
+from core.tables.reader import of_frame
 
 
 def table(folder: Path, name: str, text: str) -> Path:
@@ -65,3 +67,13 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     table(tmp_path, "foreign.csv", "id,sex\nx,F\n")
     with pytest.raises(UserError, match=message):
         join_files(read(table(tmp_path, "t.csv", "id,age\n1,40\n")), [text])
+
+
+def test_ids_that_are_written_otherwise_are_joined_and_said_where_one_only_can_be_meant(tmp_path: Path) -> None:
+    here = of_frame(pd.DataFrame({"pid": ["0007", "8", "P1", "0009", "x"], "y": [0, 1, 0, 1, 0]}), "here")
+    there = of_frame(pd.DataFrame({"pid": ["7", "8", "p1", "9", "09"], "sex": ["F", "M", "F", "M", "F"]}), "there")
+    found, unmatched = left_join(here, there, "pid")
+    assert found.text("sex").to_pylist() == ["F", "M", "F", None, None] and unmatched == 2
+    assert [f.code for f in found.findings] == ["joined-loosely"] and "0007 = 7" in found.findings[0].message
+    twice = of_frame(pd.DataFrame({"pid": ["7", "007"], "y": [0, 1]}), "here")
+    assert left_join(twice, there, "pid")[0].text("sex").to_pylist() == ["F", None], "the one that is written so keeps it"
