@@ -218,6 +218,8 @@ class Assignment:
     def _why_not(self, facts: ColumnFacts, siblings: frozenset[str]) -> str | None:
         if facts.name in siblings:
             return f"it is another finding of the same label table as '{self.column('label')}'"
+        if f"{PATH_PATIENT}{facts.name}" == self.column("patient id") or facts.name.startswith(PATH_PATIENT):
+            return "it names the patient, or a part of what is the patient's"
         if facts.name == PART:
             return "it says which table a row is from"
         if facts.name.startswith((SIDE_IN, VIEW_IN)):

@@ -6,6 +6,7 @@ import re
 
 import pandas as pd
 
+from core.tables.sex_words import COLUMNS
 from core.tables.splits import MOST_FOLDS
 
 PATIENT = (
@@ -20,6 +21,8 @@ SAMPLE = ("sample_id", "id", "image_id", "img_id", "study_id", "exam_id", "scan_
 LABEL = (
     "label", "y", "target", "y_true", "truth", "true_label", "ground_truth", "groundtruth", "gt", "outcome", "class", "disease", "malignant", "glaucoma",
     "event", "death", "diagnosis",
+    "diagnose", "diagnostico", "diagnóstico", "diagnosi", "diagnoza", "diagnóza", "diagnózis", "диагноз", "诊断", "诊断结果", "标签", "结局", "診断", "진단",
+    "ergebnis", "zielgröße", "etiqueta", "étiquette", "rótulo", "desfecho", "esito",
     "diagnostic", "dx", "observed", "case", "mortality", "hospital_expire_flag", "diabetic_retinopathy", "benign_malignant",
 )  # fmt: skip
 SPLIT = ("split", "set", "use", "partition", "subset", "dataset", "data_split", "train_test", "train_val_test", "phase", "usage")
@@ -61,7 +64,8 @@ SENSITIVE = frozenset(
         *("sex", "gender", "race", "ethnicity", "ethnic", "hispanic", "fitzpatrick", "fitspatrick", "nationality"),
         *("language", "religion", "insurance", "marital", "maritalstatus", "disability", "income", "education", "deprivation"),
         *("skin", "skintype", "skintone", "skincolor", "ageband", "agegroup", "agebin", "agecat"),
-        *("geschlecht", "sexe", "sexo", "sesso"),
+        *COLUMNS,
+        *("ethnie", "raza", "raça", "rasse", "etnia", "razza", "ethnizität", "herkunft", "bildung", "versicherung", "民族", "种族", "人種", "인종"),
     }
 )
 FILE_FACTS = frozenset(["width", "height", "filename", "filesize", "license", "licence", "url", "source", "camera", "device", "md5", "sha256", "checksum"])
@@ -99,7 +103,7 @@ REPEATED = (
 
 SHORT_PATIENT = (
     "pat", "pt", "subj", "sub", "sbj", "person", "individual", "individual_id", "iid", "volunteer", "volunteer_id", "member_id", "client_id", "nhs_number",
-    "hn", "pt_id", "pt_no", "pseudo_id", "pseudonym", "person_no", "donor", "donor_id", "animal_id", "beteg", "betegazonosito", "hasta_no",
+    "hn", "pt_id", "pt_no", "pseudo_id", "pseudonym", "person_no", "donor", "donor_id", "animal_id", "beteg", "betegazonosito", "betegazonosító", "hasta_no",
 )  # fmt: skip
 """Names that are those of patients where the values are as different as patients are."""
 

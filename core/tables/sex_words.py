@@ -50,9 +50,9 @@ LANGUAGES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], str, str]] = {
 """Language -> words for women and girls, for men and boys, and the letters for the one and for the other. `es2` says femenino, so its letters are F and M."""
 COLUMNS = frozenset(
     {
-        "sex", "gender", "geschlecht", "sexe", "sexo", "sesso", "genre", "género", "genero", "genere", "gênero", "kön", "køn", "kjønn", "kjonn", "kon",
+        "sex", "gender", "geschlecht", "sexe", "sexo", "sesso", "genre", "género", "genero", "genere", "gênero", "kön", "køn", "kjønn", "kjonn",
         "pohlaví", "pohlavi", "pohlavie", "geslacht", "płeć", "plec", "cinsiyet", "nem", "neme", "sukupuoli", "sugu", "dzimums", "lytis", "spol", "pol",
-        "gen", "jantina", "kelamin", "giới", "jinsia", "性别", "性別", "성별", "пол", "стать", "φύλο", "φυλο", "लिंग", "جنسیت", "الجنس", "เพศ", "מין",
+        "jantina", "kelamin", "giới", "jinsia", "性别", "性別", "성별", "пол", "стать", "φύλο", "φυλο", "लिंग", "جنسیت", "الجنس", "เพศ", "מין",
     }
 )  # fmt: skip
 """Words in the name of a column that say that it holds the sex."""

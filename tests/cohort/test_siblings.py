@@ -208,3 +208,29 @@ def test_codes_that_several_rows_share_may_be_patients_and_a_column_called_set_i
     said = {f.code: f for f in check(table, roles)}
     assert said["no-patient-id"].severity == "warning" and "proben_nr has 20 values on several rows each" in said["no-patient-id"].message
     assert "Set seems to divide the data" in said["split-not-used"].message
+
+
+@pytest.mark.parametrize(
+    ("columns", "patient", "attribute", "label", "positive"),
+    [
+        ({"betegazonosító": "P", "nem": ("nő", "férfi"), "diagnózis": ("nem", "igen")}, "betegazonosító", "nem", "diagnózis", "igen"),
+        ({"患者编号": "P", "性别": ("男", "女"), "诊断": ("阴性", "阳性")}, "患者编号", "性别", "诊断", "阳性"),
+        ({"id_paciente": "P", "sexo": ("mujer", "varón"), "diagnostico": ("benigno", "maligno")}, "id_paciente", "sexo", "diagnostico", "maligno"),
+        ({"Pat-ID": "P", "Geschlecht": ("w", "m"), "Diagnose": ("gutartig", "bösartig")}, "Pat-ID", "Geschlecht", "Diagnose", "bösartig"),
+    ],
+)
+def test_roles_in_other_languages(columns: dict, patient: str, attribute: str, label: str, positive: str):
+    made = {c: [f"P{i // 2}" if v == "P" else v[(i // 2 + (c == label)) % 2] for i in range(N)] for c, v in columns.items()}
+    roles = guess_roles(prepared(text_table(made | {"crp": [round(i * 7 % 50 + 0.5, 1) for i in range(N)]}))).roles
+    assert (roles.patient_id, roles.attributes, roles.label, roles.positive) == (patient, (attribute,), label, positive)
+    assert roles.feature_columns == ("crp",) or set(roles.feature_columns) == {"crp"}
+
+
+def test_a_column_that_names_the_patient_in_part_is_no_feature():
+    table = prepared(
+        text_table(
+            {"kennung": [f"P{i // 2:03d}-V{i % 2 + 1}" for i in range(N)], "age": [i * 7 % 50 for i in range(N)], "label": [i // 2 % 2 for i in range(N)]}
+        )
+    )
+    roles = guess_roles(table).roles
+    assert roles.patient_id == "patient in kennung" and "kennung" in roles.dropped
