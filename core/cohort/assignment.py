@@ -30,6 +30,8 @@ from core.tables.splits import are_splits
 
 MAX_GROUPS = 12
 MOST_LEVELS = 40
+MOST_CLASSES = 20
+"""Values up to which a column that is named like a label is taken for one of several classes."""
 
 
 class Assignment:
@@ -97,6 +99,9 @@ class Assignment:
                 lambda c: bool(table[c].nunique() == 2 or known_positive(table[c].unique()) is not None),
                 "its name says label and its values are a known pair, or two",
             )
+        if self.column("label") is None:
+            # Which of its values is positive, or whether they are told apart, is asked.
+            self._by_name("label", usual.LABEL, self._few_classes, "its name says label and it has few values")
         if self.column("sampling weight") is None:
             self._by_name("sampling weight", usual.WEIGHTS, lambda c: to_number(table[c]) is not None, "its name says sampling weight and it holds numbers")
         if self.column("split") is None and not no_split:
@@ -104,6 +109,9 @@ class Assignment:
             named = [c for c in words if tidy(c) in usual.SPLIT] or words
             if named:
                 self.take(named[0], "split", "its values say which rows are for training and test")
+
+    def _few_classes(self, column: str) -> bool:
+        return 3 <= self.table[column].nunique() <= min(MOST_CLASSES, 0.5 * len(self.table))
 
     def _repeats(self, column: str) -> bool:
         """Whether an id stands in two rows or a few, as patients' ids do: not in each row another, and not in great groups."""

@@ -356,8 +356,10 @@ def joined_findings(values: Sequence[str]) -> list[str]:
         listing = [found for v in values if (found := _split(v, separator)) is not None and any(_number(part) is None for part in found)]
         # A slash or plus may stand inside a name: it divides only where nothing else does, and often.
         repeated = _counts(listing)
-        if separator in _IN_NAMES and (lists or len(listing) < 2 or not any(n > 1 or part in single for part, n in repeated.items())):
-            continue
+        if separator in _IN_NAMES:
+            whole = bool(listing) and all(part in single for found in listing for part in found)
+            if lists or not (whole or (len(listing) > 1 and any(n > 1 or part in single for part, n in repeated.items()))):
+                continue
         lists += len(listing)
         for part, n in repeated.items():
             inner[part] = inner.get(part, 0) + n

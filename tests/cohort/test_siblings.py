@@ -11,7 +11,7 @@ import pytest
 from core.cohort.checks import check
 from core.cohort.checks.leakage import divides_into_sets, matched_column
 from core.cohort.composed_names import FILE_OF, add_composed_names
-from core.cohort.guess import guess_roles
+from core.cohort.guess import guess_roles, propose_roles
 from core.cohort.ingest import ingest
 from core.cohort.matching import match_files
 from core.cohort.patients import add_path_patients, shared_beginnings
@@ -234,3 +234,10 @@ def test_a_column_that_names_the_patient_in_part_is_no_feature():
     )
     roles = guess_roles(table).roles
     assert roles.patient_id == "patient in kennung" and "kennung" in roles.dropped
+
+
+def test_a_label_of_several_words_is_asked_about_and_is_no_feature():
+    table = text_table({"diagnosis": [("none", "mild", "moderate", "severe")[i % 4] for i in range(N)], "age": [i * 7 % 50 for i in range(N)]})
+    guess = propose_roles(prepared(table))
+    assert guess.roles.label == "diagnosis" and "diagnosis" not in guess.roles.feature_columns
+    assert guess.question is not None and "which value is positive" in guess.question and "--classes all" in guess.question

@@ -210,3 +210,9 @@ def test_codes_beside_zero_and_one_say_that_the_label_is_not_known(code: str) ->
     assert any(f.code == "label-not-binary" and "not known" in f.message for f in label_findings(["0", "1", code], rule, "y"))
     with pytest.raises(UserError, match="which value is positive"):
         rule_for(["0", "1", "2", code], "y", "the table")
+
+
+def test_one_cell_that_joins_two_known_findings_is_a_list() -> None:
+    values = ["No Finding", "Edema&Mass", "Mass", "Edema"]
+    assert apply_rule(values, rule_for(values, "finding", "the table", "Edema")).tolist() == [0, 1, 0, 1]
+    assert joined_findings(["3+3", "3+4", "4+3", "3", "4"]) == [] == joined_findings(["A&E", "ward"])
