@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import itertools
 import re
-import unicodedata
 from collections.abc import Mapping
 from functools import cache
 
+from core.tables.plain_words import plain as plain
+from core.tables.plain_words import repaired as repaired
 from core.tables.sex_words import FEMALE_LETTERS, LANGUAGES, MALE_LETTERS
 
 FEMALE = (*FEMALE_LETTERS, *(word for women, _, _, _ in LANGUAGES.values() for word in women))
@@ -128,29 +129,6 @@ FAMILIES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "answer": (YES, NO),
 }
 """Words within one inner tuple name one group. Families are kept apart: "w" is a woman or White."""
-
-
-@cache
-def plain(value: str) -> str:
-    """A group's name without case, accents, punctuation and doubled spaces; whole numbers without zeros."""
-    text = unicodedata.normalize("NFKC", repaired(value)).casefold().strip()
-    text = "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn")
-    if re.fullmatch(r"[-+]?\d+([.]0*)?", text):
-        return str(int(float(text)))
-    text = text.replace("ı", "i")
-    squeezed = re.sub(r"(?:[\s_/\\]|(?<=\w)-(?=\w)|(?<!\d)\.(?!\d))+", " ", text).strip(" .:;,*\"'()")
-    # A sign that is the whole name, or that ends it (A+, 60+), is its meaning.
-    return squeezed or text
-
-
-def repaired(value: str) -> str:
-    """A word whose UTF-8 bytes were read as Windows-1252 (`MÃ©tis`), as it was written; others as they are."""
-    if not re.search(r"[ÃÂâÐÑÅÄ][\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ¡-¿]", value):
-        return value
-    try:
-        return value.encode("cp1252").decode("utf-8")
-    except UnicodeError:
-        return value
 
 
 @cache

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from core.tables.plain_words import plain
+
 FEMALE_LETTERS, MALE_LETTERS = "fwkж", "mм"
 """What a letter means where no word beside it says otherwise."""
 LANGUAGES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], str, str]] = {
@@ -87,6 +89,4 @@ def letter_meanings(letters: Iterable[str], words: Iterable[str]) -> dict[str, i
 
 
 def _plain_words(women: tuple[str, ...], men: tuple[str, ...]) -> set[str]:
-    from core.tables.group_words import plain
-
     return {plain(word) for word in (*women, *men)}
