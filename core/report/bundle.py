@@ -18,6 +18,7 @@ from core.report.document import Report
 from core.report.hf_card import render_card
 from core.report.html import render_html
 from core.report.latex import render_latex
+from core.report.schema import FORM
 from core.report.svg import chart_svg
 from core.report.tables import csv_text, plain, records
 from core.workspace import write_atomic
@@ -44,8 +45,9 @@ def parse_formats(text: str) -> tuple[str, ...]:
 
 
 def report_json(report: Report) -> dict[str, Any]:
-    """The report without its drawings: sentences, tables as records, the data behind them."""
+    """The report without its drawings: sentences, tables as records, the data behind them; `core.report.schema` says in which form."""
     return {
+        "form": FORM,
         "title": report.title,
         "subtitle": report.subtitle,
         "created": report.created,

@@ -26,7 +26,9 @@ def patients_section(cohort: Cohort, attribute: str | None, disclosure: Disclosu
         TableBlock("left_out", "Rows that are not in the cohort", *_left_out(cohort, disclosure)),
     ]
     if cohort.findings:
-        blocks.append(TableBlock("findings", f"{plural(len(cohort.findings), 'finding')} of the checks", *_findings(cohort, disclosure), folded=True))
+        blocks.append(
+            TableBlock("findings", f"{plural(len(cohort.findings), 'finding')} of the checks", *_findings(cohort, disclosure, _withheld(table)), folded=True)
+        )
     blocks.append(columns_table(cohort))
     sentence = f"{plural(cohort.n_patients, 'patient')} with {plural(cohort.n, 'sample')}."
     return Section(contents.PATIENTS, sentence, tuple(blocks), (*notes(cohort), *((disclosure.note,) if disclosure.note else ())))
@@ -62,19 +64,30 @@ def _left_out(cohort: Cohort, disclosure: Disclosure) -> tuple[pd.DataFrame, pd.
     return frame, frame.assign(rows=[HIDDEN if pd.isna(n) else count(int(n)) for n in frame["rows"]])
 
 
-def _findings(cohort: Cohort, disclosure: Disclosure) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What the checks found, by kind: their sentences may name patients and stay with the cohort."""
+def _withheld(table: pd.DataFrame) -> frozenset[str]:
+    """Attributes of which Table 1 does not show all counts."""
+    return frozenset(str(name) for name in table.loc[table["n"].isna() & table["attribute"].notna(), "attribute"])
+
+
+def _findings(cohort: Cohort, disclosure: Disclosure, withheld: frozenset[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What the checks found, by kind: their sentences may name patients and stay with the cohort.
+
+    withheld : attributes some of whose counts are hidden. How many rows lack a value of one, over all splits, would tell how many do in the split
+    that hides it, and by that the size of the one group that is hidden beside them.
+    """
     rows = [[f.severity, f.code, ", ".join(f.columns), f.rows, f.remedy] for f in cohort.findings]
     frame = pd.DataFrame(rows, columns=pd.Index(["severity", "code", "columns", "rows", "remedy"])).astype({"rows": "Int64"})
-    if disclosure.limit:
-        frame["rows"] = frame["rows"].mask(frame["rows"].between(1, disclosure.limit - 1))
+    small = frame["rows"].between(1, disclosure.limit - 1) if disclosure.limit else pd.Series(data=False, index=frame.index)
+    telling = pd.Series([bool(withheld & set(f.columns)) for f in cohort.findings], index=frame.index)
+    frame["rows"] = frame["rows"].mask(small | telling)
+    few = f"fewer than {disclosure.limit}"
     titles = {check["code"]: check["title"] for check in cohort.checks}
     shown = pd.DataFrame(
         {
             "severity": frame["severity"],
             "what": [titles.get(code, code.replace("-", " ").capitalize()) for code in frame["code"]],
             "columns": [listing(f.columns, 6) for f in cohort.findings],
-            "rows": [f"fewer than {disclosure.limit}" if pd.isna(n) else count(int(n)) for n in frame["rows"]],
+            "rows": [HIDDEN if told else few if pd.isna(n) else count(int(n)) for n, told in zip(frame["rows"], telling, strict=True)],
             "remedy": frame["remedy"],
         }
     )

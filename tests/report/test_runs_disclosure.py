@@ -6,6 +6,8 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,7 @@ from core.errors import UserError
 from core.report.bundle import render, report_json
 from core.report.document import Report
 from core.report.of_runs import runs_report
+from core.report.runs_cohort import _findings, _withheld
 from core.report.runs_disclosure import COUNTS, Disclosure, cells_to_show
 from core.results.predictions import from_run
 from core.store import Store
@@ -85,6 +88,21 @@ def test_counts_of_the_test_patients_are_those_that_an_audit_of_the_runs_has(rar
     assert set(own["group"]) == set(shown["group"].dropna())
     for row in own.to_dict("records"):
         assert [row[name] for name in COUNTS] == [audited[row["group"]][name] for name in COUNTS]
+
+
+def test_findings_over_all_splits_do_not_tell_what_one_split_hides() -> None:
+    """One rare group beside rows without a value: how many lack one over all splits, less those of the splits that are shown, leaves the group."""
+    rows = [["train", None, None, 400, 400, 200, 200], ["train", "skin", "light", 300, 300, 150, 150], ["train", "skin", "dark", 60, 60, 30, 30],
+            ["train", "skin", None, 40, 40, 20, 20], ["test", None, None, 100, 100, 50, 50], ["test", "skin", "light", 70, 70, 35, 35],
+            ["test", "skin", "dark", 9, 9, 4, 5], ["test", "skin", None, 21, 21, 11, 10], ["test", "sex", "F", 100, 100, 50, 50]]  # fmt: skip
+    table = cells_to_show(pd.DataFrame(rows, columns=pd.Index(["split", "attribute", "group", *COUNTS])), Disclosure(LIMIT, frozenset({"dark"})), "skin")
+    assert _withheld(table) == {"skin"}
+    found = [SimpleNamespace(severity="info", code="c", columns=columns, rows=n, remedy="") for columns, n in ((("skin",), 61), (("sex",), 61), (("sex",), 3))]
+    cohort: Any = SimpleNamespace(findings=tuple(found), checks=())
+    frame, shown = _findings(cohort, Disclosure(LIMIT), _withheld(table))
+    assert frame["rows"].isna().tolist() == [True, False, True] and shown["rows"].tolist() == ["not shown", "61", "fewer than 11"]
+    frame, shown = _findings(cohort, Disclosure(), frozenset())
+    assert shown["rows"].tolist() == ["61", "61", "3"]
 
 
 def test_a_small_split_takes_all_counts_along() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,11 @@ from core.audit.comparison.compare_models import with_comparisons
 from core.audit.output.schema import audit_schema
 from core.cli import main
 from core.errors import UserError
+from core.report.audit_cohort import NO_VALUE
+from core.report.audit_tables import OVERALL
+from core.report.document import Report
 from core.report.of_audit import audit_report
-from core.report.suppression import scrubbed, suppressed
+from core.report.suppression import ALL, scrubbed, suppressed
 
 LIMIT = 11
 
@@ -80,6 +83,33 @@ class Attacker:
             if values["missing"] is not None:
                 yield np.logical_or.reduce([self.columns[name] == None for name in values["attributes"]])  # noqa: E711
 
+    def published_by_tables(self, report: Report, model: str) -> Iterator[np.ndarray]:
+        """Every count of every table, with the rows that it counts."""
+        cells = self.cells()
+        kinds = {"n": "any", "n_pos": "pos", "n_neg": "neg", **{name: name for name in ("tp", "fp", "fn", "tn")}}
+        for table in report.tables():
+            frame = table.frame
+            if "group" not in frame.columns or ("model" in frame.columns and table.name == "two_by_two" and not (frame["model"] == model).any()):
+                continue
+            own = next((name for name in self.columns if table.name.endswith(f"_{name}_{table.name.split('_')[-1]}")), None)
+            for row in frame.to_dict("records"):
+                attribute = row.get("attribute", own)
+                names = None if attribute in (None, OVERALL, ALL) else str(attribute).split(" x ")
+                rows = self.rows_of(names, row["group"])
+                for column in kinds.keys() & row.keys():
+                    if row[column] is None or row[column] != row[column] or (table.name == "two_by_two" and row["model"] != model):
+                        continue
+                    mask = rows & cells[kinds[column]]
+                    assert self.truth[mask].sum() == row[column], (table.name, row)
+                    yield mask
+
+    def rows_of(self, names: list[str] | None, group: object) -> np.ndarray:
+        if names is not None and group in (OVERALL, ALL):
+            return np.logical_and.reduce([self.columns[name] != None for name in names])  # noqa: E711
+        if names is not None and (group is None or group != group or group == NO_VALUE):
+            return np.logical_or.reduce([self.columns[name] == None for name in names])  # noqa: E711
+        return self.group(names, str(group))
+
     def secrets(self, part: Mapping[str, Any]) -> Iterator[tuple[str, np.ndarray]]:
         for values in part["attributes"].values():
             rows = {group: self.group(values["attributes"], group) for group in values["groups"]}
@@ -90,8 +120,8 @@ class Attacker:
                     if 0 < self.truth[inside & cell].sum() < LIMIT:
                         yield f"{'x'.join(values['attributes'])}={group} {name}", inside & cell
 
-    def recovered(self, shown: Mapping[str, Any], whole: Mapping[str, Any]) -> list[str]:
-        known = np.array(list(self.published(shown)))
+    def recovered(self, shown: Mapping[str, Any], whole: Mapping[str, Any], more: Iterable[np.ndarray] = ()) -> list[str]:
+        known = np.array([*self.published(shown), *more])
         empty = (
             np.logical_or.reduce([rows for rows in known if self.truth[rows].sum() == 0], axis=0)
             if any(self.truth[rows].sum() == 0 for rows in known)
@@ -121,6 +151,20 @@ def test_whatever_the_cohort(seed: int, rare: float, missing: float, n: int) -> 
     found = suppressed(document, LIMIT)
     for model, part in document["models"].items():
         assert Attacker(given, model).recovered(found["models"][model], part) == []
+
+
+@pytest.mark.parametrize(("rare", "missing", "depth"), [(0.02, 0.02, 2), (0.13, 0.012, 1), (0.13, 0.012, 2), (0.008, 0.2, 1), (0.05, 0.0, 2)])
+def test_nor_from_all_tables_of_the_zip_together(rare: float, missing: float, depth: int) -> None:
+    """Counts of one table, subtracted from those of another: comparisons and totals beside groups and their missing values."""
+    given = predictions(5, 600, rare, missing)
+    document = made(given, depth)
+    found = suppressed(document, LIMIT)
+    report = audit_report(found)
+    for model, part in document["models"].items():
+        attacker = Attacker(given, model)
+        told = list(attacker.published_by_tables(report, model))
+        assert len(told) > 10
+        assert attacker.recovered(found["models"][model], part, told) == []
 
 
 def test_primary_alone_would_not_do() -> None:
