@@ -172,6 +172,11 @@ def read_json(path: Path) -> Any:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise ValueError("is not text (UTF-8)") from None
+    return json_value(text)
+
+
+def json_value(text: str) -> Any:
+    """The value that a JSON text spells. Raises ValueError with the reason in a few words, as `read_json` does."""
     if not text.strip():
         raise ValueError("is empty")
     try:

@@ -95,10 +95,10 @@ def _earlier(audits: list[SavedAudit]) -> None:
     st.markdown("## Earlier audits")
     for audit in audits:
         about = audit.about
+        names = about["mapping"].get("attributes")
+        by = f" · by {md(', '.join(map(str, names)))}" if isinstance(names, list) and names else ""
         with st.container(horizontal=True, vertical_alignment="center", key=f"earlier-{audit.audit_id}"):
-            st.markdown(
-                f"**{md(about['name'])}** · {md(about['created'].replace('T', ' ')[:16])} · by {md(', '.join(about['mapping']['attributes']))}", width="stretch"
-            )
+            st.markdown(f"**{md(about['name'])}** · {md(about['created'].replace('T', ' ')[:16])}{by}", width="stretch")
             if st.button("Open", key=f"open-{audit.audit_id}", type="tertiary", icon=":material/open_in_new:"):
                 address.name_in_link(audit=audit.audit_id)
                 st.rerun()

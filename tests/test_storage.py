@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,12 @@ def test_a_read_only_workspace_can_be_listed_and_reported_from_but_not_trained_i
     assert {run["run_id"] for run in json.loads(runs.stdout)} == set(read_only.run_ids)
     listed = as_reader("results", "--workspace", root, "--json")
     assert listed.returncode == 0 and len(json.loads(listed.stdout)) == 2, listed.stderr
+    with tempfile.TemporaryDirectory() as out:
+        archive = Path(out) / "archive.zip"
+        exported = as_reader("export", str(archive), "--workspace", root)
+        assert exported.returncode == 0, exported.stderr
+        with zipfile.ZipFile(archive) as file:
+            assert {name.split("/")[1] for name in file.namelist() if name.startswith("runs/")} == set(read_only.run_ids)
     for words in (["retry", read_only.run_ids[0]], ["delete", "run", read_only.run_ids[0]], ["queue", "--pause"]):
         refused = as_reader(*words, "--workspace", root)
         assert refused.returncode == 2 and "Traceback" not in refused.stderr and len(refused.stderr.strip().splitlines()) == 1, refused.stderr

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from core import workspace as module
+from core.api.saved_audits import adopt, saved
+from core.cli import main
+from core.errors import UserError
+from core.runs.trash import delete, list_trash, restore
 from core.workspace import Workspace, read_json, read_json_remembered, write_json
+from tests.factories import fake_workspace
 
 
 def _write(path: Path, value: object, age: float = 10) -> None:
@@ -112,3 +117,54 @@ def test_a_link_out_of_the_workspace_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "workspace" / "runs" / "link").symlink_to(tmp_path / "elsewhere")
     Workspace.open(tmp_path / "workspace")
     assert (tmp_path / "elsewhere").stat().st_mode & 0o055 and (tmp_path / "elsewhere" / "file").stat().st_mode & 0o044
+
+
+@pytest.mark.parametrize(("text", "why"), NO_JSON)
+def test_a_users_json_file_is_refused_in_one_line(tmp_path: Path, text: str, why: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "plan.json").write_text(text, encoding="utf-8")
+    (tmp_path / "p.csv").write_text("y,s,g\n1,.5,a\n0,.4,b\n", encoding="utf-8")
+    asked = ["audit", str(tmp_path / "p.csv"), "--label", "y", "--score", "s", "--attributes", "g", "--plan", str(tmp_path / "plan.json")]
+    for words in (asked, ["report", "--audit", str(tmp_path / "plan.json")], ["ingest", str(tmp_path / "p.csv"), "--manifest", str(tmp_path / "plan.json")]):
+        assert main([*words, "--workspace", str(tmp_path / "workspace")]) == 2
+        err = capsys.readouterr().err
+        assert len(err.strip().splitlines()) == 1 and why in err and "plan.json" in err
+    with pytest.raises(UserError, match=why):
+        adopt(Workspace.open(tmp_path / "workspace"), text.encode(), "plan.json")
+
+
+def test_a_manifest_of_brackets_and_one_that_is_a_pipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "p.csv").write_text("y,s,g\n1,.5,a\n0,.4,b\n", encoding="utf-8")
+    (tmp_path / "deep.toml").write_text("a = " + "[" * 5000, encoding="utf-8")
+    os.mkfifo(tmp_path / "pipe.toml")
+    os.mkfifo(tmp_path / "pipe.json")
+    for name in ("deep.toml", "pipe.toml", "pipe.json"):
+        assert main(["ingest", str(tmp_path / "p.csv"), "--manifest", str(tmp_path / name), "--workspace", str(tmp_path / "workspace")]) == 2
+        assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"name": 3, "mapping": [], "created": null, "classes": 1}'])
+def test_a_damaged_note_beside_an_audit_hides_no_audit(tmp_path: Path, text: str) -> None:
+    workspace = Workspace.open(tmp_path)
+    (workspace.audits / "0123456789ab").mkdir()
+    (workspace.audits / "0123456789ab" / "audit.json").write_text("{}", encoding="utf-8")
+    (workspace.audits / "0123456789ab" / "mapping.json").write_text(text, encoding="utf-8")
+    (audit,) = saved(workspace)
+    assert audit.about == {"name": "0123456789ab", "created": "", "mapping": {}, "options": {}, "classes": {}}
+
+
+def test_a_read_only_workspace_without_audits_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Workspace, "writable", property(lambda self: False))
+    assert saved(Workspace(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"deleted": "now"}, {"paths": ["../../etc"]}, {"paths": ["runs/.."]}, {"paths": ["elsewhere/a"]}, {"paths": [3]}, {"kind": "x"}, {"bytes": None}],
+)
+def test_an_entry_of_the_trash_that_is_not_ours_is_no_entry(tmp_path: Path, changes: dict[str, object]) -> None:
+    fake = fake_workspace(tmp_path / "workspace", runs=2, patients=40, epochs=2, unsettled=False)
+    kept, bad = (delete(fake.workspace, "run", run_id) for run_id in fake.run_ids)
+    file = fake.workspace.trash / bad.entry_id / "entry.json"
+    file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")) | changes), encoding="utf-8")
+    assert [entry.entry_id for entry in list_trash(fake.workspace)] == [kept.entry_id]
+    assert restore(fake.workspace, kept.entry_id).identifier == fake.run_ids[0]

@@ -20,7 +20,7 @@ from core.audit.output.schema import checked_document, read_document
 from core.errors import UserError, known_as
 from core.report.of_audit import audit_report
 from core.versions import now
-from core.workspace import Workspace, read_json, write_json
+from core.workspace import Workspace, json_value, read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,17 @@ class SavedAudit:
 
     @property
     def about(self) -> dict[str, Any]:
-        """name, created, mapping, options; of one class against the rest also `classes`, class -> id of its audit."""
-        return dict(read_json(self.folder / "mapping.json"))
+        """name, created, mapping, options; of one class against the rest also `classes`, class -> id of its audit.
+
+        What is damaged in it is passed over: the audit itself lies in another file.
+        """
+        known: dict[str, Any] = {"name": self.audit_id, "created": "", "mapping": {}, "options": {}, "classes": {}}
+        try:
+            value = read_json(self.folder / "mapping.json")
+        except (OSError, ValueError):
+            return known
+        kept = value if isinstance(value, dict) else {}
+        return known | {key: item for key, item in kept.items() if isinstance(item, type(known.get(key, item)))}
 
     @property
     def document(self) -> dict[str, Any]:
@@ -123,8 +132,8 @@ def adopt(workspace: Workspace, text: bytes, name: str) -> SavedAudit:
         When the text is neither.
     """
     try:
-        value = json.loads(text)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        value = json_value(text.decode())
+    except ValueError as error:
         raise UserError(f"{name}: not JSON ({error}); choose what multifair audit --json printed, or the JSON of a report") from error
     document = checked_document(value, name)
     try:
@@ -151,7 +160,7 @@ def find(workspace: Workspace, audit_id: str | None) -> SavedAudit | None:
 
 def saved(workspace: Workspace) -> list[SavedAudit]:
     """Every audit, newest first."""
-    found = [SavedAudit(path) for path in workspace.audits.iterdir() if (path / "audit.json").is_file()]
+    found = [SavedAudit(path) for path in workspace.entries(workspace.audits) if (path / "audit.json").is_file()]
     return sorted(found, key=lambda a: (a.folder / "audit.json").stat().st_mtime_ns, reverse=True)
 
 

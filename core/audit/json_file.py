@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
+from core.workspace import read_json
 
 
 def read_json_file(path: Path, remedy: str) -> Any:
     """The value in a JSON file of a user. Raises UserError, ending in `remedy` where it is no JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     except OSError as error:
         raise UserError(f"{path.name}: cannot be read ({error.strerror})") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UserError(f"{path.name}: not JSON ({error}); {remedy}") from error

@@ -10,9 +10,11 @@ from core.cli.tables import formats, show
 
 DESCRIPTION = """\
 Print results of finished runs as one tidy table: summary (one row per run), methods (one row per method: mean and
-standard deviation over seeds, and with --reference its paired difference), groups (one row per run and group), classes (one per run and class against the \
-rest, and their mean), epochs (losses and AUC on validation), telemetry (contribution, conflict, effect) or predictions."""
-TABLES = ("summary", "methods", "groups", "classes", "epochs", "telemetry", "predictions")
+standard deviation over seeds, and with --reference its paired difference), groups (one row per run and group), classes
+(one per run and class against the rest, and their mean), epochs (losses and AUC on validation), telemetry
+(contribution, conflict, effect), predictions, or contributions (one row per run, test sample and modality: by how much
+the score changes when the modality is taken away)."""
+TABLES = ("summary", "methods", "groups", "classes", "epochs", "telemetry", "predictions", "contributions")
 
 
 def add_parser(subparsers: Any) -> None:

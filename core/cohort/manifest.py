@@ -21,7 +21,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,6 +30,7 @@ import tomli_w
 
 from core.cohort.schema import Modality, Roles
 from core.errors import UserError
+from core.workspace import read_json
 
 KEYS = (
     "name",
@@ -60,11 +60,17 @@ KEYS = (
 def read_manifest(path: Path) -> tuple[Roles, str | None]:
     """Roles and the cohort's name. Raises UserError naming the file and the wrong key."""
     try:
-        raw = path.read_bytes()
-        value = json.loads(raw) if path.suffix.lower() == ".json" else tomllib.loads(raw.decode("utf-8"))
+        if path.suffix.lower() == ".json":
+            value = read_json(path)
+        elif not path.is_file() and path.exists():
+            raise ValueError("is no regular file")
+        else:
+            value = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise UserError(f"{path}: is nested too deeply") from None
+    except ValueError as error:
         raise UserError(f"{path}: not valid {path.suffix.lower().lstrip('.') or 'TOML'} ({error})") from error
     if not isinstance(value, dict):
         raise UserError(f'{path}: must be a table of keys, such as label = "y"')

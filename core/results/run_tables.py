@@ -11,11 +11,12 @@ from core.errors import UserError
 from core.results.classes import class_performance
 from core.results.group_tables import group_performance
 from core.results.method_table import by_method
+from core.results.sample_contributions import sample_contributions
 from core.results.summary import SUMMARIES, test_summary
 from core.store import Store
 from core.tables.crossing import crossed_name, crossed_parts
 
-RunTable = Literal["summary", "methods", "groups", "classes", "epochs", "telemetry", "predictions"]
+RunTable = Literal["summary", "methods", "groups", "classes", "epochs", "telemetry", "predictions", "contributions"]
 TABLES: tuple[RunTable, ...] = get_args(RunTable)
 METRICS = ("auc", *SUMMARIES)
 
@@ -37,7 +38,8 @@ def run_table(
     runs : as `Store.runs` gives them; only finished ones are in `summary`, `groups` and `methods`.
     name : "summary" (one row per run), "methods" (one per method: mean and standard deviation over seeds), "groups" (one
         per run and group), "classes" (one per run and class against the rest, and their mean, where there are more than two), "epochs" (losses and AUC on
-        validation), "telemetry" or "predictions".
+        validation), "telemetry", "predictions" or "contributions" (one row per run, test sample and modality: the score
+        without the modality, and by how much the modality changed it).
     attribute : groups of this attribute (default: the one each run was trained with).
     series : telemetry: only these names; one that ends in a dot is a prefix.
     reference, measure : methods: the method that others are paired with, and what the difference is of.
@@ -57,6 +59,8 @@ def run_table(
         return store.telemetry(run_ids, series)
     if name == "predictions":
         return store.predictions(run_ids)
+    if name == "contributions":
+        return sample_contributions(store, done["run_id"].tolist())
     if name == "classes":
         return _classes(store, done, attribute)
     if name == "methods":

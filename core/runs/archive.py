@@ -101,7 +101,8 @@ def _selection(workspace: Workspace, run_ids: list[str], cohorts: list[str]) -> 
 
 def _write(archive: zipfile.ZipFile, folder: Path, name: str) -> None:
     lock = RunFolder(folder).lock_file if name.startswith("runs/") else None
-    if lock is None:
+    # Nothing is queued in a workspace that nobody can write to, and no lock can be made there.
+    if lock is None or not os.access(folder, os.W_OK):
         for path in _files(folder):
             archive.write(path, f"{name}/{path.relative_to(folder).as_posix()}")
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -132,8 +133,10 @@ def plan(
         return [RunSpec.from_dict(values) for values in read_json(file)]
     except (OSError, ValueError, TypeError, KeyError):
         specs = _plan(cohort, *asked)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_json(file, [spec.to_dict() for spec in specs])
+        # A finished workspace may be read-only or full: what is kept there only saves time.
+        with suppress(OSError):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_json(file, [spec.to_dict() for spec in specs])
         return specs
 
 

@@ -8,7 +8,7 @@ import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal, get_args
 
 from core.cohort_folders import find_cohort, forget_aliases
@@ -17,7 +17,7 @@ from core.locks import holding
 from core.runs.dead_runs import settle_dead_runs
 from core.runs.disk_usage import folder_bytes
 from core.runs.folder import RunFolder, described, find
-from core.workspace import DAYS_IN_TRASH, Workspace, read_json, write_json
+from core.workspace import DAYS_IN_TRASH, FOLDERS, Workspace, read_json, write_json
 
 Kind = Literal["cohort", "run", "audit", "upload"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -186,9 +186,20 @@ def _read(folder: Path) -> TrashEntry | None:
     """None for a folder that is no whole entry: just being made, or foreign."""
     try:
         value: Any = read_json(folder / ENTRY_FILE)
-        return TrashEntry(**{**value, "paths": tuple(value["paths"])}) if (folder / CONTENT).is_dir() else None
+        entry = TrashEntry(**{**value, "paths": tuple(value["paths"])})
+        return entry if _is_ours(entry, folder) and (folder / CONTENT).is_dir() else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
+
+
+def _is_ours(entry: TrashEntry, folder: Path) -> bool:
+    """Whether an entry says what this program writes: restoring moves folders to where it says."""
+    texts = all(isinstance(text, str) for text in (entry.identifier, entry.title, *entry.paths))
+    numbers = all(isinstance(number, (int, float)) for number in (entry.deleted, entry.bytes))
+    if not texts or not numbers or entry.kind not in KINDS or entry.entry_id != folder.name:
+        return False
+    parts = [PurePosixPath(path).parts for path in entry.paths]
+    return all(len(part) == 2 and part[0] in FOLDERS and part[1] not in (".", "..") for part in parts)
 
 
 def _remove(workspace: Workspace, entry: TrashEntry) -> None:

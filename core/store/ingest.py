@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core.errors import DamagedFile
@@ -18,6 +20,7 @@ from core.runs.folder import RunFolder
 from core.runs.listing import run_row
 from core.store.journal import EPOCH_COLUMNS, TELEMETRY_KEY, JournalPart, head_fingerprint, read_part
 from core.store.schema import RUN_TABLES
+from core.store.scores import PREFIXES
 
 log = logging.getLogger(__name__)
 
@@ -240,13 +243,38 @@ def _read_predictions(run_id: str, path: Path) -> pa.Table:
         raise ValueError("no regular file")
     # Files of a few hundred rows: threads and read-ahead would cost more than they save.
     with pq.ParquetFile(path, pre_buffer=False) as file:
-        missing = [name for name in ("sample_id", "split", "y", "score") if name not in file.schema_arrow.names]
+        missing = [name for name in ("sample_id", "patient_id", "split", "y", "score") if name not in file.schema_arrow.names]
         if missing:
             raise ValueError(f"no column {missing[0]}")
+        scores = [f for f in file.schema_arrow if f.name.startswith(tuple(PREFIXES))]
+        text = [f.name for f in scores if not (pa.types.is_floating(f.type) or pa.types.is_null(f.type))]
+        if text:
+            raise ValueError(f"no numbers as {text[0]}")
         table = file.read(columns=[name for name in _PREDICTIONS.names if name in file.schema_arrow.names], use_threads=False)
     n = table.num_rows
     arrays = [table[f.name].cast(f.type) if f.name in table.column_names else pa.nulls(n, f.type) for f in _PREDICTIONS]
+    _check_predictions(*(arrays[_PREDICTIONS.names.index(name)] for name in ("sample_id", "patient_id", "split", "y", "score", "prediction")))
     return pa.table([pa.repeat(pa.scalar(run_id), n), pa.array(range(n), pa.int32()), *arrays], names=["run_id", "position", *_PREDICTIONS.names])
+
+
+def _check_predictions(sample: Any, patient: Any, split: Any, y: Any, score: Any, prediction: Any) -> None:
+    """ValueError for what no training writes: it would be taken for a result, or stop what looks at all results."""
+    if sample.null_count or pc.count_distinct(sample).as_py() < len(sample):
+        raise ValueError("names a sample twice or not at all")
+    if patient.null_count:
+        # All without one would count as a single patient.
+        raise ValueError("does not name the patient of every sample")
+    for column, highest, what in (
+        (score, 1, "scores below 0 or above 1"),
+        (y, math.inf, "labels below 0"),
+        (prediction, 1, "decisions other than 0 and 1"),
+    ):
+        low, high = pc.min_max(column).as_py().values()
+        if low is not None and not (low >= 0 and high <= highest):
+            raise ValueError(f"holds {what}")
+    known = pc.and_(pc.is_valid(pc.if_else(pc.is_nan(score), None, score)), pc.is_valid(y))
+    if not pc.any(pc.and_(pc.equal(split, "test"), known)).as_py():
+        raise ValueError("holds no prediction of a test sample")
 
 
 def _why(error: Exception) -> str:

@@ -43,8 +43,12 @@ PATIENTS = 160
 DISK = "256m"
 TARGETS = {"job": JOB_MODULE, "worker": "core.runs.worker", "server": "core.study.torture", "ingest": "core.cli"}
 """What is killed -> the module by which its process is known."""
+SHARES = {"job": 0.5, "worker": 0.2, "server": 0.2, "ingest": 0.1}
+"""Of the kills. What is left over by rounding goes to jobs, and the first kill is of a job."""
 IN_TRAINING = 0.7
-"""Share of the kills of jobs that wait for one with a checkpoint."""
+"""Share of the kills of jobs that wait for one with a checkpoint; the first always does."""
+PATIENCE, LOOK = 5.0, 0.02
+"""Seconds for which a victim is waited for, and between two looks for one."""
 LONGEST_WAIT = 600.0
 DAY = 86_400.0
 Progress = Callable[[str], None]
@@ -117,6 +121,7 @@ def client(root: str) -> None:
 def _disturb(workspace: Workspace, files: Path, specs: list[RunSpec], kills: int, rng: np.random.Generator, outcome: Outcome, progress: Progress) -> None:
     started: dict[str, subprocess.Popen[bytes]] = {}
     end = time.monotonic() + LONGEST_WAIT + 15 * kills
+    targets = planned_kills(kills, rng)
     while time.monotonic() < end:
         done = sum(folder.read_status()["status"] == "done" for folder in folders(workspace))
         if done == len(specs) and (sum(outcome.kills.values()) >= kills or not _processes(workspace, JOB_MODULE)):
@@ -124,9 +129,18 @@ def _disturb(workspace: Workspace, files: Path, specs: list[RunSpec], kills: int
         _keep_going(workspace, files, started, ingest=sum(outcome.kills.values()) < kills)
         time.sleep(float(rng.uniform(0.1, 1.5)))
         if sum(outcome.kills.values()) < kills:
-            _one_disturbance(workspace, rng, outcome)
+            _one_disturbance(workspace, rng, outcome, targets)
             progress(f"{sum(outcome.kills.values())} of {kills} kills, {done} of {len(specs)} runs done")
+    if targets:
+        outcome.not_tried.append(f"{len(targets)} of {kills} kills: the sweep was over before")
     _finish(workspace, started, specs, end, outcome)
+
+
+def planned_kills(kills: int, rng: np.random.Generator) -> list[str]:
+    """What is killed, in which order: by chance alone a short sweep was over without a job having been killed."""
+    others = [name for name, share in SHARES.items() if name != "job" for _ in range(round(share * kills))]
+    rest = [*others, *["job"] * max(0, kills - 1 - len(others))]
+    return ["job", *(rest[i] for i in rng.permutation(len(rest)))][:kills]
 
 
 def _finish(workspace: Workspace, started: dict[str, subprocess.Popen[bytes]], specs: list[RunSpec], end: float, outcome: Outcome) -> None:
@@ -176,17 +190,16 @@ def _keep_going(workspace: Workspace, files: Path | None, started: dict[str, sub
             )
 
 
-def _one_disturbance(workspace: Workspace, rng: np.random.Generator, outcome: Outcome) -> None:
+def _one_disturbance(workspace: Workspace, rng: np.random.Generator, outcome: Outcome, targets: list[str]) -> None:
     kind = rng.choice(["kill", "torn file", "clock jump", "full disk"], p=[0.7, 0.12, 0.12, 0.06])
     if kind == "kill":
-        name = str(rng.choice(list(TARGETS), p=[0.5, 0.2, 0.2, 0.1]))
-        victims = _processes(workspace, TARGETS[name])
-        if name == "job" and rng.random() < IN_TRAINING:
-            # Most of a short job is its start; the moment in which it has something to lose comes rarely by chance.
-            victims = [process for process in victims if _has_trained(process)]
-        if victims:
-            victims[int(rng.integers(len(victims)))].send_signal(signal.SIGKILL)
+        name = targets.pop(0)
+        # Most of a short job is its start; the moment in which it has something to lose comes rarely by chance.
+        in_training = name == "job" and (outcome.kills["job"] == 0 or rng.random() < IN_TRAINING)
+        if _kill(workspace, name, in_training, rng):
             outcome.kills[name] += 1
+        else:
+            targets.append(name)
     elif kind == "torn file":
         outcome.disturbances[kind] += _tear(workspace, rng)
     elif kind == "clock jump":
@@ -195,6 +208,18 @@ def _one_disturbance(workspace: Workspace, rng: np.random.Generator, outcome: Ou
     elif "full disk" not in " ".join(outcome.not_tried):
         _fill(workspace, rng)
         outcome.disturbances[kind] += 1
+
+
+def _kill(workspace: Workspace, name: str, in_training: bool, rng: np.random.Generator) -> bool:
+    """Kill one process of this kind; False where none comes up within the patience."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        victims = [process for process in _processes(workspace, TARGETS[name]) if not in_training or _has_trained(process)]
+        if victims:
+            victims[int(rng.integers(len(victims)))].send_signal(signal.SIGKILL)
+            return True
+        time.sleep(LOOK)
+    return False
 
 
 def _processes(workspace: Workspace, *modules: str) -> list[psutil.Process]:

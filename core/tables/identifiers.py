@@ -40,7 +40,8 @@ def one_form(value: str) -> str:
         text = text.replace(",", "")
     if _POWER.fullmatch(text) and float(text).is_integer():
         text = str(int(float(text)))
-    return str(int(text.split(".")[0])) if _NUMBER.fullmatch(text) else text
+    # By its digits: Python reads no number of 5,000.
+    return (text.partition(".")[0].lstrip("0") or "0") if _NUMBER.fullmatch(text) else text
 
 
 _ANY_DIGIT = str.maketrans("123456789", "000000000")

@@ -13,7 +13,9 @@ def plain(value: str) -> str:
     text = unicodedata.normalize("NFKC", repaired(value)).casefold().strip()
     text = "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn")
     if re.fullmatch(r"[-+]?\d+([.]0*)?", text):
-        return str(int(float(text)))
+        # By its digits: a number loses those beyond the sixteenth, and there are none of 400.
+        digits = "".join(str(unicodedata.digit(c)) for c in text.partition(".")[0] if c.isdigit()).lstrip("0") or "0"
+        return f"-{digits}" if text.startswith("-") and digits != "0" else digits
     text = text.replace("ı", "i")
     squeezed = re.sub(r"(?:[\s_/\\]|(?<=\w)-(?=\w)|(?<!\d)\.(?!\d))+", " ", text).strip(" .:;,*\"'()")
     # A sign that is the whole name, or that ends it (A+, 60+), is its meaning.

@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -124,6 +125,30 @@ def test_predictions_of_another_type_cost_one_run(fake: FakeWorkspace, column: s
     with Store.open(fake.workspace) as store:
         runs = store.runs().set_index("run_id")
         assert runs.loc[bad, "status"] == "failed" and "predictions.parquet cannot be read" in str(runs.loc[bad, "reason"])
+
+
+WRONG = [
+    {"sample_id": "a"},
+    {"sample_id": None},
+    {"score": float("inf")},
+    {"score": float("nan")},
+    {"score": 2.0},
+    {"y": -1},
+    {"prediction": -1},
+    {"split": "x"},
+]
+
+
+@pytest.mark.parametrize("change", WRONG, ids=str)
+def test_predictions_that_no_training_writes_cost_one_run(fake: FakeWorkspace, change: dict[str, object], capsys: pytest.CaptureFixture[str]) -> None:
+    bad, *_ = fake.run_ids
+    path = fake.workspace.runs / bad / "predictions.parquet"
+    pd.read_parquet(path).assign(**change).to_parquet(path)
+    with Store.open(fake.workspace) as store:
+        runs = store.runs().set_index("run_id")
+        assert runs.loc[bad, "status"] == "failed" and "predictions.parquet cannot be read" in str(runs.loc[bad, "reason"])
+    assert main(["results", "--json", "--workspace", str(fake.workspace.root)]) == 0
+    assert bad not in capsys.readouterr().out
 
 
 def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(fake: FakeWorkspace) -> None:

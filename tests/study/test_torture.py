@@ -5,12 +5,13 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.runs.folder import RunFolder
 from core.runs.spec import RunSpec
 from core.study import torture as torture_module
-from core.study.torture import Outcome, _judge, _move_clock, _tear, temporary_torture
+from core.study.torture import SHARES, Outcome, _judge, _move_clock, _tear, temporary_torture
 from core.training.spec import TrainSpec
 from core.workspace import Workspace
 from tests.factories import fake_workspace
@@ -80,3 +81,10 @@ def test_disturbances_do_something(tmp_path: Path) -> None:
     for _ in range(8):
         _move_clock(fake.workspace, rng)
     assert abs((done / "status.json").stat().st_mtime - before) > 80_000
+
+
+@pytest.mark.parametrize("kills", [0, 1, 2, 3, 10, 200])
+def test_jobs_are_among_what_is_killed(kills: int) -> None:
+    planned = torture_module.planned_kills(kills, np.random.default_rng(0))
+    assert len(planned) == kills and (not kills or planned[0] == "job")
+    assert planned.count("job") >= max(planned.count(name) for name in SHARES)

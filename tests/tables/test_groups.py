@@ -163,3 +163,13 @@ def test_a_letter_of_two_readings_is_asked_about_and_never_taken() -> None:
 )
 def test_codes_and_sentences_that_say_that_nothing_is_known(values: list[str], unknown: set[str]) -> None:
     assert {m for p in propose_groups(dict.fromkeys(values, 10), "answers") if p.name is None for m in p.members} == unknown
+
+
+def test_long_numbers_are_names_by_their_digits():
+    from core.tables.group_words import plain
+    from core.tables.identifiers import same_ids
+
+    assert plain("007.0") == "7" and plain("-0") == "0" and plain("-07") == "-7" and plain("٣") == "3" and plain("+5.") == "5"
+    assert plain("9" * 6000) == "9" * 6000
+    assert plain("12345678901234567891") != plain("12345678901234567890")
+    assert len(set(same_ids(["9" * 6000, "0" + "9" * 6000, "9" * 5999]).values())) == 2
