@@ -157,15 +157,15 @@ def _attribute(document: Mapping[str, Any], singles: list[str], model: str, verd
         address.seed("audit-metric", "metric", metrics)
         metric = str(st.selectbox("Metric", metrics, key="audit-metric", format_func=short, width=200))
     address.name_in_link(by=attribute, metric=metric)
+    several = own["model"].nunique() > 1
     judged = verdicts[(verdicts["attribute"] == attribute) & (verdicts["model"] == model) & (verdicts["metric"] == metric)]
     if len(judged):
         with st.container(horizontal=True, vertical_alignment="center", key="audit-verdict"):
             finding_tag(str(judged["verdict"].iloc[0]))  # type: ignore[arg-type]
-            st.markdown(md(judged["reason"].iloc[0]), width="stretch")
-    several = own["model"].nunique() > 1
+            st.markdown(f"**{md(model)}** · {md(judged['reason'].iloc[0])}" if several else md(judged["reason"].iloc[0]), width="stretch")
     shown = _search(own[(own["model"] == model) & (own["metric"] == metric)], attribute)
     everybody = groups[(groups["attribute"] == OVERALL) & (groups["metric"] == metric)]
-    forest = metric_forest(own[own["metric"] == metric], everybody, attribute, metric, shown.searched)
+    forest = metric_forest(own[own["metric"] == metric], everybody, attribute, metric, shown.searched, model)
     chart_block(replace(forest, columns=3) if len(forest.panels) == 3 else forest, key="audit-forest")
     part = tests[(tests["attribute"] == attribute) & (tests["model"] == model) & (tests["metric"] == metric)]
     curves = {

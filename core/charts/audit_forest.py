@@ -31,7 +31,7 @@ def group_palette(look: Look, groups: Iterable[str]) -> dict[str, str]:
     return {**colors, **dict.fromkeys(MISSING_GROUPS, look.no_estimate)}
 
 
-def metric_forest(groups: pd.DataFrame, overall: pd.DataFrame, attribute: str, metric: str, searched: Sequence[str] = ()) -> Figure:
+def metric_forest(groups: pd.DataFrame, overall: pd.DataFrame, attribute: str, metric: str, searched: Sequence[str] = (), chosen: str | None = None) -> Figure:
     """Forest plot of one attribute and metric, a panel per model.
 
     Parameters
@@ -41,6 +41,7 @@ def metric_forest(groups: pd.DataFrame, overall: pd.DataFrame, attribute: str, m
     attribute : name for people.
     metric : the metric's key.
     searched : of more than MOST_ROWS groups the lowest, the highest and these are drawn.
+    chosen : the model that the title speaks of; the first one without it.
     """
     name = f"{metric}_by_group"
     place = {name: at for at, name in enumerate(group_order(set(groups["group"].astype(str)) - set(MISSING_GROUPS)))}
@@ -56,7 +57,7 @@ def metric_forest(groups: pd.DataFrame, overall: pd.DataFrame, attribute: str, m
     frame["reason"] = frame["reason"].fillna("")
     models = list(dict.fromkeys(frame["model"]))
     limits = domain([frame["value"], frame["low"], frame["high"], overall["value"]])
-    title = _finding(frame[known], attribute, metric, models)
+    title = _finding(frame[known], attribute, metric, models[0] if chosen is None else chosen, len(models) > 1)
     values = "; ".join(f"{m}, {g}: {s}" for m, g, s in zip(frame["model"], frame["group"], frame["shown"], strict=True))
     drawn = drawn_groups(tuple(dict.fromkeys(frame["group"].astype(str))), ranking(frame), MOST_ROWS, searched)
     panels = []
@@ -79,12 +80,12 @@ def metric_forest(groups: pd.DataFrame, overall: pd.DataFrame, attribute: str, m
     )
 
 
-def _finding(known: pd.DataFrame, attribute: str, metric: str, models: list[str]) -> str:
-    part = known[known["model"] == models[0]].sort_values("value", kind="stable")
+def _finding(known: pd.DataFrame, attribute: str, metric: str, model: str, several: bool) -> str:
+    part = known[known["model"] == model].sort_values("value", kind="stable")
+    named = f"{model}: " if several else ""
     if len(part) < 2:
-        return f"{short(metric)} can be estimated in only one group by {attribute}."
+        return f"{named}{short(metric)} can be estimated in {'only one group' if len(part) else 'no group'} by {attribute}."
     low, high = part.iloc[0], part.iloc[-1]
-    named = f"{models[0]}: " if len(models) > 1 else ""
     if decimal(low["value"]) == decimal(high["value"]):
         return f"{named}{short(metric)} is {decimal(low['value'])} in every group by {attribute}."
     first, second = (high, low) if metric in CATALOGUE and CATALOGUE[metric].better != "higher" else (low, high)

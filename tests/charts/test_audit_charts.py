@@ -90,6 +90,19 @@ def test_the_volcano_counts_what_was_tested() -> None:
     assert volcano(rest.head(0), "auc").empty
 
 
+def test_the_forest_speaks_of_the_chosen_model() -> None:
+    """With the second model chosen its title still was the first one's."""
+    first, second = forest_rows(), forest_rows().assign(model="n", value=[0.6, 0.8, 0.99])
+    everybody = pd.DataFrame({"model": ["m", "n"], "value": [0.8, 0.7]})
+    both = pd.concat([first, second], ignore_index=True)
+    assert metric_forest(both, everybody, "race", "auc").title.startswith("m: AUC is lowest for b")
+    figure = metric_forest(both, everybody, "race", "auc", chosen="n")
+    assert figure.title.startswith("n: AUC is lowest for a") and [panel.heading for panel in figure.panels] == ["m", "n"]
+    assert (
+        metric_forest(both.assign(estimable=both["model"] == "m"), everybody, "race", "auc", chosen="n").title == "n: AUC can be estimated in no group by race."
+    )
+
+
 def test_a_sliding_threshold_says_who_is_found() -> None:
     cuts = np.linspace(0, 1, 11)
     frame = pd.concat(
