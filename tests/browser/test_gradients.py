@@ -127,6 +127,11 @@ def test_tabs_of_sizes_open_and_a_link_reopens_them(page: Any, served: tuple[str
     visit(page, address, "gradients", page.evaluate("location.search"))
     title(page, "magnitude-groups", decimal(last, 2))
     assert page.get_by_role("tab", name="Size between groups").get_attribute("aria-selected") == "true"
+    page.get_by_role("tab", name="Curvature").click()
+    in_address(page, "evidence=Curvature")
+    bend = store.telemetry([run], ["effect.curvature"])
+    sharpest = bend[bend["epoch"] == bend["epoch"].max()].sort_values("value").iloc[-1]
+    assert f"gradient of {sharpest['modality']}" in title(page, "curvature", f"curvature {decimal(sharpest['value'], 2)}")
 
 
 def test_a_unimodal_network_never_fights_itself(page: Any, served: tuple[str, FakeWorkspace]) -> None:
