@@ -18,7 +18,7 @@ from core.charts.theme import FAMILY_NAMES, Look, shape_scale
 from core.methods import of_one_modality
 from core.metrics.catalogue import lower_is_better
 from core.metrics.catalogue import title as title_of
-from core.results.answers import standing
+from core.results.answers import all_pairs, standing
 
 HEIGHT = 440
 ALPHA = 0.05
@@ -286,7 +286,7 @@ def paired_forest(frame: pd.DataFrame, reference: str, measure: str) -> Figure:
         data=rows[list(columns)], table=columns,
         panels=(Panel(partial(_paired_panel, rows, dots, order, what, sign < 0)),), terms=("paired", "interval", "seed"),
         note="Mean over all common seeds on the same test patients; 95 % interval over patients (paired bootstrap) and, from two seeds on, the spread "
-             f"between seeds; faint: each seed. Blue is better, orange worse, grey unclear after correction for all {text.plural(counted, 'pair')} of "
+             f"between seeds; faint: each seed. Blue is better, orange worse, grey unclear after correction for {all_pairs(counted)} of "
              "methods (Holm).",
     )  # fmt: skip
 

@@ -137,7 +137,8 @@ def equity(frame: pd.DataFrame, names: Mapping[str, str], attribute: str, seeds:
         "ES-AUC is not estimable: fewer than two groups can be judged"
         if best.empty
         else _same(best["value"], "ES-AUC", "run")
-        or f"ES-AUC is highest under {best.iloc[-1]['run']}: {text.interval(best.iloc[-1]['value'], best.iloc[-1]['low'], best.iloc[-1]['high'])}"
+        or f"ES-AUC {'is highest ' if len(best) > 1 else ''}under {best.iloc[-1]['run']}: "
+        + text.interval(best.iloc[-1]["value"], best.iloc[-1]["low"], best.iloc[-1]["high"])
     )
     if seeds is not None and not best.empty:
         title += ", mean over seeds and the range of its seeds"

@@ -116,6 +116,11 @@ def gradients_answer(telemetry: pd.DataFrame, view: Shown, epochs: tuple[int, in
     return text.sentence(sentence) + ".", None, f"{text.sentence(_between_groups(rows, view))}{reached}"
 
 
+def all_pairs(count: int) -> str:
+    """Of how many pairs a correction is: `all 10 pairs`, `the one pair`."""
+    return "the one pair" if count == 1 else f"all {text.plural(count, 'pair')}"
+
+
 def _between_groups(rows: pd.DataFrame, view: Shown) -> str:
     """The pair of groups whose gradients are least alike in any run, with its range over epochs; empty without groups."""
     cosine = rows[(rows["name"] == "conflict.groups") & (rows["stat"] == "mean")]
@@ -195,10 +200,7 @@ def compare_answer(methods: pd.DataFrame, measure: str, attribute: str, ahead: t
         f"{text.plural(int(best['seeds']), 'seed')}, intervals over {best['kind']}. By {attribute}."
     )
     if fair.pairs:
-        detail += (
-            f" “Clearly” means paired on the same patients and seeds, corrected for all {text.plural(fair.pairs, 'pair')} of "
-            f"{text.plural(len(methods), 'method')}."
-        )
+        detail += f" “Clearly” means paired on the same patients and seeds, corrected for {all_pairs(fair.pairs)} of {text.plural(len(methods), 'method')}."
     return sentence + ".", None, detail
 
 

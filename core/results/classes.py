@@ -56,6 +56,8 @@ def in_words(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
         n_pos=rows["n_pos"].astype("Int64"),
         n_neg=rows["n_neg"].astype("Int64"),
     )
+    if named["reason"].isna().all():
+        del shown["reason"]
     return named[["Run", "Class", *shown]].rename(columns=shown)
 
 

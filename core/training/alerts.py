@@ -55,8 +55,9 @@ class Alert:
                 f"{self.who} has stopped learning: over the {PATIENCE} epochs up to {self.epoch + 1} its own loss on {self.n} validation samples "
                 "has hardly fallen, while the fused model's has."
             )
+        above = f"{self.value:.3f}".removeprefix("0")
         return (
-            f"The loss of {self.who} rises: on its {self.n} validation samples it was {self.value:.3f} above its best in epoch {self.epoch + 1}, "
+            f"The loss of {self.who} rises: on its {self.n} validation samples it was {above} above its best in epoch {self.epoch + 1}, "
             "while that of all samples was not."
         )
 
