@@ -11,7 +11,7 @@ from core.charts import grammar as alt
 from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.parts import HATCH, tooltips
 from core.charts.text import decimal, listing, missing, p_value, plural
-from core.charts.theme import Look
+from core.charts.theme import Look, ink_over, rgb
 from core.metrics.catalogue import CATALOGUE, short
 
 DISPARITY, NONE, UNKNOWN = "disparity", "no disparity found", "not enough data"
@@ -97,7 +97,6 @@ def _counted(frame: pd.DataFrame) -> str:
 
 
 def _draw(frame: pd.DataFrame, attributes: list[str], metrics: list[str], look: Look, width: Width) -> Any:
-    ink = "#FFFFFF" if look.mode == "light" else "#0C0F14"
     base = alt.Chart(frame).encode(
         x=alt.X(
             "metric_name:N",
@@ -115,7 +114,8 @@ def _draw(frame: pd.DataFrame, attributes: list[str], metrics: list[str], look: 
     cells = known.mark_rect(cornerRadius=4, stroke=look.background, strokeWidth=3).encode(color=alt.Color("verdict:N", scale=look_up, legend=None))
     # In black and white both colours are the same grey.
     edges = base.transform_filter(alt.datum.verdict == DISPARITY).mark_rect(cornerRadius=4, filled=False, stroke=look.text, strokeWidth=2)
-    numbers = known.mark_text(fontSize=12, fontWeight=600, color=ink).encode(text="shown:N")
+    inks = [alt.value(ink_over(rgb(color))) for color in (look.worse, look.better)]
+    numbers = known.mark_text(fontSize=12, fontWeight=600).encode(text="shown:N", color=alt.condition(alt.datum.verdict == DISPARITY, *inks))
     blank = unknown.mark_rect(cornerRadius=4, stroke=look.background, strokeWidth=3, color=look.neutral)
     hatched = unknown.mark_point(shape=HATCH, size=380, filled=False, stroke=look.no_estimate, strokeWidth=1)
     # What was observed stands there as well: without a verdict it is an estimate all the same.

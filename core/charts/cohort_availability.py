@@ -12,7 +12,7 @@ from core.charts import grammar as alt
 from core.charts.figure import Figure, Panel, Width, nothing
 from core.charts.group_names import group_order
 from core.charts.text import count, percent
-from core.charts.theme import Look
+from core.charts.theme import INKS, Look, ink_over, rgb
 
 MISSING = "not recorded"
 NAMES_ABREAST = 36
@@ -63,11 +63,17 @@ def availability(shares: pd.DataFrame, attribute: str) -> Figure:
     )
 
 
+def _cell(share: float, look: Look) -> tuple[float, ...]:
+    """Red, green and blue of the cell of `share`."""
+    low, high = map(rgb, look.sequential)
+    return tuple(a + (b - a) * share for a, b in zip(low, high, strict=True))
+
+
 def _draw(frame: pd.DataFrame, groups: list[str], modalities: list[str], look: Look, width: Width) -> Any:
     aslant: dict[str, Any] = {"labelAngle": 0}
     if sum(map(len, modalities)) > NAMES_ABREAST:
         aslant = {"labelAngle": -35, "labelAlign": "left", "labelLimit": 105}
-    base = alt.Chart(frame).encode(
+    base = alt.Chart(frame.assign(light=[ink_over(_cell(share, look)) == INKS[0] for share in frame["share"]])).encode(
         y=alt.Y("group:N", sort=groups, axis=alt.Axis(title=None)),
         x=alt.X("modality:N", sort=modalities, axis=alt.Axis(orient="top", title=None, domain=False, **aslant)),
         tooltip=[
@@ -76,11 +82,9 @@ def _draw(frame: pd.DataFrame, groups: list[str], modalities: list[str], look: L
         ],
     )  # fmt: skip
     cells = base.mark_rect(stroke=look.background, strokeWidth=3, cornerRadius=6).encode(
-        color=alt.Color("share:Q", scale=alt.Scale(domain=[0, 1], range=list(look.sequential)), legend=None)
+        color=alt.Color("share:Q", scale=alt.Scale(domain=[0, 1], range=list(look.sequential), interpolate="rgb"), legend=None)
     )
-    dark = look.mode == "dark"
     numbers = base.mark_text(fontWeight=600).encode(
-        text=alt.Text("share:Q", format=".0%"),
-        color=alt.condition("datum.share > .55", alt.value("#0E1116" if dark else "#FFFFFF"), alt.value(look.text)),
+        text=alt.Text("share:Q", format=".0%"), color=alt.condition(alt.datum.light, alt.value(INKS[0]), alt.value(INKS[1]))
     )
     return alt.layer(cells, numbers).properties(width=width, height=alt.Step(36))

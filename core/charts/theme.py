@@ -76,6 +76,11 @@ def oklab(color: tuple[float, ...]) -> tuple[float, ...]:
     return tuple(sum(m * c for m, c in zip(row, cones, strict=True)) for row in _TO_LAB)
 
 
+def ink_over(ground: Sequence[float]) -> str:
+    """Black or white, whichever is read better on `ground` (red, green, blue)."""
+    return max(INKS, key=lambda ink: contrast(rgb(ink), ground))
+
+
 @dataclass(frozen=True)
 class Look:
     """The colours of one theme. `mode` is "light" or "dark"; all values are CSS colours."""
@@ -112,7 +117,7 @@ class Look:
         end, span = (self.diverging[0], middle - low) if value < middle else (self.diverging[2], high - middle)
         share = min(1.0, abs(value - middle) / span) if span else 0.0
         cell = tuple(m + (e - m) * share for m, e in zip(rgb(self.diverging[1]), rgb(end), strict=True))
-        return max(INKS, key=lambda ink: contrast(rgb(ink), cell))
+        return ink_over(cell)
 
     def strong_from(self, end: int) -> float:
         """From which share of the diverging scale on, towards its `end` (0 or 2), a number takes the other ink of INKS.
