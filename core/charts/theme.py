@@ -81,6 +81,9 @@ def ink_over(ground: Sequence[float]) -> str:
     return max(INKS, key=lambda ink: contrast(rgb(ink), ground))
 
 
+NEVER = 1e6
+
+
 @dataclass(frozen=True)
 class Look:
     """The colours of one theme. `mode` is "light" or "dark"; all values are CSS colours."""
@@ -122,12 +125,12 @@ class Look:
     def strong_from(self, end: int) -> float:
         """From which share of the diverging scale on, towards its `end` (0 or 2), a number takes the other ink of INKS.
 
-        That is the one it does not have in the middle; 1 where it never does.
+        That is the one it does not have in the middle; NEVER, which is beyond every value, where it never does.
         """
         limits = (-1.0, 0.0, 1.0)
         sign = -1 if end == 0 else 1
         usual = self.ink_on(0.0, limits)
-        return next((step / 100 for step in range(101) if self.ink_on(sign * step / 100, limits) != usual), 1.0)
+        return next((step / 100 for step in range(101) if self.ink_on(sign * step / 100, limits) != usual), NEVER)
 
     def group_colors(self, groups: Sequence[str]) -> dict[str, str]:
         """Colour per group; `groups` is the attribute's full list in its fixed (sorted) order."""

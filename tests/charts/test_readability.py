@@ -73,6 +73,12 @@ def test_numbers_in_a_heat_map_have_the_better_ink(look: Look, value: float) -> 
     assert look.mode == "light" or ink == "#FFFFFF"
 
 
+def test_no_number_takes_the_other_ink_where_none_is_needed() -> None:
+    """Beyond the end of the scale, at which the ink was thought to change, numbers of the dark theme were black on blue."""
+    assert min(DARK.strong_from(0), DARK.strong_from(2)) > 2
+    assert 0 < LIGHT.strong_from(2) < 1
+
+
 @LOOKS
 def test_numbers_on_verdicts_and_shares_can_be_read(look: Look) -> None:
     """White on orange had 3.97, and white on the blue of a share of 56% had 2.9."""
