@@ -156,9 +156,12 @@ def _columns(draft: Draft, head: pd.DataFrame) -> dict[str, Any]:
     left, right = st.columns(2, gap="large")
     with left:
         label = one("True label", guess.label, needed=True)
-        meaning = LabelChoice()
+        meaning, problem = LabelChoice(), None
         if label is not None:
-            meaning = label_editor(head[label], "Value that means positive", f"map-positive-{key}-{label}", first=False)
+            try:
+                meaning = label_editor(head[label], "Value that means positive", f"map-positive-{key}-{label}", first=False)
+            except UserError as error:
+                problem = f"{label}: {error}"
         of_class = _class_scores(meaning.classes, columns, key)
         score = [] if meaning.classes else _scores(columns, guess.score, key)
         attributes = st.multiselect("Sensitive attributes", columns, default=list(guess.attributes), key=f"map-attributes-{key}", select_all=False)
@@ -175,7 +178,7 @@ def _columns(draft: Draft, head: pd.DataFrame) -> dict[str, Any]:
         st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", alt="What each column was taken for, and why")
     return {
         "label": label, "unclear": meaning.unclear, "positive": meaning.positive, "uncertain": meaning.uncertain, "blank": meaning.blank, "score": tuple(score),
-        "classes": meaning.classes, "of_class": of_class,
+        "classes": meaning.classes, "of_class": of_class, "problem": problem,
         "attributes": tuple(attributes), "id": identity, "patient": patient,
         "prediction": (prediction,) if prediction else (), "model": model, "split": split, "weights": weights,
     }  # fmt: skip
@@ -206,11 +209,11 @@ def _groups(draft: Draft, head: pd.DataFrame, attributes: tuple[str, ...]) -> tu
     merges: list[str] = []
     bands: dict[str, tuple[float, ...] | UserError] = {}
     for attribute in attributes:
-        if not is_banded(head[attribute]):
-            merges += merge_boxes(head[attribute], attribute, key)
-            continue
         try:
-            bands[attribute] = band_editor(head[attribute], attribute, key)
+            if is_banded(head[attribute]):
+                bands[attribute] = band_editor(head[attribute], attribute, key)
+            else:
+                merges += merge_boxes(head[attribute], attribute, key)
         except UserError as error:
             bands[attribute] = error
     return tuple(merges), bands
@@ -227,7 +230,9 @@ def _mappings(chosen: dict[str, Any], head: pd.DataFrame) -> dict[str, Mapping]:
     """The roles; where classes are told apart, of the audit of each. Raises UserError for what has not been chosen."""
     if chosen["label"] is None:
         raise UserError("choose the column that holds the true label")
-    classes, of_class = chosen.pop("classes"), chosen.pop("of_class")
+    classes, of_class, problem = (chosen.pop(name) for name in ("classes", "of_class", "problem"))
+    if problem:
+        raise UserError(problem)
     if chosen.pop("unclear"):
         raise UserError("choose the value that means positive: the label's values do not say it")
     if not chosen["attributes"]:

@@ -298,3 +298,11 @@ def test_attributes_of_another_file_are_joined_by_the_id_of_both(monkeypatch: py
     whole = audit(read_predictions(file, Mapping("outcome", ("score",), ("race", "sex"), patient="patient_id")), AuditOptions(threshold=0.5, bootstrap=200))
     assert document["attributes"]["race"]["groups"]["black"]["auc"] == whole.to_dict()["attributes"]["race"]["groups"]["black"]["auc"]
     assert [f["name"] for f in document["provenance"]["files"]] == ["p.csv", "people.csv"]
+
+
+def test_a_column_of_ids_as_the_label_is_one_message(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    app = open_page(monkeypatch, workspace.root, "audit")
+    upload(app, "p.csv", predictions(300).to_csv(index=False).encode())
+    next(s for s in app.selectbox if s.label == "True label").set_value("id")
+    app.run()
+    assert not app.exception and any("cannot be the label" in e.value for e in app.error)
