@@ -51,7 +51,7 @@ def joined(draft: Draft, table: Table) -> tuple[Joined, tuple[str, ...]]:
     here, there = [c for c in table.names if _plain(c)], [c for c in other.names if _plain(c)]
     common = [c for c in here if c in there]
     usual = _most_found(table, other, common)
-    with st.container(horizontal=True):
+    with st.container(border=True, horizontal=True, key="further-ids"):
         on = st.selectbox(
             "Id in the table",
             here,
@@ -81,7 +81,8 @@ def joined_for_audit(draft: Draft, table: Table) -> tuple[Table, tuple[Path, str
     if not common:
         raise UserError(f"{draft.state['further_name']} has no column that the predictions have as well; give the id the same name in both files")
     usual = _most_found(table, other, common)
-    on = st.selectbox("Id that both files have", common, index=common.index(usual) if usual else 0, key=f"further-on-{draft.token}-{path.name}", width=320)
+    with st.container(border=True, key="further-ids"):
+        on = st.selectbox("Id that both files have", common, index=common.index(usual) if usual else 0, key=f"further-on-{draft.token}-{path.name}", width=320)
     facts = replace(other, columns={c: v for c, v in other.columns.items() if c == on or c not in table.columns}, _texts={})
     if len(facts.columns) < 2:
         raise UserError(f"{draft.state['further_name']} has no column that the predictions lack; leave it out")

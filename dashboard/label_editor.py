@@ -52,6 +52,7 @@ def label_editor(values: pd.Series, title: str, key: str, usual: str | None = No
         key=key,
         placeholder="Choose",
         width=320,
+        disabled=bool(st.session_state.get(f"{key}-classes")),
         help="A value, a grade from which on (>=), or a finding that the cell must contain. All other values are negative.",
     )
     if len(present) > 2 and not joined_findings(present):

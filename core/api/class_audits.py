@@ -15,7 +15,7 @@ from core.tables import read
 from core.tables.column_names import tidy
 from core.tables.labels import LabelRule, certain_values, distinct, same_value
 
-CAVEAT = "Each class is judged by itself against all others: over {n} classes, false findings add up."
+CAVEAT = "Verdicts hold for one class at a time: over {n} classes, false findings add up."
 
 
 def audit_classes(
