@@ -65,12 +65,13 @@ def _tagged(values: pd.Series, source: ImageSource, place: int) -> pd.Series | N
 
 def _dicom_names(values: pd.Series, source: ImageSource) -> list[str | None] | None:
     """The DICOM file of each value; None for a column whose first values name none."""
-    # The first ones alone are made texts: a table of genes has thousands of columns.
-    first = values.dropna().head(LOOKED_AT).astype(str)
     try:
-        if first.empty or not any(name.lower().endswith(DICOM) for name in source.names()):
+        if not any(name.lower().endswith(DICOM) for name in source.names()):
             return None
     except UserError:
+        return None
+    first = values.head(20 * LOOKED_AT).dropna().head(LOOKED_AT).astype(str)
+    if first.empty:
         return None
     if not any((source.resolve(text).name or "").lower().endswith(DICOM) for text in first):
         return None
