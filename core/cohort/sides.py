@@ -40,14 +40,21 @@ def add_sides(table: pd.DataFrame, source: ImageSource | None = None) -> pd.Data
     for place, (begin, words, own) in enumerate(((SIDE_IN, SIDES, _OF_SIDE), (VIEW_IN, VIEWS, _OF_VIEW))):
         if there & own:
             continue
-        for column in table.columns:
-            found = _said(table[column], words)
-            if found is None and source is not None:
-                found = _tagged(table[column], source, place)
-            if found is not None:
-                table = table.assign(**{f"{begin}{column}": found})
-                break
+        said = next(((c, found) for c in table.columns if (found := _said(table[c], words)) is not None), None)
+        if said is None and source is not None and _holds_dicom(source):
+            # The column whose values differ most names the files: an age may happen to be a file's number.
+            columns = sorted(table.columns, key=lambda c: -table[c].nunique())
+            said = next(((c, found) for c in columns if (found := _tagged(table[c], source, place)) is not None), None)
+        if said is not None:
+            table = table.assign(**{f"{begin}{said[0]}": said[1]})
     return table
+
+
+def _holds_dicom(source: ImageSource) -> bool:
+    try:
+        return any(name.lower().endswith(DICOM) for name in source.names())
+    except UserError:
+        return False
 
 
 def _tagged(values: pd.Series, source: ImageSource, place: int) -> pd.Series | None:
@@ -65,11 +72,6 @@ def _tagged(values: pd.Series, source: ImageSource, place: int) -> pd.Series | N
 
 def _dicom_names(values: pd.Series, source: ImageSource) -> list[str | None] | None:
     """The DICOM file of each value; None for a column whose first values name none."""
-    try:
-        if not any(name.lower().endswith(DICOM) for name in source.names()):
-            return None
-    except UserError:
-        return None
     first = values.head(20 * LOOKED_AT).dropna().head(LOOKED_AT).astype(str)
     if first.empty:
         return None

@@ -128,7 +128,14 @@ def test_side_and_view_are_columns_and_nothing_that_names_a_person_is(tmp_path: 
     for i in range(n):
         side = {"ImageLaterality": "RL"[i % 2]} if i < 12 else {"Laterality": "RL"[i % 2]} if i < 20 else {}
         (tmp_path / f"{i:03d}.dcm").write_bytes(record(RAMP + i, ViewPosition=("CC", "MLO")[i // 2 % 2], **side))
-    table = pd.DataFrame({"image_id": [f"{i:03d}" for i in range(n)], "age": [40 + i * 7 % 30 for i in range(n)], "label": [i // 2 % 2 for i in range(n)]})
+    table = pd.DataFrame(
+        {
+            "nr": [i % 12 for i in range(n)],
+            "image_id": [f"{i:03d}" for i in range(n)],
+            "age": [40 + i * 7 % 30 for i in range(n)],
+            "label": [i // 2 % 2 for i in range(n)],
+        }
+    )
     table.to_csv(tmp_path / "mammograms.csv", index=False)
     prepared_table = prepared(read_table(tmp_path / "mammograms.csv"), source=open_source(tmp_path))
     assert prepared_table["side in image_id"].tolist()[:2] == ["right", "left"] and prepared_table["side in image_id"].isna().sum() == 4
