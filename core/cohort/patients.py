@@ -84,7 +84,7 @@ def shared_folders(paths: pd.Series) -> pd.Series | None:
     return max(many, key=lambda f: f.nunique(), default=None)
 
 
-_CODE = re.compile(r"[A-Za-z]{0,12}[-_ ]?\d{2,}|[0-9a-f]{6,}(?:-[0-9a-f]+)*|[A-Za-z]+[-_ ]?\d+[A-Za-z]?", re.IGNORECASE)
+_CODE = re.compile(r"[A-Za-z]{0,12}[-_]?\d{2,}|[0-9a-f]{6,}(?:-[0-9a-f]+)*|[A-Za-z]+[-_]?\d+[A-Za-z]?", re.IGNORECASE)
 
 
 def looks_like_patients(values: pd.Series, rows: int) -> bool:
