@@ -47,8 +47,8 @@ line-height: 1.35; }
 [class*="st-key-method-"] label p { font-weight: 600; }
 [data-testid="stMain"] a[aria-label="Link to heading"] { display: none; }
 [data-testid="stSidebarNav"] a:focus-visible, [data-testid="stElementToolbar"] button:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
-/* A file of the table leaves the machine with every small count: files come from Download below a chart and from Reports, which hide them. */
-[data-testid="stElementToolbarButton"]:has(button[aria-label^="Download as CSV"]) { display: none; }
+/* A file leaves the machine with every small count: files come from Download below a chart and from Reports, which hide them. */
+[data-testid="stElementToolbarButton"]:has(button[aria-label^="Download as "], button[aria-label^="Copy Vega-Lite spec"]) { display: none; }
 [data-testid="stPopoverBody"]:has([data-testid="stDataFrame"]) { width: min(46rem, calc(100vw - 2rem)); max-width: none; }
 /* The accent carries white text; as text itself on a dark page it must be lighter. */
 button[data-selected="true"][role="radio"] p, button[data-selected="true"][data-variant] p, [data-testid="stTab"][aria-selected="true"] p, \

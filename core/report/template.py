@@ -9,7 +9,7 @@ main { max-width:960px; margin:0 auto; padding:2.5rem 1.25rem 5rem }
 h1 { font-size:1.9rem; line-height:1.2; margin:0 0 .3rem; letter-spacing:-.01em }
 h2 { font-size:1.3rem; line-height:1.3; margin:3rem 0 .4rem; padding-top:1.1rem; border-top:1px solid var(--line) }
 h3 { font-size:1rem; margin:1.6rem 0 .4rem }
-p { margin:.4rem 0 .8rem; max-width:46rem }
+p { margin:.4rem 0 .8rem; max-width:46rem } h1, h2, h3, h4, p, li, summary, figcaption { overflow-wrap:anywhere }
 .soft, figcaption, .caption { color:var(--soft); font-size:.9rem }
 .answer { font-size:1.08rem }
 .facts { display:grid; grid-template-columns:repeat(auto-fit,minmax(11rem,1fr)); gap:.8rem 1.5rem; margin:1.4rem 0; padding:1rem 1.2rem; \
@@ -19,7 +19,7 @@ background:var(--wash); border-radius:8px }
 vertical-align:.15em; margin-left:.4rem; color:var(--soft) }
 .tag.disparity { color:var(--worse) } .tag.none { color:var(--better) }
 figure { margin:1rem 0 1.8rem } figure svg { max-width:100%; height:auto; display:block }
-.parts { display:grid; gap:1rem 1.5rem; grid-template-columns:1fr } h4 { font-size:.88rem; margin:.2rem 0; color:var(--soft) }
+.parts { display:grid; gap:1rem 1.5rem; grid-template-columns:1fr } .parts > div { min-width:0 } h4 { font-size:.88rem; margin:.2rem 0; color:var(--soft) }
 @media (min-width:700px) { .parts.c2 { grid-template-columns:1fr 1fr } .parts.c3 { grid-template-columns:1fr 1fr 1fr } }
 .scroll { overflow-x:auto; margin:.4rem 0 1rem }
 table { border-collapse:collapse; font-size:.88rem; font-variant-numeric:tabular-nums; min-width:60% }

@@ -112,3 +112,15 @@ def test_names_full_of_marks_stand_as_they_are(marked: str, page: Any, name: str
     assert main.locator(".katex").count() == 0
     assert main.locator("b, code").count() == 0
     assert main.locator("strong").filter(has_text=re.compile("^x$")).count() == 0
+
+
+def test_files_come_only_from_where_small_counts_are_hidden(page: Any, served: tuple[str, FakeWorkspace]) -> None:
+    """The frame of a table or chart has a bar of its own, whose files would hold everything."""
+    page.goto(f"{served[0]}/cohort")
+    settle(page)
+    page.wait_for_selector('[data-testid="stDataFrame"]', timeout=PATIENCE)
+    shown = page.evaluate(
+        "[...document.querySelectorAll('[data-testid=stElementToolbarButton]')].filter(e => getComputedStyle(e).display !== 'none')"
+        ".map(e => e.querySelector('button').getAttribute('aria-label').split(':')[0])"
+    )
+    assert "Search" in shown and not {"Download as CSV", "Download as PNG", "Copy Vega-Lite spec"} & set(shown)

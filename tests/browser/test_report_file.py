@@ -22,7 +22,7 @@ CUT = "() => [...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     path = tmp_path_factory.mktemp("report") / "audit.html"
-    path.write_text(str(render(made(HOSTILE[0], HOSTILE[6]), "html")), encoding="utf-8")
+    path.write_text(str(render(made(HOSTILE[0], HOSTILE[6], "model_of_an_extremely_long_name_that_has_no_space_to_break_at_"), "html")), encoding="utf-8")
     yield path.as_uri()
 
 
