@@ -9,7 +9,8 @@ All summaries of one metric have one hypothesis, that the groups are alike, so t
 pair, corrected for all pairs (`summary_intervals.Family`), whose verdict it can never contradict. The chance gaps are the
 largest of the pairs' standardised differences, on a scale on which the observed gap is as far out as its most different
 pair: so the share of them beyond the observed gap is p. Ratios, ES-AUC and the worst group are drawn as they are: their
-draws say how small they come out by chance, and `ChanceNull.p` is no share of them.
+draws say what is usual among groups alike (the median), and `ChanceNull.p` is no share of them: they have no `null_q95`, which
+would at times lie on the other side of the value than p says.
 """
 
 from __future__ import annotations
@@ -86,8 +87,8 @@ def auc_nulls(estimates: GroupEstimates, family: Family, judged: ArrayLike | Non
     seen = estimates.value[places[:-1]]
     return {
         "max_gap": _test(max_gap(seen), chance_gaps(family, float(max_gap(seen))), family.p),
-        "es_auc": _test(es_auc(estimates.value[-1], seen), es_auc(whole, areas), family.p, small_is_extreme=True),
-        "worst_group": _test(worst(seen), worst(areas), family.p, small_is_extreme=True),
+        "es_auc": _test(es_auc(estimates.value[-1], seen), es_auc(whole, areas), family.p, share_is_p=False),
+        "worst_group": _test(worst(seen), worst(areas), family.p, share_is_p=False),
     }
 
 
@@ -114,13 +115,14 @@ def rate_nulls(estimates: Mapping[str, GroupEstimates], families: Mapping[str, F
         gap = float(max(max_gap(seen[name]) for name in names))
         ratio, ratios = (np.min([min_ratio(values[name]) for name in names], axis=0) for values in (seen, drawn))
         found[f"{title}_difference"] = _test(np.asarray(gap), chance_gaps(families[title], gap), p)
-        found[f"{title}_ratio"] = _test(ratio, ratios, p, small_is_extreme=True)
+        found[f"{title}_ratio"] = _test(ratio, ratios, p, share_is_p=False)
     return found
 
 
-def _test(value: Floats, null: Floats, p: float | None, small_is_extreme: bool = False) -> ChanceNull:
+def _test(value: Floats, null: Floats, p: float | None, share_is_p: bool = True) -> ChanceNull:
+    """`share_is_p`: the share of draws beyond the value is p, so that a limit of 5 in 100 and p say the same; else there is no such limit."""
     known = null[np.isfinite(null)]
     if not np.isfinite(value) or p is None or known.size == 0:
         return ChanceNull(None, None, None, None, null)
-    median, q95 = np.quantile(known, [0.5, 0.05 if small_is_extreme else 0.95])
-    return ChanceNull(float(value), p, float(median), float(q95), null)
+    median, q95 = np.quantile(known, [0.5, 0.95])
+    return ChanceNull(float(value), p, float(median), float(q95) if share_is_p else None, null)

@@ -36,7 +36,7 @@ MEANING: dict[str, tuple[str, str]] = {
     "evidence": ("Minus the decimal logarithm of the p behind the verdict", ""),
     "p_null": ("How often chance alone gives a summary as unfavourable", PROBABILITY),
     "null_median": ("Median of the summary if all groups were alike", NATURAL),
-    "null_q95": ("The least favourable 5 % of the summary if all groups were alike begin here", NATURAL),
+    "null_q95": ("Of a gap: what it reaches in 5 of 100 cohorts whose groups are alike", NATURAL),
     "reference": ("Group that is compared with", ""),
     "detectable": ("Smallest difference that these rows show with the planned power", NATURAL),
     "more_patients": ("Further patients of the group for the planned difference", "patients"),

@@ -266,8 +266,9 @@ def summary_text(numbers: pd.DataFrame, several: bool) -> pd.DataFrame:
         {
             "summary": [short(m) for m in numbers["metric"]],
             "value": [interval(v, lo, hi) for v, lo, hi in zip(numbers["value"], numbers["low"], numbers["high"], strict=True)],
-            "by chance (median)": [decimal(v) if not missing(v) else "" for v in numbers["null_median"]],
-            "evidence": [p_value(p) if not missing(p) else "" for p in numbers["p_null"]],
+            "usual among groups alike": [decimal(v) if not missing(v) else "" for v in numbers["null_median"]],
+            # The p of the groups being alike stands at the gaps, whose size it goes with.
+            "evidence": [p_value(p) if not missing(p) and not missing(q) else "" for p, q in zip(numbers["p_null"], numbers["null_q95"], strict=True)],
             "note": numbers["reason"].fillna(""),
         }
     )

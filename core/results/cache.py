@@ -20,7 +20,7 @@ import pandas as pd
 
 from core.store import Store
 
-VERSION = "16"
+VERSION = "17"
 """Part of every key in the store: raise it when a table changes its meaning."""
 MOST_MEMOISED = 512
 """Values kept in memory beside the store's cache; the widest table has some thousand rows."""

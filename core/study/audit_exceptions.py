@@ -27,7 +27,9 @@ JOINED = (
     "the joined limits of both are wider than their difference needs"
 )
 ONE_SIDED = "a calibrated model's error has no lower side: its interval starts at 0"
-REASONS = (DISCRETE, EDGE, CLUSTERS, CLASS_CLUSTERS, JOINED, ONE_SIDED)
+TRAININGS = "a mean over trainings has the limits of single ones for its patients' part, too wide where trainings err differently"
+TWICE = "trainings that react differently to a patient: the spread between them counts that a second time"
+REASONS = (DISCRETE, EDGE, CLUSTERS, CLASS_CLUSTERS, JOINED, ONE_SIDED, TRAININGS, TWICE)
 
 
 def stated_exception(cohort: CohortSettings, threshold: float, metric: str, paired: bool = False) -> str | None:

@@ -17,6 +17,7 @@ from core.study.audit_intervals import STUDIES
 from core.study.audit_pairs import PAIRS
 from core.study.audit_power import PROMISES
 from core.study.audit_promises import Line
+from core.study.audit_trainings import TRAINED
 
 Run = Callable[[np.random.Generator, int], list[Line]]
 
@@ -40,12 +41,13 @@ def jobs() -> tuple[Job, ...]:
         *(Job("claims", family.name, family.run) for family in FAMILIES),
         *(Job("pairs", pair.name, pair.run) for pair in PAIRS),
         *(Job("intervals", study.name, study.run) for study in STUDIES),
+        *(Job("trainings", setting.name, setting.run) for setting in TRAINED),
         *(Job("equivalence", f"{b.metric}: {b.name}", b.run) for b in BOUNDARIES),
         *(Job("power", f"{promise.metric}: {promise.name}", promise.run) for promise in PROMISES),
     )
 
 
-PARTS = ("claims", "pairs", "intervals", "equivalence", "power")
+PARTS = ("claims", "pairs", "intervals", "trainings", "equivalence", "power")
 
 
 def simulate(

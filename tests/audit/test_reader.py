@@ -213,9 +213,24 @@ def test_models_that_do_not_fit(tmp_path: Path, text: str, message: str) -> None
         read(tmp_path, text, LONG)
 
 
+ORDERED = Mapping(label="y", score=("s",), attributes=("sex",), patient="p", model="model")
+
+
+def test_models_without_an_id_are_put_together_by_order_where_all_else_agrees(tmp_path: Path) -> None:
+    rows = ["a,1,1,.9,F", "b,1,1,.8,F", "a,1,0,.2,F", "a,2,0,.3,M", "b,1,0,.4,F", "b,2,0,.1,M"]
+    found = read(tmp_path, "model,p,y,s,sex\n" + "\n".join(rows) + "\n", ORDERED)
+    assert found.scores["a"].tolist() == [0.9, 0.2, 0.3] and found.scores["b"].tolist() == [0.8, 0.4, 0.1] and found.y.tolist() == [1, 0, 0]
+    (said,) = found.findings
+    assert said.code == "aligned_by_order" and "'y' and 'sex' and 'p' agree" in said.message
+    gone = read(tmp_path, "model,p,y,s,sex\n" + "\n".join([*rows[:-2], "b,1,0,,F", rows[-1]]) + "\n", ORDERED)
+    assert gone.scores["b"].tolist() == [0.8, 0.1] and gone.scores["a"].tolist() == [0.9, 0.3], "a row without a score keeps its place"
+    with pytest.raises(UserError, match="column 'sex' differs between the models 'a' and 'b' for row of the model number '2'"):
+        read(tmp_path, "model,p,y,s,sex\n" + "\n".join([*rows[:4], rows[5], rows[4]]) + "\n", ORDERED)
+    with pytest.raises(UserError, match="model 'b' has 2 rows and 'a' has 3, and no column names the sample"):
+        read(tmp_path, "model,p,y,s,sex\n" + "\n".join(rows[:-1]) + "\n", ORDERED)
+
+
 def test_mappings_that_make_no_sense() -> None:
-    with pytest.raises(UserError, match="needs an id column"):
-        Mapping(label="y", score=("s",), model="m")
     with pytest.raises(UserError, match="2 score columns but 1 prediction"):
         Mapping(label="y", score=("a", "b"), prediction=("c",))
     with pytest.raises(UserError, match="named twice"):

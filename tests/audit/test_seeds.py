@@ -7,6 +7,7 @@ import pytest
 
 from core.audit import Audit, AuditOptions, Predictions, audit
 from core.audit.comparison.seeds import SEEDS, methods_of, over_seeds
+from core.metrics.catalogue import CATALOGUE
 from tests.audit.cohorts import simulated
 
 
@@ -35,6 +36,17 @@ def test_mean_and_spread_over_seeds() -> None:
     assert (gap["group"], gap["seeds"]) == ("(all)", 3)
     small = frame[(frame["group"] == "c") & (frame["metric"] == "auc")].iloc[0]
     assert np.isnan(small["mean"]) and small["left_out"] == 3 and small["reason"] == "no seed gave an estimate"
+
+
+def test_an_interval_over_seeds_stays_in_the_metrics_range() -> None:
+    """Two trainings at .99 and .96 had limits up to 1.165."""
+    frame = over_seeds(trainings(("erm-s1", "erm-s2"))).dropna(subset=["low"])
+    for metric, rows in frame.groupby("metric"):
+        least, most = CATALOGUE[str(metric)].bounds
+        assert least is None or (rows["low"] >= least).all(), metric
+        assert most is None or (rows["high"] <= most).all(), metric
+    assert (frame["low"] <= frame["mean"]).all() and (frame["mean"] <= frame["high"]).all()
+    assert (frame.loc[frame["metric"] == "max_gap", "low"] == 0).any(), "the cut is needed here"
 
 
 def test_the_document_has_seeds_only_where_there_are_some() -> None:

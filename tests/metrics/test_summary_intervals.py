@@ -131,6 +131,8 @@ def test_the_chance_gaps_beyond_the_observed_one_are_its_p() -> None:
     assert test.value is not None and test.p is not None and 0.001 < test.p < 0.5
     assert np.mean(test.null >= test.value) == pytest.approx(test.p, abs=0.01)
     assert test.null_q95 is not None and (test.value > test.null_q95) == (test.p < 0.05)
+    others = {name: null for name, null in auc_nulls(joint, Family.of(selected(joint, np.arange(3)))).items() if name != "max_gap"}
+    assert len(others) == 2 and all(null.null_q95 is None and null.null_median is not None for null in others.values())
 
 
 def test_groups_ranked_without_a_fault_have_an_interval() -> None:

@@ -24,6 +24,7 @@ from core.study.audit_power import with_gap
 from core.study.audit_promises import Line, line, not_below_best
 from core.study.audit_simulation import jobs
 from core.study.audit_table import head, read_table, row
+from core.study.audit_trainings import TrainingSetting, _Patients, _summaries
 from core.study.audit_truths import truths
 from core.study.statistics import document
 
@@ -69,6 +70,28 @@ def test_intervals_that_are_too_short_are_seen(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("core.study.audit_intervals.AuditOptions", lambda **given: replace(narrow, threshold=given["threshold"]))
     broken = {found.part for found in study.run(np.random.default_rng(2), 100) if found.broken}
     assert {"coverage of a group's interval: auc of group 1", "coverage of a difference: auc"} <= broken
+
+
+TRAININGS = TrainingSetting("3 trainings", (70, 60), 0.4, (0.85, 0.8), (0.85, 0.8), 3)
+
+
+def test_true_values_of_several_trainings_are_those_of_many() -> None:
+    setting = replace(TRAININGS, sizes=(40_000, 30_000))
+    rng = np.random.default_rng(5)
+    made = _Patients.draw(rng, setting)
+    within, whole = made.areas(made.scores(rng, setting, 0, 40))
+    found = {name: float(values.mean()) for name, values in _summaries(whole, within).items()}
+    assert found == pytest.approx(setting._truth(setting.auc), abs=0.012)
+
+
+def test_intervals_over_trainings_are_studied_and_those_of_one_training_are_seen_to_be_too_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = replace(TRAININGS, wander=0.4)
+    found = {entry.part: entry for entry in setting.run(np.random.default_rng(6), 100)}
+    assert not any(entry.broken for entry in found.values())
+    assert {"coverage of a mean over trainings on these patients: max_gap", "size of a paired difference over trainings: auc"} <= found.keys()
+    monkeypatch.setattr("core.study.audit_trainings.mean_over_trainings", lambda value, low, high: (float(value[0]), float(low[0]), float(high[0])))
+    wrong = {entry.part: entry for entry in setting.run(np.random.default_rng(6), 100)}
+    assert wrong["coverage of a mean over trainings: auc"].broken
 
 
 def test_two_models_are_compared_where_that_is_asked_for() -> None:

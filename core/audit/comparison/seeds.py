@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from core.metrics.catalogue import CATALOGUE
 from core.metrics.seeds import mean_over_seeds
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def methods_of(models: tuple[str, ...]) -> dict[str, str]:
 def over_seeds(audit: Audit, methods: Mapping[str, str] | None = None, level: float = 0.95) -> pd.DataFrame:
     """Columns `SEEDS`: every estimate and summary as mean, standard deviation and Student interval over the seeds.
 
-    The interval is that of the method's mean over trainings on these very patients: it says nothing of other patients, as
+    The interval, cut at the metric's own bounds, is that of the method's mean over trainings on these very patients: it says nothing of other patients, as
     the intervals of each model do. A group that cannot be judged counts under `left_out`; summaries have group "(all)".
 
     methods : model -> method; None reads both from the models' names (`methods_of`).
@@ -51,6 +52,12 @@ def over_seeds(audit: Audit, methods: Mapping[str, str] | None = None, level: fl
     rows = []
     for key, given in values.items():
         over = mean_over_seeds(given, level)
-        rows.append((*key, over.mean, over.sd, over.low, over.high, over.minimum, over.maximum, over.n, over.left_out, over.reason))
+        rows.append((*key, over.mean, over.sd, *_in_range(key[-1], over.low, over.high), over.minimum, over.maximum, over.n, over.left_out, over.reason))
     frame = pd.DataFrame(rows, columns=pd.Index(SEEDS))
     return frame.astype(dict.fromkeys(("mean", "sd", "low", "high", "minimum", "maximum"), "float64"))
+
+
+def _in_range(metric: str, low: float | None, high: float | None) -> tuple[float | None, float | None]:
+    """Two trainings at .99 and .96 would have Student's limits up to 1.165."""
+    least, most = CATALOGUE[metric].bounds if metric in CATALOGUE else (None, None)
+    return (low if low is None or least is None else max(low, least)), (high if high is None or most is None else min(high, most))

@@ -27,9 +27,9 @@ TOO_FEW = "fewer than two groups can be judged"
 class Summary:
     """One number for one attribute, with its interval and what chance alone would give.
 
-    p_null : chance of as large a value (as small a one for ES-AUC) among groups that are alike; null_median,
-        null_q95 : how large it comes out by chance alone with these group sizes (for ES-AUC null_q95 is the 5 %
-        quantile, the unfavourable side).
+    p_null : p of the groups being alike, the same for all summaries of one metric. null_median : the usual value among groups alike of
+        these sizes. null_q95 : of a gap, what it reaches in 5 of 100 such cohorts; None for ratios, ES-AUC and worst group, whose p is
+        no share of their draws.
     detail : for the worst group its name. excluded : groups that are not judged; left_out : the same in words, with
         their counts, None where there is none.
     """

@@ -28,12 +28,12 @@ def align_models(long: Predictions, model: NDArray[np.object_], mapping: Mapping
         cell, counts = np.unique(which * ids.size + sample, return_counts=True)
         first = int(cell[counts > 1][0])
         raise UserError(
-            f"{long.source}: model '{names[first // ids.size]}' has several rows with the {mapping.id} '{ids[first % ids.size]}'; keep one "
+            f"{long.source}: model '{names[first // ids.size]}' has several rows with the {_named(mapping)} '{ids[first % ids.size]}'; keep one "
             "row for each model and sample"
         )
     complete = (table >= 0).all(axis=0)
     if not complete.any():
-        raise UserError(f"{long.source}: no sample was scored by all of {', '.join(names)}; check column '{mapping.id}'")
+        raise UserError(f"{long.source}: no sample was scored by all of {', '.join(names)}; check column '{_named(mapping)}'")
     rows = table[:, complete]
     base = rows[0]
     _agree(long, rows, names, mapping)
@@ -47,6 +47,16 @@ def align_models(long: Predictions, model: NDArray[np.object_], mapping: Mapping
     if long.origin is not None:
         torn = int(sample.size - rows.size)
         aligned = replace(aligned, origin=replace(long.origin.without("samples that some model did not score", torn), rows_per_sample=names.size))
+    if mapping.id is None:
+        aligned = aligned.with_findings(
+            AuditFinding(
+                "aligned_by_order",
+                "warning",
+                f"no column names the sample, so the models' rows were put beside one another in their order; {' and '.join(_compared(mapping))} agree",
+                len(aligned),
+                "choose the column with the sample id if the models' rows may stand in another order",
+            )
+        )
     if left_out:
         aligned = aligned.with_findings(
             AuditFinding(
@@ -58,6 +68,26 @@ def align_models(long: Predictions, model: NDArray[np.object_], mapping: Mapping
             )
         )
     return aligned
+
+
+def places_within(model: NDArray[np.object_], source: str) -> NDArray[np.object_]:
+    """The place of each row among those of its model, from 1, as the name of its sample where no column names it.
+
+    Raises
+    ------
+    UserError : models of unequal numbers of rows.
+    """
+    names, which, counts = np.unique(model.astype(str), return_inverse=True, return_counts=True)
+    if np.unique(counts).size > 1:
+        least, most = int(counts.argmin()), int(counts.argmax())
+        raise UserError(
+            f"{source}: model '{names[least]}' has {counts[least]} rows and '{names[most]}' has {counts[most]}, and no column names the sample: "
+            "choose the column with the sample id (--id), so that models are compared on the same samples"
+        )
+    order = np.argsort(which, kind="stable")
+    place = np.empty(model.size, dtype=np.int64)
+    place[order] = np.arange(model.size) % counts[0] + 1
+    return place.astype(str).astype(object)
 
 
 def _agree(long: Predictions, rows: NDArray[np.int64], names: NDArray[np.str_], mapping: Mapping) -> None:
@@ -72,6 +102,15 @@ def _agree(long: Predictions, rows: NDArray[np.int64], names: NDArray[np.str_], 
                 row = int(np.flatnonzero(differs)[0])
                 sample = long.sample_id[rows[0, row]]
                 raise UserError(
-                    f"{long.source}: column '{name}' differs between the models '{names[0]}' and '{names[k]}' for {mapping.id} '{sample}'"
+                    f"{long.source}: column '{name}' differs between the models '{names[0]}' and '{names[k]}' for {_named(mapping)} '{sample}'"
                     f" ({int(differs.sum())} samples); the same sample must have the same value for every model"
                 )
+
+
+def _compared(mapping: Mapping) -> list[str]:
+    """Columns that have to agree, as they are said."""
+    return [f"'{name}'" for name in (mapping.label, *mapping.attributes, mapping.patient, mapping.weights, mapping.split) if name]
+
+
+def _named(mapping: Mapping) -> str:
+    return mapping.id or "row of the model number"

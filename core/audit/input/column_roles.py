@@ -15,7 +15,7 @@ class Mapping:
     """Roles of the columns.
 
     Several models come wide (`score` names one column per model, `prediction` as many or none)
-    or long (`model` names the column that tells them apart; `id` aligns their rows).
+    or long (`model` names the column that tells them apart; `id` aligns their rows, without one their order does where nothing speaks against it).
 
     positive : a value, several joined by `|`, `>=2`, or `contains Effusion`; None to go by known words.
     uncertain, blank : what uncertain marks and empty cells of the label mean (`exclude`, `negative`, `positive`).
@@ -44,8 +44,6 @@ class Mapping:
             raise UserError("name the column that holds the score (--score COL), or the predicted label (--prediction COL)")
         if self.model and len(self.score) > 1:
             raise UserError("give several score columns or a model column, not both")
-        if self.model and not self.id:
-            raise UserError("a model column needs an id column: models are compared on the same samples")
         if self.prediction and len(self.prediction) != len(self.score):
             raise UserError(f"{len(self.score)} score columns but {len(self.prediction)} prediction columns: give one for each score")
         for name in ("score", "attributes"):

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from core.audit.input.alignment import align_models
+from core.audit.input.alignment import align_models, places_within
 from core.audit.input.class_probabilities import class_probabilities
 from core.audit.input.column_roles import Mapping, check_columns
 from core.audit.input.origin import SourceFile, table_origin
@@ -103,9 +103,10 @@ def from_table(table: Table, mapping: Mapping) -> Predictions:
     findings = [*columns.findings, *_set_aside(mapping, columns, y, scores)]
     if not usable.any():
         raise UserError(f"{source}: no row has a label and a score")
+    model = np.asarray(columns.text(mapping.model).fill_null("unnamed").to_numpy(), dtype=object) if mapping.model else None
     missing = {name: np.isnan(values) for name, values in {mapping.label: y, **scores, **decided}.items()}
     predictions = Predictions(
-        sample_id=columns.ids(mapping.id),
+        sample_id=columns.ids(mapping.id) if mapping.id or model is None else places_within(model, source),
         y=(y == 1).astype(np.int8),
         scores={name: np.where(usable, score, 0.0) for name, score in scores.items()},
         attributes={name: columns.attribute(name) for name in mapping.attributes},
@@ -117,7 +118,6 @@ def from_table(table: Table, mapping: Mapping) -> Predictions:
         source=source,
         origin=table_origin(mapping, len(table), columns.positives(mapping.label, rule), missing),
     )
-    model = np.asarray(columns.text(mapping.model).fill_null("unnamed").to_numpy(), dtype=object) if mapping.model else None
     if not usable.all():
         predictions = predictions.take(usable)
         model = None if model is None else model[usable]

@@ -109,8 +109,10 @@ def _summary(summary: Summary) -> str:
     text = f"{summary.metric:<30} {'-' if summary.value is None else decimal(summary.value)}"
     if summary.low is not None and summary.high is not None:
         text += f" [{decimal(summary.low)}, {decimal(summary.high)}]"
-    if summary.null_q95 is not None and summary.p_null is not None:
-        text += f"; chance alone reaches {decimal(summary.null_q95)} in 5 of 100 (p {chance(summary.p_null)})"
+    if summary.null_median is not None and summary.p_null is not None:
+        # The p of the groups being alike stands at the gap, whose size it goes with.
+        beyond = "" if summary.null_q95 is None else f", {decimal(summary.null_q95)} or more in 5 of 100 (p {chance(summary.p_null)})"
+        text += f"; among groups alike {decimal(summary.null_median)} is usual{beyond}"
     notes = [note for note in (summary.detail, summary.left_out) if note]
     return text + (f"  ({'; '.join(notes)})" if notes else "")
 
