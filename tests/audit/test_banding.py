@@ -44,7 +44,7 @@ def test_quartiles_by_default_and_said() -> None:
     assert found["bands"] == pytest.approx(np.quantile(values, [0.25, 0.5, 0.75]), abs=0.06)
     assert [group["n"] for group in found["groups"].values()] == pytest.approx([1000] * 4, abs=12)
     finding = next(f for f in result.findings if f.code == "banded")
-    assert all(label in finding.message for label in found["groups"]) and "--bins weight=" in finding.remedy
+    assert all(label in finding.message for label in found["groups"]) and "--bins 'weight=" in finding.remedy
 
 
 def test_ten_values_stay_single_and_eleven_do_not() -> None:
