@@ -14,14 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.audit.engine import audit
-from core.audit.result import Audit
+from core.audit.input.predictions import Predictions
+from core.audit.result import ModelAudit
 from core.metrics.catalogue import AUC_SUMMARIES
 from core.metrics.estimate import finite_or_none
 from core.metrics.paired import Pair, compare_aucs, compare_group_aucs
 from core.metrics.summary_differences import PairedSummary
 from core.results.cache import cached_in_store
 from core.results.predictions import from_run
-from core.results.run_audits import OPTIONS
+from core.results.run_audits import OPTIONS, run_audit
 from core.store import Store
 
 MEASURES = ("auc", *AUC_SUMMARIES)
@@ -54,8 +55,8 @@ def _turned(row: dict[str, Any]) -> dict[str, Any]:
 
 def _differences(store: Store, a: Trainings, b: Trainings, attribute: str) -> dict[str, dict[str, Any]]:
     predictions = from_run(store, [*a, *b], attribute, ("test",))
-    found = audit(predictions, OPTIONS)
-    first = found.models[0].attribute(attribute)
+    found = _audits(store, predictions, (*a, *b), attribute)
+    first = found[0].attribute(attribute)
     codes, judged = first.grouping.codes, first.tables["auc"].judged
     score = np.stack([predictions.scores[run] for run in (*a, *b)])
     ours, theirs = score[: len(a)], score[len(a) :]
@@ -73,11 +74,18 @@ def _differences(store: Store, a: Trainings, b: Trainings, attribute: str) -> di
     }
 
 
-def _values(found: Audit, attribute: str) -> dict[str, NDArray[np.float64]]:
+def _audits(store: Store, predictions: Predictions, runs: Trainings, attribute: str) -> Sequence[ModelAudit]:
+    """Of every run, kept for all the pairs that it is in; anew only where the runs have not all the same samples."""
+    if any(finding.code == "unaligned" for finding in predictions.findings):
+        return audit(predictions, OPTIONS).models
+    return [run_audit(store, run, attribute) for run in runs]
+
+
+def _values(found: Sequence[ModelAudit], attribute: str) -> dict[str, NDArray[np.float64]]:
     """Measure -> its value in every run, NaN where it is not estimable."""
-    summaries = [{s.metric: s.value for s in model.attribute(attribute).point_summaries} for model in found.models]
+    summaries = [{s.metric: s.value for s in model.attribute(attribute).point_summaries} for model in found]
     result = {measure: np.array([np.nan if own[measure] is None else own[measure] for own in summaries], dtype=np.float64) for measure in AUC_SUMMARIES}
-    return {"auc": np.array([model.tables["auc"].judged_values[0] for model in found.models]), **result}
+    return {"auc": np.array([model.tables["auc"].judged_values[0] for model in found]), **result}
 
 
 def _row(found: PairedSummary | None, values: NDArray[np.float64], seeds: int) -> dict[str, Any]:
