@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import DamagedFile, UserError, command
-from core.workspace import Workspace, is_whole_parquet, read_json, read_json_remembered, write_json
+from core.json_reading import read_json
+from core.workspace import Workspace, is_whole_parquet, read_json_remembered, write_json
 
 ALIASES = "names.json"
 MANIFEST = "manifest.json"

@@ -16,8 +16,9 @@ from typing import Any
 from core.api.saved_audits import SavedAudit, make, make_classes
 from core.audit import AuditOptions, Mapping, Target
 from core.errors import UserError
+from core.json_reading import read_json
 from core.runs import processes
-from core.workspace import Workspace, read_json, write_json
+from core.workspace import Workspace, write_json
 
 MODULE = "dashboard.audit_job"
 CHOICES, STATUS, LOG = "audit-choices.json", "audit-status.json", "audit.log"

@@ -13,8 +13,9 @@ from typing import IO, Any, Protocol
 
 from core.cohort.sources import safe_name
 from core.errors import UserError
+from core.json_reading import read_json
 from core.tables import is_table
-from core.workspace import Workspace, read_json, write_json
+from core.workspace import Workspace, write_json
 from dashboard.server import door
 
 CHUNK = 1 << 20

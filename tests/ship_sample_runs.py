@@ -16,10 +16,11 @@ import pandas as pd
 
 from core.cohort import Cohort
 from core.cohort.sample import ingest_sample
+from core.json_reading import read_json
 from core.runs import RunSpec, find, plan, submit
 from core.runs.sample_runs import ship, shipped_folder, shipped_runs
 from core.runs.wait import wait
-from core.workspace import Workspace, read_json, write_json
+from core.workspace import Workspace, write_json
 
 METHODS = ("unimodal", "erm", "multifair", "multifair-plus")
 ATTRIBUTE = "sex"

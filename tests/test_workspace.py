@@ -10,8 +10,9 @@ from core import workspace as module
 from core.api.saved_audits import adopt, saved
 from core.cli import main
 from core.errors import UserError
+from core.json_reading import read_json
 from core.runs.trash import delete, list_trash, restore
-from core.workspace import Workspace, read_json, read_json_remembered, write_json
+from core.workspace import Workspace, read_json_remembered, write_json
 from tests.factories import fake_workspace
 
 

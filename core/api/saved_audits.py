@@ -18,9 +18,10 @@ from core.audit.options import AuditOptions
 from core.audit.output.document import Progress
 from core.audit.output.schema import checked_document, read_document
 from core.errors import UserError, known_as
+from core.json_reading import json_value, read_json
 from core.report.of_audit import audit_report
 from core.versions import now
-from core.workspace import Workspace, json_value, read_json, write_json
+from core.workspace import Workspace, write_json
 
 
 @dataclass(frozen=True)

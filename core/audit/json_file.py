@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
-from core.workspace import read_json
+from core.json_reading import read_json
 
 
 def read_json_file(path: Path, remedy: str) -> Any:

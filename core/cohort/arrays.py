@@ -19,8 +19,8 @@ from core.cohort.volumes import SUFFIXES as ARRAY_SUFFIXES
 from core.cohort.volumes import decode_plane, decode_volume, join_slices, split_key
 from core.cohort_folders import damaged_file, in_short
 from core.errors import UserError
+from core.json_reading import read_json
 from core.locks import holding
-from core.workspace import read_json
 
 MIN_SIZE, MAX_SIZE = 8, 1024
 SLICES = IMAGE_SUFFIXES

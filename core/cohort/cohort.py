@@ -29,8 +29,9 @@ from core.cohort_folders import (
     summary_of,
 )
 from core.errors import UserError
+from core.json_reading import read_json
 from core.tables.crossing import crossed_parts, crossed_values
-from core.workspace import Workspace, read_json
+from core.workspace import Workspace
 
 Arrays = dict[str, Any]
 

@@ -30,7 +30,7 @@ import tomli_w
 
 from core.cohort.schema import Modality, Roles
 from core.errors import UserError
-from core.workspace import read_json
+from core.json_reading import read_json
 
 KEYS = (
     "name",

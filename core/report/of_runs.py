@@ -18,6 +18,7 @@ from core.charts.text import count, decimal, interval, listing, missing, p_value
 from core.charts.theme import method_rank
 from core.cohort.cohort import Cohort, load
 from core.errors import UserError
+from core.json_reading import read_json
 from core.metrics.catalogue import short
 from core.report import contents, paper_tables
 from core.report.document import ChartBlock, Report, Section, TableBlock, charts
@@ -32,7 +33,6 @@ from core.results import group_tables
 from core.results.answers import gradients_answer, groups_answer, modalities_answer
 from core.store import Store
 from core.versions import now
-from core.workspace import read_json
 
 TERMS = (
     "auc",

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from core.errors import UserError
+from core.json_reading import read_json
 from core.runs.environment import usable_cores
-from core.workspace import Workspace, read_json, write_json
+from core.workspace import Workspace, write_json
 
 SETTINGS = "queue.json"
 WAKE = "queue.wake"

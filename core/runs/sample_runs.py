@@ -8,8 +8,9 @@ import tempfile
 from pathlib import Path
 
 from core.cohort.sample import sample_folder
+from core.json_reading import read_json
 from core.runs.folder import RunFolder
-from core.workspace import Workspace, read_json, write_json
+from core.workspace import Workspace, copy_private, write_json
 
 KEPT = ("spec.json", "status.json", "journal.jsonl", "predictions.parquet")
 
@@ -37,7 +38,7 @@ def add_shipped_runs(workspace: Workspace) -> list[str]:
             continue
         making = Path(tempfile.mkdtemp(dir=workspace.runs, prefix="."))
         try:
-            shutil.copytree(run.path, making, dirs_exist_ok=True)
+            copy_private(run.path, making)
             os.rename(making, target)
         except FileExistsError:
             shutil.rmtree(making)  # Another program was faster; its copy is as good.

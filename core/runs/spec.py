@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError
+from core.json_reading import read_json
 from core.methods import of_one_modality
 from core.methods.source import cards, own_file, source_digest
 from core.models.own_source import own_encoders_digest
 from core.runs.own_methods import kept_file
 from core.training.spec import TrainSpec
-from core.workspace import read_json, write_json
+from core.workspace import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,11 +13,12 @@ from typing import Any, Literal, get_args
 
 from core.cohort_folders import find_cohort, forget_aliases
 from core.errors import UserError, command
+from core.json_reading import read_json
 from core.locks import holding
 from core.runs.dead_runs import settle_dead_runs
 from core.runs.disk_usage import folder_bytes
 from core.runs.folder import RunFolder, described, find
-from core.workspace import DAYS_IN_TRASH, FOLDERS, Workspace, read_json, write_json
+from core.workspace import DAYS_IN_TRASH, FOLDERS, Workspace, write_json
 
 Kind = Literal["cohort", "run", "audit", "upload"]
 KINDS: tuple[str, ...] = get_args(Kind)

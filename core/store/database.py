@@ -8,8 +8,9 @@ from typing import Any
 
 import duckdb
 
+from core.json_reading import read_json
 from core.store.schema import SCHEMA_VERSION, TABLES
-from core.workspace import read_json, write_json
+from core.workspace import write_json
 
 log = logging.getLogger(__name__)
 

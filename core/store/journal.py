@@ -11,7 +11,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from core.workspace import whole_lines, writable_texts
+from core.json_reading import writable_texts
+from core.workspace import whole_lines
 
 EPOCH_COLUMNS = ("epoch", "train_loss", "validation_loss", "validation_auc", "seconds")
 TELEMETRY_KEY = ("epoch", "name", "modality", "modality_b", "group", "group_b", "stat")

@@ -14,8 +14,9 @@ from core.cohort import Cohort
 from core.cohort.manifest import read_manifest
 from core.cohort.planted import simulate
 from core.cohort.scenarios import Scenario, named_scenario
+from core.json_reading import read_json
 from core.study.comparison import Plan
-from core.workspace import Workspace, read_json
+from core.workspace import Workspace
 
 SPLIT = {"train": 1000, "validation": 800, "test": 3000}
 """Patients. The test split is large so that the intervals speak of the methods rather than of who was drawn."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from core.cohort import Cohort
 from core.errors import UserError
+from core.json_reading import read_json
 from core.methods import get
 from core.methods.base import Context
 from core.runs.spec import source_of
@@ -24,7 +25,7 @@ from core.training.evaluate import ranking_metrics
 from core.training.presets import make_spec
 from core.training.spec import TrainSpec
 from core.training.train import train
-from core.workspace import read_json, write_json
+from core.workspace import write_json
 
 METRICS = ("auc", "es_auc", "worst_group_auc", "max_gap")
 

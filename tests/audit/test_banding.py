@@ -92,6 +92,7 @@ def test_missing_values_stay_missing() -> None:
         ("zip", [f"{i % 500:05d}" for i in range(2000)], "postcodes"),
         ("visit", [f"2024-{i % 12 + 1:02d}-{i // 12 % 28 + 1:02d} 08:00" for i in range(2000)], "dates"),
         ("exam", [20_200_101 + 100 * (i % 12) + i // 12 % 28 for i in range(2000)], "dates"),
+        ("exam", [20_200_101 + 10_000 * (i // 31 % 20) + 200 * (i % 31 == 30) + i % 31 for i in range(2000)], "dates"),
         ("country", [f"c{i % 150}" for i in range(2000)], "merge rare values"),
     ],
 )

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from core.audit import AuditOptions, Predictions, Target, audit
+from core.audit.estimates.summaries import TOO_FEW
+from core.audit.output.text import render
 from core.errors import UserError
 from tests.audit.cohorts import simulated
 
@@ -230,3 +232,47 @@ def test_unusable_predictions(columns: dict[str, list[object]], message: str) ->
     more = {"weights": np.array(columns["weights"])} if "weights" in columns else {}
     with pytest.raises(UserError, match=message):
         Predictions.build(np.array(columns["y"], dtype=int), np.array(columns["score"], dtype=float), {"g": columns["g"]}, **more)  # type: ignore[dict-item]
+
+
+def test_a_cell_of_an_intersection_needs_enough_of_both_classes() -> None:
+    """All of its rows are enough, its 2 positives or 2 negatives are not."""
+    base = simulated({"a": 300, "b": 300}, seed=4)
+    other = np.tile(["x", "y"], 300)
+    group = base.attributes["group"].values()
+    for lacking in (0, 1):
+        y = base.y.copy()
+        inside = np.flatnonzero((group == "a") & (other == "x"))
+        y[inside], y[inside[:2]] = lacking, 1 - lacking
+        cells = audit(Predictions.build(y, base.scores["model"], {"g": group, "h": other}), AuditOptions(bootstrap=0, intersections=2)).models[0].attributes[-1]
+        assert cells.grouping.depth == 2 and not any("a" in name and "x" in name for name in cells.groups) and len(cells.groups) == 3
+        assert (cells.grouping.left_out_groups, cells.grouping.left_out_rows) == (1, inside.size)
+
+
+def test_ranking_between_groups_says_whose_counts_are_too_few() -> None:
+    y = np.r_[np.ones(3), np.zeros(40), np.tile([0, 1], 30)]
+    group = np.r_[np.repeat("few", 43), np.repeat("many", 60)]
+    table = audit(Predictions.build(y, np.linspace(0.1, 0.9, y.size), {"g": group}), PLAIN).models[0].attributes[0].cross_group
+    assert table is not None
+    assert table.reason[0][1] == "3 positives, 5 are needed" and table.reason[1][0] is None
+    turned = audit(Predictions.build(1 - y, np.linspace(0.1, 0.9, y.size), {"g": group}), PLAIN).models[0].attributes[0].cross_group
+    assert turned is not None and turned.reason[1][0] == "3 negatives, 5 are needed" and turned.reason[0][1] is None
+
+
+def test_summaries_of_fewer_than_two_judged_groups_say_so() -> None:
+    alone = audit(simulated({"a": 300, "b": 6}), PLAIN).models[0].attributes[0]
+    assert alone.summary("max_gap").reason == alone.summary("es_auc").reason == TOO_FEW
+    both = audit(simulated({"a": 300, "b": 200}), PLAIN).models[0].attributes[0]
+    assert both.summary("max_gap").reason is None and both.summary("es_auc").reason is None
+
+
+def test_the_text_of_a_summary_names_the_worst_group_and_who_is_left_out() -> None:
+    said = render(audit(simulated({"a": 300, "b": 200, "c": 6}), PLAIN))
+    worst, gap = (next(line for line in said.splitlines() if line.strip().startswith(name)) for name in ("worst_group_auc", "max_gap"))
+    assert "; without c (" in worst and worst.rstrip().endswith(")") and "(without c (" in gap
+
+
+def test_groups_are_counted_without_any_decision_too() -> None:
+    y, group = np.tile([0, 1, 0], 100), np.repeat(["a", "b", "b"], 100)
+    attribute = audit(Predictions.build(y, np.linspace(-3, 3, 300), {"g": group}), PLAIN).models[0].attributes[0]
+    assert attribute.counts.n.tolist() == [100, 200] and attribute.tables["tpr"].reason[0] is not None
+    assert attribute.counts.n_neg.tolist() == [int(((group == name) & (y == 0)).sum()) for name in "ab"]

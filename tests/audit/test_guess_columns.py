@@ -43,3 +43,8 @@ def test_a_column_of_probabilities_is_a_score_whatever_its_name() -> None:
     guess = guess_columns(table(**{"network 7": probabilities}).drop(columns="score"))
     assert guess.score == ("network 7",)
     assert "between 0 and 1" in guess.reasons["network 7"]
+
+
+def test_weights_are_numbers() -> None:
+    assert guess_columns(table(sampling_weight=[1.5 + i % 3 for i in range(N)])).weights == "sampling_weight"
+    assert guess_columns(table(sampling_weight=["high", "low"] * (N // 2))).weights is None

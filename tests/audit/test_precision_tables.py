@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from core.audit import AuditOptions, audit
+from core.audit.estimates import precision_tables as precision_module
 from core.audit.estimates.calibration_tables import calibration_tables
 from core.audit.estimates.precision_tables import precision_tables
 from core.audit.estimates.scored import Scored
@@ -83,3 +84,10 @@ def test_an_area_without_a_lower_bound_is_not_shown_below_zero() -> None:
     assert area.reason[1] == "its interval reaches below -1: too few positives for this measure" and np.isnan(area.value[1])
     shown = precision_tables(data, codes, 2, [None, None], AuditOptions(bootstrap=0))[1]
     assert np.isnan(shown.value[0]) and np.isfinite(shown.value[1]), "without an interval only the value itself is judged"
+
+
+def test_a_gain_area_of_exactly_0_is_shown_and_below_it_is_not() -> None:
+    assert precision_module._not_shown("auprg", 0.0, -0.4) is None
+    assert precision_module._not_shown("auprg", -1e-9, -0.4) == precision_module.BELOW_ZERO
+    assert precision_module._not_shown("auprg", 0.2, -1.2) == precision_module.TOO_WIDE
+    assert precision_module._not_shown("average_precision", 0.2, -1.2) is None

@@ -16,9 +16,10 @@ from core.cohort.preparation import prepared
 from core.cohort.sources import open_source
 from core.cohort.table_sets import choose_table, files_beside
 from core.errors import UserError
+from core.json_reading import read_json
 from core.tables import read
 from core.tables.join import join_files
-from core.workspace import Workspace, read_json
+from core.workspace import Workspace
 from tests.cohort.helpers import png
 
 N = 24

@@ -18,7 +18,7 @@ from core.metrics.cross_group import cross_group_auc
 from core.metrics.delong import delong, group_delong
 from core.metrics.intervals import wilson
 from core.metrics.multiple_testing import benjamini_hochberg, holm
-from core.metrics.net_benefit import decision_curve, tables_at
+from core.metrics.net_benefit import decision_curve, net_benefit, tables_at
 from core.metrics.precision_recall import auprg, average_precision
 from core.metrics.rates import FN, FP, TN, TP, confusion, rate_summaries
 from tests.metrics.support import cohort
@@ -189,3 +189,11 @@ def test_net_benefit_and_tables_by_hand() -> None:
     assert curve.treat_none.tolist() == [[0, 0]]
     unsorted = decision_curve(y, score, [0.5, 0.3])
     assert unsorted.model[0] == pytest.approx(curve.model[0][::-1])
+
+
+def test_thresholds_of_net_benefit_lie_between_0_and_1() -> None:
+    table = tables_at([1, 0], [0.9, 0.2], [0.5])[0, 0]
+    for threshold in (0.0, 1.0):
+        with pytest.raises(ValueError, match="above 0 and below 1"):
+            net_benefit(table, threshold)
+    assert net_benefit(table, 0.5) == pytest.approx(0.5)

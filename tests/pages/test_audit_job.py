@@ -10,7 +10,8 @@ import psutil
 
 from core.api.saved_audits import find, make
 from core.audit import AuditOptions, Mapping, Target
-from core.workspace import Workspace, read_json, write_json
+from core.json_reading import read_json
+from core.workspace import Workspace, write_json
 from dashboard import audit_job
 
 MAPPING = Mapping("y", ("score", "other"), ("sex", "race"))

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from core.errors import UserError
+from core.json_reading import read_json
 from core.runs import cancel, find, set_parallel, submit
 from core.runs.folder import processes_of
 from core.runs.job import main as make
 from core.runs.sets import for_one_process
 from core.runs.wait import wait
-from core.workspace import read_json
 from tests.runs.conftest import Tiny, eventually
 
 TOLERANCE = 1e-3

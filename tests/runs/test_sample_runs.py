@@ -70,3 +70,9 @@ def test_nothing_of_the_machine_is_in_them() -> None:
             if file.suffix in (".json", ".jsonl"):
                 assert "/work" not in file.read_text() and str(Path.home()) not in file.read_text()
         assert "command" not in json.loads(run.environment.read_text())
+
+
+def test_what_they_leave_in_a_workspace_is_its_owners_alone(workspace: Workspace) -> None:
+    """The shipped files may be read by everybody, their copies were too."""
+    add_shipped_runs(workspace)
+    assert any(workspace.runs.iterdir()) and workspace.open_paths() == []
