@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm, t
 
-from core.metrics.seeds_and_patients import NO_SEED, NO_SPREAD, UNSTABLE, mean_over_trainings, seeds_and_patients
+from core.metrics.seeds_and_patients import NO_SEED, NO_SPREAD, UNSTABLE, cochran_cox_quantile, mean_over_trainings, seeds_and_patients
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 3, 5])
@@ -67,3 +67,10 @@ def test_the_mean_of_trainings_keeps_the_shape_of_the_patients_interval() -> Non
     assert mean_over_trainings([0.98], [0.95], [0.99]) == pytest.approx((0.98, 0.95, 0.99))
     mean, low, high = mean_over_trainings([0.97, 0.99, 0.98], [0.94, 0.96, 0.95], [0.98, 1.0, 0.99])
     assert low < 0.95 and high > 0.99 and high - mean < mean - low
+
+
+def test_the_quantile_lies_between_those_of_patients_and_of_trainings() -> None:
+    tail = 0.025
+    assert cochran_cox_quantile(tail, 1.0, 0.0, 5) == cochran_cox_quantile(tail, 1.0, 3.0, 1) == pytest.approx(norm.isf(tail)), "one training has no spread"
+    assert cochran_cox_quantile(tail, 0.0, 2.0, 3) == pytest.approx(t.isf(tail, 2))
+    assert cochran_cox_quantile(tail, 1.0, 3.0, 3) == pytest.approx((norm.isf(tail) + 3 * t.isf(tail, 2)) / 4)

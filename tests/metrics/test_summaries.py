@@ -116,7 +116,7 @@ def test_operating_points() -> None:
     assert youden.sensitivity + youden.specificity == pytest.approx(best)
     assert fit_threshold(y, score, "fixed", 0.5).decide(score).tolist() == (score >= 0.5).astype(int).tolist()
     alone = fit_threshold(np.zeros(5), np.arange(5), "sensitivity", 0.8)
-    assert alone.threshold is None and alone.reason is not None
+    assert alone.threshold is None and alone.reason is not None and (alone.kind, alone.target) == ("sensitivity", 0.8)
     with pytest.raises(ValueError, match="unknown operating point"):
         fit_threshold(y, score, "other", 0.5)
     with pytest.raises(ValueError, match="needs a target"):

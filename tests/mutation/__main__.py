@@ -40,7 +40,7 @@ from tests.mutation.named import NAMED, Named
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("core/metrics", "core/audit")
-TESTS = ("tests/metrics", "tests/audit", "tests/study/test_audit_simulation.py", "tests/charts/test_text.py")
+TESTS = ("tests/metrics", "tests/audit", "tests/study/test_audit_simulation.py", "tests/charts/test_text.py", "tests/report/test_plan.py")
 EXPLAINED = Path(__file__).with_name("explained.txt")
 LEAST = 1
 ENOUGH = 12.0

@@ -141,6 +141,11 @@ def _changes(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
             yield from _calls(node)
 
 
+def _differ(one: ast.expr, other: ast.expr) -> bool:
+    """Whether it is a change to give one in place of the other."""
+    return not any(isinstance(a, ast.Starred | ast.Constant) for a in (one, other)) and ast.dump(one) != ast.dump(other)
+
+
 def _calls(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
     name = _name(node.func)
     if name in OPPOSITES:
@@ -153,5 +158,5 @@ def _calls(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
         return
     if name == "where" and len(node.args) == 3:
         yield "swapped arguments", ast.Call(node.func, [node.args[0], node.args[2], node.args[1]], node.keywords)
-    elif len(node.args) >= 2 and not any(isinstance(a, ast.Starred | ast.Constant) for a in node.args[:2]) and name not in ("isinstance", "hypot"):
+    elif len(node.args) >= 2 and name not in ("isinstance", "hypot") and _differ(*node.args[:2]):
         yield "swapped arguments", ast.Call(node.func, [node.args[1], node.args[0], *node.args[2:]], node.keywords)
