@@ -19,12 +19,13 @@ WORDS = {DISPARITY: "disparity", NONE: "none found", UNKNOWN: "not enough data"}
 CELL = 46
 
 
-def verdict_matrix(verdicts: pd.DataFrame) -> Figure:
+def verdict_matrix(verdicts: pd.DataFrame, model: str = "") -> Figure:
     """Cells coloured by verdict with the gap in them.
 
     Parameters
     ----------
     verdicts : columns attribute, metric, verdict, reason, evidence (-log10 p), p, gap, and primary (asked beforehand; all where it is absent); one model.
+    model : its name, where several stand beside one another.
     """
     name = "verdicts"
     if verdicts.empty:
@@ -42,7 +43,7 @@ def verdict_matrix(verdicts: pd.DataFrame) -> Figure:
     frame["shown"] = [decimal(gap) if not missing(gap) else "" for gap in frame["gap"]]
     frame["gap_text"] = [decimal(gap) for gap in frame["gap"]]
     frame["p_text"] = [p_value(p) for p in frame["p"]]
-    title, asked = _finding(frame), _asked(frame)
+    title, asked = (f"{model}: " if model else "") + _finding(frame), _asked(frame)
     return Figure(
         name=name,
         title=title,

@@ -68,11 +68,16 @@ def progress(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Options are written out: `--to` for `--tolerance` would take a file name for a number."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of `multifair` with every command of COMMANDS."""
-    parser = argparse.ArgumentParser(
-        prog="multifair", description="Train, audit and compare multimodal medical classifiers for fairness. Nothing leaves this machine."
-    )
+    parser = _Parser(prog="multifair", description="Train, audit and compare multimodal medical classifiers for fairness. Nothing leaves this machine.")
     parser.add_argument("--version", action="version", version=f"multifair {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in COMMANDS:

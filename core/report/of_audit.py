@@ -122,7 +122,9 @@ def worst_verdict(verdicts: pd.DataFrame) -> str:
 def _found(verdicts: pd.DataFrame, names: list[str], answer: Headline) -> Section:
     blocks: list[ChartBlock | TableBlock] = []
     for index, model in enumerate(names):
-        block = ChartBlock.of(verdict_matrix(verdicts[(verdicts["model"] == model) & (verdicts["depth"] == 1)]), f"verdicts_{index + 1}")
+        block = ChartBlock.of(
+            verdict_matrix(verdicts[(verdicts["model"] == model) & (verdicts["depth"] == 1)], model if len(names) > 1 else ""), f"verdicts_{index + 1}"
+        )
         if block is not None:
             blocks.append(block)
     shown = pd.DataFrame(

@@ -52,6 +52,7 @@ def test_what_was_asked_beforehand_is_counted_apart() -> None:
     assert figure.title == "Asked beforehand: 1 disparity (race). Exploratory: 1 within the tolerance, 1 without enough data."
     assert figure.note.endswith("Asked beforehand: AUC; the rest is exploratory.")
     assert verdict_matrix(table.assign(primary=True)).title.startswith("1 disparity (race)")
+    assert verdict_matrix(table, "new").title == f"new: {figure.title}", "where several models stand beside one another"
 
 
 def forest_rows() -> pd.DataFrame:

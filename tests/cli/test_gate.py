@@ -54,3 +54,10 @@ def test_the_gate_closes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert main(gate) == 1
     assert main(["audit", str(tmp_path / "none.csv"), *gate[2:]]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) <= 2
+
+
+def test_options_are_written_out(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """`--to plan.json` was taken for a tolerance, and "'plan.json' is not a number" was the answer."""
+    with pytest.raises(SystemExit) as refused:
+        main(["plan-audit", "--attributes", "sex", "--to", str(tmp_path / "plan.json")])
+    assert refused.value.code == 2 and "unrecognized arguments: --to" in capsys.readouterr().err
