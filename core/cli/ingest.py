@@ -37,6 +37,7 @@ def add_parser(subparsers: Any) -> None:
     _label_and_splits(parser)
     parser.add_argument("--cross", metavar="A,B", action="append", default=[], help="take attributes together as one more, such as sex,race (repeat for more)")
     parser.add_argument("--attribute", metavar="COL", action="append", default=[], help="sensitive attribute (repeat for more)")
+    parser.add_argument("--attributes", metavar="A,B", dest="attribute", action="extend", type=_listed, default=[], help="several of them in one go")
     for kind, form in (("image", "NAME=COL"), ("volume", "NAME=COL"), ("text", "NAME=COL"), ("tabular", "NAME=COL,COL")):
         parser.add_argument(f"--{kind}", metavar=form, action="append", default=[], help=f"{kind} modality (repeat for more)")
     for option, form, what in (
@@ -184,6 +185,12 @@ def _roles(args: argparse.Namespace) -> tuple[Roles | None, str | None, dict[str
         None,
         guess.reasons,
     )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    from core.cli.audit import names
+
+    return names([text])
 
 
 def _folds(args: argparse.Namespace) -> int:

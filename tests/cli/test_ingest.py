@@ -70,6 +70,8 @@ def test_every_role_can_be_named(call, tmp_path: Path, workspace: Workspace):
     other = call("ingest", str(path), *words.replace("--split part", "--split=").replace("labs=age,pressure", "labs=age --drop pressure").split())
     assert other["cohort_id"] != answer["cohort_id"] and other["roles"]["split"] is None
     assert {"pressure", "part"} <= set(other["roles"]["dropped"])
+    both = call("ingest", str(path), *words.replace("--attribute sex", "--attributes sex,part").replace("--split part", "--split=").split())
+    assert both["roles"]["attributes"] == ["sex", "part"], "as `audit` takes them"
 
 
 def test_a_manifest_gives_the_roles_and_flags_go_before_it(call, tmp_path: Path):
