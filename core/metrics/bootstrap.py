@@ -14,7 +14,6 @@ from typing import TypedDict, TypeVar, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri
 
 from core.metrics import validate
 from core.metrics.draws import CellDraws, Ints, patient_strata
@@ -261,8 +260,7 @@ def bootstrap_model_statistic(
 def replicate_interval(replicates: ArrayLike, value: ArrayLike | None = None, *, level: float = 0.95, kind: str = "percentile") -> tuple[Floats, Floats]:
     """Interval from replicates (R, ...), each limit (...,); NaN where fewer than nine tenths of them are defined.
 
-    kind : "percentile"; "bias-corrected" (Efron 1981), which shifts the percentiles by the share of replicates
-        below `value`; or "basic", the percentiles mirrored about `value`.
+    kind : "percentile", or "basic", the percentiles mirrored about `value`.
     """
     draws = np.asarray(replicates, dtype=np.float64)
     defined = np.isfinite(draws).mean(axis=0) >= 0.9
@@ -273,28 +271,9 @@ def replicate_interval(replicates: ArrayLike, value: ArrayLike | None = None, *,
     elif kind == "basic" and value is not None:
         upper, lower = np.nanquantile(masked, tails, axis=0)
         low, high = 2 * np.asarray(value) - lower, 2 * np.asarray(value) - upper
-    elif kind == "bias-corrected" and value is not None:
-        low, high = _bias_corrected(masked, np.asarray(value, dtype=np.float64), tails)
     else:
         raise ValueError(f"interval kind {kind!r} is unknown or needs the value")
     return np.where(defined, low, np.nan), np.where(defined, high, np.nan)
-
-
-def _bias_corrected(draws: Floats, value: Floats, tails: Floats) -> tuple[Floats, Floats]:
-    """Bias-corrected percentile limits; a value outside all replicates keeps a shift of finite size."""
-    count = np.isfinite(draws).sum(axis=0)
-    below = (draws < value).sum(axis=0) + 0.5 * (draws == value).sum(axis=0)
-    shift = 2 * ndtri(np.clip(below / count, 0.5 / count, 1 - 0.5 / count))
-    ordered = np.sort(draws, axis=0)  # NaN sorts last
-    limits = []
-    for tail in tails:
-        position = ndtr(shift + ndtri(tail)) * (count - 1)
-        lower = np.floor(position).astype(np.int64)
-        upper = np.minimum(lower + 1, count - 1)
-        a = np.take_along_axis(ordered, lower[None], 0)[0]
-        b = np.take_along_axis(ordered, upper[None], 0)[0]
-        limits.append(a + (b - a) * (position - lower))
-    return limits[0], limits[1]
 
 
 def bootstrap_confusion(

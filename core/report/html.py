@@ -20,6 +20,8 @@ from core.report.template import PAGE, STYLE
 
 LONGEST_TABLE = 500
 LONG_CELL = 44
+# A name without spaces of more letters may be broken anywhere in print, or its table would be cut.
+LONG_WORD = 24
 """Characters above which a cell may be broken into lines."""
 
 
@@ -45,6 +47,7 @@ def render_html(report: Report) -> str:
         columns=columns,
         rows=_rows,
         is_long=lambda cell: len(cell) > LONG_CELL,
+        is_whole=lambda cell: max(map(len, cell.split()), default=0) > LONG_WORD,
         place=lambda block, part: f"f{numbers[block.name]}-{part}",
         tag_class=lambda tag: {"disparity": "disparity", "no disparity found": "none"}.get(tag, "unknown"),
     )

@@ -40,7 +40,7 @@ display:none } .tip span { color:var(--soft); margin-right:.5rem }
 @media print { main { max-width:none; padding:0 } h1, h2, h3, h4, summary { break-after:avoid; break-inside:avoid } .parts > div, tr, dl { \
 break-inside:avoid } .scroll { overflow:visible } h2 { margin-top:1.6rem } .facts { background:none; border:1px solid var(--line) }
 table { width:100%; font-size:.74rem } th, td, td.number, th.number, td.long { white-space:normal; min-width:0; padding-right:.4rem; \
-overflow-wrap:break-word } .wide table { font-size:.6rem } .wide th, .wide td { overflow-wrap:anywhere; hyphens:auto }
+overflow-wrap:break-word } td.whole { overflow-wrap:anywhere } .wide table { font-size:.6rem } .wide th, .wide td { overflow-wrap:anywhere; hyphens:auto }
 details:not([open]) > summary::after { content:" (folded: open it before printing)"; color:var(--soft) } pre { white-space:pre-wrap; overflow-wrap:anywhere } }
 """
 
@@ -63,8 +63,9 @@ drawing(block, loop.index0) }}</div>
 {% if block.caption %}<p class="caption">{{ block.caption }}</p>{% endif %}
 <div class="scroll{% if columns(block)|length > 9 %} wide{% endif %}" tabindex="0" role="group" aria-label="{{ block.title }}"><table>
 <thead><tr>{% for name, number in columns(block) %}<th scope="col"{% if number %} class="number"{% endif %}>{{ name }}</th>{% endfor %}</tr></thead>
-<tbody>{% for row in rows(block) %}<tr>{% for cell, number, bold in row %}<td{% if number %} class="number"{% elif is_long(cell) %} class="long"{% endif \
-%}>{% if bold %}<strong>{{ cell }}</strong>{% else %}{{ cell }}{% endif %}</td>{% endfor %}</tr>
+<tbody>{% for row in rows(block) %}<tr>{% for cell, number, bold in row %}<td{% if number %} class="number"{% elif is_whole(cell) %} class="whole{% if \
+is_long(cell) %} long{% endif %}"{% elif is_long(cell) %} class="long"{% endif %}>{% if bold %}\
+<strong>{{ cell }}</strong>{% else %}{{ cell }}{% endif %}</td>{% endfor %}</tr>
 {% endfor %}</tbody>
 </table></div>
 {% if block.folded %}</details>{% endif %}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.audit import Audit, AuditOptions, Predictions, audit
-from core.audit.estimates.curves import SMOOTH
+from core.audit.estimates.curves import SMOOTH, threshold_frame
 from tests.audit.cohorts import simulated
 
 
@@ -56,3 +56,14 @@ def test_smooth_calibration_follows_planted_risks_and_names_what_it_lacks() -> N
     assert len(least) == 1 and least["observed"].isna().all() and least["reason"].iloc[0] == attribute.tables["auc"].reason[2]
     written = found.to_dict()["models"][found.models[0].model]["attributes"]["group"]["curves"]["smooth"]
     assert len(written) == len(smooth)
+
+
+def test_a_threshold_counts_the_rows_that_it_selects(result: Audit) -> None:
+    attribute = result.models[0].attributes[0]
+    frame = threshold_frame(attribute, [0.3, 0.7], ["tpr", "selection_rate"])
+    for row in frame.to_dict("records"):
+        inside = attribute.grouping.codes == attribute.groups.index(row["group"])
+        selected = inside & (attribute.data.score >= row["threshold"])
+        assert (row["selected"], row["n"]) == (int(selected.sum()), int(inside.sum()))
+        if row["metric"] == "selection_rate" and np.isfinite(row["value"]):
+            assert row["value"] == pytest.approx(selected.sum() / inside.sum())

@@ -133,10 +133,10 @@ def slide(page: Any, thumb: Any, wanted: float) -> None:
 
 
 def says(page: Any, where: str, text: str) -> str:
-    """Wait until the element says `text`; returns all it says."""
+    """Wait until the element says `text`; returns all it says, with plain spaces where a line may not break."""
     found = page.locator(where).filter(has_text=text).first
     found.wait_for(timeout=PATIENCE)
-    return str(found.inner_text())
+    return str(found.inner_text()).replace("\xa0", " ")
 
 
 def title(page: Any, block: str, text: str = "") -> str:

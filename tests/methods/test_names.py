@@ -19,6 +19,7 @@ NOT_A_METHOD = {
     ("core/charts/modality_auc.py", "unimodal"),
     ("core/report/of_runs.py", "unimodal"),
     ("core/results/answers.py", "unimodal"),
+    ("core/results/sample_contributions.py", "unimodal"),
     ("core/results/setting_titles.py", "unimodal"),  # the setting that weighs those classifiers
     ("dashboard/answers.py", "unimodal"),
     ("pages/modalities.py", "unimodal"),

@@ -249,3 +249,13 @@ def test_a_rare_disease_predicted_three_times_too_often_is_seen() -> None:
     ratio, low, _ = found.oe_ratio()
     assert ratio[0] == pytest.approx(3, rel=0.4) and low[0] > 1.25 and found.log_oe.p[0] < 1e-6
     assert found.log_oe.p_within(np.log(1.25))[0] > 0.99
+
+
+def test_two_patients_of_a_class_are_enough_to_fit_and_one_is_not() -> None:
+    score = np.linspace(0.2, 0.8, 60)
+    for y in (np.ones(60), np.zeros(60)):
+        for few, known in ((1, False), (2, True)):
+            labels = y.copy()
+            labels[[10, 40][:few]] = 1 - labels[0]
+            found = calibration_fit(labels, score, np.zeros(60, dtype=int), 1)
+            assert (found.slope.reason[0] is None) == known, (labels.sum(), few)

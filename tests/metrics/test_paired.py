@@ -180,3 +180,13 @@ def test_joint_correlations_are_those_of_the_bootstrap() -> None:
     assert joint.correlation == pytest.approx(seen[:6, :6], abs=0.2)
     assert rates.correlation == pytest.approx(seen[6:, 6:], abs=0.2)
     assert joint.correlation is not None and joint.correlation[0, 3] > 0.3 and abs(joint.correlation[0, 1]) < 1e-9
+
+
+def test_summaries_need_a_usable_group_and_a_usable_whole() -> None:
+    rng = np.random.default_rng(3)
+    y, group = np.tile([0, 1], 60), np.repeat([0, 1], 60)
+    a, b = rng.random(120) + y, rng.random(120) + y
+    none = compare_aucs(Pair(y, a, b, group, 2, np.zeros(2, dtype=bool)))
+    assert none["auc"].difference is not None and none["max_gap"].difference is None and none["worst_group"].reason is not None
+    one_class = compare_aucs(Pair(np.ones(120, dtype=int), a, b, group, 2))
+    assert all(found.difference is None and found.reason is not None for found in one_class.values())

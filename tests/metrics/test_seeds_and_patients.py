@@ -74,3 +74,7 @@ def test_the_quantile_lies_between_those_of_patients_and_of_trainings() -> None:
     assert cochran_cox_quantile(tail, 1.0, 0.0, 5) == cochran_cox_quantile(tail, 1.0, 3.0, 1) == pytest.approx(norm.isf(tail)), "one training has no spread"
     assert cochran_cox_quantile(tail, 0.0, 2.0, 3) == pytest.approx(t.isf(tail, 2))
     assert cochran_cox_quantile(tail, 1.0, 3.0, 3) == pytest.approx((norm.isf(tail) + 3 * t.isf(tail, 2)) / 4)
+
+
+def test_trainings_that_agree_keep_the_patients_limits() -> None:
+    assert mean_over_trainings([0.8, 0.8], [0.7, 0.7], [0.85, 0.85]) == pytest.approx((0.8, 0.7, 0.85))

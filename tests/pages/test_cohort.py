@@ -121,13 +121,14 @@ def test_sample_images_only_when_asked_for(monkeypatch: pytest.MonkeyPatch, work
 
 
 def roles_of(app: AppTest) -> dict[str, str]:
-    """Column -> role in the table of columns, as guessed."""
+    """Column -> role in the table of columns, as guessed; the table before a join stays in the session beside the longer one after it."""
     frames = [
         app.session_state[k]["frame"]
         for k in app.session_state._state.filtered_state
         if isinstance(app.session_state[k], dict) and "frame" in app.session_state[k]
     ]
-    return dict(zip(frames[-1]["column"], frames[-1]["role"], strict=True))
+    longest = max(frames, key=len)
+    return dict(zip(longest["column"], longest["role"], strict=True))
 
 
 def test_without_a_label_all_else_is_guessed_and_no_flag_is_named(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
