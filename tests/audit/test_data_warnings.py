@@ -269,6 +269,7 @@ def test_the_text_of_a_summary_names_the_worst_group_and_who_is_left_out() -> No
     said = render(audit(simulated({"a": 300, "b": 200, "c": 6}), PLAIN))
     worst, gap = (next(line for line in said.splitlines() if line.strip().startswith(name)) for name in ("worst_group_auc", "max_gap"))
     assert "; without c (" in worst and worst.rstrip().endswith(")") and "(without c (" in gap
+    assert " is usual, " in gap and " or more in 5 of 100 (p " in gap and " is usual" in worst and "5 of 100" not in worst, "the p stands at the gap"
 
 
 def test_groups_are_counted_without_any_decision_too() -> None:

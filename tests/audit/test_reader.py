@@ -10,6 +10,7 @@ import pytest
 
 from core.audit import Mapping, Predictions, read_predictions
 from core.audit.input.class_probabilities import class_probabilities
+from core.audit.input.column_roles import check_columns
 from core.audit.input.reader import with_metadata
 from core.errors import UserError
 from core.tables import read as read_table
@@ -265,3 +266,16 @@ def test_a_pair_that_adds_up_to_one_is_looked_for_among_up_to_eight_scores(colum
     scores["other"] = 1 - scores["m3"]
     found = class_probabilities(Predictions.build(rng.integers(0, 2, 50), scores, {"g": rng.choice(["a", "b"], 50)}))
     assert [f.code for f in found] == (["class_probabilities"] if seen else [])
+
+
+def test_a_column_that_is_not_there_is_answered_with_the_likeliest_one() -> None:
+    for wanted, said in (("scroe", "did you mean 'score'"), ("SCORE", "did you mean 'score'"), ("xyz", "it has: id, score, label")):
+        with pytest.raises(UserError, match=said):
+            check_columns([wanted], ["id", "score", "label"], "t.csv")
+
+
+def test_every_spelling_of_a_group_is_counted_the_first_one_too(tmp_path: Path) -> None:
+    text = "y,s,sex\n" + "\n".join(f"{i % 2},.{i % 9 + 1},{sex}" for i, sex in enumerate(["F"] * 7 + ["f"] * 5 + ["M"] * 9)) + "\n"
+    found = read(tmp_path, text, Mapping(label="y", score=("s",), attributes=("sex",)))
+    (said,) = [f for f in found.findings if f.code == "similar_groups"]
+    assert said.rows == 12 and "(12 rows)" in said.message
