@@ -9,6 +9,7 @@ import pandas as pd
 
 from core.audit.engine import audit
 from core.audit.options import AuditOptions
+from core.audit.output.document import counts_document
 from core.errors import UserError
 from core.report.disclosure import hidden
 from core.report.suppression import LEAST, scrubbed
@@ -57,8 +58,7 @@ def disclosure(store: Store, run_ids: Sequence[str], attribute: str | None, limi
         raise UserError(f"--suppress {limit}: give a count of {LEAST} or more, or 0 to show all")
     if not limit or attribute is None:
         return Disclosure(limit)
-    # Intervals are not needed to count.
-    found = hidden(audit(from_run(store, run_ids, attribute), AuditOptions(bootstrap=0)).to_dict(), limit)
+    found = hidden(counts_document(audit(from_run(store, run_ids, attribute), AuditOptions(bootstrap=0))), limit)
     gone = frozenset(values[0] for names, values in found.groups if names)
     return Disclosure(limit, gone, rates=not gone and not any(found.rates.values()))
 

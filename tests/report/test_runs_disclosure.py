@@ -14,11 +14,13 @@ import pandas as pd
 import pytest
 from scipy.linalg import null_space
 
-from core.audit import AuditOptions, audit
+from core.audit import AuditOptions, Predictions, audit
+from core.audit.output.document import counts_document
 from core.cohort.cohort import load
 from core.cohort.composition import split_table
 from core.errors import UserError
 from core.report.bundle import render, report_json
+from core.report.disclosure import hidden
 from core.report.document import Report
 from core.report.of_runs import runs_report
 from core.report.runs_cohort import _findings, _withheld
@@ -117,3 +119,13 @@ def test_limits_that_make_no_sense(rare: FakeWorkspace, tmp_path: Path) -> None:
         hidden(rare, "sex", 1)
     with pytest.raises(UserError, match="nothing can be shown"):
         hidden(rare, "sex", 10_000)
+
+
+def test_counts_alone_hide_what_the_whole_document_hides() -> None:
+    rng = np.random.default_rng(2)
+    y, score = rng.integers(0, 2, 400), rng.random(400)
+    groups = {"site": rng.choice(["a", "b", "c"], 400, p=[0.7, 0.25, 0.05]), "sex": rng.choice(["F", "M"], 400)}
+    found = audit(Predictions.build(y, {"one": score, "two": 1 - score}, groups), AuditOptions(bootstrap=0, intersections=2))
+    whole, counts = found.to_dict(), counts_document(found)
+    assert [hidden(counts, limit) for limit in (2, 11, 40)] == [hidden(whole, limit) for limit in (2, 11, 40)]
+    assert hidden(counts, 11).groups, "something is hidden here"

@@ -190,15 +190,9 @@ def _point(point: OperatingPoint) -> dict[str, Any]:
 
 def _group(counts: GroupCounts, tables: Any, index: int) -> dict[str, Any]:
     """Counts, then every metric with its interval; `reasons` says why a metric is null or not judged."""
-    n, n_pos = int(counts.n[index]), int(counts.n_pos[index])
     auc: MetricTable = tables["auc"]
     result: dict[str, Any] = {
-        "n": n,
-        "n_pos": n_pos,
-        "n_neg": n - n_pos,
-        "n_patients": int(counts.patients[index]),
-        "prevalence": n_pos / n if n else None,
-        "confusion": _confusion(counts, index),
+        **_counted(counts, index),
         "estimable": bool(auc.judged[index]),
         "reason": auc.reason[index],
     }
@@ -211,6 +205,37 @@ def _group(counts: GroupCounts, tables: Any, index: int) -> dict[str, Any]:
             reasons[name] = table.reason[index]
     result["reasons"] = reasons
     return result
+
+
+def counts_document(audit: Audit) -> dict[str, Any]:
+    """The models, attributes and groups of `document` with their counts alone: nothing has to be estimated for them."""
+    return {
+        "models": {
+            model.model: {
+                "overall": _counted(model.counts, 0),
+                "attributes": {
+                    attribute.name: {
+                        "attributes": list(attribute.grouping.attributes),
+                        "groups": {name: _counted(attribute.counts, index) for index, name in enumerate(attribute.grouping.groups)},
+                    }
+                    for attribute in model.attributes
+                },
+            }
+            for model in audit.models
+        }
+    }
+
+
+def _counted(counts: GroupCounts, index: int) -> dict[str, Any]:
+    n, n_pos = int(counts.n[index]), int(counts.n_pos[index])
+    return {
+        "n": n,
+        "n_pos": n_pos,
+        "n_neg": n - n_pos,
+        "n_patients": int(counts.patients[index]),
+        "prevalence": n_pos / n if n else None,
+        "confusion": _confusion(counts, index),
+    }
 
 
 def _confusion(counts: GroupCounts, index: int) -> dict[str, int] | None:
