@@ -19,8 +19,8 @@ from core.audit.output.document import counts_document
 from core.cohort.cohort import load
 from core.cohort.composition import split_table
 from core.errors import UserError
+from core.report import disclosure
 from core.report.bundle import render, report_json
-from core.report.disclosure import hidden
 from core.report.document import Report
 from core.report.of_runs import runs_report
 from core.report.runs_cohort import _findings, _withheld
@@ -127,5 +127,5 @@ def test_counts_alone_hide_what_the_whole_document_hides() -> None:
     groups = {"site": rng.choice(["a", "b", "c"], 400, p=[0.7, 0.25, 0.05]), "sex": rng.choice(["F", "M"], 400)}
     found = audit(Predictions.build(y, {"one": score, "two": 1 - score}, groups), AuditOptions(bootstrap=0, intersections=2))
     whole, counts = found.to_dict(), counts_document(found)
-    assert [hidden(counts, limit) for limit in (2, 11, 40)] == [hidden(whole, limit) for limit in (2, 11, 40)]
-    assert hidden(counts, 11).groups, "something is hidden here"
+    assert [disclosure.hidden(counts, limit) for limit in (2, 11, 40)] == [disclosure.hidden(whole, limit) for limit in (2, 11, 40)]
+    assert disclosure.hidden(counts, 11).groups, "something is hidden here"
