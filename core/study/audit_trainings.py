@@ -21,6 +21,7 @@ from core.audit.input.predictions import Attribute, Predictions
 from core.audit.options import AuditOptions
 from core.audit.result import Audit
 from core.metrics.auc import group_aucs
+from core.metrics.equity import es_auc, max_gap, worst
 from core.metrics.paired import Pair, compare_aucs
 from core.metrics.seeds_and_patients import mean_over_trainings
 from core.study.audit_cohorts import shift
@@ -150,12 +151,7 @@ class _Patients:
 
 def _summaries(whole: Floats, within: Floats) -> dict[str, Floats]:
     """AUC, ES-AUC, worst group and gap from (S,) and (S, G) AUCs."""
-    return {
-        "auc": whole,
-        "es_auc": whole / (1 + np.abs(within - whole[:, None]).sum(axis=1)),
-        "worst_group_auc": within.min(axis=1),
-        "max_gap": np.ptp(within, axis=1),
-    }
+    return {"auc": whole, "es_auc": es_auc(whole, within), "worst_group_auc": worst(within), "max_gap": max_gap(within)}
 
 
 def _of_trainings(found: Audit) -> dict[str, tuple[Floats, Floats, Floats]]:
